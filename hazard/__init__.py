@@ -1,0 +1,1 @@
+"""Competing-risks discrete-time hazards for exits from reception centres."""

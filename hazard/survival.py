@@ -1,0 +1,113 @@
+"""From hazards to the probability of still being there, of having left, and to months of stay."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from hazard.errors import DomainError
+
+_ROUNDING = 1e-9
+
+
+def survival(hazard: xr.DataArray) -> xr.DataArray:
+    """Probability of still being there at the end of each month.
+
+    Parameters
+    ----------
+    hazard : DataArray, dims (..., exit, month)
+        P(leave through exit in month | still there at its start), in [0, 1]; the sum over ``exit``
+        is at most 1.
+
+    Returns
+    -------
+    DataArray, dims (..., month)
+        Probability in [0, 1], non-increasing in ``month``.
+
+    Raises
+    ------
+    DomainError
+        If a hazard, or its sum over exits, is outside [0, 1].
+
+    Notes
+    -----
+    S(t) = product over s <= t of (1 - sum_j h_j(s)).
+
+    Examples
+    --------
+    >>> h = xr.DataArray([[0.2, 0.5], [0.1, 0.0]], dims=("exit", "month"))
+    >>> survival(h).values.round(2)
+    array([0.7 , 0.35])
+    """
+    leave = hazard.sum("exit", skipna=False)
+    inside = (hazard >= 0).all() & (leave <= 1 + _ROUNDING).all()
+    if not bool(inside):
+        raise DomainError("hazard must lie in [0, 1] and sum over exits to at most 1.")
+    return (1 - leave).clip(min=0.0).cumprod("month", skipna=False)
+
+
+def cumulative_incidence(hazard: xr.DataArray) -> xr.DataArray:
+    """Probability of having left through each exit by the end of each month.
+
+    Parameters
+    ----------
+    hazard : DataArray, dims (..., exit, month)
+        P(leave through exit in month | still there at its start), per month, in [0, 1]; the sum
+        over ``exit`` is at most 1.
+
+    Returns
+    -------
+    DataArray, same dims
+        Probability in [0, 1], non-decreasing in ``month``; ``survival(hazard) +
+        result.sum("exit")`` is 1.
+
+    Raises
+    ------
+    DomainError
+        If a hazard, or its sum over exits, is outside [0, 1].
+
+    Notes
+    -----
+    F_j(t) = sum over s <= t of h_j(s) S(s - 1): the crude probability in the presence of the other
+    exits. It says nothing about a world without them.
+
+    References
+    ----------
+    .. [1] Lee, Feuer and Fine (2018), On the analysis of discrete time competing risks data,
+       Biometrics 74(4).
+
+    Examples
+    --------
+    >>> h = xr.DataArray([[0.2, 0.5], [0.1, 0.0]], dims=("exit", "month"))
+    >>> cumulative_incidence(h).values.round(2)
+    array([[0.2 , 0.55],
+           [0.1 , 0.1 ]])
+    """
+    at_start = survival(hazard).shift(month=1, fill_value=1.0)
+    return (hazard * at_start).cumsum("month", skipna=False).transpose(*hazard.dims)
+
+
+def expected_months(hazard: xr.DataArray) -> xr.DataArray:
+    """Mean number of months at the start of which one is still there, within the months given.
+
+    Parameters
+    ----------
+    hazard : DataArray, dims (..., exit, month)
+        As for :func:`survival`.
+
+    Returns
+    -------
+    DataArray, dims (...)
+        Months, between 1 and the number of months.
+
+    Notes
+    -----
+    sum over t <= H of S(t - 1): a month counts when it is begun.
+
+    Examples
+    --------
+    >>> h = xr.DataArray([[0.2, 0.5], [0.1, 0.0]], dims=("exit", "month"))
+    >>> float(expected_months(h).round(2))
+    1.7
+    """
+    return survival(hazard).shift(month=1, fill_value=1.0).sum("month", dtype=np.float64)
