@@ -47,7 +47,7 @@ def exit_probabilities(
         top = 0.0
         for j in range(n_exits):
             top = max(top, eta[j])
-        stay = math.exp(-top)
+        stay = 1.0 if top == 0.0 else math.exp(-top)
         total = stay
         for j in range(n_exits):
             out[j] = math.exp(eta[j] - top)
@@ -66,9 +66,7 @@ def exit_probabilities(
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _hazard_rows(
-    link: int, eta: npt.NDArray[np.float64], out: npt.NDArray[np.float64]
-) -> None:
+def _hazard_rows(link: int, eta: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> None:
     for i in range(eta.shape[0]):
         exit_probabilities(link, eta[i], out[i])
 

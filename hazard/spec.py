@@ -97,6 +97,7 @@ class BaselineTerm(_Record):
 
     @property
     def name(self) -> str:
+        """Name of the term, unique in a model."""
         return "month"
 
 
@@ -113,6 +114,7 @@ class CovariateTerm(_Record):
 
     @property
     def name(self) -> str:
+        """Name of the term, unique in a model."""
         return self.column
 
 
@@ -125,6 +127,7 @@ class CalendarTerm(_Record):
 
     @property
     def name(self) -> str:
+        """Name of the term, unique in a model."""
         return self.by
 
 
@@ -137,6 +140,7 @@ class GroupTerm(_Record):
 
     @property
     def name(self) -> str:
+        """Name of the term, unique in a model."""
         return self.by
 
 
@@ -163,6 +167,7 @@ class LaggedTerm(_Record):
 
     @property
     def name(self) -> str:
+        """Name of the term, unique in a model."""
         return f"{self.exposure}_{self.network}"
 
 
@@ -207,7 +212,10 @@ class TableSpec(_Record):
     ``layout = "rows"``: one row per person and month at risk, with an ``exit`` column.
     ``layout = "spells"``: one row per person; the first of the ``exit`` endpoints ends the spell,
     in the stated order when two fall in one month, and the latest ``time`` is the end of follow-up.
-    ``wide`` maps a new column to the stem of numbered columns (``emp`` for ``emp1``, ``emp2``, ...).
+    The month of a ``time`` is (time - ``origin``) x ``time_scale``, rounded up when ``time_scale``
+    is not 1 (``time_scale = 12`` for years). ``calendar`` is the calendar month of month 1.
+    ``wide`` maps a new column to the stem of numbered ones (``emp`` for ``emp1``, ``emp2``, ...).
+    ``incomplete = "drop"`` leaves out persons with a missing covariate, and counts them.
     ``source`` names a bundled example that is used when no file is given.
     """
 
@@ -218,8 +226,19 @@ class TableSpec(_Record):
     entry: Name | None = None
     calendar: Name | None = "calendar"
     unit: str = "month"
+    origin: float = 0.0
+    time_scale: Positive = 1.0
     wide: dict[Name, str] = Field(default_factory=dict)
+    incomplete: Literal["error", "drop"] = "error"
     source: Literal["lifelines.rossi"] | None = None
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> TableSpec:
+        if (self.layout == "rows") != isinstance(self.exit, str):
+            raise ValueError("exit must name a column for layout 'rows', endpoints for 'spells'")
+        if self.layout == "rows" and (self.wide or self.origin or self.time_scale != 1):
+            raise ValueError("wide, origin and time_scale need layout 'spells'")
+        return self
 
 
 class OutcomeSpec(_Record):

@@ -1,0 +1,1 @@
+"""Estimators without a posterior, on the same panel."""

@@ -1,0 +1,166 @@
+"""Cumulative incidence counted from the panel, without a model: exact in the presence of ties."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hazard import survival
+from hazard.baselines import life_table
+from hazard.errors import DomainError, EstimandError
+
+
+def fit(panel: pd.DataFrame) -> xr.Dataset:
+    """Hazards and cumulative incidences of a panel, as :func:`from_counts` of its risk sets.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        As checked by :func:`hazard.contracts.check_panel`. A person is at risk in the months that
+        have a row, so that left truncation and temporary absence are taken into account.
+
+    Returns
+    -------
+    Dataset, dims exit and month
+        See :func:`from_counts`.
+
+    Examples
+    --------
+    >>> panel = pd.DataFrame({"person": [0, 0, 1], "month": [1, 2, 1]})
+    >>> panel["exit"] = pd.Categorical(["stay", "forced", "forced"], ["stay", "forced"])
+    >>> fit(panel)["cumulative_incidence"].values.tolist()
+    [[0.5, 1.0]]
+    """
+    table = life_table.counts(panel)
+    return from_counts(table["n_at_risk"], table["n_exits"])
+
+
+def from_counts(n_at_risk: xr.DataArray, n_exits: xr.DataArray) -> xr.Dataset:
+    """Aalen-Johansen estimate from the numbers at risk and leaving at ordered times.
+
+    Parameters
+    ----------
+    n_at_risk : DataArray, dims (month,)
+        Persons at risk at each time. The coordinate ``month`` may hold any increasing times.
+    n_exits : DataArray, dims (exit, month)
+        Persons who leave through each exit at each time.
+
+    Returns
+    -------
+    Dataset, dims exit and month
+        ``hazard`` (exit, month); ``survival`` (month) and ``cumulative_incidence`` (exit, month),
+        which sum to 1; ``standard_error`` (exit, month) of the cumulative incidence; ``n_at_risk``
+        and ``n_exits``.
+
+    Raises
+    ------
+    DomainError
+        If the times do not increase or are not the same for both, a number is negative, or more
+        persons leave than are at risk.
+
+    Notes
+    -----
+    h_j(t) = n_exits_j(t) / n_at_risk(t), and 0 where nobody is at risk (as the estimator is
+    defined; look at ``n_at_risk``). With S(t-) the survival before t, h the sum over exits, n the
+    number at risk, and G(s) = F_j(t) - F_j(s), the variance of F_j(t) is the sum over s <= t of
+
+    (S(s-)^2 h_j(s) (1 - h_j(s)) - 2 S(s-) G(s) h_j(s) + G(s)^2 h(s) / (1 - h(s))) / n(s):
+
+    the delta method for multinomial counts in each risk set, the Greenwood-type estimator that
+    [2]_ recommends, also under left truncation. Without censoring it is F_j (1 - F_j) / n.
+
+    References
+    ----------
+    .. [1] Aalen and Johansen (1978), An empirical transition matrix for non-homogeneous Markov
+       chains based on censored observations, Scandinavian Journal of Statistics 5.
+    .. [2] Allignol, Schumacher and Beyersmann (2010), A note on variance estimation of the
+       Aalen-Johansen estimator of the cumulative incidence function in competing risks, with a
+       view towards left-truncated data, Biometrical Journal 52(1).
+
+    Examples
+    --------
+    >>> n_exits = xr.DataArray([[1, 0], [0, 1]], dims=("exit", "month"))
+    >>> estimate = from_counts(xr.DataArray([4, 2], dims="month"), n_exits)
+    >>> estimate["cumulative_incidence"].values.tolist()
+    [[0.25, 0.25], [0.0, 0.375]]
+    """
+    _check(n_at_risk, n_exits)
+    hazard = (n_exits / n_at_risk.where(n_at_risk > 0, 1)).transpose("exit", "month")
+    counted = xr.Dataset(
+        {
+            "hazard": hazard,
+            "survival": survival.survival(hazard),
+            "cumulative_incidence": survival.cumulative_incidence(hazard),
+            "n_at_risk": n_at_risk,
+            "n_exits": n_exits,
+        }
+    )
+    return counted.assign(standard_error=np.sqrt(_variance(counted)))
+
+
+def months_in_state(hazard: xr.DataArray, horizon: int) -> xr.DataArray:
+    """Mean number of months, of the first ``horizon``, spent waiting and after each exit.
+
+    Parameters
+    ----------
+    hazard : DataArray, dims (..., exit, month)
+        P(leave through exit in month | still there at its start); ``month`` counts from 1.
+    horizon : int
+        Number of months, at most the last of ``hazard``.
+
+    Returns
+    -------
+    DataArray, dims (..., state)
+        Months for ``stay`` and every exit, which sum to ``horizon``.
+
+    Raises
+    ------
+    EstimandError
+        If the hazards do not cover the months 1 to ``horizon``.
+
+    Notes
+    -----
+    The integral from 0 to the horizon of the probability of the state, a step function that jumps
+    at the end of a month: the sum over t <= horizon of S(t - 1) for ``stay``, and of F_j(t - 1)
+    for exit j. This is the restricted mean time in state of R's ``survival``.
+
+    Examples
+    --------
+    >>> h = xr.DataArray([[0.5, 0.5]], {"exit": ["forced"], "month": [1, 2]}, ("exit", "month"))
+    >>> months_in_state(h, 2).values.tolist()
+    [1.5, 0.5]
+    """
+    within = hazard.sel(month=slice(1, horizon))
+    if not np.array_equal(within["month"], np.arange(1, horizon + 1)):
+        raise EstimandError(
+            f"horizon must be at most the last month of the hazards; got {horizon} with "
+            f"{within.sizes['month']} months. Shorten the horizon."
+        )
+    stay = survival.expected_months(within).expand_dims(exit=["stay"])
+    at_start = survival.cumulative_incidence(within).shift(month=1, fill_value=0.0)
+    return xr.concat([stay, at_start.sum("month")], "exit").rename(exit="state")
+
+
+def _check(n_at_risk: xr.DataArray, n_exits: xr.DataArray) -> None:
+    time = n_at_risk["month"]
+    if not time.equals(n_exits["month"]) or not bool((time.diff("month") > 0).all()):
+        raise DomainError("times must increase, and be the same for persons at risk and leaving.")
+    if not bool((n_exits >= 0).all() & (n_exits.sum("exit") <= n_at_risk).all()):
+        raise DomainError("persons leaving must be 0 or more, and at most the persons at risk.")
+
+
+def _variance(counted: xr.Dataset) -> xr.DataArray:
+    """Sum over risk sets in :func:`from_counts`, with the powers of G multiplied out."""
+    number = counted["n_at_risk"].where(counted["n_at_risk"] > 0, 1)
+    leaving = counted["n_exits"].sum("exit")
+    staying = (number - leaving).where(leaving < number, np.inf)  # G is 0 once nobody stays
+    left, hazard = counted["cumulative_incidence"], counted["hazard"]
+    before = counted["survival"].shift(month=1, fill_value=1.0)
+    square = before**2 * hazard * (1 - hazard) / number
+    cross = before * hazard / number
+    rest = leaving / (number * staying)
+    constant = (square + 2 * cross * left + rest * left**2).cumsum("month")
+    slope = (cross + rest * left).cumsum("month")
+    variance = constant - 2 * left * slope + left**2 * rest.cumsum("month")
+    return variance.clip(min=0.0).transpose("exit", "month")  # rounding below 0

@@ -1,0 +1,318 @@
+"""What a person-period panel must be, checked where it is made and trusted afterwards.
+
+========== =========== ===========================================================================
+column     dtype       domain
+========== =========== ===========================================================================
+person     integer     code of the person; one row per person and month at risk
+month      integer     months since the start of risk, from 1; gaps are allowed
+entry      integer     months elapsed before the first row; 0 without left truncation
+calendar   integer     calendar month (:mod:`hazard.months`); may be absent
+exit       categorical ``stay``, or the exit by which the person leaves; on the last row only
+========== =========== ===========================================================================
+
+Rows are sorted by person and month. A message counts the rows that break a rule and gives the
+number of the first; it never shows an id or another value of a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from hazard.errors import PanelError, did_you_mean
+
+Flags = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[Any]
+
+KEYS = ("person", "month", "entry", "exit")
+_WHOLE = ("month", "entry", "calendar")
+
+
+def check_panel(
+    panel: pd.DataFrame,
+    exits: Sequence[str],
+    *,
+    columns: Sequence[str] = (),
+    may_be_missing: Sequence[str] = (),
+) -> None:
+    """Raise one error that lists every rule that the panel breaks.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        One row per person and month at risk.
+    exits : sequence of str
+        Ways out in the order of the model; ``stay`` is implied.
+    columns : sequence of str
+        Further columns that must be there, without missing values.
+    may_be_missing : sequence of str
+        Further columns that must be there; a missing value is allowed.
+
+    Raises
+    ------
+    PanelError
+        If a rule is broken; one line per rule.
+
+    Examples
+    --------
+    >>> panel = pd.DataFrame({"person": [0, 0], "month": [1, 2], "entry": [0, 0]})
+    >>> panel["exit"] = pd.Categorical(["stay", "assisted"], ["stay", "assisted"])
+    >>> check_panel(panel, ["assisted"])
+    >>> check_panel(panel, ["assisted"], columns=["sex"])
+    Traceback (most recent call last):
+    hazard.errors.PanelError: panel column 'sex' must exist once; got 0.
+    """
+    broken = broken_rules(panel, exits, columns=columns, may_be_missing=may_be_missing)
+    broken += _form(panel, exits)
+    if broken:
+        raise PanelError("\n".join(broken))
+
+
+def broken_rules(
+    panel: pd.DataFrame,
+    exits: Sequence[str],
+    *,
+    columns: Sequence[str] = (),
+    may_be_missing: Sequence[str] = (),
+) -> list[str]:
+    """Sentences for the rules that the rows break, whatever their order and dtypes.
+
+    Parameters
+    ----------
+    panel, exits, columns, may_be_missing
+        As for :func:`check_panel`.
+
+    Returns
+    -------
+    list of str
+        Empty for a panel that only needs sorting and its final dtypes.
+    """
+    needed = list(dict.fromkeys([*KEYS, *columns, *may_be_missing]))
+    broken = columns_missing("panel", panel, needed)
+    if not len(panel):
+        return [*broken, "panel must have at least one row; got none."]
+    once = set(panel.columns[~panel.columns.duplicated(keep=False)])
+    for name in dict.fromkeys([*needed, "calendar"]):
+        if name in once:
+            broken += _values(panel[name], optional=name in may_be_missing)
+    if "exit" in once:
+        broken += _exits(panel["exit"], exits)
+    if once.issuperset(KEYS) and numeric(panel["month"]):
+        broken += _history(panel)
+    return broken
+
+
+def columns_missing(where: str, frame: pd.DataFrame, needed: Collection[str]) -> list[str]:
+    """Sentences for the needed columns that are not there once.
+
+    Examples
+    --------
+    >>> columns_missing("table", pd.DataFrame(columns=["sexx"]), ["sex"])
+    ["table column 'sex' must exist once; got 0. Did you mean 'sexx'?"]
+    """
+    count = frame.columns.value_counts()
+    return [
+        f"{where} column {name!r} must exist once; got {int(count.get(name, 0))}."
+        + (did_you_mean(name, frame.columns) if name not in count else "")
+        for name in needed
+        if count.get(name, 0) != 1
+    ]
+
+
+def violation(rule: str, bad: Flags, *, got: str, cure: str) -> list[str]:
+    """One sentence that counts the rows that break a rule, or none.
+
+    Examples
+    --------
+    >>> violation("panel column 'age' must be finite", np.array([False, True]),
+    ...           got="infinity", cure="Correct it.")
+    ["panel column 'age' must be finite; got infinity in 1 of 2 rows (first: row 2). Correct it."]
+    """
+    if not bad.any():
+        return []
+    count, first = int(bad.sum()), int(bad.argmax()) + 1
+    return [f"{rule}; got {got} in {count:,} of {len(bad):,} rows (first: row {first:,}). {cure}"]
+
+
+def numeric(column: pd.Series) -> bool:
+    """Whether a column holds numbers, not truth values or text."""
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _values(column: pd.Series, *, optional: bool) -> list[str]:
+    where = f"panel column {column.name!r} must"
+    broken = []
+    if not optional:
+        broken += violation(
+            f"{where} not be missing",
+            column.isna().to_numpy(),
+            got="missing values",
+            cure="Complete them, or leave the persons out.",
+        )
+    if column.dtype.kind == "f":
+        broken += violation(
+            f"{where} be finite",
+            np.isinf(column.to_numpy()),
+            got="infinity",
+            cure="Correct the numbers.",
+        )
+    if column.name in _WHOLE:
+        broken += _whole(column)
+    return broken
+
+
+def _whole(column: pd.Series) -> list[str]:
+    where = f"panel column {column.name!r} must"
+    if not numeric(column):
+        return [f"{where} hold whole numbers; got another type."]
+    broken = []
+    if column.dtype.kind == "f":
+        values = column.to_numpy()
+        broken += violation(
+            f"{where} hold whole numbers",
+            np.isfinite(values) & (values != np.floor(values)),
+            got="fractions",
+            cure="Count whole months.",
+        )
+    if column.name == "month":
+        broken += violation(
+            f"{where} be at least 1",
+            (column < 1).to_numpy(),
+            got="months before the start",
+            cure="Number the months at risk from 1.",
+        )
+    return broken
+
+
+def _exits(column: pd.Series, exits: Sequence[str]) -> list[str]:
+    known = ["stay", *exits]
+    codes, labels = pd.factorize(column)
+    strange = np.flatnonzero(~pd.Index(labels).isin(known))
+    near = [(str(labels[s]), did_you_mean(labels[s], known)) for s in strange[:10]]
+    # a label that resembles none of the known ones may be an id in the wrong column
+    shown, hint = next(((repr(text), hint) for text, hint in near if hint), ("another label", ""))
+    others = f" and {len(strange) - 1:,} other labels" if len(strange) > 1 else ""
+    return violation(
+        f"panel column 'exit' must be one of {sorted(known)}",
+        np.isin(codes, strange),
+        got=shown + others,
+        cure=f"{hint} Correct the register, or declare the exit under [outcome].".lstrip(),
+    )
+
+
+def _history(panel: pd.DataFrame) -> list[str]:
+    order, first = _persons(panel)
+    exit_ = panel["exit"]
+    leaves = (exit_.notna() & (exit_ != "stay")).to_numpy()[order]
+    month = panel["month"].to_numpy()[order]
+    after = _earlier(leaves, first) > 0
+    repeated = np.zeros(len(order), dtype=bool)
+    repeated[1:] = ~first[1:] & (month[1:] == month[:-1])
+
+    def rows(bad: Flags) -> Flags:
+        flags = np.zeros(len(panel), dtype=bool)
+        flags[order[bad]] = True
+        return flags
+
+    return [
+        *violation(
+            "panel must have one row per person and month",
+            rows(repeated),
+            got="repeated months",
+            cure="Keep one row of each.",
+        ),
+        *violation(
+            "panel must have at most one exit per person",
+            rows(after & leaves),
+            got="further exits",
+            cure="Keep the first exit.",
+        ),
+        *violation(
+            "panel must end a person with the exit",
+            rows(after & ~leaves),
+            got="rows after an exit",
+            cure="Leave out the months after the exit.",
+        ),
+        *_entries(panel["entry"], order, first, month),
+    ]
+
+
+def _entries(entry: pd.Series, order: Integers, first: Flags, month: Numbers) -> list[str]:
+    if not numeric(entry):
+        return []
+    values = entry.to_numpy()[order]
+    start = _start(first)
+    known = ~np.isnan(values) & (month[start] >= 1)  # reported elsewhere
+    bad = known & ((values != values[start]) | (values < 0) | (values >= month[start]))
+    flags = np.zeros(len(entry), dtype=bool)
+    flags[order[bad]] = True
+    return violation(
+        "panel column 'entry' must be one number per person, from 0 to the month before the first",
+        flags,
+        got="other numbers",
+        cure="Count the months that had passed before the person was first seen.",
+    )
+
+
+def _persons(panel: pd.DataFrame) -> tuple[Integers, Flags]:
+    """Positions of the rows by person and month, and which of them begin a person."""
+    person = _codes(panel["person"])
+    month = panel["month"].to_numpy()
+    order = np.flatnonzero((person >= 0) & panel["month"].notna().to_numpy())
+    if not _sorted(person[order], month[order]):
+        order = order[np.lexsort((month[order], person[order]))]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = person[order][1:] != person[order][:-1]
+    return order, first
+
+
+def _codes(person: pd.Series) -> Integers:
+    if person.dtype.kind in "iu" and (person >= 0).all():
+        return person.to_numpy(dtype=np.int64)
+    return pd.factorize(person)[0]
+
+
+def _sorted(person: Integers, month: Numbers) -> bool:
+    same = person[1:] == person[:-1]
+    return bool(((person[1:] > person[:-1]) | (same & (month[1:] >= month[:-1]))).all())
+
+
+def _earlier(leaves: Flags, first: Flags) -> Integers:
+    """Number of exits of the same person before each row."""
+    before = np.cumsum(leaves) - leaves
+    return before - before[_start(first)]
+
+
+def _start(first: Flags) -> Integers:
+    """Position of the first row of the same person."""
+    return np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))
+
+
+def _form(panel: pd.DataFrame, exits: Sequence[str]) -> list[str]:
+    """Rules of order and dtype, which a reader mends and a finished panel must keep."""
+    broken: list[str] = []
+    if not {"person", "month", "exit"} <= set(panel.columns) or not len(panel):
+        return broken
+    categories = ["stay", *exits]
+    exit_ = panel["exit"].dtype
+    if not isinstance(exit_, pd.CategoricalDtype) or list(exit_.categories) != categories:
+        broken.append(
+            f"panel column 'exit' must be categorical with {categories} in this order; "
+            "got another type or order. Use pandas.Categorical."
+        )
+    if panel["person"].dtype.kind not in "iu":
+        broken.append("panel column 'person' must hold integer codes; got another type.")
+    ordered = numeric(panel["month"]) and _sorted(
+        _codes(panel["person"]), panel["month"].to_numpy()
+    )
+    if not ordered or not panel.index.equals(pd.RangeIndex(len(panel))):
+        broken.append(
+            "panel rows must be sorted by person and month, with the index counting from 0; "
+            "got another order. Sort them, and reset the index."
+        )
+    return broken

@@ -1,0 +1,103 @@
+"""Published coefficient tables -> posterior of each lag curve and of its sum, under lag priors.
+
+What is known about a curve is what was printed: for every lag a coefficient and a standard error,
+both rounded. The posterior combines them with a prior on the shape of the curve. It inherits every
+weakness of the published model, and three of its own: the covariance between the coefficients was
+not printed and is taken as zero (:func:`neighbour_correlation` shows what that may hide), the two
+estimators are two readings of the same families and not two pieces of evidence, and the sampling
+distribution of a coefficient is taken as normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+import xarray as xr
+
+from hazard.diagnostics import EXPLORE, Gate, GateLimits, gate
+from hazard.evidence.normal import PRIORS, normal_posterior, prior_covariance
+from hazard.evidence.published import published_curves
+from hazard.evidence.rounded import SETTINGS, build_model, posterior
+from hazard.evidence.tidy import estimates, neighbour_correlation, published_estimates
+from hazard.sampling import Progress, Settings
+from hazard.spec import Prior
+
+__all__ = [
+    "PRIORS",
+    "SETTINGS",
+    "EvidenceResult",
+    "build_model",
+    "estimates",
+    "neighbour_correlation",
+    "normal_posterior",
+    "posterior",
+    "prior_covariance",
+    "published_curves",
+    "published_estimates",
+    "run",
+]
+
+
+@dataclass(frozen=True)
+class EvidenceResult:
+    """What the published table says under each lag prior.
+
+    Attributes
+    ----------
+    posterior : DataTree
+        As :func:`posterior` returns it.
+    gates : mapping of prior to Gate
+    estimates : DataFrame
+        As :func:`estimates` returns it, preceded by :func:`published_estimates`.
+    correlation : DataFrame
+        As :func:`neighbour_correlation` returns it.
+    """
+
+    posterior: xr.DataTree
+    gates: Mapping[str, Gate]
+    estimates: pd.DataFrame
+    correlation: pd.DataFrame
+
+    @property
+    def passed(self) -> bool:
+        """Whether the posterior passed the gate under every prior."""
+        return all(each.passed for each in self.gates.values())
+
+
+def run(
+    settings: Settings = SETTINGS,
+    *,
+    curves: xr.Dataset | None = None,
+    priors: Mapping[str, Prior] = PRIORS,
+    limits: GateLimits = EXPLORE,
+    progress: Progress | None = None,
+) -> EvidenceResult:
+    """Posterior, gate and estimates of every published lag curve.
+
+    Parameters
+    ----------
+    settings : Settings
+        The same settings and seed give the same draws.
+    curves : Dataset, optional
+        As :func:`published_curves` returns it, which is the default.
+    priors : mapping of name to Prior
+        On the scale of the log-odds; see :func:`prior_covariance`.
+    limits : GateLimits
+    progress : callable, optional
+        Called with a line of text per prior.
+
+    Returns
+    -------
+    EvidenceResult
+        Also where the gate fails: the caller decides.
+    """
+    known = published_curves() if curves is None else curves
+    drawn = posterior(known, priors, settings=settings, progress=progress)
+    return EvidenceResult(
+        posterior=drawn,
+        gates={name: gate(drawn.sel(prior=name), limits=limits) for name in priors},
+        estimates=pd.concat([published_estimates(known), estimates(drawn)], ignore_index=True),
+        correlation=neighbour_correlation(known, priors),
+    )

@@ -1,0 +1,12 @@
+"""The registers: read and link the files, report on their integrity, define who is at risk.
+
+``read`` answers what is in the files, ``check`` where they contradict themselves, ``define`` what
+the analysis makes of them: families at risk, their first exits and the events around them.
+"""
+
+from hazard.registers.check import check
+from hazard.registers.define import define
+from hazard.registers.read import read
+from hazard.registers.records import Histories, Registers, Window
+
+__all__ = ["Histories", "Registers", "Window", "check", "define", "read"]

@@ -1,0 +1,225 @@
+"""Registers and definitions -> families at risk, where they lived, how they left, what happened.
+
+A family is at risk from the later of its final rejection and its first month in a centre. Its time
+ends with the first of five endings, wherever that happens: an exit of the three kinds, a permit, or
+an assisted return of which no application is registered. The ending is an exit of the panel if the
+definitions list it and the family lived in a centre in that month. Otherwise the history is
+censored at the end of the month before: a month that another ending cut short is no full month at
+risk. A family whose first ending lies before its time at risk never enters.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hazard.errors import RegisterError, SpecError
+from hazard.registers.exits import EXITS, KINDS
+from hazard.registers.families import Roster, roster
+from hazard.registers.keys import NEVER, SPAN, STEP, BoolArray, IntArray, find, stamp
+from hazard.registers.records import TABLES, Histories, Registers, Window
+from hazard.registers.risk import AtRisk, Facts, at_risk, facts, settled
+from hazard.spec import DataSpec
+
+EXPOSURES = ("forced_return", "assisted_application")
+FIRST_MONTH = 240
+"""January 1990: an earlier date is a mistake."""
+
+
+def define(registers: Registers, data: DataSpec) -> Histories:
+    """Families at risk, with their residence, first exits and the events around them.
+
+    Parameters
+    ----------
+    registers : Registers
+    data : DataSpec
+        The definitions. ``exits`` that are not listed censor the history at the end of the month
+        before; ``unknown_tail = "drop"`` ends the window with the last month of which departures
+        can be followed for ``disappearance_months``.
+
+    Returns
+    -------
+    Histories
+
+    Raises
+    ------
+    SpecError
+        If ``exit_order`` does not name the three exits once each, if completion dates are asked of
+        applications that were never completed, or if no month of the window can be followed.
+    RegisterError
+        If a date is before 1990 or after the follow-up; ``check`` says where.
+
+    Notes
+    -----
+    Families, not persons, have decisions, stays and returns: what happens to one member happens to
+    the family; only ``sex`` is that of the representative.
+
+    A family has *disappeared* in the month of the last day of a stay if no stay of a member begins
+    within k calendar months of that day, unless that departure is explained: it lies between an
+    application and its completed return, or in the month of a forced return (by the chosen rule),
+    of a permit, or of an assisted return. A stay without last day goes on.
+
+    Events are dated by the month of the forced return or of the application, whatever
+    ``assisted_date`` says of the exit, and count once per family, month and kind.
+    """
+    _check_definitions(data)
+    _check_dates(registers)
+    window = _window(registers.window, data)
+    everyone = roster(registers.persons, data.representative_seed)
+    known = facts(registers, everyone, window, data)
+    risk = at_risk(everyone, known, window, data)
+    code = _codes(risk.sample)
+    return Histories(
+        families=_families(everyone, risk),
+        residence=_residence(known, risk, code),
+        exits=_exits(known, risk, code, data.exits),
+        events=_events(everyone, known, window.first, code),
+        window=window,
+        flow=_flow(registers, everyone, risk, settled(known, risk, window, data)),
+    )
+
+
+# --- what must hold -----------------------------------------------------------------------------
+def _check_definitions(data: DataSpec) -> None:
+    if sorted(data.exit_order) != sorted(EXITS):
+        msg = f"data.exit_order must name {list(EXITS)} once each; got {list(data.exit_order)}."
+        raise SpecError(msg)
+    if data.assisted == "any" and data.assisted_date == "completion":
+        msg = (
+            "data.assisted_date must be 'application' when data.assisted is 'any': "
+            "an application that was not completed has no completion date."
+        )
+        raise SpecError(msg)
+
+
+def _check_dates(registers: Registers) -> None:
+    impossible = [
+        f"{table} column '{name}'"
+        for table, frame in registers.tables.items()
+        for name, column in TABLES[table].items()
+        if column.kind == "date" and out_of_range(frame[name], registers.window.follow_up_end).any()
+    ]
+    if impossible:
+        msg = (
+            f"{', '.join(impossible)} must lie between 1990 and the end of the follow-up; "
+            "got other dates. Look at the integrity report, and correct the register."
+        )
+        raise RegisterError(msg)
+
+
+def out_of_range(date: pd.Series, follow_up_end: int) -> BoolArray:
+    """Whether a date is before 1990 or after the follow-up; a missing date is not.
+
+    Examples
+    --------
+    >>> out_of_range(pd.to_datetime(pd.Series(["1989-12-31", "1990-01-01", None])), 300).tolist()
+    [True, False, False]
+    """
+    day = stamp(date)
+    outside: BoolArray = (day != NEVER) & (
+        (day // STEP < FIRST_MONTH) | (day // STEP > follow_up_end)
+    )
+    return outside
+
+
+def _window(window: Window, data: DataSpec) -> Window:
+    if data.unknown_tail == "as_published":
+        return window
+    last = min(window.last, window.follow_up_end - data.disappearance_months)
+    if last < window.first:
+        msg = (
+            "data.disappearance_months must leave a month of the window that can be followed; "
+            f"got {data.disappearance_months} months. Shorten it, or keep the unknown tail."
+        )
+        raise SpecError(msg)
+    return window._replace(last=last)
+
+
+# --- the frames ---------------------------------------------------------------------------------
+def _codes(sample: BoolArray) -> IntArray:
+    """Families of the sample from 0, then all others, both in the order of the family ids."""
+    inside = np.cumsum(sample) - 1
+    outside = np.cumsum(~sample) - 1 + sample.sum()
+    return np.where(sample, inside, outside).astype(np.int64)
+
+
+def _families(everyone: Roster, risk: AtRisk) -> pd.DataFrame:
+    families = everyone.families.assign(start=risk.start, end=risk.end)
+    kept = families[risk.sample].reset_index(drop=True)
+    kept.insert(0, "person", np.arange(len(kept), dtype=np.int64))
+    return kept
+
+
+def _residence(known: Facts, risk: AtRisk, code: IntArray) -> pd.DataFrame:
+    lived = known.lived
+    kept = risk.sample[lived.family]
+    return pd.DataFrame(
+        {
+            "person": code[lived.family[kept]],
+            "calendar": lived.calendar[kept].astype(np.int32),
+            "centre": pd.Categorical.from_codes(lived.centre[kept], known.stays.centres),
+        }
+    )
+
+
+def _exits(known: Facts, risk: AtRisk, code: IntArray, exits: tuple[str, ...]) -> pd.DataFrame:
+    family = np.flatnonzero(risk.sample & risk.leaves)
+    names = np.array(KINDS)[known.endings.kind[family]]
+    return pd.DataFrame(
+        {
+            "person": code[family],
+            "exit": pd.Categorical(names, categories=list(exits)),
+            "calendar": known.endings.calendar[family].astype(np.int32),
+        }
+    )
+
+
+def _events(everyone: Roster, known: Facts, first: int, code: IntArray) -> pd.DataFrame:
+    keys = np.concatenate([known.forced, known.applied])
+    kind = np.repeat([0, 1], [len(known.forced), len(known.applied)])
+    registered = keys % SPAN >= first
+    keys, kind = keys[registered], kind[registered]
+    family = keys // SPAN
+    centre = np.append(known.lived.centre, -1)[find(known.lived.key, keys)]
+    nationality = everyone.families["nationality"].cat
+    return pd.DataFrame(
+        {
+            "person": code[family],
+            "exposure": pd.Categorical.from_codes(kind, pd.Index(EXPOSURES)),
+            "calendar": (keys % SPAN).astype(np.int32),
+            "centre": pd.Categorical.from_codes(centre, known.stays.centres),
+            "nationality": pd.Categorical.from_codes(
+                nationality.codes.to_numpy()[family], nationality.categories
+            ),
+        }
+    )
+
+
+# --- the flow of persons ------------------------------------------------------------------------
+def _flow(
+    registers: Registers, everyone: Roster, risk: AtRisk, notes: dict[str, BoolArray]
+) -> pd.DataFrame:
+    n_families, n_kept = everyone.n_families, int(risk.sample.sum())
+    repeated, members = everyone.repeated_rows, len(everyone.person_ids) - n_families
+    unknown = _unknown_persons(registers, everyone)
+    counted = {reason: int(flags.sum()) for reason, flags in {**risk.excluded, **notes}.items()}
+    return pd.DataFrame(
+        [
+            ("read", "rows of persons", len(registers.persons), n_families),
+            ("excluded", "further rows of a person", repeated, 0),
+            ("excluded", "members of a family other than its representative", members, 0),
+            *[("excluded", reason, counted[reason], counted[reason]) for reason in risk.excluded],
+            ("kept", "families with a month at risk in the window", n_kept, n_kept),
+            *[("note", reason, counted[reason], counted[reason]) for reason in notes],
+            ("note", "persons of other tables who are not in udi_persons", unknown, 0),
+        ],
+        columns=["step", "reason", "persons", "families"],
+    )
+
+
+def _unknown_persons(registers: Registers, everyone: Roster) -> int:
+    strangers: set[object] = set()
+    for frame in registers.tables.values():
+        absent = everyone.person_of(frame["person_id"]) < 0
+        strangers.update(frame.loc[absent, "person_id"])
+    return len(strangers)

@@ -1,0 +1,116 @@
+"""Persons -> families: who belongs together, who represents the family, what it is like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hazard.registers.keys import IntArray, is_first, ordered_codes, positions
+from hazard.registers.records import TABLES
+
+LARGE = 3
+STATELESS = ("stateless", "statsløs")
+
+
+@dataclass(frozen=True, eq=False)
+class Roster:
+    """Every family of the register, in the order of the family ids.
+
+    Attributes
+    ----------
+    person_ids : Index
+        Distinct ids of persons, sorted.
+    person_family : ndarray of int64, shape (n_persons,)
+        Family of each person.
+    families : DataFrame
+        ``nationality``, ``sex`` (of the representative), ``family_size``, ``large_family``.
+    repeated_rows : int
+        Rows left out because an earlier one has the same person id.
+    """
+
+    person_ids: pd.Index
+    person_family: IntArray
+    families: pd.DataFrame
+    repeated_rows: int
+
+    @property
+    def n_families(self) -> int:
+        """Number of families."""
+        return len(self.families)
+
+    def person_of(self, ids: pd.Series) -> IntArray:
+        """Position of every person id; -1 for a person who is not in the register."""
+        return positions(ids, self.person_ids)
+
+    def family_of(self, ids: pd.Series) -> IntArray:
+        """Family of every person id; -1 for a person who is not in the register."""
+        person = self.person_of(ids)
+        return np.where(person < 0, -1, self.person_family[person])
+
+
+def roster(persons: pd.DataFrame, seed: int) -> Roster:
+    """Families of the persons, with one representative each, drawn at random.
+
+    Parameters
+    ----------
+    persons : DataFrame
+        As ``Registers.persons``; its order does not matter.
+    seed : int
+        Of the draw; only the sex of the family depends on it.
+
+    Notes
+    -----
+    Members should share citizenship and family size (``check`` reports where they do not): the
+    family takes the citizenship of its first member by id, and the largest size stated.
+    """
+    once = _one_row_each(persons)
+    person, ids = ordered_codes(once["person_id"])
+    family, labels = ordered_codes(once["family_id"])
+    order = np.lexsort((person, family))
+    starts = np.flatnonzero(is_first(family[order]))
+    members = np.diff(np.append(starts, len(order)))
+    drawn = starts + np.floor(np.random.default_rng(seed).random(len(labels)) * members)
+    size = np.maximum.reduceat(once["family_size"].to_numpy(dtype=np.int64)[order], starts)
+    person_family = np.empty(len(ids), dtype=np.int64)
+    person_family[person] = family
+    families = pd.DataFrame(
+        {
+            "nationality": _labels(once["citizenship"])[order[starts]],
+            "sex": _sex(once)[order[drawn.astype(np.int64)]],
+            "family_size": size,
+            "large_family": pd.Categorical.from_codes(
+                (size >= LARGE).astype(np.int8), pd.Index(["no", "yes"])
+            ),
+        }
+    )
+    return Roster(ids, person_family, families, len(persons) - len(once))
+
+
+def is_stateless(nationality: pd.Series) -> pd.Series:
+    """Whether a citizenship means that there is none.
+
+    Examples
+    --------
+    >>> is_stateless(pd.Series(["Irak", "Statsløs"])).tolist()
+    [False, True]
+    """
+    return nationality.astype(str).str.strip().str.lower().isin(STATELESS)
+
+
+def _sex(persons: pd.DataFrame) -> pd.Categorical:
+    return pd.Categorical(persons["sex"], categories=TABLES["udi_persons"]["sex"].levels)
+
+
+def _labels(column: pd.Series) -> pd.Categorical:
+    codes, labels = ordered_codes(column)
+    return pd.Categorical.from_codes(codes, labels)
+
+
+def _one_row_each(persons: pd.DataFrame) -> pd.DataFrame:
+    if not persons["person_id"].duplicated().any():
+        return persons
+    text = persons.astype(str).reset_index(drop=True)
+    kept = text.sort_values(list(text.columns)).drop_duplicates("person_id").index
+    return persons.iloc[kept]

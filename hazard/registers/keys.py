@@ -1,0 +1,174 @@
+"""Ids and dates as whole numbers that sort, so that linking is a search in a sorted array.
+
+A *stamp* is 32 times the calendar month plus the day of the month: it orders dates, a month is a
+division by 32, and k months later is an addition of 32 k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+STEP = 32
+SPAN = 2**24
+NEVER = SPAN - 1
+
+
+def stamp(date: Any) -> IntArray:
+    """Sortable number of every date; a missing date is ``NEVER``, later than all.
+
+    Examples
+    --------
+    >>> stamp(np.array(["1970-02-03", "NaT"], dtype="datetime64[D]")).tolist() == [32 + 3, NEVER]
+    True
+    """
+    day = np.asarray(date).astype("datetime64[D]")
+    month = day.astype("datetime64[M]")
+    of_month = (day - month.astype("datetime64[D]")).astype(np.int64) + 1
+    return np.where(np.isnat(day), NEVER, month.astype(np.int64) * STEP + of_month)
+
+
+def pack(group: IntArray, value: IntArray) -> IntArray:
+    """One key that sorts by group, then by value; values are from 0 to ``NEVER``."""
+    return group * SPAN + value
+
+
+def ordered_codes(column: pd.Series) -> tuple[IntArray, pd.Index]:
+    """Code of every value in the sorted list of values that occur, and that list.
+
+    Examples
+    --------
+    >>> codes, labels = ordered_codes(pd.Series(["b", "a", "b"]))
+    >>> codes.tolist(), list(labels)
+    ([1, 0, 1], ['a', 'b'])
+    """
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        codes, labels = pd.factorize(column, sort=True)
+        return codes.astype(np.int64), pd.Index(labels)
+    used = column.cat.remove_unused_categories()
+    order = np.argsort(np.asarray(used.cat.categories, dtype=object), kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return _take(rank, used.cat.codes.to_numpy()), used.cat.categories[order]
+
+
+def positions(column: pd.Series, labels: pd.Index) -> IntArray:
+    """Position of every value in a list of distinct labels; -1 where it is not among them.
+
+    Examples
+    --------
+    >>> positions(pd.Series(["b", "x"]), pd.Index(["a", "b"])).tolist()
+    [1, -1]
+    """
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return labels.get_indexer(pd.Index(column)).astype(np.int64)
+    where = labels.get_indexer(pd.Index(column.cat.categories))
+    return _take(where, column.cat.codes.to_numpy())
+
+
+def _take(values: npt.NDArray[np.int64], codes: npt.NDArray[Any]) -> IntArray:
+    if len(values) == 0:
+        return np.full(len(codes), -1, dtype=np.int64)
+    return np.where(codes < 0, -1, values[codes]).astype(np.int64)
+
+
+def find(keys: IntArray, wanted: IntArray) -> IntArray:
+    """Position of every wanted key in sorted distinct keys; -1 where there is none.
+
+    Examples
+    --------
+    >>> find(np.array([2, 5, 9]), np.array([5, 6])).tolist()
+    [1, -1]
+    """
+    if len(keys) == 0:
+        return np.full(len(wanted), -1, dtype=np.int64)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, -1)
+
+
+def is_first(group: IntArray) -> BoolArray:
+    """Whether a row of a sorted column is the first of its value.
+
+    Examples
+    --------
+    >>> is_first(np.array([3, 3, 7])).tolist()
+    [True, False, True]
+    """
+    first = np.ones(len(group), dtype=np.bool_)
+    first[1:] = group[1:] != group[:-1]
+    return first
+
+
+def running_max(group: IntArray, value: IntArray) -> IntArray:
+    """Largest value so far within each group; groups ascend, values are from 0 to ``NEVER``.
+
+    Examples
+    --------
+    >>> running_max(np.array([0, 0, 1]), np.array([5, 3, 1])).tolist()
+    [5, 5, 1]
+    """
+    return np.maximum.accumulate(pack(group, value)) - group * SPAN
+
+
+def is_last(group: IntArray) -> BoolArray:
+    """Whether a row of a sorted column is the last of its value.
+
+    Examples
+    --------
+    >>> is_last(np.array([3, 3, 7])).tolist()
+    [False, True, True]
+    """
+    last = np.ones(len(group), dtype=np.bool_)
+    last[:-1] = group[1:] != group[:-1]
+    return last
+
+
+def earliest(group: IntArray, value: IntArray, n_groups: int) -> IntArray:
+    """Smallest value of each group; ``NEVER`` for a group without one.
+
+    Examples
+    --------
+    >>> earliest(np.array([1, 1]), np.array([7, 5]), 2).tolist() == [NEVER, 5]
+    True
+    """
+    first = np.full(n_groups, NEVER, dtype=np.int64)
+    np.minimum.at(first, group, value)
+    return first
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """Closed intervals of groups, sorted by group and start."""
+
+    group: IntArray
+    start: IntArray
+    end: IntArray
+
+    @classmethod
+    def of(cls, group: IntArray, start: IntArray, end: IntArray) -> Intervals:
+        """Intervals in any order."""
+        order = np.lexsort((start, group))
+        return cls(group[order], start[order], end[order])
+
+    def cover(self, group: IntArray, value: IntArray) -> BoolArray:
+        """Whether a value lies in at least one interval of its group.
+
+        Examples
+        --------
+        >>> intervals = Intervals.of(np.array([0, 0]), np.array([5, 1]), np.array([6, 3]))
+        >>> intervals.cover(np.array([0, 0, 1]), np.array([2, 4, 2])).tolist()
+        [True, False, False]
+        """
+        if not len(self.group):
+            return np.zeros(len(group), dtype=np.bool_)
+        until = running_max(self.group, self.end)
+        at = np.searchsorted(pack(self.group, self.start), pack(group, value), side="right") - 1
+        inside: BoolArray = (at >= 0) & (self.group[at] == group) & (until[at] >= value)
+        return inside

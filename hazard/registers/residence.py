@@ -1,0 +1,119 @@
+"""Stays -> the centre of each family and month, and the days on which a family left the centres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hazard.registers.families import Roster
+from hazard.registers.keys import (
+    NEVER,
+    STEP,
+    BoolArray,
+    IntArray,
+    is_last,
+    ordered_codes,
+    pack,
+    running_max,
+    stamp,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Stays:
+    """Stays of families, members together, sorted by family, first day, last day and centre.
+
+    Attributes
+    ----------
+    family, centre : ndarray of int64
+        Codes; ``centres`` names the latter.
+    start, end : ndarray of int64
+        First and last day as stamps; ``end`` is ``NEVER`` for a stay that goes on.
+    centres : Index
+        Names of the centres, sorted.
+    reversed_of : ndarray of int64
+        Families of the stays that ended before they began, which are left out.
+    """
+
+    family: IntArray
+    centre: IntArray
+    start: IntArray
+    end: IntArray
+    centres: pd.Index
+    reversed_of: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Residence:
+    """One row per family and month in a centre, sorted by ``key``, the packed pair."""
+
+    family: IntArray
+    calendar: IntArray
+    centre: IntArray
+
+    @property
+    def key(self) -> IntArray:
+        """Sorted distinct keys of family and month."""
+        return pack(self.family, self.calendar)
+
+
+@dataclass(frozen=True, eq=False)
+class Departures:
+    """Last days of a stay after which the family was at no centre for k months.
+
+    ``certain`` is false where the register ends before the k months are over.
+    """
+
+    family: IntArray
+    day: IntArray
+    certain: BoolArray
+
+
+def family_stays(stays: pd.DataFrame, roster: Roster) -> Stays:
+    """Stays of the persons of a register as stays of their families."""
+    family = roster.family_of(stays["person_id"])
+    centre, names = ordered_codes(stays["centre"])
+    start, end = stamp(stays["from_date"]), stamp(stays["to_date"])
+    known, forwards = family >= 0, end >= start
+    order = np.lexsort((centre, end, start, family))
+    order = order[(known & forwards)[order]]
+    return Stays(
+        family[order],
+        centre[order],
+        start[order],
+        end[order],
+        names,
+        np.unique(family[known & ~forwards]),
+    )
+
+
+def monthly(stays: Stays, first: int, last: int) -> Residence:
+    """The centre of each family in each month from ``first`` to ``last``.
+
+    Of several centres in a month it is the one whose stay began last.
+    """
+    begin = np.maximum(stays.start // STEP, first)
+    months = np.maximum(np.minimum(stays.end // STEP, last) - begin + 1, 0)
+    stay = np.repeat(np.arange(len(months)), months)
+    elapsed = np.arange(len(stay)) - np.repeat(np.cumsum(months) - months, months)
+    family, calendar = stays.family[stay], begin[stay] + elapsed
+    key = pack(family, calendar)
+    # stable: within a family and month the stays keep their order, so the last is the latest
+    order = np.argsort(key, kind="stable")
+    latest = order[is_last(key[order])]
+    return Residence(family[latest], calendar[latest], stays.centre[stay[latest]])
+
+
+def departures(stays: Stays, months: int, follow_up_end: int) -> Departures:
+    """Days on which a family left, and came to no centre within so many months.
+
+    A next stay counts as later when it begins after the same day ``months`` months on.
+    """
+    until = running_max(stays.family, stays.end)
+    goes_on = ~is_last(stays.family)
+    next_start = np.where(goes_on, np.roll(stays.start, -1), NEVER)
+    left = (until != NEVER) & (next_start > until + months * STEP)
+    seen = goes_on | (until // STEP + months <= follow_up_end)
+    return Departures(stays.family[left], until[left], seen[left])

@@ -1,0 +1,271 @@
+"""Month by month: who is at risk where, who leaves, and what the others see of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hazard.months import first_day, year_of
+from hazard.simulate.margins import EXPOSURES, N_LAGS, NETWORKS, FloatArray, IntArray, figure
+from hazard.simulate.month import EXPOSURE_OF, Month, month_exits
+from hazard.simulate.others import Others, draw_others
+from hazard.simulate.world import (
+    BREAKS,
+    LARGE,
+    STAY,
+    BoolArray,
+    Families,
+    Truth,
+    World,
+    choose_centre,
+    early_entries,
+    entrants,
+    occupied,
+    window_entries,
+)
+
+MOST_MOVES = 6
+SHARE_ABSENT = 0.02
+DAYS_ABSENT = (5, 60)
+NEVER = -(2**31)
+
+
+class Rows(NamedTuple):
+    """Family-months at risk; ``exit`` is ``STAY`` or an index of ``EXITS``; shapes (n,)."""
+
+    family: IntArray
+    calendar: IntArray
+    centre: IntArray
+    exit: IntArray
+
+
+class Absences(NamedTuple):
+    """Short absences: last day at the centre and day of return, in days since 1970."""
+
+    family: IntArray
+    left: IntArray
+    back: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What happened.
+
+    Attributes
+    ----------
+    truth : Truth
+    families : Families
+    rows : Rows
+        Including the burn-in, sorted by calendar month.
+    absences : Absences
+    others : Others
+    counts : ndarray, shape (exposure, month, place)
+        Families with the event per calendar month, from ``first`` on, and place: the centres, then
+        the nationalities, then the stateless.
+    first : int
+    """
+
+    truth: Truth
+    families: Families
+    rows: Rows
+    absences: Absences
+    others: Others
+    counts: IntArray
+    first: int
+
+
+@dataclass
+class _State:
+    families: Families
+    centre: IntArray
+    back: IntArray
+    moves: IntArray
+    settled: BoolArray
+    gone: BoolArray
+    absent: BoolArray
+
+
+class _Effects(NamedTuple):
+    """Effects as plain arrays, exits last; ``lag`` is (lag, exposure, network, exit)."""
+
+    year: FloatArray
+    baseline: FloatArray
+    sex: FloatArray
+    large: FloatArray
+    place: FloatArray
+    lag: FloatArray
+    network: IntArray
+    first_year: int
+
+
+def history(truth: Truth, rng: np.random.Generator) -> History:
+    """One run of the simulated country, from the burn-in to the end of the window.
+
+    Parameters
+    ----------
+    truth : Truth
+    rng : Generator
+
+    Returns
+    -------
+    History
+        Exactly ``truth.world.size.families`` families are at risk in some month of the window.
+    """
+    world, effects = truth.world, _effects(truth)
+    others, first = draw_others(world, rng), world.burn_in - N_LAGS + 1
+    counts = _event_counts(world, others, first)
+    state = _newcomers(entrants(world, early_entries(world, rng), rng))
+    rows: list[Rows] = []
+    absences: list[Absences] = []
+    for calendar in range(world.burn_in, world.size.last_month + 1):
+        if calendar == world.size.first_month:
+            survivors = int((~state.gone).sum())
+            state = _joined(state, _newcomers(_late(world, survivors, rng)))
+        _relocate(state, calendar, world, rng)
+        at_risk = np.flatnonzero(_present(state, calendar))
+        until_now = counts[:, calendar - first - N_LAGS + 1 : calendar - first + 1]
+        exits = month_exits(_month(state, at_risk, calendar, effects, until_now), rng)
+        state.gone[at_risk] = exits != STAY
+        when = np.full_like(at_risk, calendar)
+        rows.append(Rows(at_risk, when, state.centre[at_risk], exits))
+        absences.append(_absences(state, at_risk[exits == STAY], calendar, rng))
+    return History(
+        truth,
+        state.families,
+        Rows(*map(np.concatenate, zip(*rows, strict=True))),
+        Absences(*map(np.concatenate, zip(*absences, strict=True))),
+        others,
+        counts,
+        first,
+    )
+
+
+def exposures(lived: History, rows: Rows) -> npt.NDArray[np.uint8]:
+    """Whether at least one other family had the event, per row, exposure, network and lag.
+
+    Parameters
+    ----------
+    lived : History
+    rows : Rows
+        Rows of ``lived``.
+
+    Returns
+    -------
+    ndarray of uint8, shape (row, exposure, network, lag)
+        0 or 1. Lag 0 leaves the family's own event out; there is none of its own at longer lags.
+    """
+    n_centres = lived.truth.world.size.centres
+    place = (rows.centre, n_centres + lived.families.nationality[rows.family])
+    seen = np.empty((len(rows.family), len(EXPOSURES), len(NETWORKS), N_LAGS), dtype=np.uint8)
+    own = np.array([*EXPOSURE_OF, -1])[rows.exit]
+    for e in range(len(EXPOSURES)):
+        for w in range(len(NETWORKS)):
+            for lag in range(N_LAGS):
+                count = lived.counts[e, rows.calendar - lived.first - lag, place[w]]
+                seen[:, e, w, lag] = count > (own == e) * (lag == 0)
+    return seen
+
+
+# --- the flow of families -----------------------------------------------------------------------
+def _newcomers(families: Families) -> _State:
+    n = len(families.entry)
+    never, no = np.full(n, NEVER), np.zeros(n, dtype=np.bool_)
+    moves = np.zeros(n, dtype=np.int64)
+    return _State(families, families.centre.copy(), never, moves, no.copy(), no.copy(), no.copy())
+
+
+def _joined(state: _State, late: _State) -> _State:
+    families = Families(*map(np.concatenate, zip(state.families, late.families, strict=True)))
+    names = ("centre", "back", "moves", "settled", "gone", "absent")
+    columns = (np.concatenate([getattr(state, name), getattr(late, name)]) for name in names)
+    return _State(families, *columns)
+
+
+def _late(world: World, survivors: int, rng: np.random.Generator) -> Families:
+    entry = window_entries(world, world.size.families - survivors, rng)
+    return occupied(world, entrants(world, entry, rng), rng)
+
+
+def _present(state: _State, calendar: int) -> BoolArray:
+    return np.asarray((state.families.entry <= calendar) & ~state.gone & (state.back <= calendar))
+
+
+def _relocate(state: _State, calendar: int, world: World, rng: np.random.Generator) -> None:
+    """Move families whose centre has closed, and a few others; mark who neither came nor moved."""
+    earlier = _present(state, calendar) & (state.families.entry < calendar)
+    settled = earlier & (state.back < calendar)
+    wants = settled & (state.moves < MOST_MOVES) & (rng.random(len(earlier)) < world.moving)
+    goes = (earlier & (world.centres.closed[state.centre] < calendar)) | wants
+    months = np.full(int(goes.sum()), calendar)
+    state.centre[goes] = choose_centre(world.centres, months, rng)
+    state.moves[goes] += 1
+    state.settled = settled & ~goes
+
+
+def _absences(
+    state: _State, stayed: IntArray, calendar: int, rng: np.random.Generator
+) -> Absences:
+    """Draw who leaves for some days, among those whose whole month is spent at one centre."""
+    chance = SHARE_ABSENT / figure("mean_months_in_centre")
+    able = stayed[state.settled[stayed] & ~state.absent[stayed]]
+    family = able[rng.random(len(able)) < chance]
+    start, end = first_day([calendar, calendar + 1]).values.astype("datetime64[D]").astype(int)
+    left = rng.integers(start, end, len(family))
+    back = left + rng.integers(*DAYS_ABSENT, len(family), endpoint=True)
+    state.absent[family] = True
+    state.back[family] = back.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    return Absences(family, left, back)
+
+
+# --- the hazard of a month ----------------------------------------------------------------------
+def _effects(truth: Truth) -> _Effects:
+    planted = truth.effects.transpose(..., "exit")
+    n_nationalities = planted.sizes["nationality"]
+    stateless = np.zeros((1, planted.sizes["exit"]))
+    places = [planted["u_centre"].values, planted["u_nationality"].values, stateless]
+    return _Effects(
+        (planted["intercept"] + planted["year"]).transpose("year", "exit").values,
+        planted["baseline"].values,
+        planted["sex"].values,
+        planted["large_family"].values,
+        np.concatenate(places),
+        planted["lag_effect"].transpose("lag", "exposure", "network", "exit").values,
+        np.repeat([0, 1], [planted.sizes["centre"], n_nationalities + 1]),
+        int(truth.world.size.years[0]),
+    )
+
+
+def _month(
+    state: _State, at_risk: IntArray, calendar: int, effects: _Effects, counts: IntArray
+) -> Month:
+    """Linear predictors of a month; ``counts`` (exposure, month, place) ends with this month."""
+    families = Families(*(column[at_risk] for column in state.families))
+    n_centres = int((effects.network == 0).sum())
+    place = np.column_stack([state.centre[at_risk], n_centres + families.nationality])
+    seen = counts[:, -2::-1] > 0
+    of_place = effects.place + np.einsum(
+        "elp,lepj->pj", seen, effects.lag[1:][:, :, effects.network], optimize=True
+    )
+    year = max(int(year_of(calendar)) - effects.first_year, 0)
+    interval = np.searchsorted(BREAKS, calendar - families.entry + 1, side="right") - 1
+    eta = effects.year[year] + effects.baseline[interval] + of_place[place].sum(axis=1)
+    eta += np.outer(families.female, effects.sex) + np.outer(families.size >= LARGE, effects.large)
+    return Month(eta, place, effects.lag[0].transpose(2, 0, 1).copy(), counts[:, -1])
+
+
+def _event_counts(world: World, others: Others, first: int) -> IntArray:
+    """Events of the families outside the sample, per exposure, month and place."""
+    n_centres = world.size.centres
+    n_places = n_centres + len(world.shares) + 1
+    counts = np.zeros((len(EXPOSURES), world.size.last_month - first + 1, n_places), dtype=np.int64)
+    exposure = np.array([*EXPOSURE_OF, -1])[others.exit]
+    counted = (exposure >= 0) & (others.departure <= world.size.last_month)
+    when = (exposure, others.departure - first)
+    housed = counted & (others.centre >= 0)
+    np.add.at(counts, (when[0][housed], when[1][housed], others.centre[housed]), 1)
+    citizen = n_centres + others.nationality[counted]
+    np.add.at(counts, (when[0][counted], when[1][counted], citizen), 1)
+    return counts

@@ -1,0 +1,133 @@
+"""What was published, and how much of everything is simulated."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hazard.errors import UsageError
+from hazard.months import month_number, year_of
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+SizeName = Literal["published", "small"]
+
+EXITS = ("assisted", "disappeared", "forced")
+EXPOSURES = ("forced_return", "assisted_application")
+NETWORKS = ("centre", "nationality")
+N_LAGS = 7
+
+
+# --- how much is simulated ----------------------------------------------------------------------
+@dataclass(frozen=True)
+class Size:
+    """How many of everything, and over which calendar months.
+
+    ``stateless`` and ``pending`` families live in centres outside the sample; ``deported`` and
+    ``applied`` families are rejected and never live in a centre.
+    """
+
+    name: SizeName
+    families: int
+    centres: int
+    nationalities: int
+    first_month: int
+    last_month: int
+    follow_up_end: int
+    stateless: int
+    pending: int
+    deported: int
+    applied: int
+
+    @property
+    def years(self) -> IntArray:
+        """Calendar years of the window."""
+        return np.unique(year_of(np.arange(self.first_month, self.last_month + 1)))
+
+
+def size_of(name: SizeName) -> Size:
+    """Size by name.
+
+    Raises
+    ------
+    UsageError
+        If the name is neither ``published`` nor ``small``.
+
+    Examples
+    --------
+    >>> size_of("small").families, size_of("small").years.tolist()
+    (600, [2005, 2006, 2007, 2008])
+    """
+    start = month_number("2005-01")
+    if name == "small":
+        others = {"stateless": 12, "pending": 200, "deported": 100, "applied": 90}
+        end = month_number("2008-12")
+        return Size(name, 600, 12, 8, start, end, end + 4, **others)
+    if name != "published":
+        raise UsageError(f"size must be 'published' or 'small'; got {name!r}.")
+    others = {"stateless": 300, "pending": 5000, "deported": 2500, "applied": 2200}
+    counts = [int(figure(key)) for key in ("families", "centres", "nationalities")]
+    end = month_number("2015-12")
+    return Size(name, *counts, start, end, month_number("2016-04"), **others)
+
+
+# --- published facts ----------------------------------------------------------------------------
+@cache
+def _key_figures() -> dict[str, float]:
+    rows = _published("oslo2016_key_figures.csv")
+    return {row["quantity"]: float(row["value"]) for row in rows}
+
+
+def figure(quantity: str) -> float:
+    """One key figure of Oslo Economics (2016), as printed.
+
+    Examples
+    --------
+    >>> figure("first_exit_assisted")
+    1946.0
+    """
+    return _key_figures()[quantity]
+
+
+def lag_effects() -> xr.DataArray:
+    """Log-odds per exit, exposure, network and lag as in the published multinomial logit.
+
+    Returns
+    -------
+    DataArray, dims (exit, exposure, network, lag)
+        Change of the log-odds of the exit against staying when at least one other family had the
+        event ``lag`` months before; zero for the exit ``forced``, which was not modelled.
+
+    References
+    ----------
+    .. [1] Oslo Economics (2016), Effekter av tvangsreturer for assistert retur, table 7-1.
+
+    Examples
+    --------
+    >>> where = {"exit": "assisted", "exposure": "forced_return", "network": "centre", "lag": 2}
+    >>> float(lag_effects().sel(where))
+    0.731
+    """
+    coords = {
+        "exit": list(EXITS),
+        "exposure": list(EXPOSURES),
+        "network": list(NETWORKS),
+        "lag": np.arange(N_LAGS),
+    }
+    effects = xr.DataArray(np.zeros([len(c) for c in coords.values()]), coords, name="lag_effect")
+    for row in _published("oslo2016_table_7_1.csv"):
+        cell = {"exit": row["outcome"], "exposure": row["exposure"], "network": row["network"]}
+        effects.loc[{**cell, "lag": int(row["lag_months"])}] = float(row["mnlogit_log_odds"])
+    return effects
+
+
+def _published(name: str) -> list[dict[str, str]]:
+    path = resources.files("hazard") / "published" / name
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))

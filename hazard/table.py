@@ -1,0 +1,266 @@
+"""A ready table, CSV or Parquet, as a panel.
+
+A table has one row per person and month at risk, or one row per person (a spell); the model file
+says which, and which column is what (:class:`hazard.spec.TableSpec`). Ids are replaced by codes in
+order of first appearance. An empty cell and ``NA`` are missing values. Text becomes a categorical
+with sorted levels; ``yes`` and ``no`` become 1 and 0 where an exposure is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv, parquet
+
+from hazard import spells
+from hazard.contracts import broken_rules, columns_missing, numeric
+from hazard.errors import PanelError, UsageError, did_you_mean
+from hazard.spec import CalendarTerm, CovariateTerm, GroupTerm, ModelSpec
+from hazard.spells import expand
+
+__all__ = ["bundled", "expand", "panel", "read"]
+
+_BLOCK = 2**31 - 1  # bytes, the most that pyarrow takes; it infers types from the first block
+
+
+def read(path: Path, spec: ModelSpec) -> pd.DataFrame:
+    """Panel of a file.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.csv`` file (comma, UTF-8, one header row) or a ``.parquet`` file.
+    spec : ModelSpec
+        Its ``table`` says how to read the file, its terms which columns are needed.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`panel`.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or its suffix is another.
+    PanelError
+        If the file cannot be read, or breaks a rule; see :func:`panel`.
+    """
+    readers = {".csv": _csv, ".parquet": _parquet}
+    if path.suffix.lower() not in readers:
+        raise UsageError(f"table must be a .csv or a .parquet file; got {str(path)!r}.")
+    if not path.is_file():
+        raise UsageError(f"table must exist; no file at {str(path)!r}.")
+    if path.stat().st_size == 0:
+        raise PanelError("table must have at least one row; got an empty file.")
+    return panel(readers[path.suffix.lower()](path), spec)
+
+
+def bundled(source: str) -> pd.DataFrame:
+    """Table of a bundled example, one row per person, numbered in the column ``person``.
+
+    Parameters
+    ----------
+    source : {"lifelines.rossi"}
+        432 released prisoners, followed for a year: week of the first arrest, or 52.
+
+    Raises
+    ------
+    UsageError
+        If there is no such example.
+
+    References
+    ----------
+    .. [1] Rossi, Berk and Lenihan (1980), Money, Work, and Crime: Experimental Evidence.
+    """
+    if source != "lifelines.rossi":
+        raise UsageError(
+            f"bundled table must be 'lifelines.rossi'; got {source!r}."
+            + did_you_mean(source, ["lifelines.rossi"])
+        )
+    from lifelines.datasets import load_rossi  # takes seconds
+
+    raw: pd.DataFrame = load_rossi()
+    return raw.assign(person=np.arange(1, len(raw) + 1))
+
+
+def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+    """Panel of a table: one row per person and month at risk.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        One row per person and month, or one per person.
+    spec : ModelSpec
+        Its ``table`` says how to read the table, its terms which columns are needed.
+
+    Returns
+    -------
+    DataFrame
+        The columns of :mod:`hazard.contracts` and those of the terms, sorted by person and month.
+        A lagged term that is not about ``own`` rows has columns ``{exposure}_{network}_lag{lag}``,
+        in which a missing value is history before the start. ``attrs["left_out"]`` counts the
+        persons left out for a missing covariate, where the model file asks for it.
+
+    Raises
+    ------
+    SpecError
+        If the endpoints of spells are not the exits of the model.
+    PanelError
+        If a column is missing, or a rule of :mod:`hazard.contracts` is broken; all rules at once.
+    """
+    columns = _columns(raw, spec)
+    ends = [] if isinstance(spec.table.exit, str) else spec.table.exit
+    needed = [*columns.values(), *(name for end in ends for name in (end.time, end.event))]
+    _raise(columns_missing("table", raw, dict.fromkeys(needed)))
+    complete, left_out = _complete(raw, spec)
+    if spec.table.layout == "rows":
+        rows = _rows(complete, columns, spec)
+    else:
+        rows = _expanded(complete, columns, spec)
+    lags = _lags(spec)
+    _raise(broken_rules(rows, spec.outcome.exits, columns=_required(spec), may_be_missing=lags))
+    finished = _finished(rows, spec)
+    finished.attrs["left_out"] = left_out
+    return finished
+
+
+def _required(spec: ModelSpec) -> list[str]:
+    """Columns that must not be missing: covariates, groups, the person's own exposures."""
+    named = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
+    named += [term.by for term in spec.term if isinstance(term, GroupTerm)]
+    return list(dict.fromkeys([*named, *_exposures(spec)]))
+
+
+def _exposures(spec: ModelSpec) -> list[str]:
+    return [term.exposure for term in spec.lagged if term.network == "own"]
+
+
+def _lags(spec: ModelSpec) -> list[str]:
+    return [
+        f"{term.name}_lag{lag}"
+        for term in spec.lagged
+        if term.network != "own"
+        for lag in range(term.lags[0], term.lags[1] + 1)
+    ]
+
+
+def _columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
+    """Column of the table for every column of the panel that is taken as it is."""
+    table = spec.table
+    columns = {"person": table.person}
+    if isinstance(table.exit, str):
+        columns |= {"month": table.month, "exit": table.exit}
+    if table.entry is not None:
+        columns["entry"] = table.entry
+    dated = any(isinstance(term, CalendarTerm) for term in spec.term)
+    if table.calendar is not None and (dated or table.calendar in raw):
+        columns["calendar"] = table.calendar
+    return columns | {
+        name: name for name in [*_required(spec), *_lags(spec)] if name not in table.wide
+    }
+
+
+def _complete(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, dict[str, int]]:
+    if spec.table.incomplete == "error":
+        return raw, {}
+    needed = [name for name in _required(spec) if name not in spec.table.wide]
+    person = raw[spec.table.person]
+    out = person[raw[needed].isna().any(axis=1)].unique()
+    kept = raw[~person.isin(out)].reset_index(drop=True)
+    return kept, {"persons with a missing covariate": len(out)}
+
+
+def _rows(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.DataFrame:
+    rows = pd.DataFrame({name: raw[column] for name, column in columns.items()})
+    _as_numbers(rows, [*_exposures(spec), *_lags(spec)])
+    if "entry" not in rows:
+        month = pd.to_numeric(rows["month"], errors="coerce")
+        rows["entry"] = month.groupby(rows["person"]).transform("min").fillna(1) - 1
+    return rows
+
+
+def _expanded(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.DataFrame:
+    persons = spells.build(raw, columns, spec)
+    _as_numbers(persons, [name for name in [*_exposures(spec), *_lags(spec)] if name in persons])
+    stems = {name: stem for name, stem in spec.table.wide.items() if name in _required(spec)}
+    return expand(
+        persons, wide={name: spells.wide(raw, persons, stem) for name, stem in stems.items()}
+    )
+
+
+def _as_numbers(rows: pd.DataFrame, names: Sequence[str]) -> None:
+    broken: list[str] = []
+    for name in dict.fromkeys(names):
+        rows[name], strange = spells.numbers(rows[name])
+        broken += spells.not_numbers(f"table column {name!r}", strange)
+    _raise(broken)
+
+
+def _finished(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+    """Rows that break no rule, in the order and with the dtypes of a panel."""
+    present = ["person", "month", "calendar", "entry", "exit", *_required(spec), *_lags(spec)]
+    finished = rows[[name for name in dict.fromkeys(present) if name in rows]].copy()
+    finished["person"] = pd.factorize(rows["person"])[0].astype(np.int64)
+    finished["exit"] = pd.Categorical(rows["exit"], ["stay", *spec.outcome.exits])
+    for name in {"month", "calendar", "entry"} & set(rows.columns):
+        finished[name] = rows[name].astype(np.int32)
+    groups = [term.by for term in spec.term if isinstance(term, GroupTerm)]
+    for name in _required(spec):
+        if name in groups or not numeric(rows[name]):
+            finished[name] = _levels(rows[name])
+    return finished.sort_values(["person", "month"], kind="stable", ignore_index=True)
+
+
+def _levels(column: pd.Series) -> pd.Series:
+    used = column.astype("category").cat.remove_unused_categories()
+    text = used.cat.rename_categories([str(level) for level in used.cat.categories])
+    return text.cat.reorder_categories(sorted(text.cat.categories))
+
+
+def _raise(broken: Sequence[str]) -> None:
+    if broken:
+        raise PanelError("\n".join(broken))
+
+
+# --- files --------------------------------------------------------------------------------------
+def _csv(path: Path) -> pd.DataFrame:
+    ragged: list[Any] = []
+
+    def note(row: Any) -> str:
+        ragged.append(row.number)
+        return "skip"
+
+    try:
+        content = csv.read_csv(
+            path,
+            read_options=csv.ReadOptions(block_size=_BLOCK, use_threads=False),
+            parse_options=csv.ParseOptions(invalid_row_handler=note),
+            convert_options=csv.ConvertOptions(
+                null_values=["", "NA"], strings_can_be_null=True, auto_dict_encode=True
+            ),
+        )
+    except (pa.ArrowInvalid, UnicodeDecodeError):  # whose text quotes the row
+        raise PanelError("table must be a CSV file in UTF-8; got something else.") from None
+    if ragged:
+        raise PanelError(
+            "table must have as many cells in every row as in its header; got another number in "
+            f"{len(ragged):,} rows (first: row {ragged[0] - 1:,}). Quote cells with a comma."
+        )
+    if any(pa.types.is_binary(field.type) for field in content.schema):
+        raise PanelError("table must be a CSV file in UTF-8; got other bytes.")
+    frame: pd.DataFrame = content.to_pandas()
+    return frame
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    try:
+        content = parquet.read_table(path)
+    except pa.ArrowInvalid:
+        raise PanelError("table must be a Parquet file; got something else.") from None
+    frame: pd.DataFrame = content.to_pandas(ignore_metadata=True)
+    return frame

@@ -1,0 +1,1 @@
+"""One term of the linear predictor per module: ``build(term, rows) -> (block, level of each row)``."""
