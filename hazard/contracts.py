@@ -84,7 +84,13 @@ def broken_rules(
 
     Parameters
     ----------
-    panel, exits, columns, may_be_missing
+    panel : DataFrame
+        One row per person and month at risk, in any order.
+    exits : sequence of str
+        As for :func:`check_panel`.
+    columns : sequence of str
+        As for :func:`check_panel`.
+    may_be_missing : sequence of str
         As for :func:`check_panel`.
 
     Returns

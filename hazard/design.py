@@ -255,7 +255,9 @@ def _join(
 ) -> tuple[Block, npt.NDArray[np.int32]]:
     flat = left_index.astype(np.int64) * right.n_levels + right_index
     codes, levels = pd.factorize(flat)
-    basis = np.hstack([left.matrix()[levels // right.n_levels], right.matrix()[levels % right.n_levels]])
+    basis = np.hstack(
+        [left.matrix()[levels // right.n_levels], right.matrix()[levels % right.n_levels]]
+    )
     block = Block(
         name=f"{left.name}+{right.name}",
         kind="joined",
@@ -265,6 +267,3 @@ def _join(
         prior=None,
     )
     return block, codes.astype(np.int32)
-
-
-

@@ -159,7 +159,8 @@ def gate(
 # --- measuring ----------------------------------------------------------------------------------
 def _measure(name: str, values: xr.DataArray) -> pd.DataFrame:
     ordered = values.transpose("chain", "draw", ...)
-    draws = ordered.values.reshape(*ordered.shape[:2], -1).astype(np.float64)
+    shape = (*ordered.shape[:2], int(np.prod(ordered.shape[2:])))
+    draws = ordered.values.reshape(shape).astype(np.float64)
     finite = np.isfinite(draws).all(axis=(0, 1))
     enough = draws.shape[0] > 1 and draws.shape[1] >= _FEWEST_DRAWS
     constant = _constant(draws) if enough else np.zeros_like(finite)

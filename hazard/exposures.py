@@ -165,8 +165,7 @@ def own_history(panel: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
     _need(panel, ["person", "month", term.exposure])
     column = panel[term.exposure]
     if not pd.api.types.is_numeric_dtype(column):
-        msg = f"panel column '{term.exposure}' must hold numbers; got another type."
-        raise HistoryError(msg)
+        raise HistoryError(f"panel column '{term.exposure}' must hold numbers; got another type.")
     person, _ = _persons(panel)
     keys = pack(person, panel["month"].to_numpy(dtype=np.int64))
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -224,8 +223,7 @@ def _from_columns(frame: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
     names = [_column(term.name, lag) for lag in _lags(term)]
     strange = [name for name in names if not (frame[name].isna() | frame[name].isin([0, 1])).all()]
     if strange:
-        msg = f"columns {strange} must hold 0, 1 or empty cells; got other values."
-        raise HistoryError(msg)
+        raise HistoryError(f"columns {strange} must hold 0, 1 or empty cells; got other values.")
     return _ruled(frame[names].to_numpy(dtype=np.float32, na_value=np.nan), term)
 
 
@@ -353,11 +351,10 @@ def _rows(panel: pd.DataFrame, network: str, labels: pd.Index, window: Window) -
     month = panel["calendar"].to_numpy(dtype=np.int64) - window.first
     outside = (month < 0) | (month > window.last - window.first)
     if outside.any():
-        msg = (
+        raise HistoryError(
             "panel column 'calendar' must lie within the window of the events; got other months "
             f"in {outside.sum():,} of {len(month):,} rows (first: row {outside.argmax() + 1:,})."
         )
-        raise HistoryError(msg)
     return _Rows(person, people, month, positions(panel[network], labels))
 
 

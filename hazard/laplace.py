@@ -19,6 +19,7 @@ from hazard.terms.block import FloatArray
 
 _STEPS = 60
 _DECREMENT = 1e-10
+_LONGEST_STEP = 4.0
 _SMALLEST_SIGMA = 1e-3
 
 
@@ -89,7 +90,7 @@ def newton(
         decrement = 0.5 * float(step @ gradient.ravel())
         if decrement < _DECREMENT:
             return Mode(beta, value, cholesky, decrement)
-        length = 1.0
+        length = min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
         while True:
             proposal = beta + length * step.reshape(beta.shape)
             new_value, new_target, new_gradient = objective(proposal)

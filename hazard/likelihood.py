@@ -351,6 +351,21 @@ def _pair(
     return np.stack([(columns * w[:, None]).T @ other for w in values.T])
 
 
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _summed(levels: FloatArray, index: npt.NDArray[np.int32]) -> FloatArray:
+    out = np.zeros((index.shape[0], levels.shape[1]))
+    for i in range(index.shape[0]):
+        for b in range(index.shape[1]):
+            for j in range(levels.shape[1]):
+                out[i, j] += levels[index[i, b], j]
+    return out
+
+
+def linear_predictor(data: Rows, beta: FloatArray) -> FloatArray:
+    """Linear predictor of every row, shape (row, exit), from coefficients (coefficient, exit)."""
+    return np.asarray(_summed(table(data.blocks, beta), data.index))
+
+
 def information(data: Rows, beta: FloatArray) -> FloatArray:
     """Minus the second derivative of the log-likelihood in the coefficients.
 

@@ -43,9 +43,7 @@ class LogLikelihood(Op):  # type: ignore[misc]
         output_storage[0][0] = np.asarray(value)
         output_storage[1][0] = gradient
 
-    def pullback(
-        self, inputs: Any, outputs: Any, cotangents: Any
-    ) -> list[Variable[Any, Any]]:
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable[Any, Any]]:
         """Gradient in the table; the data have none, and second derivatives are not offered."""
         slope = cotangents[0] * outputs[1]
         return [slope, *(DisconnectedType()() for _ in inputs[1:])]
@@ -125,6 +123,8 @@ def _coefficients(coordinates: Coordinates) -> list[Any]:
             parts.append(pm.Normal(f"u_{name}", 0.0, sigma, dims=dims))
             continue
         z = pm.Normal(f"z_{name}", 0.0, 1.0, dims=dims)
-        pm.Deterministic(f"beta_{name}", pm.Data(f"factor_{name}", coordinates.factors[name]) @ z, dims=dims)
+        pm.Deterministic(
+            f"beta_{name}", pm.Data(f"factor_{name}", coordinates.factors[name]) @ z, dims=dims
+        )
         parts.append(z)
     return parts

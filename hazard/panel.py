@@ -45,7 +45,7 @@ def build(histories: Histories) -> pd.DataFrame:
             "calendar": calendar,
             "entry": _entry(person, month),
             "exit": _exit(histories, person, calendar),
-            "centre": lived["centre"].to_numpy()[at_risk],
+            "centre": lived["centre"].array[at_risk],
         }
     ).join(of_family.reset_index(drop=True))
     for name in panel.select_dtypes("category").columns.difference(["exit", "sex", "large_family"]):

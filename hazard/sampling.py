@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import nutpie
@@ -16,39 +17,63 @@ from hazard.laplace import Laplace
 from hazard.terms.block import FloatArray
 
 
+_HELPERS = ["whitened", "whitened_dim_0"]
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to sample; the same settings and seed give the same draws."""
 
-    draws: int = 1000
-    tune: int = 500
+    draws: int = 500
+    tune: int = 300
     chains: int = 4
     cores: int = 2
     target_accept: float = 0.8
     seed: int = 0
 
 
-Progress = Callable[[str], None]
-
-
-def sample(model: pm.Model, settings: Settings, *, around: Laplace | None = None) -> xr.DataTree:
-    """Posterior draws by the No-U-Turn sampler.
+def compile_model(model: pm.Model, around: Laplace | None = None) -> Any:
+    """Compiled log-density of a model, for :func:`sample`.
 
     Parameters
     ----------
     model : pm.Model
-    settings : Settings
     around : Laplace, optional
         Normal approximation of the same model: chains start around it and move in the coordinates
         in which it is standard normal. The posterior does not depend on it, the speed does.
 
     Returns
     -------
+    nutpie.CompiledModel
+    """
+    target = model if around is None else whitened(model, *affine_map(model, around))
+    return nutpie.compile_pymc_model(target)
+
+
+def sample(
+    compiled: Any, settings: Settings, progress: Callable[[float], None] | None = None
+) -> xr.DataTree:
+    """Posterior draws by the No-U-Turn sampler.
+
+    Parameters
+    ----------
+    compiled : nutpie.CompiledModel
+        From :func:`compile_model`.
+    settings : Settings
+    progress : callable, optional
+        Called from time to time with the share of all draws that is done.
+
+    Returns
+    -------
     DataTree
         Groups ``posterior`` (chain, draw, ...) and ``sample_stats``.
     """
-    target = model if around is None else whitened(model, *affine_map(model, around))
-    compiled = nutpie.compile_pymc_model(target)
+
+    def report(chains: list[Any]) -> None:
+        done = sum(chain.finished_draws for chain in chains)
+        if progress is not None:
+            progress(done / max(sum(chain.total_draws for chain in chains), 1))
+
     tree = nutpie.sample(
         compiled,
         draws=settings.draws,
@@ -59,10 +84,12 @@ def sample(model: pm.Model, settings: Settings, *, around: Laplace | None = None
         target_accept=settings.target_accept,
         save_warmup=False,
         progress_bar=False,
+        progress_callback=report,
     )
-    if around is not None:
-        tree["posterior"] = tree["posterior"].to_dataset().drop_vars("whitened", errors="ignore")
-    return tree
+    posterior = tree["posterior"].to_dataset().drop_vars(_HELPERS, errors="ignore")
+    statistics = tree["sample_stats"].to_dataset()
+    kept = [str(name) for name, values in statistics.items() if values.dtype != object]
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics[kept]})
 
 
 def affine_map(model: pm.Model, around: Laplace) -> tuple[FloatArray, FloatArray]:
@@ -127,8 +154,8 @@ def whitened(model: pm.Model, location: FloatArray, factor: FloatArray) -> pm.Mo
             piece = x[at : at + size].reshape(shape)
             transform = model.rvs_to_transforms[variable]
             values[value] = piece
-            natural = piece if transform is None else transform.backward(
-                piece, *variable.owner.inputs
+            natural = (
+                piece if transform is None else transform.backward(piece, *variable.owner.inputs)
             )
             drawn[variable] = natural
             pm.Deterministic(variable.name, natural, dims=model.named_vars_to_dims[variable.name])
@@ -139,5 +166,3 @@ def whitened(model: pm.Model, location: FloatArray, factor: FloatArray) -> pm.Mo
         [moved] = graph_replace([density], values, strict=False)
         pm.Potential("density", moved)
     return twin
-
-

@@ -14,7 +14,7 @@ from hazard.spec import EndpointSpec, ModelSpec, TableSpec
 
 FloatArray = npt.NDArray[np.float64]
 
-_ROUNDING = 1e-9  # 0.7 years are 8.4 months, not 8.400000000000001
+_ROUNDING = 1e-6  # a file of eight digits has two months as 0.16666667 years, a little more
 
 
 def expand(spells: pd.DataFrame, *, wide: Mapping[str, FloatArray] | None = None) -> pd.DataFrame:

@@ -180,7 +180,9 @@ def _rows(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     _as_numbers(rows, [*_exposures(spec), *_lags(spec)])
     if "entry" not in rows:
         month = pd.to_numeric(rows["month"], errors="coerce")
-        rows["entry"] = month.groupby(rows["person"]).transform("min").fillna(1) - 1
+        rows["entry"] = (
+            month.groupby(pd.factorize(rows["person"])[0]).transform("min").fillna(1) - 1
+        )
     return rows
 
 
@@ -251,7 +253,7 @@ def _csv(path: Path) -> pd.DataFrame:
             "table must have as many cells in every row as in its header; got another number in "
             f"{len(ragged):,} rows (first: row {ragged[0] - 1:,}). Quote cells with a comma."
         )
-    if any(pa.types.is_binary(field.type) for field in content.schema):
+    if any("binary" in str(field.type) for field in content.schema):
         raise PanelError("table must be a CSV file in UTF-8; got other bytes.")
     frame: pd.DataFrame = content.to_pandas()
     return frame

@@ -11,17 +11,16 @@ distribution of a coefficient is taken as normal.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import xarray as xr
 
-from hazard.diagnostics import EXPLORE, Gate, GateLimits, gate
+from hazard.diagnostics import PUBLISH, Gate, GateLimits, gate
 from hazard.evidence.normal import PRIORS, normal_posterior, prior_covariance
 from hazard.evidence.published import published_curves
-from hazard.evidence.rounded import SETTINGS, build_model, posterior
-from hazard.evidence.tidy import estimates, neighbour_correlation, published_estimates
-from hazard.sampling import Progress, Settings
+from hazard.evidence.rounded import SETTINGS, Progress, build_model, posterior
+from hazard.evidence.tidy import estimates, neighbour_correlation, prior_table, published_estimates
 from hazard.spec import Prior
 
 __all__ = [
@@ -34,6 +33,7 @@ __all__ = [
     "normal_posterior",
     "posterior",
     "prior_covariance",
+    "prior_table",
     "published_curves",
     "published_estimates",
     "run",
@@ -67,26 +67,26 @@ class EvidenceResult:
 
 
 def run(
-    settings: Settings = SETTINGS,
+    seed: int = 0,
     *,
     curves: xr.Dataset | None = None,
     priors: Mapping[str, Prior] = PRIORS,
-    limits: GateLimits = EXPLORE,
+    limits: GateLimits = PUBLISH,
     progress: Progress | None = None,
 ) -> EvidenceResult:
     """Posterior, gate and estimates of every published lag curve.
 
     Parameters
     ----------
-    settings : Settings
-        The same settings and seed give the same draws.
+    seed : int
+        The same seed gives the same draws.
     curves : Dataset, optional
         As :func:`published_curves` returns it, which is the default.
     priors : mapping of name to Prior
         On the scale of the log-odds; see :func:`prior_covariance`.
     limits : GateLimits
     progress : callable, optional
-        Called with a line of text per prior.
+        Called with a line of text before each prior.
 
     Returns
     -------
@@ -94,6 +94,7 @@ def run(
         Also where the gate fails: the caller decides.
     """
     known = published_curves() if curves is None else curves
+    settings = replace(SETTINGS, seed=seed)
     drawn = posterior(known, priors, settings=settings, progress=progress)
     return EvidenceResult(
         posterior=drawn,

@@ -61,6 +61,7 @@ def prior_covariance(curves: xr.Dataset, prior: Prior) -> xr.DataArray:
 
     Examples
     --------
+    >>> from hazard.evidence import published_curves
     >>> k = prior_covariance(published_curves(), PRIORS["independent"])
     >>> sd = k.isel(lag=0, other_lag=0) ** 0.5
     >>> float(sd.sel(curve="lpm assisted forced_return centre").round(4))
@@ -97,6 +98,7 @@ def normal_posterior(curves: xr.Dataset, prior: Prior, *, correlation: float = 0
 
     Examples
     --------
+    >>> from hazard.evidence import published_curves
     >>> curves = published_curves()
     >>> wide = normal_posterior(curves, PRIORS["wide"])
     >>> float(abs(wide["mean"] - curves["coefficient"]).max()) < 0.001

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ def _bundled(name: str) -> pd.DataFrame:
 
 def _check(long: pd.DataFrame, exits: Mapping[str, float]) -> None:
     lags = long.groupby(CURVE)["lag"].transform("count")
-    rules: dict[str, pd.Series[bool]] = {
+    rules: dict[str, Any] = {
         "hold each lag of a curve once": long.duplicated([*CURVE, "lag"]),
         "hold the same lags for every curve": lags != long["lag"].nunique(),
         "hold finite numbers": ~np.isfinite(long[_NUMBERS]).all(axis=1),

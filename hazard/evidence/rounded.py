@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import nutpie
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
@@ -14,11 +13,13 @@ import xarray as xr
 
 from hazard.evidence.normal import PRIORS, normal_posterior, prior_covariance
 from hazard.evidence.published import CURVE
-from hazard.sampling import Progress, Settings
+from hazard.sampling import Settings, compile_model, sample
 from hazard.spec import Prior
 
 # At 2,000 draws the largest R-hat of 256 numbers was 1.005; at 1,000 it came to 1.009.
-SETTINGS = Settings(draws=2000)
+SETTINGS = Settings(draws=2000, tune=500)
+
+Progress = Callable[[str], None]
 
 
 def log_rounded(printed: Any, theta: Any, error: Any, half_width: float) -> Any:
@@ -86,6 +87,16 @@ def posterior(
 ) -> xr.DataTree:
     """Posterior draws of every curve under every prior.
 
+    Parameters
+    ----------
+    curves : Dataset, dims (curve, lag)
+    priors : mapping of name to Prior
+        On the scale of the log-odds.
+    settings : Settings
+        The same settings and seed give the same draws.
+    progress : callable, optional
+        Called with a line of text before each prior.
+
     Returns
     -------
     DataTree
@@ -93,12 +104,12 @@ def posterior(
         ``standard_error`` before rounding; ``cumulative_lag_effect``, the sum of ``theta`` over
         lags. Group ``sample_stats``, dims (prior, chain, draw).
     """
-    compiled = nutpie.compile_pymc_model(build_model(curves, next(iter(priors.values()))))
+    compiled = compile_model(build_model(curves, next(iter(priors.values()))))
     trees = []
     for name, prior in priors.items():
         if progress is not None:
             progress(f"sampling {curves.sizes['curve']} lag curves under the prior {name!r}")
-        trees.append(_sample(compiled.with_data(**_prior_data(curves, prior)), settings))
+        trees.append(sample(compiled.with_data(**_prior_data(curves, prior)), settings))
     along = pd.Index(list(priors), name="prior")
     kept = {"posterior": ["theta", "standard_error"], "sample_stats": ["diverging", "energy"]}
     groups = {
@@ -110,18 +121,3 @@ def posterior(
     draws = groups["posterior"].assign_coords({key: ("curve", curves[key].values) for key in CURVE})
     groups["posterior"] = draws.assign(cumulative_lag_effect=draws["theta"].sum("lag"))
     return xr.DataTree.from_dict(groups)
-
-
-def _sample(compiled: Any, settings: Settings) -> xr.DataTree:
-    tree: xr.DataTree = nutpie.sample(
-        compiled,
-        draws=settings.draws,
-        tune=settings.tune,
-        chains=settings.chains,
-        cores=settings.cores,
-        seed=settings.seed,
-        target_accept=settings.target_accept,
-        save_warmup=False,
-        progress_bar=False,
-    )
-    return tree

@@ -11,11 +11,15 @@ import xarray as xr
 from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 from scipy import stats
 
-from hazard.evidence.normal import PRIORS, normal_posterior
+from hazard.evidence.normal import PRIORS, normal_posterior, prior_covariance
 from hazard.evidence.published import UNITS
+from hazard.priors import distribution
 from hazard.spec import Prior
 
 _ARVIZ: Any = array_stats  # untyped
+_INTERVAL = ["estimate", "lower", "upper", "ci_prob", "ci_kind", "unit"]
+_SCALE = ["estimator", "exit", "first_sd", "last_sd"]
+_ESTIMATE = ["estimator", "prior", "exit", "exposure", "network", "lag", *_INTERVAL]
 
 
 def estimates(drawn: xr.DataTree, *, ci_prob: float = 0.95) -> pd.DataFrame:
@@ -41,19 +45,17 @@ def estimates(drawn: xr.DataTree, *, ci_prob: float = 0.95) -> pd.DataFrame:
     quantiles = draws.quantile([tail, 0.5, 1 - tail], dim=("chain", "draw"))
     ordered = draws.transpose("chain", "draw", ...)
     error = _ARVIZ.mcse(ordered.values, chain_axis=0, draw_axis=1, method="median")
-    return _tidy(
-        xr.Dataset(
-            {
-                "estimate": quantiles.isel(quantile=1, drop=True),
-                "lower": quantiles.isel(quantile=0, drop=True),
-                "upper": quantiles.isel(quantile=2, drop=True),
-                "mcse": (ordered.dims[2:], error),
-                "probability_positive": (draws > 0).mean(("chain", "draw")),
-            }
-        ),
-        ci_prob=ci_prob,
-        ci_kind="equal-tailed",
+    table = xr.Dataset(
+        {
+            "estimate": quantiles.isel(quantile=1, drop=True),
+            "lower": quantiles.isel(quantile=0, drop=True),
+            "upper": quantiles.isel(quantile=2, drop=True),
+            "mcse": (ordered.dims[2:], error),
+            "probability_positive": (draws > 0).mean(("chain", "draw")),
+        }
     )
+    frame = _tidy(table, ci_prob=ci_prob, ci_kind="equal-tailed")
+    return frame[[*_ESTIMATE, "mcse", "probability_positive"]]
 
 
 def published_estimates(curves: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
@@ -67,8 +69,8 @@ def published_estimates(curves: xr.Dataset, *, ci_prob: float = 0.95) -> pd.Data
     b, s = curves["coefficient"], curves["standard_error"]
     table = xr.Dataset({"estimate": _by_lag(b, b.sum("lag"))})
     sd = _by_lag(s, (s**2).sum("lag") ** 0.5)
-    frame = _normal_interval(table, sd, ci_prob)
-    return frame.assign(prior="published", mcse=0.0, probability_positive=np.nan)
+    frame = _normal_interval(table, sd, ci_prob).assign(prior="published")
+    return frame[_ESTIMATE].assign(mcse=0.0, probability_positive=np.nan)
 
 
 def neighbour_correlation(
@@ -93,7 +95,33 @@ def neighbour_correlation(
             sums = xr.Dataset({"estimate": normal["mean"].sum("lag")})
             sd = normal["covariance"].sum(["lag", "other_lag"]) ** 0.5
             rows.append(_normal_interval(sums, sd, ci_prob).assign(prior=name, correlation=r))
-    return pd.concat(rows, ignore_index=True)
+    columns = [name for name in _ESTIMATE if name != "lag"]
+    return pd.concat(rows, ignore_index=True)[["correlation", *columns]]
+
+
+def prior_table(curves: xr.Dataset, priors: Mapping[str, Prior] = PRIORS) -> pd.DataFrame:
+    """Every lag prior with its reason, and how wide it is in the unit of each estimator.
+
+    Returns
+    -------
+    DataFrame
+        One row per prior, estimator and exit: ``distribution`` and ``reason`` (on the scale of the
+        log-odds), ``first_sd`` and ``last_sd`` of the first and the last lag, in ``unit``.
+    """
+    tables = []
+    for name, prior in priors.items():
+        k = prior_covariance(curves, prior)
+        ends = {"first_sd": k.isel(lag=0, other_lag=0), "last_sd": k.isel(lag=-1, other_lag=-1)}
+        sd = xr.Dataset({end: each.drop_vars("lag") ** 0.5 for end, each in ends.items()})
+        frame = sd.to_dataframe().drop_duplicates(["estimator", "exit"])[_SCALE]
+        unit = frame["estimator"].map(UNITS)
+        tables.append(
+            frame.assign(
+                prior=name, unit=unit, distribution=distribution(prior), reason=prior.reason
+            )
+        )
+    columns = ["prior", *_SCALE, "unit", "distribution", "reason"]
+    return pd.concat(tables, ignore_index=True)[columns]
 
 
 def _by_lag(by_lag: xr.DataArray, total: xr.DataArray) -> xr.DataArray:
@@ -108,5 +136,6 @@ def _normal_interval(table: xr.Dataset, sd: xr.DataArray, ci_prob: float) -> pd.
 
 
 def _tidy(table: xr.Dataset, *, ci_prob: float, ci_kind: str) -> pd.DataFrame:
-    frame = table.to_dataframe().reset_index().drop(columns="curve")
+    order = [dim for dim in ("prior", "curve", "lag") if dim in table.dims]
+    frame = table.to_dataframe(dim_order=order).reset_index()
     return frame.assign(ci_prob=ci_prob, ci_kind=ci_kind, unit=frame["estimator"].map(UNITS))

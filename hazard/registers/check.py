@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from hazard.registers.define import out_of_range
 from hazard.registers.keys import (
     NEVER,
     SPAN,
@@ -20,6 +19,7 @@ from hazard.registers.keys import (
     earliest,
     is_first,
     ordered_codes,
+    out_of_range,
     pack,
     positions,
     stamp,
@@ -92,14 +92,14 @@ def _persons(persons: pd.DataFrame) -> Iterator[Rule]:
     family, _ = ordered_codes(persons["family_id"])
     citizenship, _ = ordered_codes(persons["citizenship"])
     size = persons["family_size"].to_numpy(dtype=np.int64)
-    members = np.bincount(family)[family]
+    member = persons.groupby(family).cumcount().to_numpy() + 1
     once = persons["person_id"].duplicated().to_numpy()
     yield Rule(table, "A person has one row.", once)
     yield Rule(table, "The members of a family share a citizenship.", _differs(family, citizenship))
     yield Rule(
         table, "The members of a family share a family size.", _differs(family, size), "note"
     )
-    yield Rule(table, "A family has no more members than its size.", members > size, "note")
+    yield Rule(table, "A family has no more members than its size.", member > size, "note")
     yield Rule(
         table,
         "Citizenships differ in more than case and spaces.",
@@ -149,7 +149,8 @@ def _repeats(registers: Registers) -> Iterator[Rule]:
 
 def _decisions(registers: Registers, person: dict[str, IntArray]) -> Iterator[Rule]:
     table, decisions = "udi_decisions", registers.decisions
-    day = pack(person[table], _day(decisions["decided_on"]))
+    decided = _day(decisions["decided_on"])
+    day = pack(person[table], decided)
     asylum = pack(person["udi_persons"], _day(registers.persons["asylum_applied_on"]))
     asked = np.append(np.sort(asylum), NEVER * SPAN)
     next_asked = asked[np.searchsorted(asked, day, side="right")]
@@ -165,10 +166,13 @@ def _decisions(registers: Registers, person: dict[str, IntArray]) -> Iterator[Ru
     yield Rule(
         table,
         "A person is not finally granted and finally rejected on one day.",
-        rejected & np.isin(day, day[granted]),
+        granted & np.isin(day, day[rejected]),
     )
     yield Rule(
-        table, "A person is finally rejected once.", _later(person[table], day, rejected), "note"
+        table,
+        "A person is finally rejected once.",
+        _later(person[table], decided, rejected),
+        "note",
     )
 
 
@@ -246,7 +250,8 @@ def _differs(group: IntArray, value: IntArray) -> BoolArray:
     """Whether a value is not that of the first row of its group; groups count from 0."""
     order = np.argsort(group, kind="stable")
     first = value[order[is_first(group[order])]]
-    return value != first[group]
+    differs: BoolArray = value != first[group]
+    return differs
 
 
 def _later(group: IntArray, value: IntArray, counts: BoolArray) -> BoolArray:

@@ -16,14 +16,12 @@ import pandas as pd
 from hazard.errors import RegisterError, SpecError
 from hazard.registers.exits import EXITS, KINDS
 from hazard.registers.families import Roster, roster
-from hazard.registers.keys import NEVER, SPAN, STEP, BoolArray, IntArray, find, stamp
+from hazard.registers.keys import SPAN, BoolArray, IntArray, find, out_of_range
 from hazard.registers.records import TABLES, Histories, Registers, Window
 from hazard.registers.risk import AtRisk, Facts, at_risk, facts, settled
 from hazard.spec import DataSpec
 
 EXPOSURES = ("forced_return", "assisted_application")
-FIRST_MONTH = 240
-"""January 1990: an earlier date is a mistake."""
 
 
 def define(registers: Registers, data: DataSpec) -> Histories:
@@ -82,14 +80,14 @@ def define(registers: Registers, data: DataSpec) -> Histories:
 # --- what must hold -----------------------------------------------------------------------------
 def _check_definitions(data: DataSpec) -> None:
     if sorted(data.exit_order) != sorted(EXITS):
-        msg = f"data.exit_order must name {list(EXITS)} once each; got {list(data.exit_order)}."
-        raise SpecError(msg)
+        raise SpecError(
+            f"data.exit_order must name {list(EXITS)} once each; got {list(data.exit_order)}."
+        )
     if data.assisted == "any" and data.assisted_date == "completion":
-        msg = (
+        raise SpecError(
             "data.assisted_date must be 'application' when data.assisted is 'any': "
             "an application that was not completed has no completion date."
         )
-        raise SpecError(msg)
 
 
 def _check_dates(registers: Registers) -> None:
@@ -100,26 +98,10 @@ def _check_dates(registers: Registers) -> None:
         if column.kind == "date" and out_of_range(frame[name], registers.window.follow_up_end).any()
     ]
     if impossible:
-        msg = (
+        raise RegisterError(
             f"{', '.join(impossible)} must lie between 1990 and the end of the follow-up; "
             "got other dates. Look at the integrity report, and correct the register."
         )
-        raise RegisterError(msg)
-
-
-def out_of_range(date: pd.Series, follow_up_end: int) -> BoolArray:
-    """Whether a date is before 1990 or after the follow-up; a missing date is not.
-
-    Examples
-    --------
-    >>> out_of_range(pd.to_datetime(pd.Series(["1989-12-31", "1990-01-01", None])), 300).tolist()
-    [True, False, False]
-    """
-    day = stamp(date)
-    outside: BoolArray = (day != NEVER) & (
-        (day // STEP < FIRST_MONTH) | (day // STEP > follow_up_end)
-    )
-    return outside
 
 
 def _window(window: Window, data: DataSpec) -> Window:
@@ -127,11 +109,10 @@ def _window(window: Window, data: DataSpec) -> Window:
         return window
     last = min(window.last, window.follow_up_end - data.disappearance_months)
     if last < window.first:
-        msg = (
+        raise SpecError(
             "data.disappearance_months must leave a month of the window that can be followed; "
             f"got {data.disappearance_months} months. Shorten it, or keep the unknown tail."
         )
-        raise SpecError(msg)
     return window._replace(last=last)
 
 

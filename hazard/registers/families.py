@@ -14,7 +14,7 @@ LARGE = 3
 STATELESS = ("stateless", "statsløs")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Roster:
     """Every family of the register, in the order of the family ids.
 

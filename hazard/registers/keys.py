@@ -19,6 +19,7 @@ BoolArray = npt.NDArray[np.bool_]
 STEP = 32
 SPAN = 2**24
 NEVER = SPAN - 1
+FIRST_MONTH = 240  # January 1990: an earlier date is a mistake
 
 
 def stamp(date: Any) -> IntArray:
@@ -33,6 +34,21 @@ def stamp(date: Any) -> IntArray:
     month = day.astype("datetime64[M]")
     of_month = (day - month.astype("datetime64[D]")).astype(np.int64) + 1
     return np.where(np.isnat(day), NEVER, month.astype(np.int64) * STEP + of_month)
+
+
+def out_of_range(date: pd.Series, follow_up_end: int) -> BoolArray:
+    """Whether a date is before 1990 or after the follow-up; a missing date is not.
+
+    Examples
+    --------
+    >>> out_of_range(pd.to_datetime(pd.Series(["1989-12-31", "1990-01-01", None])), 300).tolist()
+    [True, False, False]
+    """
+    day = stamp(date)
+    outside: BoolArray = (day != NEVER) & (
+        (day // STEP < FIRST_MONTH) | (day // STEP > follow_up_end)
+    )
+    return outside
 
 
 def pack(group: IntArray, value: IntArray) -> IntArray:

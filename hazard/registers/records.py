@@ -57,7 +57,8 @@ TABLES: dict[str, dict[str, Column]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+# without a representation, so that no log or traceback shows its rows
+@dataclass(frozen=True, eq=False, repr=False)
 class Registers:
     """The two linked registers, one frame per file, as they were read.
 

@@ -11,17 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hazard.months import first_day
+from hazard.months import first_day, month_of
 from hazard.simulate.history import Absences, History, Rows
 from hazard.simulate.margins import IntArray
 from hazard.simulate.others import Others
 from hazard.simulate.world import (
     ASSISTED,
     DISAPPEARED,
-    FORCED,
     STATELESS,
     STAY,
-    BoolArray,
     World,
     choose_centre,
 )
@@ -38,18 +36,18 @@ DAYS_TO_REAPPEARANCE = (400, 900)
 
 @dataclass(frozen=True, eq=False)
 class Biographies:
-    """Families with everything dated in days since 1970, one row each per ...
+    """What happened to families, in days since 1970.
 
     Attributes
     ----------
     families : DataFrame
-        Family: ``family``, ``role``, ``citizenship``, ``sex``, ``family_size``, ``applied``.
+        ``family``, ``role``, ``citizenship``, ``sex``, ``family_size``, ``applied``.
     decisions : DataFrame
-        Decision: ``family``, ``day``, ``outcome``, ``final``.
+        ``family``, ``day``, ``outcome``, ``final``.
     stays : DataFrame
-        Stay: ``family``, ``centre``, ``start``, ``end``.
+        ``family``, ``centre``, ``start``, ``end``; ``MISSING`` for a stay that goes on.
     exits : DataFrame
-        First exit: ``family``, ``role``, ``day``, ``exit``, ``completed``.
+        ``family``, ``role``, ``day``, ``exit``, and for assisted returns ``completed``.
     """
 
     families: pd.DataFrame
@@ -90,6 +88,17 @@ def day_number(calendar: Any) -> IntArray:
     return first_day(calendar).values.astype("datetime64[D]").astype(np.int64)
 
 
+def month_of_day(day: Any) -> IntArray:
+    """Calendar month of every day given in days since 1970.
+
+    Examples
+    --------
+    >>> month_of_day([30, 31]).tolist()
+    [0, 1]
+    """
+    return month_of(np.asarray(day, dtype=np.int64).astype("datetime64[D]"))
+
+
 # --- the sample ---------------------------------------------------------------------------------
 def _delivered(lived: History) -> Rows:
     """Rows of families that have not left before the window, by family and calendar month."""
@@ -97,7 +106,7 @@ def _delivered(lived: History) -> Rows:
     early = rows.family[(rows.exit != STAY) & (rows.calendar < start)]
     kept = np.flatnonzero(~np.isin(rows.family, early))
     kept = kept[np.lexsort((rows.calendar[kept], rows.family[kept]))]
-    return Rows(*(column[kept] for column in rows))
+    return Rows._make(column[kept] for column in rows)
 
 
 def _milestones(
@@ -124,21 +133,24 @@ def _starts(
     ``previous_end`` is the last day of the stay before.
     """
     first = np.diff(rows.family, prepend=-1) != 0
-    away = Absences(*(c[np.isin(lived.absences.family, rows.family)] for c in lived.absences))
-    back = away.back.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    here = np.isin(lived.absences.family, rows.family)
+    away = Absences._make(c[here] for c in lived.absences)
+    back = month_of_day(away.back)
     key, back_key = rows.family * SPAN + rows.calendar, away.family * SPAN + back
     moved = ~first & (np.diff(rows.centre, prepend=-1) != 0) & ~np.isin(key, back_key)
     month = rows.calendar[moved]
     day = rng.integers(day_number(month), day_number(month + 1))
     host = rows.centre[np.searchsorted(key, back_key, side="right") - 1]
+    came = arrival[rows.family[first]]
     parts = [
-        (rows.family[first], arrival[rows.family[first]], rows.centre[first], arrival[rows.family[first]]),
-        (rows.family[moved], day, rows.centre[moved], day),
-        (away.family, away.back, host, away.left),
+        pd.DataFrame({"family": family, "start": start, "centre": centre, "previous_end": end})
+        for family, start, centre, end in (
+            (rows.family[first], came, rows.centre[first], came),
+            (rows.family[moved], day, rows.centre[moved], day),
+            (away.family, away.back, host, away.left),
+        )
     ]
-    names = ("family", "start", "centre", "previous_end")
-    columns = zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True)
-    return pd.DataFrame(dict(columns)).sort_values(["family", "start"], ignore_index=True)
+    return pd.concat(parts).sort_values(["family", "start"], ignore_index=True)
 
 
 def _exits(
@@ -175,14 +187,14 @@ def _second_stays(exits: pd.DataFrame, world: World, rng: np.random.Generator) -
     """Stays of those who disappeared and are registered again more than a year later."""
     gone = exits[exits["exit"] == DISAPPEARED]
     gone = gone[rng.random(len(gone)) < SHARE_REAPPEARING]
-    start = gone["day"].to_numpy() + rng.integers(*DAYS_TO_REAPPEARANCE, len(gone), endpoint=True)
-    end = start + rng.integers(30, 400, len(gone))
-    limit = day_number(world.size.follow_up_end + 1)[0]
-    month = start.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-    again = pd.DataFrame({"family": gone["family"].to_numpy(), "start": start})
-    again["centre"] = choose_centre(world.centres, month, rng)
-    again["end"] = np.where(end < limit, end, MISSING)
-    return again[again["start"] < limit]
+    waited = rng.integers(*DAYS_TO_REAPPEARANCE, len(gone), endpoint=True)
+    limit = int(day_number(world.size.follow_up_end + 1)[0])
+    again = pd.DataFrame({"family": gone["family"], "start": gone["day"] + waited})
+    again = again.loc[again["start"] < limit].copy()
+    again["centre"] = choose_centre(world.centres, month_of_day(again["start"]), rng)
+    end = again["start"] + rng.integers(30, 400, len(again))
+    again["end"] = end.where(end < limit, MISSING)
+    return again
 
 
 def _rejections(
@@ -198,7 +210,48 @@ def _rejections(
 # --- everybody else -----------------------------------------------------------------------------
 def of_others(lived: History, rng: np.random.Generator) -> Biographies:
     """Days in the lives of the families outside the sample that are there in the window."""
-    world, others = lived.truth.world, lived.others
-    kept = np.flatnonzero(others.departure >= world.size.first_month)
-    others = Others(*(column[kept] for column in others))
-    ...
+    world = lived.truth.world
+    kept = lived.others.departure >= world.size.first_month
+    others = Others._make(c[kept] for c in lived.others)
+    family = len(lived.families.entry) + np.arange(len(others.role))
+    arrival = rng.integers(day_number(others.arrival), day_number(others.arrival + 1))
+    low = np.maximum(arrival, day_number(others.departure))
+    departure = rng.integers(low, day_number(others.departure + 1))
+    left = others.departure <= world.size.last_month
+    exits = pd.DataFrame({"family": family, "role": others.role, "day": departure})
+    exits = exits.assign(exit=others.exit, completed=MISSING)
+    exits["completed"] = _completions(exits, world, rng)
+    end = np.where(others.exit == ASSISTED, exits["completed"], departure)
+    stays = pd.DataFrame({"family": family, "centre": others.centre, "start": arrival})
+    stays["end"] = np.where(left, end, MISSING)
+    pending = others.role == "pending"
+    rejection = _before(arrival, (1, 120), rng)
+    applied = np.where(pending, _before(arrival, (0, 30), rng), _before(rejection, (1, 1500), rng))
+    granted = pending & left & (others.exit == STAY)
+    decisions = [
+        _rejections(family[~pending], applied[~pending], rejection[~pending], rng),
+        _grants(family[granted], np.maximum(arrival, departure - 14)[granted]),
+    ]
+    return Biographies(
+        _other_families(world, others, family).assign(applied=applied),
+        pd.concat(decisions),
+        stays[others.centre >= 0],
+        exits[left & (others.exit != STAY)],
+    )
+
+
+def _other_families(world: World, others: Others, family: IntArray) -> pd.DataFrame:
+    citizenships = np.array([*world.nationalities, STATELESS])
+    return pd.DataFrame(
+        {
+            "family": family,
+            "role": others.role,
+            "citizenship": citizenships[others.nationality],
+            "sex": np.where(others.female, "female", "male"),
+            "family_size": others.size,
+        }
+    )
+
+
+def _grants(family: IntArray, day: IntArray) -> pd.DataFrame:
+    return pd.DataFrame({"family": family, "day": day, "outcome": "granted", "final": "yes"})

@@ -134,7 +134,7 @@ def _drawn(world: World, rng: np.random.Generator) -> xr.Dataset:
     effects = xr.Dataset(coords=coords)
     effects["intercept"] = "exit", log_probability[:, 0].copy()
     effects["baseline"] = ("exit", "month_interval"), np.array(BASELINE)
-    effects["year"] = ("exit", "year"), log_probability - log_probability[:, :1]
+    effects["calendar"] = ("exit", "year"), log_probability - log_probability[:, :1]
     effects["sex"] = "exit", np.array(FEMALE)
     large = [figure(f"family3plus_{e}") / figure(f"monthly_probability_{e}") for e in EXITS]
     effects["large_family"] = "exit", np.log(large)
@@ -150,12 +150,15 @@ def _drawn(world: World, rng: np.random.Generator) -> xr.Dataset:
 def _moved(planted: Truth, step: float, rng: np.random.Generator) -> Truth:
     world, seen = planted.world, _seen(history(planted, rng))
     effects = planted.effects.copy(deep=True)
-    level = effects["intercept"].values[:, None] + effects["year"].values
+    level = effects["intercept"].values[:, None] + effects["calendar"].values
     level = level + step * _year_shift(seen, world.course.probability)
-    effects["intercept"].values[:], effects["year"].values[:] = level[:, 0], level - level[:, :1]
+    effects["intercept"].values[:], effects["calendar"].values[:] = (
+        level[:, 0],
+        level - level[:, :1],
+    )
     if world.size.name == "published":
         expected = [figure(f"family3plus_{name}") * seen.large.sum() for name in EXITS]
-        shift = _log_ratio(np.array(expected), _exits(seen, seen.large))
+        shift = _log_ratio(expected, _exits(seen, seen.large))
         effects["large_family"].values[:] += step * shift
         for n, name in enumerate(world.nationalities):
             shift = _nationality_shift(seen, name, seen.nationality == n)
@@ -182,8 +185,8 @@ def _exits(seen: _Seen, where: BoolArray) -> IntArray:
     return np.bincount(seen.exit[where] + 1, minlength=len(EXITS) + 1)[1:]
 
 
-def _log_ratio(expected: FloatArray, simulated: npt.NDArray[np.generic]) -> FloatArray:
-    return np.asarray(np.log((expected + 0.5) / (simulated + 0.5)))
+def _log_ratio(expected: npt.ArrayLike, simulated: npt.ArrayLike) -> FloatArray:
+    return np.log((np.asarray(expected) + 0.5) / (np.asarray(simulated) + 0.5))
 
 
 def _year_shift(seen: _Seen, probability: FloatArray) -> FloatArray:
@@ -197,11 +200,11 @@ def _nationality_shift(seen: _Seen, name: str, here: BoolArray) -> FloatArray:
     if name in MEAN_STAY:
         mean_stay = months / len(np.unique(seen.family[here]))
         shift += np.log(mean_stay / figure(MEAN_STAY[name]))
-    for j, exit in enumerate(EXITS):
-        if (name, exit) in PROBABILITY:
-            shift[j] = _log_ratio(months * figure(PROBABILITY[name, exit]), simulated[j])
-        if (name, exit) in COUNT:
-            shift[j] = _log_ratio(np.array(figure(COUNT[name, exit])), simulated[j])
+    for j, way in enumerate(EXITS):
+        if (name, way) in PROBABILITY:
+            shift[j] = _log_ratio(months * figure(PROBABILITY[name, way]), simulated[j])
+        if (name, way) in COUNT:
+            shift[j] = _log_ratio(figure(COUNT[name, way]), simulated[j])
     return shift
 
 

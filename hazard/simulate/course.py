@@ -8,9 +8,10 @@ figure and change as little as possible from one year to the next.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import NonlinearConstraint, minimize
 
 from hazard.errors import DomainError
 from hazard.simulate.margins import EXITS, FloatArray, Size, figure
@@ -122,29 +123,27 @@ def _level(size: Size) -> Course:
 
 
 def _smoothest(start: Course) -> Course:
-    lower, upper = _packed(_bounds(len(start.intake)))
+    lower, upper = map(_packed, _bounds(len(start.intake)))
+    constraints: list[Any] = [
+        NonlinearConstraint(_misfit, 0.0, 0.0),
+        NonlinearConstraint(_room_below_fullest, 0.0, np.inf),
+    ]
     found = minimize(
-        lambda unknown: _roughness(_course(unknown)),
-        np.clip(_packed([start])[0], lower, upper),
+        _roughness,
+        np.clip(_packed(start), lower, upper),
         method="SLSQP",
         bounds=list(zip(lower, upper, strict=True)),
-        constraints=[
-            {"type": "eq", "fun": lambda unknown: _misfit(_course(unknown))},
-            {"type": "ineq", "fun": lambda unknown: _room_below_fullest(_course(unknown))},
-        ],
+        constraints=constraints,
         options={"maxiter": 300},
     )
-    if np.abs(_misfit(_course(found.x))).max() > TOLERANCE:
+    if np.abs(_misfit(found.x)).max() > TOLERANCE:
         raise DomainError("published figures must agree with each other; no course meets them all.")
     return _course(found.x)
 
 
-def _packed(courses: list[Course]) -> list[FloatArray]:
-    """Logarithms of all numbers of each course: the unknowns of the search."""
-    return [
-        np.log(np.concatenate([[one.initial], one.intake, one.probability.ravel()]))
-        for one in courses
-    ]
+def _packed(course: Course) -> FloatArray:
+    """Logarithms of all numbers of a course: the unknowns of the search."""
+    return np.log(np.concatenate([[course.initial], course.intake, course.probability.ravel()]))
 
 
 def _course(unknown: FloatArray) -> Course:
@@ -172,28 +171,30 @@ def _bounds(n_years: int) -> list[Course]:
     return bounds
 
 
-def _roughness(course: Course) -> float:
+def _roughness(unknown: FloatArray) -> float:
+    course = _course(unknown)
     steps = np.diff(np.log(np.column_stack([course.intake, course.probability])), axis=0)
     return float((steps**2).sum())
 
 
-def _misfit(course: Course) -> FloatArray:
+def _misfit(unknown: FloatArray) -> FloatArray:
     """Log-ratios of what the course reaches to what was printed."""
+    course = _course(unknown)
     _, months = stock(course)
     reached = [*(months @ course.probability), *course.probability.mean(axis=0)]
     reached += [course.initial + course.intake.sum(), months.sum()]
     reached += [_residents(course)[_year(FULLEST)]]
     printed = [*_totals(), *(figure(f"monthly_probability_{name}") for name in EXITS)]
     printed += [figure("families"), figure("person_months"), figure("resident_families_max_2014")]
-    return np.log(np.array(reached) / np.array(printed))
+    return np.log(np.asarray(reached)) - np.log(np.asarray(printed))
 
 
 def _residents(course: Course) -> FloatArray:
     return stock(course)[0][:-1] + course.intake
 
 
-def _room_below_fullest(course: Course) -> FloatArray:
-    others = np.delete(_residents(course), _year(FULLEST))
+def _room_below_fullest(unknown: FloatArray) -> FloatArray:
+    others = np.delete(_residents(_course(unknown)), _year(FULLEST))
     return np.log(figure("resident_families_max_2014") / APART / others)
 
 

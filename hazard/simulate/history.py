@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hazard.months import first_day, year_of
+from hazard.months import first_day, month_of, year_of
 from hazard.simulate.margins import EXPOSURES, N_LAGS, NETWORKS, FloatArray, IntArray, figure
 from hazard.simulate.month import EXPOSURE_OF, Month, month_exits
 from hazard.simulate.others import Others, draw_others
@@ -135,8 +135,8 @@ def history(truth: Truth, rng: np.random.Generator) -> History:
     return History(
         truth,
         state.families,
-        Rows(*map(np.concatenate, zip(*rows, strict=True))),
-        Absences(*map(np.concatenate, zip(*absences, strict=True))),
+        Rows._make(map(np.concatenate, zip(*rows, strict=True))),
+        Absences._make(map(np.concatenate, zip(*absences, strict=True))),
         others,
         counts,
         first,
@@ -178,7 +178,7 @@ def _newcomers(families: Families) -> _State:
 
 
 def _joined(state: _State, late: _State) -> _State:
-    families = Families(*map(np.concatenate, zip(state.families, late.families, strict=True)))
+    families = Families._make(map(np.concatenate, zip(state.families, late.families, strict=True)))
     names = ("centre", "back", "moves", "settled", "gone", "absent")
     columns = (np.concatenate([getattr(state, name), getattr(late, name)]) for name in names)
     return _State(families, *columns)
@@ -205,9 +205,7 @@ def _relocate(state: _State, calendar: int, world: World, rng: np.random.Generat
     state.settled = settled & ~goes
 
 
-def _absences(
-    state: _State, stayed: IntArray, calendar: int, rng: np.random.Generator
-) -> Absences:
+def _absences(state: _State, stayed: IntArray, calendar: int, rng: np.random.Generator) -> Absences:
     """Draw who leaves for some days, among those whose whole month is spent at one centre."""
     chance = SHARE_ABSENT / figure("mean_months_in_centre")
     able = stayed[state.settled[stayed] & ~state.absent[stayed]]
@@ -216,7 +214,7 @@ def _absences(
     left = rng.integers(start, end, len(family))
     back = left + rng.integers(*DAYS_ABSENT, len(family), endpoint=True)
     state.absent[family] = True
-    state.back[family] = back.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    state.back[family] = month_of(back.astype("datetime64[D]"))
     return Absences(family, left, back)
 
 
@@ -227,7 +225,7 @@ def _effects(truth: Truth) -> _Effects:
     stateless = np.zeros((1, planted.sizes["exit"]))
     places = [planted["u_centre"].values, planted["u_nationality"].values, stateless]
     return _Effects(
-        (planted["intercept"] + planted["year"]).transpose("year", "exit").values,
+        (planted["intercept"] + planted["calendar"]).transpose("year", "exit").values,
         planted["baseline"].values,
         planted["sex"].values,
         planted["large_family"].values,
@@ -242,7 +240,7 @@ def _month(
     state: _State, at_risk: IntArray, calendar: int, effects: _Effects, counts: IntArray
 ) -> Month:
     """Linear predictors of a month; ``counts`` (exposure, month, place) ends with this month."""
-    families = Families(*(column[at_risk] for column in state.families))
+    families = Families._make(column[at_risk] for column in state.families)
     n_centres = int((effects.network == 0).sum())
     place = np.column_stack([state.centre[at_risk], n_centres + families.nationality])
     seen = counts[:, -2::-1] > 0

@@ -65,17 +65,23 @@ def size_of(name: SizeName) -> Size:
     >>> size_of("small").families, size_of("small").years.tolist()
     (600, [2005, 2006, 2007, 2008])
     """
-    start = month_number("2005-01")
-    if name == "small":
-        others = {"stateless": 12, "pending": 200, "deported": 100, "applied": 90}
-        end = month_number("2008-12")
-        return Size(name, 600, 12, 8, start, end, end + 4, **others)
-    if name != "published":
+    if name not in ("published", "small"):
         raise UsageError(f"size must be 'published' or 'small'; got {name!r}.")
-    others = {"stateless": 300, "pending": 5000, "deported": 2500, "applied": 2200}
-    counts = [int(figure(key)) for key in ("families", "centres", "nationalities")]
-    end = month_number("2015-12")
-    return Size(name, *counts, start, end, month_number("2016-04"), **others)
+    published = name == "published"
+    end = month_number("2015-12" if published else "2008-12")
+    return Size(
+        name=name,
+        families=int(figure("families")) if published else 600,
+        centres=int(figure("centres")) if published else 12,
+        nationalities=int(figure("nationalities")) if published else 8,
+        first_month=month_number("2005-01"),
+        last_month=end,
+        follow_up_end=end + 4,
+        stateless=300 if published else 12,
+        pending=5000 if published else 200,
+        deported=2500 if published else 100,
+        applied=2200 if published else 90,
+    )
 
 
 # --- published facts ----------------------------------------------------------------------------
@@ -115,7 +121,7 @@ def lag_effects() -> xr.DataArray:
     >>> float(lag_effects().sel(where))
     0.731
     """
-    coords = {
+    coords: dict[str, list[str] | IntArray] = {
         "exit": list(EXITS),
         "exposure": list(EXPOSURES),
         "network": list(NETWORKS),

@@ -36,22 +36,22 @@ class Month(NamedTuple):
 
     ``eta`` (family, exit) is the linear predictor without lag 0; ``place`` (family, network) the
     centre and the nationality; ``same_month`` (exit, exposure, network) the effects at lag 0;
-    ``count`` (exposure, place) the families with the event in the month.
+    ``events`` (exposure, place) the families with the event in the month.
     """
 
     eta: FloatArray
     place: IntArray
     same_month: FloatArray
-    count: IntArray
+    events: IntArray
 
 
 def month_exits(month: Month, rng: np.random.Generator) -> IntArray:
-    """Exit of every family at risk in one month; adds their events to ``month.count``.
+    """Exit of every family at risk in one month; adds their events to ``month.events``.
 
     Parameters
     ----------
     month : Month
-        ``count`` holds the events of families outside the sample, and is changed in place.
+        ``events`` holds the events of families outside the sample, and is changed in place.
     rng : Generator
 
     Returns
@@ -63,8 +63,8 @@ def month_exits(month: Month, rng: np.random.Generator) -> IntArray:
     --------
     Nobody leaves where every exit is as good as impossible:
 
-    >>> place, count = np.array([[0, 1], [0, 1]]), np.zeros((2, 2), dtype=np.int64)
-    >>> month = Month(np.full((2, 3), -50.0), place, np.zeros((3, 2, 2)), count)
+    >>> place, events = np.array([[0, 1], [0, 1]]), np.zeros((2, 2), dtype=np.int64)
+    >>> month = Month(np.full((2, 3), -50.0), place, np.zeros((3, 2, 2)), events)
     >>> month_exits(month, np.random.default_rng(1)).tolist()
     [-1, -1]
     """
@@ -98,14 +98,14 @@ def _linear_predictor(month: Month, i: int, eta: FloatArray) -> None:
     for j in range(len(eta)):
         eta[j] = month.eta[i, j]
     for w in range(month.place.shape[1]):
-        for e in range(month.count.shape[0]):
-            if month.count[e, month.place[i, w]] > 0:
+        for e in range(month.events.shape[0]):
+            if month.events[e, month.place[i, w]] > 0:
                 for j in range(len(eta)):
                     eta[j] += month.same_month[j, e, w]
 
 
 @numba.njit(nogil=True)  # type: ignore[untyped-decorator]
-def _tally(month: Month, i: int, exit: int, step: int) -> None:
-    if exit != STAY and EXPOSURE_OF[exit] >= 0:
+def _tally(month: Month, i: int, leaving: int, step: int) -> None:
+    if leaving != STAY and EXPOSURE_OF[leaving] >= 0:
         for w in range(month.place.shape[1]):
-            month.count[EXPOSURE_OF[exit], month.place[i, w]] += step
+            month.events[EXPOSURE_OF[leaving], month.place[i, w]] += step

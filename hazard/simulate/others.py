@@ -52,7 +52,7 @@ def draw_others(world: World, rng: np.random.Generator) -> Others:
         _outside(world, "deported", world.size.deported, rng),
         _outside(world, "applied", world.size.applied, rng),
     ]
-    return Others(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return Others._make(map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _arrivals(world: World, n: int, rng: np.random.Generator) -> IntArray:

@@ -24,8 +24,8 @@ OPEN_FROM_START = 0.35
 MEDIAN_MONTHS_OPEN = 60.0
 LEAST_MONTHS_OPEN = 12
 # The ten largest nationalities of the report, in the assumed order of their size; then the others.
-LARGEST = ("Afghanistan", "Irak", "Somalia", "Etiopia", "Eritrea", "Iran", "Russland", "Nigeria")
-LARGEST += ("Sudan", "Bangladesh")
+LARGEST = """Afghanistan, Irak, Somalia, Etiopia, Eritrea, Iran, Russland, Nigeria, Sudan,
+Bangladesh"""
 OTHER = """Pakistan, Usbekistan, Sri Lanka, Marokko, Algerie, Dem. Rep. Kongo, Gambia, Guinea,
 Tyrkia, Syria, Serbia, Kosovo, Georgia, Armenia, Aserbajdsjan, India, Kina, Nepal, Libya, Egypt,
 Tunisia, Libanon, Jordan, Jemen, Saudi-Arabia, Kuwait, Ghana, Elfenbenskysten, Sierra Leone,
@@ -78,10 +78,10 @@ class Truth:
     Attributes
     ----------
     effects : Dataset
-        ``intercept`` (exit), ``baseline`` (exit, month_interval), ``year`` (exit, year), ``sex``
-        and ``large_family`` (exit), ``u_centre`` (exit, centre), ``u_nationality`` (exit,
+        ``intercept`` (exit), ``baseline`` (exit, month_interval), ``calendar`` (exit, year),
+        ``sex`` and ``large_family`` (exit), ``u_centre`` (exit, centre), ``u_nationality`` (exit,
         nationality), ``lag_effect`` (exit, exposure, network, lag). The linear predictor is their
-        sum; baseline and year are relative to their first level, sex is female against male.
+        sum; baseline and calendar are relative to their first level, sex is women against men.
     world : World
     """
 
@@ -108,7 +108,7 @@ def nationality_names() -> tuple[str, ...]:
     >>> len(set(nationality_names())), nationality_names()[:2]
     (89, ('Afghanistan', 'Irak'))
     """
-    return (*LARGEST, *(name.strip() for name in OTHER.replace("\n", " ").split(",")))
+    return tuple(f"{LARGEST}, {OTHER}".replace("\n", " ").split(", "))
 
 
 def nationality_shares(n: int) -> FloatArray:
@@ -131,7 +131,7 @@ def nationality_shares(n: int) -> FloatArray:
     powers = np.arange(1, len(nationality_names()) - 9)
     ratio = brentq(lambda r: middle[-1] * (r**powers).sum() - (1 - ten), 0.5, 1.0)
     shares = np.array([*top, *middle, *(middle[-1] * ratio**powers)])[:n]
-    return shares / shares.sum()
+    return np.asarray(shares / shares.sum())
 
 
 def size_probabilities() -> FloatArray:

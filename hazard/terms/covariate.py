@@ -36,9 +36,7 @@ def build(term: CovariateTerm, rows: pd.DataFrame) -> tuple[Block, IntArray]:
     return _levels(term, values)
 
 
-def _numeric(
-    term: CovariateTerm, values: pd.Series, rows: pd.DataFrame
-) -> tuple[Block, IntArray]:
+def _numeric(term: CovariateTerm, values: pd.Series, rows: pd.DataFrame) -> tuple[Block, IntArray]:
     levels, index = np.unique(values.to_numpy(dtype=np.float64), return_inverse=True)
     first = ~rows["person"].duplicated().to_numpy()
     centre = float(levels[index[first]].mean())

@@ -1,0 +1,213 @@
+"""The command line: arguments in, functions called, exit code out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hazard.errors import HazardError, RegisterError, UsageError
+
+app = typer.Typer(
+    name="hazard",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Discrete-time competing-risks hazards: from registers to an uncertainty-aware brief.",
+)
+
+
+class Size(StrEnum):
+    """Size of the simulated registers."""
+
+    published = "published"
+    small = "small"
+
+
+class Language(StrEnum):
+    """Language of a brief."""
+
+    nb = "nb"
+    en = "en"
+
+
+Out = Annotated[Path, typer.Option("--out", help="What to write; must not exist yet.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")]
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A bundled model, or a .toml file.")]
+
+
+@app.command()
+def simulate(
+    out: Out, size: Annotated[Size, typer.Option()] = Size.published, seed: Seed = 0
+) -> None:
+    """Write simulated registers with a known truth."""
+    import numpy as np
+
+    from hazard import simulate as simulation
+    from hazard import store
+
+    store.check_new(out)
+    rng = np.random.default_rng(seed)
+    simulation.write(simulation.registers(simulation.truth(size.value, rng), rng), out)
+    typer.echo(f"Registers written to {out}")
+
+
+@app.command()
+def check(directory: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+    """Report on the integrity of registers; exit code 3 when they are broken."""
+    from hazard import registers
+
+    report = registers.check(registers.read(directory))
+    for row in report[report["n_broken"] > 0].itertuples():
+        typer.echo(
+            f"{row.severity:5}  {row.table}: {row.rule} {row.n_broken} of {row.n_rows} rows do not"
+            f" (rows {row.first_rows})."
+        )
+    errors = report[(report["severity"] == "error") & (report["n_broken"] > 0)]
+    typer.echo(f"{len(report)} rules checked, {len(errors)} broken.")
+    if len(errors):
+        raise typer.Exit(RegisterError.exit_code)
+
+
+@app.command()
+def panel(
+    directory: Annotated[Path, typer.Argument(metavar="DIR")],
+    model: Annotated[str, typer.Option(help="A bundled model, or a .toml file.")],
+    out: Out,
+) -> None:
+    """Write the person-period panel of registers, with its exposure histories."""
+    import pandas as pd
+
+    from hazard import exposures, pipeline, spec, store
+
+    _refuse_existing(out)
+    rows = pipeline.rows_from_registers(directory, spec.read(model))
+    table = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1)
+    store.write_file(out, lambda draft: table.to_parquet(draft, index=False))
+    typer.echo(rows.flow.to_string(index=False))
+    typer.echo(f"{len(table):,} rows written to {out}")
+
+
+@app.command()
+def run(
+    model: ModelName,
+    out: Out,
+    registers: Annotated[Path | None, typer.Option(help="Folder with registers.")] = None,
+    panel: Annotated[Path | None, typer.Option(help="Ready table, CSV or Parquet.")] = None,
+    seed: Seed = 0,
+    draws: Annotated[int, typer.Option(min=4, help="Draws per chain that are kept.")] = 500,
+    tune: Annotated[int, typer.Option(min=4, help="Draws per chain to adapt.")] = 300,
+    chains: Annotated[int, typer.Option(min=1)] = 4,
+    cores: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Fit a model and its baselines; exit code 4 when sampling did not converge."""
+    from hazard import spec, store
+
+    wanted = spec.read(model)
+    store.check_new(out)
+    if registers is not None and panel is not None:
+        raise UsageError("run must be given --registers or --panel, not both.")
+    with _progress() as told:
+        told("load", 0.0)
+        from hazard import pipeline, sampling
+
+        told("read", 0.0)
+        if registers is not None:
+            rows = pipeline.rows_from_registers(registers, wanted)
+        else:
+            rows = pipeline.rows_from_table(panel, wanted)
+        settings = sampling.Settings(draws, tune, chains, cores, seed=seed)
+        analysis = pipeline.analyse(rows, wanted, settings, progress=told)
+    store.write_run(out, analysis)
+    typer.echo(f"Run written to {out}")
+    for failure in analysis.gate.failures:
+        typer.echo(f"Gate: {failure}", err=True)
+    if not analysis.gate.passed:
+        raise typer.Exit(4)
+
+
+@app.command()
+def evidence(out: Out, seed: Seed = 0) -> None:
+    """Posterior of the published lag curves under several lag priors."""
+    from hazard import store
+
+    store.check_new(out)
+    with _progress() as told:
+        told("load", 0.0)
+        from hazard import evidence as published
+        from hazard.sampling import Settings
+
+        told("sample", 0.0)
+        found = published.run(Settings(seed=seed), progress=lambda line: told(line, 0.0))
+    store.write_evidence(out, found)
+    typer.echo(f"Evidence written to {out}")
+    if not found.passed:
+        raise typer.Exit(4)
+
+
+@app.command()
+def brief(
+    folder: Annotated[Path, typer.Argument(metavar="RUN")],
+    out: Out,
+    lang: Annotated[Language, typer.Option()] = Language.nb,
+) -> None:
+    """Write a brief of a run as one HTML file."""
+    from hazard import brief as briefs
+    from hazard import store
+
+    _refuse_existing(out)
+    page = briefs.html(store.read_run(folder), lang.value)
+    store.write_file(out, lambda draft: draft.write_text(page, encoding="utf-8"))
+    typer.echo(str(out))
+
+
+@app.command()
+def models() -> None:
+    """List the bundled models and the question that each one asks."""
+    from hazard import spec
+
+    for path in sorted(spec.models_folder().glob("*.toml")):
+        typer.echo(f"{path.stem:22} {spec.read(path.stem).question}")
+
+
+def main() -> None:
+    """Run the command line; a known error is one sentence and its exit code."""
+    try:
+        app()
+    except HazardError as error:
+        typer.echo(f"hazard: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _refuse_existing(out: Path) -> None:
+    if out.exists():
+        raise UsageError(f"output {str(out)!r} must not exist yet; choose another name.")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """Stages and a bar on the error stream."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[str, int] = {}
+
+        def told(stage: str, share: float) -> None:
+            if stage not in tasks:
+                for task in tasks.values():
+                    bar.update(task, completed=1.0)  # type: ignore[arg-type]
+                tasks[stage] = bar.add_task(stage, total=1.0)
+            bar.update(tasks[stage], completed=share)  # type: ignore[arg-type]
+
+        yield told
+        for task in tasks.values():
+            bar.update(task, completed=1.0)  # type: ignore[arg-type]

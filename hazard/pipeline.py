@@ -1,0 +1,270 @@
+"""From rows to everything a run folder holds; the one place where the stages are put in line."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from hazard import coordinates, design, estimands, exposures, laplace, model, panel, priors
+from hazard import registers, sampling, table, tables
+from hazard.baselines import aalen_johansen, linear_probability, multinomial_logit
+from hazard.diagnostics import EXPLORE, Gate, gate
+from hazard.errors import RegisterError, UsageError
+from hazard.spec import IncidenceEstimand, ModelSpec
+
+Progress = Callable[[str, float], None]
+_PUBLISHED_MONTHS = (6, 12, 24)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The panel with its exposure histories, and how many rows and people led to it."""
+
+    panel: pd.DataFrame
+    histories: Mapping[str, xr.DataArray]
+    flow: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that one run of a model found.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    posterior : DataTree
+        Groups ``posterior``, ``sample_stats`` and ``estimands``.
+    estimates : DataFrame
+        Tidy table (see :mod:`hazard.tables`).
+    gate : Gate
+    priors : DataFrame
+    flow : DataFrame
+    facts : mapping
+        Numbers of the panel, remarks of the baselines, settings, seconds, versions.
+    """
+
+    spec: ModelSpec
+    posterior: xr.DataTree
+    estimates: pd.DataFrame
+    gate: Gate
+    priors: pd.DataFrame
+    flow: pd.DataFrame
+    facts: Mapping[str, Any]
+
+
+def silent(stage: str, share: float) -> None:
+    """Progress that is not shown."""
+
+
+def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
+    """Panel and exposure histories of a register folder, under the definitions of the model."""
+    found = registers.read(directory)
+    refuse_broken(registers.check(found))
+    defined = registers.define(found, spec.data)
+    built = panel.build(defined)
+    histories = exposures.register_histories(
+        built, defined, spec.lagged, history_centre=spec.data.history_centre
+    )
+    return Rows(built, histories, defined.flow)
+
+
+def refuse_broken(report: pd.DataFrame) -> None:
+    """Raise when an integrity report holds an error.
+
+    Raises
+    ------
+    RegisterError
+        One sentence that names every broken rule, with its number of rows and the first of them.
+    """
+    broken = report[(report["severity"] == "error") & (report["n_broken"] > 0)]
+    if len(broken):
+        lines = [
+            f"{rule.table}: {str(rule.rule).rstrip('.')} ({rule.n_broken} of {rule.n_rows} rows do "
+            f"not; first: row {str(rule.first_rows).split(',')[0]})"
+            for rule in broken.itertuples()
+        ]
+        raise RegisterError(
+            f"registers must hold together; broken: {'; '.join(lines)}. Correct the extract, or "
+            "see them all with 'hazard check'."
+        )
+
+
+def rows_from_table(path: Path | None, spec: ModelSpec) -> Rows:
+    """Panel and exposure histories of a ready table, or of the model's bundled example."""
+    if path is not None:
+        built = table.read(path, spec)
+    elif spec.table.source is not None:
+        built = table.panel(table.bundled(spec.table.source), spec)
+    else:
+        raise UsageError(
+            f"model {spec.name!r} must be given data; pass --registers DIR or --panel FILE."
+        )
+    own = [term for term in spec.lagged if term.network == "own"]
+    peers = [term for term in spec.lagged if term.network != "own"]
+    histories = {term.name: exposures.own_history(built, term) for term in own}
+    histories |= exposures.from_columns(built, peers)
+    flow = pd.DataFrame(
+        [
+            {"step": f"left out: {reason}", "persons": n}
+            for reason, n in built.attrs.get("left_out", {}).items()
+        ]
+        + [{"step": "in the panel", "persons": int(built["person"].nunique())}]
+    )
+    return Rows(built, histories, flow)
+
+
+def analyse(
+    rows: Rows, spec: ModelSpec, settings: sampling.Settings, *, progress: Progress = silent
+) -> Analysis:
+    """Fit the hazard model and the baselines to the same rows, and compute the estimands.
+
+    Parameters
+    ----------
+    rows : Rows
+    spec : ModelSpec
+    settings : Settings
+    progress : callable
+        Called with the name of the stage and the share of it that is done.
+
+    Returns
+    -------
+    Analysis
+        Also when the gate is not passed: the failure is in ``gate`` and travels along.
+    """
+    clock = _Clock(progress)
+    clock.start("design")
+    built = design.build(rows.panel, rows.histories, spec)
+    clock.start("baselines")
+    fits = [linear_probability.fit(built), multinomial_logit.fit(built)]
+    life = aalen_johansen.fit(rows.panel)
+    clock.start("approximation")
+    around = laplace.fit(coordinates.standard(built))
+    clock.start("compile")
+    graph = model.build_model(around.coordinates)
+    compiled = sampling.compile_model(graph, around)
+    clock.start("sample")
+    drawn = sampling.sample(compiled, settings, lambda share: progress("sample", share))
+    clock.start("estimands")
+    quantities = _quantities(drawn, built, rows.panel, spec)
+    tree = drawn.assign({"estimands": xr.DataTree(xr.Dataset(quantities))})
+    judged = gate(drawn, limits=EXPLORE, quantities=_published(quantities))
+    estimates = _estimates(quantities, fits, life, spec)
+    clock.start("done")
+    return Analysis(
+        spec=spec,
+        posterior=tree,
+        estimates=estimates,
+        gate=judged,
+        priors=priors.describe(spec),
+        flow=rows.flow,
+        facts={
+            "panel": _counts(rows.panel, built),
+            "remarks": {fit.estimator: list(fit.remarks) for fit in fits},
+            "settings": asdict(settings),
+            "seconds": clock.seconds,
+            "versions": _versions(),
+        },
+    )
+
+
+class _Clock:
+    """Wall time of each stage, told to the progress as stages begin."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+        self._stage, self._since = "", time.perf_counter()
+
+    def start(self, stage: str) -> None:
+        now = time.perf_counter()
+        if self._stage:
+            self.seconds[self._stage] = round(now - self._since, 2)
+        self._stage, self._since = stage, now
+        self._progress(stage, 0.0)
+
+
+def _quantities(
+    drawn: xr.DataTree, built: design.Design, frame: pd.DataFrame, spec: ModelSpec
+) -> dict[str, xr.DataArray]:
+    posterior = drawn["posterior"].to_dataset()
+    found: dict[str, xr.DataArray] = {}
+    if spec.lagged:
+        curves = estimands.lag_curves(posterior, spec)
+        found |= {str(name): values for name, values in curves.items()}
+    for wanted in spec.estimand:
+        if isinstance(wanted, IncidenceEstimand):
+            beta = estimands.coefficients(posterior, built)
+            person = frame["person"].to_numpy()
+            found["cumulative_incidence"] = estimands.incidence(beta, built, person, wanted)
+    return found
+
+
+def _published(quantities: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
+    """What the gate judges: every lag and sum, and incidences at the published months."""
+    judged = {name: values for name, values in quantities.items() if "month" not in values.dims}
+    judged = {name: _without_gaps(values) for name, values in judged.items()}
+    if "cumulative_incidence" in quantities:
+        incidence = quantities["cumulative_incidence"]
+        months = [m for m in _PUBLISHED_MONTHS if m <= incidence.sizes["month"]]
+        judged["cumulative_incidence"] = incidence.sel(month=months)
+        if incidence.sizes["arm"] == 2:
+            judged["risk_difference"] = judged["cumulative_incidence"].diff("arm")
+    return judged
+
+
+def _without_gaps(values: xr.DataArray) -> xr.DataArray:
+    if "lag" not in values.dims or not bool(values.isnull().any()):
+        return values
+    flat = values.stack(curve=("term", "lag"))
+    return flat.sel(curve=flat.notnull().all(("chain", "draw", "exit"))).reset_index("curve")
+
+
+def _estimates(
+    quantities: Mapping[str, xr.DataArray], fits: list[Any], life: xr.Dataset, spec: ModelSpec
+) -> pd.DataFrame:
+    parts = []
+    if spec.lagged:
+        parts.append(
+            tables.lag_curve_estimates(
+                xr.Dataset(
+                    {k: quantities[k] for k in ("lag_coefficient", "cumulative_lag_effect")}
+                ),
+                spec,
+            )
+        )
+        parts += [tables.baseline_estimates(fit, spec) for fit in fits]
+    for wanted in spec.estimand:
+        if isinstance(wanted, IncidenceEstimand):
+            incidence = quantities["cumulative_incidence"]
+            parts.append(tables.incidence_estimates(incidence, spec, wanted.term))
+    parts.append(tables.aalen_johansen_estimates(life))
+    return pd.concat([part.astype(object) for part in parts], ignore_index=True).convert_dtypes()
+
+
+def _counts(frame: pd.DataFrame, built: design.Design) -> dict[str, Any]:
+    exits = frame["exit"].value_counts()
+    persons = int(frame["person"].nunique())
+    return {
+        "rows": len(frame),
+        "persons": persons,
+        "exits": {name: int(exits.get(name, 0)) for name in built.exits},
+        "no exit": persons - int(sum(exits.get(name, 0) for name in built.exits)),
+        "rows in the design": len(built.outcome),
+        "rows left out": dict(built.left_out),
+        "levels": {block.name: block.n_levels for block in built.blocks if block.basis is None},
+        "coefficients per exit": built.n_coefficients,
+    }
+
+
+def _versions() -> dict[str, str]:
+    names = ("hazard", "pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "pandas", "xarray")
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {"python": platform.python_version(), **found}

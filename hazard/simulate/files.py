@@ -1,0 +1,80 @@
+"""Simulated registers on disk: all or nothing, readable by the owner only."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from hazard.errors import UsageError
+from hazard.simulate.frames import SimulatedRegisters
+from hazard.simulate.world import Truth
+
+FILE_MODE = 0o600
+
+
+def write(simulated: SimulatedRegisters, directory: Path) -> None:
+    """Write the tables, ``extract.toml`` and ``truth/truth.nc`` into a new folder.
+
+    Parameters
+    ----------
+    simulated : SimulatedRegisters
+    directory : Path
+        Must not exist, or be empty. It appears when everything is written.
+
+    Raises
+    ------
+    UsageError
+        If there is something at ``directory``.
+    """
+    directory = Path(directory)
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise UsageError("folder for the registers must be new or empty; there is something in it.")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    try:
+        _fill(simulated, building)
+        building.replace(directory)
+    except BaseException:
+        shutil.rmtree(building)
+        raise
+
+
+def _fill(simulated: SimulatedRegisters, folder: Path) -> None:
+    for name, table in simulated.tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False, date_format="%Y-%m-%d")
+    lines = [f'{name} = "{value}"\n' for name, value in simulated.extract.items()]
+    (folder / "extract.toml").write_text("".join(lines), encoding="utf-8")
+    (folder / "truth").mkdir(mode=0o700)
+    truth_arrays(simulated.truth).to_netcdf(folder / "truth" / "truth.nc", engine="h5netcdf")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(FILE_MODE)
+
+
+def truth_arrays(truth: Truth) -> xr.Dataset:
+    """Effects and world of a truth as labelled arrays.
+
+    Parameters
+    ----------
+    truth : Truth
+
+    Returns
+    -------
+    Dataset
+        The effects; ``intake`` (year), ``probability`` (year, exit), ``share`` (nationality), and
+        ``opened``, ``closed`` (calendar months) and ``capacity`` (centre); attributes ``size`` and
+        ``moving``.
+    """
+    world = truth.world
+    stated = {
+        "intake": ("year", world.course.intake),
+        "probability": (("year", "exit"), world.course.probability),
+        "share": ("nationality", world.shares),
+        **{name: ("centre", np.asarray(value)) for name, value in world.centres._asdict().items()},
+    }
+    attributes = {"size": world.size.name, "moving": world.moving}
+    return truth.effects.assign(stated).assign_attrs(attributes)

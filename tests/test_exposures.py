@@ -1,0 +1,467 @@
+"""Exposure histories: other families' events by lag, against slow loops over dated events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_registers import (
+    Person,
+    SlowEvent,
+    SlowFamily,
+    random_registers,
+    registers,
+    slow_centre,
+    slow_events,
+    slow_families,
+    slow_rows,
+    term,
+)
+
+from hazard import exposures, simulate
+from hazard import panel as panels
+from hazard import registers as regs
+from hazard.errors import HistoryError, PanelError
+from hazard.registers import Registers, Window
+from hazard.spec import DataSpec, LaggedTerm
+
+DEFAULT = DataSpec()
+NAN = float("nan")
+RULES = st.sampled_from(["missing", "zero", "carry"])
+
+
+def histories_of(
+    given_registers: Registers, one: LaggedTerm, centre: str = "current", **definitions: object
+) -> np.ndarray:
+    found = regs.define(given_registers, DataSpec(**definitions))
+    panel = panels.build(found)
+    by_name = exposures.register_histories(panel, found, [one], history_centre=centre)
+    return by_name[one.name].values
+
+
+# --- by hand ------------------------------------------------------------------------------------
+# March 2005 at centre A: d is fetched. b lives at A, c at B, e moves from A to B in April; all are
+# Iraqi but c. lags 0 to 3, rows are January to June.
+#
+#  row   b: same centre     e, centre now   e, centre then   c: same nationality
+#  J     0 . . .            0 . . .         0 . . .          0 . . .
+#  F     0 0 . .            0 0 . .         0 0 . .          0 0 . .
+#  M     1 0 0 .            1 0 0 .         1 0 0 .          0 0 0 .
+#  A     0 1 0 0            0 0 0 0         0 1 0 0          0 0 0 0
+#  M     0 0 1 0            0 0 0 0         0 0 1 0          0 0 0 0
+#  J     0 0 0 1            0 0 0 0         0 0 0 1          0 0 0 0
+def march(*more: Person) -> Registers:
+    moves = [("A", "2005-01-01", "2005-04-02"), ("B", "2005-04-02", None)]
+    return registers(
+        Person("b"),
+        Person("c", citizenship="Iran", stays=[("B", "2005-01-01", None)]),
+        Person("d", deportations=[("2005-03-31", "asyl")]),
+        Person("e", stays=moves),
+        *more,
+        window=("2005-01", "2005-06", "2006-12"),
+    )
+
+
+EXPOSED = [
+    [0, NAN, NAN, NAN],
+    [0, 0, NAN, NAN],
+    [1, 0, 0, NAN],
+    [0, 1, 0, 0],
+    [0, 0, 1, 0],
+    [0, 0, 0, 1],
+]
+UNEXPOSED = [*([0 if v == 1 else v for v in row] for row in EXPOSED)]
+MOVED = [*EXPOSED[:3], [0] * 4, [0] * 4, [0] * 4]
+ROWS = {"b": slice(0, 6), "c": slice(6, 12), "d": slice(12, 15), "e": slice(15, 21)}
+
+
+@pytest.mark.parametrize(
+    ("family", "network", "centre", "expected"),
+    [
+        ("b", "centre", "current", EXPOSED),
+        ("b", "centre", "then", EXPOSED),
+        ("c", "centre", "current", UNEXPOSED),
+        ("d", "centre", "current", UNEXPOSED[:3]),
+        ("e", "centre", "current", MOVED),
+        ("e", "centre", "then", EXPOSED),
+        ("b", "nationality", "current", EXPOSED),
+        ("c", "nationality", "then", UNEXPOSED),
+        ("d", "nationality", "current", UNEXPOSED[:3]),
+        ("e", "nationality", "current", EXPOSED),
+    ],
+)
+def test_forced_return_by_hand(
+    family: str, network: str, centre: str, expected: list[list[float]]
+) -> None:
+    found = histories_of(march(), term("forced_return", network), centre)
+    np.testing.assert_array_equal(found[ROWS[family]], expected)
+
+
+def test_threshold_counts_other_families_once_by_hand() -> None:
+    one, two = (term("forced_return", "centre", at_least=n) for n in (1, 2))
+    member = Person("d2", "d", size=2, deportations=[("2005-03-02", "asyl")])
+    np.testing.assert_array_equal(histories_of(march(member), two)[ROWS["b"]], UNEXPOSED)
+    outside = Person("x", decisions=[], deportations=[("2005-03-02", "asyl")])
+    np.testing.assert_array_equal(histories_of(march(outside), two)[ROWS["b"]], EXPOSED)
+    # d sees the other one, and not itself
+    np.testing.assert_array_equal(histories_of(march(outside), one)[ROWS["d"]], EXPOSED[:3])
+    np.testing.assert_array_equal(histories_of(march(outside), two)[ROWS["d"]], UNEXPOSED[:3])
+
+
+def test_rules_for_missing_history_by_hand() -> None:
+    event = Person("x", decisions=[], deportations=[("2005-01-31", "asyl")])
+    row = {
+        rule: histories_of(march(event), term("forced_return", "centre", rule))[1]
+        for rule in ("missing", "zero", "carry")
+    }
+    np.testing.assert_array_equal(row["missing"], [0, 1, NAN, NAN])
+    np.testing.assert_array_equal(row["zero"], [0, 1, 0, 0])
+    np.testing.assert_array_equal(row["carry"], [0, 1, 1, 1])
+
+
+def test_event_before_the_register_starts_is_not_used() -> None:
+    event = Person("x", decisions=[], deportations=[("2004-12-31", "asyl")])
+    found = histories_of(march(event), term("forced_return", "centre"))
+    np.testing.assert_array_equal(found[ROWS["b"]], EXPOSED)
+
+
+def test_carry_needs_no_lag_zero_by_hand() -> None:
+    late = term("forced_return", "centre", "carry", lags=(2, 3))
+    event = Person("x", decisions=[], deportations=[("2005-01-31", "asyl")])
+    found = histories_of(march(event), late)[ROWS["b"]]
+    np.testing.assert_array_equal(found, [[1, 1], [1, 1], [1, 1], [0, 1], [1, 0], [0, 1]])
+
+
+def test_centre_of_the_time_is_known_before_the_time_at_risk() -> None:
+    rejected = [("2005-05-10", "rejected", "yes")]
+    found = registers(
+        Person("b", decisions=rejected), Person("d", deportations=[("2005-03-31", "asyl")])
+    )
+    histories = regs.define(found, DEFAULT)
+    panel = panels.build(histories)
+    one = term("forced_return", "centre")
+    of_register = exposures.register_histories(panel, histories, [one], history_centre="then")
+    np.testing.assert_array_equal(of_register[one.name].values[0], [0, 0, 1, 0])
+    of_panel = exposures.peer_histories(
+        panel, histories.events, [one], window=histories.window, history_centre="then"
+    )
+    np.testing.assert_array_equal(of_panel[one.name].values[0], [0, NAN, NAN, NAN])
+
+
+def test_months_in_no_centre_are_missing_history() -> None:
+    away = [("A", "2005-01-01", "2005-02-02"), ("A", "2005-04-30", None)]
+    found = registers(Person("b", stays=away), Person("d", deportations=[("2005-03-31", "asyl")]))
+    row = {
+        rule: histories_of(found, term("forced_return", "centre", rule), "then")[2]
+        for rule in ("missing", "zero", "carry")
+    }
+    np.testing.assert_array_equal(row["missing"], [0, NAN, 0, 0])
+    np.testing.assert_array_equal(row["zero"], [0, 0, 0, 0])
+    np.testing.assert_array_equal(row["carry"], [0, 0, 0, 0])
+    current = histories_of(found, term("forced_return", "centre"))
+    np.testing.assert_array_equal(current[2], [0, 1, 0, 0])
+
+
+def test_definition_of_assisted_decides_what_others_see() -> None:
+    withdrawn = Person("x", decisions=[], applications=[("2005-03-02", None)])
+    one = term("assisted_application", "centre")
+    np.testing.assert_array_equal(histories_of(march(withdrawn), one)[ROWS["b"]], UNEXPOSED)
+    found = histories_of(march(withdrawn), one, assisted="any")
+    np.testing.assert_array_equal(found[ROWS["b"]], EXPOSED)
+
+
+# --- slow loops ---------------------------------------------------------------------------------
+Families = dict[str, SlowFamily]
+Others = Callable[[SlowEvent, str], bool]
+
+
+def someone_else(event: SlowEvent, family: str) -> bool:
+    return event[0] != family
+
+
+def slow_history(
+    given_registers: Registers,
+    one: LaggedTerm,
+    *,
+    centre: str,
+    counts: Others = someone_else,
+    shift: int = 0,
+) -> np.ndarray:
+    """The same history by loops over rows, lags and dated events."""
+    data, window = DEFAULT, given_registers.window
+    families = slow_families(given_registers, data)
+    events = [event for event in slow_events(families) if event[1] == one.exposure]
+    lines = []
+    for name, family in sorted(families.items()):
+        for _, calendar, now, _ in slow_rows(family, data, window[:2]):
+            line: list[float] = []
+            for lag in range(one.lags[1] + 1):
+                when = calendar - lag
+                where = slow_centre(family, when) if centre == "then" else now
+                group = {"centre": where, "nationality": family.nationality}[one.network]
+                unknown = when < window.first or group is None
+                seen = [
+                    event
+                    for event in events
+                    if event[2] == when - shift
+                    and event[3 if one.network == "centre" else 4] == group
+                    and counts(event, name)
+                ]
+                fill = {"missing": NAN, "zero": 0.0, "carry": line[-1] if line else NAN}
+                value = float(len(seen) >= one.at_least)
+                line.append(fill[one.history_before_start] if unknown else value)
+            lines.append(line[one.lags[0] :])
+    return np.array(lines, dtype=np.float32)
+
+
+terms = st.builds(
+    lambda exposure, network, rule, at_least, lags: term(
+        exposure, network, rule, at_least=at_least, lags=lags
+    ),
+    st.sampled_from(["forced_return", "assisted_application"]),
+    st.sampled_from(["centre", "nationality"]),
+    RULES,
+    st.integers(1, 3),
+    st.sampled_from([(0, 3), (0, 0), (2, 4)]),
+)
+centres = st.sampled_from(["current", "then"])
+
+
+@given(seed=st.integers(0, 2**32), one=terms, centre=centres)
+@settings(max_examples=80)
+def test_peer_histories_equal_slow_loops(seed: int, one: LaggedTerm, centre: str) -> None:
+    given_registers = random_registers(np.random.default_rng(seed), 15)
+    expected = slow_history(given_registers, one, centre=centre)
+    np.testing.assert_array_equal(histories_of(given_registers, one, centre), expected)
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        {"counts": lambda _event, _family: True},  # the own event left in
+        {"shift": 1},
+        {"shift": -1},  # the future
+    ],
+    ids=["own event", "lag shifted", "future event"],
+)
+@pytest.mark.parametrize("network", ["centre", "nationality"])
+@pytest.mark.parametrize("exposure", ["forced_return", "assisted_application"])
+def test_slow_loops_with_a_mistake_differ(
+    mistake: dict, network: str, exposure: str, rng: np.random.Generator
+) -> None:
+    given_registers = random_registers(rng, 40)
+    one = term(exposure, network)
+    found = histories_of(given_registers, one)
+    wrong = slow_history(given_registers, one, centre="current", **mistake)
+    assert not np.array_equal(found, wrong, equal_nan=True)
+    right = slow_history(given_registers, one, centre="current")
+    np.testing.assert_array_equal(found, right)
+
+
+def test_an_event_that_others_never_see_changes_nothing(rng: np.random.Generator) -> None:
+    """Events in another group, and an own event: exactly the rows that may see them change."""
+    given_registers = random_registers(rng, 40)
+    histories = regs.define(given_registers, DEFAULT)
+    panel = panels.build(histories)
+    one = term("forced_return", "nationality")
+    window = histories.window
+    before = exposures.peer_histories(panel, histories.events, [one], window=window)[one.name]
+    row = panel.iloc[len(panel) // 2]
+    event = histories.events.iloc[:1].assign(
+        person=row["person"], calendar=row["calendar"], nationality=row["nationality"]
+    )
+    more = pd.concat([histories.events, event], ignore_index=True)
+    more["nationality"] = more["nationality"].astype(histories.events["nationality"].dtype)
+    after = exposures.peer_histories(panel, more, [one], window=window)[one.name]
+    lag = panel["calendar"].to_numpy()[:, None] - int(row["calendar"])
+    may_see = (panel["nationality"] == row["nationality"]) & (panel["person"] != row["person"])
+    sees = may_see.to_numpy()[:, None] & (lag == np.arange(4))
+    np.testing.assert_array_equal(after.values[~sees], before.values[~sees])
+    assert (after.values[sees] == 1).all()
+    assert sees.any()
+
+
+def test_panel_and_histories_equal_the_oracle_of_the_simulator(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    """The simulator keeps the books of families and dates; it shares no code with the panel."""
+    simulated = simulate.registers(simulate.truth("small", rng), rng)
+    simulate.write(simulated, tmp_path / "registers")
+    histories = regs.define(regs.read(tmp_path / "registers"), DEFAULT)
+    panel, oracle = panels.build(histories), simulated.oracle
+    assert panel["person"].tolist() == pd.factorize(oracle["family_id"], sort=True)[0].tolist()
+    for name in ("calendar", "month", "centre", "nationality", "exit"):
+        assert panel[name].tolist() == oracle[name].tolist()
+    asked = [
+        term(exposure, network, lags=(0, 6))
+        for exposure in ("forced_return", "assisted_application")
+        for network in ("centre", "nationality")
+    ]
+    found = exposures.to_columns(exposures.register_histories(panel, histories, asked))
+    assert set(found) <= set(oracle)
+    # the simulator also knows what happened before the register starts
+    lag = np.array([int(name[-1]) for name in found])
+    known = panel["calendar"].to_numpy()[:, None] - lag >= histories.window.first
+    np.testing.assert_array_equal(found.notna().to_numpy(), known)
+    expected = oracle[list(found)].where(known).to_numpy(dtype=np.float32)
+    np.testing.assert_array_equal(found.to_numpy(), expected)
+    shifted = expected[:, [*range(1, len(lag)), 0]]
+    assert not np.array_equal(found.to_numpy(), shifted, equal_nan=True)
+
+
+# --- own history --------------------------------------------------------------------------------
+def work(months: list[int], values: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"person": 0, "month": months, "work": values})
+
+
+def test_own_history_counts_months_and_not_rows_by_hand() -> None:
+    panel = pd.concat([work([1, 2, 4], [1, 0, 2]), work([1], [1]).assign(person=5)])
+    found = exposures.own_history(panel, term("work", "own", lags=(0, 2)))
+    np.testing.assert_array_equal(
+        found.values, [[1, NAN, NAN], [0, 1, NAN], [1, NAN, 0], [1, NAN, NAN]]
+    )
+    by_row = [[1, NAN, NAN], [0, 1, NAN], [1, 0, 1], [1, NAN, NAN]]
+    assert not np.array_equal(found.values, by_row, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("missing", [[NAN, NAN], [1, NAN], [NAN, 0]]),
+        ("zero", [[0, 0], [1, 0], [0, 0]]),
+        ("carry", [[1, 1], [1, 1], [1, 0]]),
+    ],
+)
+def test_own_history_follows_the_rule_by_hand(rule: str, expected: list[list[float]]) -> None:
+    panel = work([1, 2, 4], [1, 0, 1])
+    found = exposures.own_history(panel, term("work", "own", rule, lags=(1, 2)))
+    np.testing.assert_array_equal(found.values, expected)
+    assert found["lag"].values.tolist() == [1, 2]
+
+
+def test_own_history_applies_the_threshold_and_keeps_missing_values() -> None:
+    panel = work([1, 2, 3], [1, NAN, 2])
+    found = exposures.own_history(panel, term("work", "own", lags=(0, 1), at_least=2))
+    np.testing.assert_array_equal(found.values, [[0, NAN], [NAN, 0], [1, NAN]])
+
+
+@given(seed=st.integers(0, 2**32), rule=RULES, first=st.integers(0, 2), at_least=st.integers(1, 2))
+@settings(max_examples=50)
+def test_own_history_equals_slow_loops(seed: int, rule: str, first: int, at_least: int) -> None:
+    rng = np.random.default_rng(seed)
+    persons = np.sort(rng.integers(0, 5, 30)) * 7
+    panel = pd.DataFrame({"person": persons, "month": rng.integers(1, 12, 30)})
+    panel = panel.drop_duplicates().sort_values(["person", "month"], ignore_index=True)
+    panel["work"] = rng.integers(0, 4, len(panel))
+    one = term("work", "own", rule, lags=(first, 4), at_least=at_least)
+    value = {(p, m): w for p, m, w in panel.itertuples(index=False)}
+    lines = []
+    for p, m, _ in panel.itertuples(index=False):
+        line: list[float] = []
+        for lag in range(5):
+            earlier = value.get((p, m - lag))
+            fill = {"missing": NAN, "zero": 0.0, "carry": line[-1] if line else NAN}[rule]
+            line.append(fill if earlier is None else float(earlier >= at_least))
+        lines.append(line[first:])
+    np.testing.assert_array_equal(exposures.own_history(panel, one).values, lines)
+
+
+def test_register_histories_keep_the_order_of_the_terms() -> None:
+    histories = regs.define(march(), DEFAULT)
+    panel = panels.build(histories)
+    asked = [
+        term("family_size", "own"),
+        term("forced_return", "nationality"),
+        term("assisted_application", "centre"),
+        term("forced_return", "centre"),
+    ]
+    found = exposures.register_histories(panel, histories, asked)
+    assert list(found) == [one.name for one in asked]
+    for history in found.values():
+        assert (history.dims, history.dtype) == (("row", "lag"), np.dtype("float32"))
+        assert history.shape == (len(panel), 4)
+        assert history["lag"].values.tolist() == [0, 1, 2, 3]
+
+
+# --- columns of a file --------------------------------------------------------------------------
+def test_columns_keep_the_histories(rng: np.random.Generator) -> None:
+    histories = regs.define(random_registers(rng, 30), DEFAULT)
+    panel = panels.build(histories)
+    asked = [
+        term("forced_return", "centre", "carry"),
+        term("assisted_application", "nationality", lags=(1, 2), at_least=2),
+    ]
+    written = exposures.register_histories(panel, histories, asked)
+    columns = exposures.to_columns(written)
+    assert list(columns) == [
+        *(f"forced_return_centre_lag{lag}" for lag in range(4)),
+        *(f"assisted_application_nationality_lag{lag}" for lag in (1, 2)),
+    ]
+    again = exposures.from_columns(columns.astype("Int8").assign(other="x"), asked)
+    for name, history in written.items():
+        xr.testing.assert_identical(again[name], history)
+
+
+def test_columns_that_are_missing_are_all_named() -> None:
+    frame = pd.DataFrame({"forced_return_centre_lag0": [0]})
+    asked = [term("forced_return", "centre", lags=(0, 1)), term("work", "own", lags=(0, 0))]
+    with pytest.raises(
+        PanelError,
+        match=r"^table must have the columns \['forced_return_centre_lag1', 'work_own_lag0'\]; "
+        r"they are missing\. Did you mean 'forced_return_centre_lag0'\?$",
+    ):
+        exposures.from_columns(frame, asked)
+
+
+def test_columns_follow_the_rule_and_hold_nothing_but_indicators() -> None:
+    frame = pd.DataFrame({"work_own_lag0": [1.0, 0.0], "work_own_lag1": [NAN, 1.0]})
+    for rule, expected in (("missing", NAN), ("zero", 0.0), ("carry", 1.0)):
+        found = exposures.from_columns(frame, [term("work", "own", rule, lags=(0, 1))])
+        np.testing.assert_array_equal(found["work_own"].values, [[1, expected], [0, 1]])
+    with pytest.raises(
+        HistoryError,
+        match=r"^columns \['work_own_lag1'\] must hold 0, 1 or empty cells; got other values\.$",
+    ):
+        exposures.from_columns(
+            frame.assign(work_own_lag1=[2.0, 0.0]), [term("work", "own", lags=(1, 1))]
+        )
+
+
+# --- errors -------------------------------------------------------------------------------------
+def test_peer_histories_name_what_is_wrong() -> None:
+    histories = regs.define(march(), DEFAULT)
+    panel, window = panels.build(histories), histories.window
+    with pytest.raises(
+        HistoryError,
+        match=r"^term exposure must be one of \['forced_return', 'assisted_application'\]; got "
+        r"'forced_returns'\. Did you mean 'forced_return'\?$",
+    ):
+        exposures.peer_histories(
+            panel, histories.events, [term("forced_returns", "centre")], window=window
+        )
+    with pytest.raises(PanelError, match=r"^table must have the columns \['calendar', 'street'\]"):
+        exposures.peer_histories(
+            panel.drop(columns="calendar"),
+            histories.events,
+            [term("forced_return", "street")],
+            window=window,
+        )
+    with pytest.raises(
+        HistoryError,
+        match=r"^panel column 'calendar' must lie within the window of the events; got other "
+        r"months in 4 of 21 rows \(first: row 1\)\.$",
+    ):
+        exposures.peer_histories(
+            panel,
+            histories.events,
+            [term("forced_return", "centre")],
+            window=Window(window.first + 1, window.last, window.last),
+        )
+    with pytest.raises(HistoryError, match=r"^panel column 'centre' must hold numbers"):
+        exposures.own_history(panel, term("centre", "own"))

@@ -1,0 +1,103 @@
+"""Prior covariances by hand and as identities; the table of priors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hazard.priors import covariance, describe
+from hazard.spec import DecayPrior, NormalPrior, PooledPrior, Prior, RandomWalkPrior, load, read
+
+REASON = "an example only"
+SCALE = st.floats(0.01, 100.0)
+
+
+def normal(scale: float) -> NormalPrior:
+    return NormalPrior(family="normal", scale=scale, reason=REASON)
+
+
+def pooled(scale: float) -> PooledPrior:
+    return PooledPrior(family="pooled", scale=scale, reason=REASON)
+
+
+def walk(scale: float, start: float) -> RandomWalkPrior:
+    return RandomWalkPrior(family="random_walk", scale=scale, start=start, reason=REASON)
+
+
+def decay(scale: float, half_life: float) -> DecayPrior:
+    return DecayPrior(family="decay", scale=scale, half_life=half_life, reason=REASON)
+
+
+PRIORS = st.one_of(
+    st.builds(normal, SCALE),
+    st.builds(pooled, SCALE),
+    st.builds(walk, SCALE, SCALE),
+    st.builds(decay, SCALE, st.floats(1.0, 10.0)),
+)
+
+
+@pytest.mark.parametrize(
+    ("prior", "expected"),
+    [
+        (normal(2.0), [[4, 0, 0], [0, 4, 0], [0, 0, 4]]),
+        (pooled(2.0), [[4, 0, 0], [0, 4, 0], [0, 0, 4]]),
+        (walk(1.0, 3.0), [[9, 9, 9], [9, 10, 10], [9, 10, 11]]),
+        (decay(4.0, 1.0), [[16, 0, 0], [0, 4, 0], [0, 0, 1]]),
+    ],
+)
+def test_covariance_by_hand(prior: Prior, expected: list[list[float]]) -> None:
+    np.testing.assert_allclose(covariance(prior, 3), expected, rtol=1e-12)
+
+
+@given(PRIORS, st.integers(1, 12))
+def test_covariance_identity_is_symmetric_and_positive(prior: Prior, n: int) -> None:
+    k = covariance(prior, n)
+    assert k.shape == (n, n)
+    np.testing.assert_array_equal(k, k.T)
+    assert np.isfinite(np.linalg.cholesky(k)).all()
+
+
+@given(SCALE, SCALE, st.integers(2, 12))
+def test_random_walk_identity_is_a_sum_of_steps(scale: float, start: float, n: int) -> None:
+    steps = np.tril(np.ones((n, n))) * np.array([start, *[scale] * (n - 1)])
+    k = covariance(walk(scale, start), n)
+    np.testing.assert_allclose(k, steps @ steps.T, rtol=1e-12)
+    backwards = k[::-1, ::-1]  # negative control: the walk starts at lag 0
+    assert not np.allclose(backwards, steps @ steps.T, rtol=1e-12)
+
+
+def test_describe_lists_every_prior_with_its_reason() -> None:
+    spec = read("oslo2016")
+    table = describe(spec)
+    assert table["name"].tolist() == ["intercept", *[term.name for term in spec.term]]
+    assert table["role"].tolist() == ["intercept", *[term.kind for term in spec.term]]
+    assert table["reason"].tolist() == [
+        spec.outcome.intercept.reason,
+        *[term.prior.reason for term in spec.term],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        ('family = "normal", scale = 0.5', "Normal(0, 0.5)"),
+        ('family = "pooled", scale = 2', "Normal(0, sigma), sigma ~ HalfNormal(2)"),
+        (
+            'family = "random_walk", scale = 0.5, start = 1',
+            "first ~ Normal(0, 1), each step ~ Normal(0, 0.5)",
+        ),
+        (
+            'family = "decay", scale = 0.5, half_life = 3',
+            "number l = 0, 1, ... ~ Normal(0, 0.5 * 2^(-l / 3))",
+        ),
+    ],
+)
+def test_describe_says_the_distribution(prior: str, words: str) -> None:
+    spec = load(
+        'name = "example"\nquestion = "Is this an example?"\n[outcome]\nexits = ["left"]\n'
+        '[[term]]\nkind = "calendar"\nby = "year"\n'
+        f'prior = {{ {prior}, reason = "{REASON}" }}\n'
+    )
+    assert describe(spec)["distribution"].tolist() == ["Normal(-4, 2.5)", words]
