@@ -140,10 +140,9 @@ def evidence(out: Out, seed: Seed = 0) -> None:
     with _progress() as told:
         told("load", 0.0)
         from hazard import evidence as published
-        from hazard.sampling import Settings
 
         told("sample", 0.0)
-        found = published.run(Settings(seed=seed), progress=lambda line: told(line, 0.0))
+        found = published.run(seed, progress=lambda line: told(line, 0.0))
     store.write_evidence(out, found)
     typer.echo(f"Evidence written to {out}")
     if not found.passed:

@@ -30,7 +30,7 @@ SPAN = 2**12
 DAYS_TO_COMPLETION = (30, 150)
 SHARE_ARRIVING_LATE = 0.25
 SHARE_FIRST_INSTANCE = 0.6
-SHARE_REAPPEARING = 0.09
+SHARE_REAPPEARING = 0.10
 DAYS_TO_REAPPEARANCE = (400, 900)
 
 
@@ -219,25 +219,33 @@ def of_others(lived: History, rng: np.random.Generator) -> Biographies:
     departure = rng.integers(low, day_number(others.departure + 1))
     left = others.departure <= world.size.last_month
     exits = pd.DataFrame({"family": family, "role": others.role, "day": departure})
-    exits = exits.assign(exit=others.exit, completed=MISSING)
+    exits["exit"] = others.exit
     exits["completed"] = _completions(exits, world, rng)
     end = np.where(others.exit == ASSISTED, exits["completed"], departure)
     stays = pd.DataFrame({"family": family, "centre": others.centre, "start": arrival})
     stays["end"] = np.where(left, end, MISSING)
-    pending = others.role == "pending"
-    rejection = _before(arrival, (1, 120), rng)
-    applied = np.where(pending, _before(arrival, (0, 30), rng), _before(rejection, (1, 1500), rng))
-    granted = pending & left & (others.exit == STAY)
-    decisions = [
-        _rejections(family[~pending], applied[~pending], rejection[~pending], rng),
-        _grants(family[granted], np.maximum(arrival, departure - 14)[granted]),
-    ]
+    applied, decisions = _other_decisions(exits.assign(arrival=arrival, left=left), rng)
     return Biographies(
         _other_families(world, others, family).assign(applied=applied),
-        pd.concat(decisions),
+        decisions,
         stays[others.centre >= 0],
         exits[left & (others.exit != STAY)],
     )
+
+
+def _other_decisions(
+    lives: pd.DataFrame, rng: np.random.Generator
+) -> tuple[IntArray, pd.DataFrame]:
+    """Days of the asylum applications; rejections before arrival, permits before departure."""
+    family, arrival = lives["family"].to_numpy(), lives["arrival"].to_numpy()
+    pending = (lives["role"] == "pending").to_numpy()
+    rejection = _before(arrival, (1, 120), rng)
+    applied = np.where(pending, _before(arrival, (0, 30), rng), _before(rejection, (1, 1500), rng))
+    granted = lives[pending & lives["left"] & (lives["exit"] == STAY)]
+    permits = granted[["family"]].assign(outcome="granted", final="yes")
+    permits["day"] = np.maximum(granted["arrival"], granted["day"] - 14)
+    rejections = _rejections(family[~pending], applied[~pending], rejection[~pending], rng)
+    return applied, pd.concat([rejections, permits])
 
 
 def _other_families(world: World, others: Others, family: IntArray) -> pd.DataFrame:
@@ -251,7 +259,3 @@ def _other_families(world: World, others: Others, family: IntArray) -> pd.DataFr
             "family_size": others.size,
         }
     )
-
-
-def _grants(family: IntArray, day: IntArray) -> pd.DataFrame:
-    return pd.DataFrame({"family": family, "day": day, "outcome": "granted", "final": "yes"})

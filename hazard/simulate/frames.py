@@ -91,6 +91,10 @@ def registers(truth: Truth, rng: np.random.Generator) -> SimulatedRegisters:
     -----
     Families that left before the window are not in the tables; of the others, stays and decisions
     keep their dates, and events are there from the start of the window on.
+
+    The odds of ``assisted`` and ``disappeared`` against staying are the planted ones given what
+    others do in the same month. For ``forced`` the mechanism has no such effect, but applications
+    of the same month go with it a little, as they depend on forced returns.
     """
     lived = history(truth, rng)
     parts = (of_sample(lived, rng), of_others(lived, rng))

@@ -27,7 +27,8 @@ from hazard.simulate.world import (
     window_entries,
 )
 
-MOST_MOVES = 6
+# After so many moves a family moves again only when its centre closes.
+MOST_MOVES = 3
 SHARE_ABSENT = 0.02
 DAYS_ABSENT = (5, 60)
 NEVER = -(2**31)
@@ -125,13 +126,10 @@ def history(truth: Truth, rng: np.random.Generator) -> History:
             survivors = int((~state.gone).sum())
             state = _joined(state, _newcomers(_late(world, survivors, rng)))
         _relocate(state, calendar, world, rng)
-        at_risk = np.flatnonzero(_present(state, calendar))
         until_now = counts[:, calendar - first - N_LAGS + 1 : calendar - first + 1]
-        exits = month_exits(_month(state, at_risk, calendar, effects, until_now), rng)
-        state.gone[at_risk] = exits != STAY
-        when = np.full_like(at_risk, calendar)
-        rows.append(Rows(at_risk, when, state.centre[at_risk], exits))
-        absences.append(_absences(state, at_risk[exits == STAY], calendar, rng))
+        rows.append(_lived(state, calendar, effects, until_now, rng))
+        stayed = rows[-1].family[rows[-1].exit == STAY]
+        absences.append(_absences(state, stayed, calendar, rng))
     return History(
         truth,
         state.families,
@@ -187,6 +185,16 @@ def _joined(state: _State, late: _State) -> _State:
 def _late(world: World, survivors: int, rng: np.random.Generator) -> Families:
     entry = window_entries(world, world.size.families - survivors, rng)
     return occupied(world, entrants(world, entry, rng), rng)
+
+
+def _lived(
+    state: _State, calendar: int, effects: _Effects, counts: IntArray, rng: np.random.Generator
+) -> Rows:
+    """Draw the exits of a month; adds the events to the last month of ``counts``."""
+    at_risk = np.flatnonzero(_present(state, calendar))
+    exits = month_exits(_month(state, at_risk, calendar, effects, counts), rng)
+    state.gone[at_risk] = exits != STAY
+    return Rows(at_risk, np.full_like(at_risk, calendar), state.centre[at_risk], exits)
 
 
 def _present(state: _State, calendar: int) -> BoolArray:
