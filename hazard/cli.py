@@ -38,7 +38,9 @@ class Language(StrEnum):
 
 Out = Annotated[Path, typer.Option("--out", help="What to write; must not exist yet.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")]
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A bundled model, or a .toml file.")]
+ModelName = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A bundled model, or a .toml file.")
+]
 
 
 @app.command()

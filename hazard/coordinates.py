@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hazard.design import Block, Design
+from hazard.design import Design
 from hazard.priors import covariance
 from hazard.spec import InterceptPrior, PooledPrior
 from hazard.terms.block import FloatArray

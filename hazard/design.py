@@ -17,9 +17,9 @@ import xarray as xr
 
 from hazard.errors import DesignError, did_you_mean
 from hazard.links import Link
-from hazard.spec import InterceptPrior, ModelSpec, Prior, Term
+from hazard.spec import InterceptPrior, LaggedTerm, ModelSpec, Term
 from hazard.terms import baseline, calendar, covariate, group, lagged
-from hazard.terms.block import Block, FloatArray, IntArray
+from hazard.terms.block import AnyIntArray, Block, FloatArray, IntArray, column
 
 __all__ = ["Block", "Design", "Histories", "build", "coefficient_counts", "identified", "merged"]
 
@@ -97,26 +97,25 @@ def build(panel: pd.DataFrame, histories: Histories, spec: ModelSpec) -> Design:
     Raises
     ------
     DesignError
-        If a column or a history of a term is missing, or no row is left.
+        If a column or a history of a term is missing or does not fit the panel, a row leaves
+        through an exit that the model does not have, or no row is left.
     """
     known = _known_rows(len(panel), histories, spec)
+    if not known.any():
+        raise DesignError("panel must keep at least one row with a known exposure history; got 0.")
     rows = panel if known.all() else panel[known]
     kept = {name: values.values[known] for name, values in histories.items()}
     parts = [_intercept(spec.outcome.intercept, len(rows))]
     parts += [_term(term, rows, kept) for term in spec.term]
     parts.sort(key=lambda part: part[0].basis is None)  # so that joining blocks keeps the order
-    position = np.flatnonzero(known)
-    if not len(position):
-        raise DesignError("panel must keep at least one row with a known exposure history; got 0.")
-    categories = pd.Index(["stay", *spec.outcome.exits])
     return Design(
         exits=spec.outcome.exits,
         link=spec.outcome.link,
         blocks=tuple(block for block, _ in parts),
         index=np.column_stack([index for _, index in parts]).astype(np.int32),
-        outcome=categories.get_indexer(rows["exit"].astype(str)).astype(np.int8),
+        outcome=_outcome(rows, spec.outcome.exits),
         weight=np.ones(len(rows)),
-        row=position.astype(np.int64),
+        row=np.flatnonzero(known).astype(np.int64),
         left_out={"exposure history before the start of the register": int((~known).sum())},
     )
 
@@ -160,14 +159,14 @@ def merged(design: Design, limit: int) -> Design:
     blocks: list[Block] = []
     columns: list[npt.NDArray[np.int32]] = []
     for b, block in enumerate(design.blocks):
-        column = design.index[:, b]
+        index = design.index[:, b]
         if blocks and block.basis is not None:
-            joined, joined_column = _join(blocks[-1], columns[-1], block, column)
+            joined, joined_index = _join(blocks[-1], columns[-1], block, index)
             if joined.n_levels <= limit:
-                blocks[-1], columns[-1] = joined, joined_column
+                blocks[-1], columns[-1] = joined, joined_index
                 continue
         blocks.append(block)
-        columns.append(column)
+        columns.append(index)
     return replace(
         design, blocks=tuple(blocks), index=np.ascontiguousarray(np.column_stack(columns))
     )
@@ -220,8 +219,31 @@ def _known_rows(n_rows: int, histories: Histories, spec: ModelSpec) -> npt.NDArr
                 f"term {term.name!r} must have an exposure history; got {sorted(histories)}."
                 + did_you_mean(term.name, histories)
             )
+        _check_shape(term, histories[term.name].shape, n_rows)
         known &= ~np.isnan(histories[term.name].values).any(axis=1)
     return known
+
+
+def _check_shape(term: LaggedTerm, shape: tuple[int, ...], n_rows: int) -> None:
+    wanted = (n_rows, term.lags[1] - term.lags[0] + 1)
+    if shape != wanted:
+        raise DesignError(
+            f"history of term {term.name!r} must have one row per row of the panel and one column "
+            f"per lag, {wanted}; got {shape}."
+        )
+
+
+def _outcome(rows: pd.DataFrame, exits: tuple[str, ...]) -> npt.NDArray[np.int8]:
+    known = ["stay", *exits]
+    codes = pd.Index(known).get_indexer(pd.Index(column(rows, "exit").astype(str)))
+    unknown = codes < 0
+    if unknown.any():
+        raise DesignError(
+            f"panel column 'exit' must be one of {known}; got other labels in {unknown.sum():,} of "
+            f"{len(codes):,} rows (first: row {rows.index[unknown][0] + 1:,}). Declare the exit "
+            "under [outcome], or let it end the history under [data]."
+        )
+    return codes.astype(np.int8)
 
 
 def _intercept(prior: InterceptPrior, n_rows: int) -> tuple[Block, IntArray]:
@@ -251,7 +273,7 @@ def _term(
 
 
 def _join(
-    left: Block, left_index: IntArray, right: Block, right_index: IntArray
+    left: Block, left_index: AnyIntArray, right: Block, right_index: AnyIntArray
 ) -> tuple[Block, npt.NDArray[np.int32]]:
     flat = left_index.astype(np.int64) * right.n_levels + right_index
     codes, levels = pd.factorize(flat)

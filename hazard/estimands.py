@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +14,7 @@ from hazard.links import LINK_CODES, exit_probabilities
 from hazard.spec import IncidenceEstimand, ModelSpec
 from hazard.terms.block import FloatArray
 
-_BASELINE = "month"
+_PARTS = 16  # persons are summed in a fixed number of parts: no sum depends on the cores
 
 
 def coefficients(posterior: xr.Dataset, design: Design) -> xr.DataArray:
@@ -28,8 +26,7 @@ def coefficients(posterior: xr.Dataset, design: Design) -> xr.DataArray:
     """
     parts = [posterior["intercept"].expand_dims("coefficient", axis=2)]
     for block in design.blocks[1:]:
-        prefix = "beta" if f"beta_{block.name}" in posterior else "u"
-        part = posterior[f"{prefix}_{block.name}"]
+        part = _of_term(posterior, block.name)
         own = next(str(d) for d in part.dims if d not in ("chain", "draw", "exit"))
         parts.append(part.rename({own: "coefficient"}).drop_vars("coefficient", errors="ignore"))
     joined = xr.concat(parts, dim="coefficient")
@@ -55,7 +52,7 @@ def lag_curves(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
         raise EstimandError("estimand 'lag_curve' must have a lagged term; the model has none.")
     curves = []
     for term in spec.lagged:
-        curve = posterior[f"beta_{term.name}"].rename({f"{term.name}_level": "lag"})
+        curve = _of_term(posterior, term.name).rename({f"{term.name}_level": "lag"})
         curves.append(curve.assign_coords(lag=np.arange(term.lags[0], term.lags[1] + 1)))
     names = xr.DataArray([term.name for term in spec.lagged], dims="term", name="term")
     by_lag = xr.concat(curves, dim=names, join="outer")
@@ -65,8 +62,13 @@ def lag_curves(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     )
 
 
+def _of_term(posterior: xr.Dataset, name: str) -> xr.DataArray:
+    """Coefficients of a term: ``beta``, or ``u`` where their scale is learned."""
+    return posterior[f"beta_{name}" if f"beta_{name}" in posterior else f"u_{name}"]
+
+
 def incidence(
-    beta: xr.DataArray, design: Design, person: Sequence[int], estimand: IncidenceEstimand
+    beta: xr.DataArray, design: Design, person: npt.ArrayLike, estimand: IncidenceEstimand
 ) -> xr.DataArray:
     """Cumulative incidence, averaged over the persons of the panel.
 
@@ -79,8 +81,8 @@ def incidence(
     beta : DataArray, dims (chain, draw, coefficient, exit)
         From :func:`coefficients`.
     design : Design
-    person : sequence of int, length row
-        Person of each row of the design; rows of a person are consecutive and ordered.
+    person : array_like of int
+        Person of each row of the panel; rows of a person are consecutive and ordered.
     estimand : IncidenceEstimand
 
     Returns
@@ -104,13 +106,26 @@ def incidence(
             f"estimand term must be one of {names}; got {estimand.term!r}."
             + did_you_mean(estimand.term, names)
         )
-    moved = [b for b, name in enumerate(names) if name in (_BASELINE, estimand.term)]
+    moved = [
+        b
+        for b, block in enumerate(design.blocks)
+        if block.kind == "baseline" or block.name == estimand.term
+    ]
     profiles, weight = _profiles(design, np.asarray(person), moved)
     arms = ["observed"] if estimand.term is None else ["without", "with"]
     draws = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")
-    out = _standardised(design, draws.values, profiles, weight, estimand)
-    result = xr.DataArray(
-        out,
+    standardised = [
+        _incidence(
+            LINK_CODES[design.link],
+            table(design.blocks, one),
+            profiles,
+            weight,
+            _paths(design, one, estimand),
+        )
+        for one in draws.values
+    ]
+    by_sample = xr.DataArray(
+        np.cumsum(standardised, axis=-1),
         dims=("sample", "arm", "exit", "month"),
         coords={
             "sample": draws["sample"],
@@ -120,7 +135,7 @@ def incidence(
         },
         name="cumulative_incidence",
     )
-    return result.unstack("sample").transpose("chain", "draw", "arm", "exit", "month")
+    return by_sample.unstack("sample").transpose("chain", "draw", "arm", "exit", "month")
 
 
 def _profiles(
@@ -137,37 +152,38 @@ def _profiles(
     return np.ascontiguousarray(distinct), count / count.sum()
 
 
-def _standardised(
-    design: Design,
-    draws: FloatArray,
-    profiles: npt.NDArray[np.int64],
-    weight: FloatArray,
-    estimand: IncidenceEstimand,
-) -> FloatArray:
-    n_arms = 1 if estimand.term is None else 2
-    shape = (n_arms, len(design.exits), estimand.horizon_months)
-    out = np.empty((len(draws), *shape))
-    for s, beta in enumerate(draws):
-        levels = table(design.blocks, beta)
-        path = _paths(design, beta, estimand)
-        _incidence(LINK_CODES[design.link], levels, profiles, weight, path, out[s])
-    return out
-
-
 def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> FloatArray:
     """What month and arm add to the linear predictor, shape (arm, month, exit)."""
     horizon = estimand.horizon_months
     path = np.zeros((1 if estimand.term is None else 2, horizon, beta.shape[1]))
     for block in design.blocks:
-        if block.name == _BASELINE:
+        if block.kind == "baseline":
             starts = np.array([int(str(label).split("-")[0].rstrip("+")) for label in block.levels])
             level = np.searchsorted(starts, np.arange(1, horizon + 1), side="right") - 1
-            path += (block.matrix() @ beta[design.span(_BASELINE)])[level]
+            path += (block.matrix() @ beta[design.span(block.name)])[level]
         if block.name == estimand.term:
             for lag, own in zip(block.coefficients, beta[design.span(block.name)], strict=True):
                 if lag < horizon:
                     path[1, int(lag)] += own
     return path
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _add_exits(
+    link: int, fixed: FloatArray, path: FloatArray, weight: float, out: FloatArray
+) -> None:
+    """Add what leaves in each month, of ``weight`` persons with the linear predictor ``fixed``."""
+    n_arms, horizon, n_exits = path.shape
+    eta, leave = np.empty(n_exits), np.empty(n_exits)
+    for arm in range(n_arms):
+        there = weight
+        for t in range(horizon):
+            for j in range(n_exits):
+                eta[j] = fixed[j] + path[arm, t, j]
+            stay = exit_probabilities(link, eta, leave)
+            for j in range(n_exits):
+                out[arm, j, t] += there * leave[j]
+            there *= stay
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
@@ -177,32 +193,16 @@ def _incidence(
     profiles: npt.NDArray[np.int64],
     weight: FloatArray,
     path: FloatArray,
-    out: FloatArray,
-) -> None:
+) -> FloatArray:
+    """Mean probability of leaving in each month, shape (arm, exit, month)."""
     n_arms, horizon, n_exits = path.shape
-    n_profiles = profiles.shape[0]
-    n_parts = 16  # a fixed number, so that sums do not depend on the number of cores
-    parts = np.zeros((n_parts, n_arms, n_exits, horizon))
-    for part in numba.prange(n_parts):
-        fixed, eta, leave = np.empty(n_exits), np.empty(n_exits), np.empty(n_exits)
-        for i in range(part, n_profiles, n_parts):
+    parts = np.zeros((_PARTS, n_arms, n_exits, horizon))
+    for part in numba.prange(_PARTS):
+        fixed = np.empty(n_exits)
+        for i in range(part, profiles.shape[0], _PARTS):
             fixed[:] = 0.0
             for b in range(profiles.shape[1]):
                 for j in range(n_exits):
                     fixed[j] += levels[profiles[i, b], j]
-            for arm in range(n_arms):
-                there = weight[i]
-                for t in range(horizon):
-                    for j in range(n_exits):
-                        eta[j] = fixed[j] + path[arm, t, j]
-                    stay = exit_probabilities(link, eta, leave)
-                    for j in range(n_exits):
-                        parts[part, arm, j, t] += there * leave[j]
-                    there *= stay
-    for arm in range(n_arms):
-        for j in range(n_exits):
-            total = 0.0
-            for t in range(horizon):
-                for part in range(n_parts):
-                    total += parts[part, arm, j, t]
-                out[arm, j, t] = total
+            _add_exits(link, fixed, path, weight[i], parts[part])
+    return parts.sum(axis=0)

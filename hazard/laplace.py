@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import scipy.linalg
 
 from hazard.coordinates import Coordinates
@@ -45,7 +46,12 @@ class Mode:
 
 
 def newton(
-    data: Rows, start: FloatArray, precision: FloatArray, *, mean: FloatArray, free: FloatArray
+    data: Rows,
+    start: FloatArray,
+    precision: FloatArray,
+    *,
+    mean: FloatArray,
+    free: npt.NDArray[np.bool_],
 ) -> Mode:
     """Maximum of log-likelihood minus half the penalty, by Newton steps with halving.
 

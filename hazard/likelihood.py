@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numba
@@ -130,10 +130,11 @@ def row_score(
         stay = exit_probabilities(link, eta, probability)
         for j in range(n_exits):
             score[j] = -probability[j]
-        if outcome == 0:
-            return math.log(stay)
-        score[outcome - 1] += 1.0
-        return math.log(stay) + eta[outcome - 1]
+        value: float = math.log(stay)
+        if outcome > 0:
+            score[outcome - 1] += 1.0
+            value += eta[outcome - 1]
+        return value
     total = 0.0
     for j in range(n_exits):
         probability[j] = math.exp(eta[j])
@@ -146,7 +147,8 @@ def row_score(
     for j in range(n_exits):
         score[j] = slope * probability[j]
     score[outcome - 1] += 1.0
-    return eta[outcome - 1] + value
+    value += eta[outcome - 1]
+    return value
 
 
 Kernel = Callable[
@@ -155,7 +157,7 @@ Kernel = Callable[
 ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def kernel(link: int, n_exits: int) -> Kernel:
     """Compiled ``(table, index, outcome, weight) -> (log-likelihood, gradient in the table)``.
 
@@ -168,7 +170,7 @@ def kernel(link: int, n_exits: int) -> Kernel:
 
 
 def _softmax_kernel(n_exits: int) -> Kernel:
-    @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+    @numba.njit(nogil=True, cache=True)
     def softmax(levels, index, outcome, weight):  # type: ignore[no-untyped-def]
         n_rows, n_blocks = index.shape
         gradient = np.zeros_like(levels)
@@ -212,7 +214,7 @@ def _softmax_kernel(n_exits: int) -> Kernel:
 
 
 def _general_kernel(link: int) -> Kernel:
-    @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+    @numba.njit(nogil=True, cache=True)
     def general(levels, index, outcome, weight):  # type: ignore[no-untyped-def]
         n_rows, n_blocks = index.shape
         n_exits = levels.shape[1]

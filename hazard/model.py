@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,13 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_basic
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
+from hazard import likelihood, links
 from hazard.coordinates import Coordinates
 from hazard.likelihood import fast_rows, kernel
 
-_CACHE_VERSION = 1
+# Compiled graphs are kept on disk and found again by this number, so it must follow the formula.
+_SOURCES = "".join(inspect.getsource(module) for module in (links, likelihood))
+_CACHE_VERSION = int.from_bytes(hashlib.sha256(_SOURCES.encode()).digest()[:6])
 
 
 class LogLikelihood(Op):  # type: ignore[misc]
@@ -57,7 +62,7 @@ class LogLikelihood(Op):  # type: ignore[misc]
 def _numba_log_likelihood(op: LogLikelihood, node: Apply, **_: Any) -> tuple[Any, int]:
     run = kernel(op.link, op.n_exits)
 
-    @numba_basic.numba_njit  # type: ignore[untyped-decorator]
+    @numba_basic.numba_njit
     def log_likelihood(table, index, outcome, weight):  # type: ignore[no-untyped-def]
         value, gradient = run(table, index, outcome, weight)
         return np.asarray(value), gradient

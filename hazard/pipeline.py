@@ -10,11 +10,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard import coordinates, design, estimands, exposures, laplace, model, panel, priors
-from hazard import registers, sampling, table, tables
+from hazard import (
+    coordinates,
+    design,
+    estimands,
+    exposures,
+    laplace,
+    model,
+    panel,
+    priors,
+    registers,
+    sampling,
+    table,
+    tables,
+)
 from hazard.baselines import aalen_johansen, linear_probability, multinomial_logit
 from hazard.diagnostics import EXPLORE, Gate, gate
 from hazard.errors import RegisterError, UsageError
@@ -221,10 +234,12 @@ def _published(quantities: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray
 
 
 def _without_gaps(values: xr.DataArray) -> xr.DataArray:
-    if "lag" not in values.dims or not bool(values.isnull().any()):
+    """A curve per term and lag; a term without a lag has no draw at all there."""
+    if "lag" not in values.dims or not bool(np.isnan(values).any()):
         return values
-    flat = values.stack(curve=("term", "lag"))
-    return flat.sel(curve=flat.notnull().all(("chain", "draw", "exit"))).reset_index("curve")
+    flat = values.stack(curve=("term", "lag"))  # noqa: PD013 - of xarray, not of pandas
+    drawn = flat.notnull().any(("chain", "draw", "exit"))  # noqa: PD004 - of xarray
+    return flat.sel(curve=drawn).reset_index("curve")
 
 
 def _estimates(

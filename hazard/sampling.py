@@ -12,10 +12,10 @@ import pymc as pm
 import scipy.linalg
 import xarray as xr
 from pytensor.graph.replace import graph_replace
+from threadpoolctl import threadpool_limits
 
 from hazard.laplace import Laplace
 from hazard.terms.block import FloatArray
-
 
 _HELPERS = ["whitened", "whitened_dim_0"]
 
@@ -74,18 +74,20 @@ def sample(
         if progress is not None:
             progress(done / max(sum(chain.total_draws for chain in chains), 1))
 
-    tree = nutpie.sample(
-        compiled,
-        draws=settings.draws,
-        tune=settings.tune,
-        chains=settings.chains,
-        cores=settings.cores,
-        seed=settings.seed,
-        target_accept=settings.target_accept,
-        save_warmup=False,
-        progress_bar=False,
-        progress_callback=report,
-    )
+    # chains already use the cores; threads inside each product of a chain only wait for each other
+    with threadpool_limits(1, user_api="blas"):
+        tree = nutpie.sample(
+            compiled,
+            draws=settings.draws,
+            tune=settings.tune,
+            chains=settings.chains,
+            cores=settings.cores,
+            seed=settings.seed,
+            target_accept=settings.target_accept,
+            save_warmup=False,
+            progress_bar=False,
+            progress_callback=report,
+        )
     posterior = tree["posterior"].to_dataset().drop_vars(_HELPERS, errors="ignore")
     statistics = tree["sample_stats"].to_dataset()
     kept = [str(name) for name, values in statistics.items() if values.dtype != object]

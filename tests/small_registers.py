@@ -1,4 +1,4 @@
-"""Small registers for tests: written by hand, drawn at random, and the definitions as slow loops."""
+"""Small registers for tests: by hand, at random, and the definitions as slow loops over dates."""
 
 from __future__ import annotations
 

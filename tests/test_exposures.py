@@ -190,11 +190,12 @@ def slow_history(
     one: LaggedTerm,
     *,
     centre: str,
+    data: DataSpec = DEFAULT,
     counts: Others = someone_else,
     shift: int = 0,
 ) -> np.ndarray:
     """The same history by loops over rows, lags and dated events."""
-    data, window = DEFAULT, given_registers.window
+    window = given_registers.window
     families = slow_families(given_registers, data)
     events = [event for event in slow_events(families) if event[1] == one.exposure]
     lines = []
@@ -233,12 +234,43 @@ terms = st.builds(
 centres = st.sampled_from(["current", "then"])
 
 
-@given(seed=st.integers(0, 2**32), one=terms, centre=centres)
+# dated by completion, a family lives on among those who may see its application
+dates = st.sampled_from(["application", "completion"])
+
+
+@given(seed=st.integers(0, 2**32), one=terms, centre=centres, date=dates)
 @settings(max_examples=80)
-def test_peer_histories_equal_slow_loops(seed: int, one: LaggedTerm, centre: str) -> None:
+def test_peer_histories_equal_slow_loops(
+    seed: int, one: LaggedTerm, centre: str, date: str
+) -> None:
     given_registers = random_registers(np.random.default_rng(seed), 15)
-    expected = slow_history(given_registers, one, centre=centre)
-    np.testing.assert_array_equal(histories_of(given_registers, one, centre), expected)
+    data = DataSpec(assisted_date=date)
+    expected = slow_history(given_registers, one, centre=centre, data=data)
+    found = histories_of(given_registers, one, centre, assisted_date=date)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_own_event_is_left_out_of_its_own_group_only_by_hand() -> None:
+    """Two months, the person moves from A to B; own events in both, others' events at B."""
+    panel = pd.DataFrame({"person": [0, 0, 1, 1], "calendar": [420, 421, 420, 421]})
+    panel["centre"] = pd.Categorical(["A", "B", "B", "B"])
+    events = pd.DataFrame(
+        {
+            "person": [0, 0, 9, 9, 7],
+            "exposure": "visit",
+            "calendar": [420, 421, 420, 420, 421],
+            "centre": pd.Categorical(["A", "B", "B", "B", None]),
+        }
+    )
+    window = Window(420, 421, 421)
+    found = {
+        at_least: exposures.peer_histories(
+            panel, events, [term("visit", "centre", at_least=at_least, lags=(0, 1))], window=window
+        )["visit_centre"].values.tolist()
+        for at_least in (1, 2)
+    }
+    np.testing.assert_array_equal(found[1], [[0, NAN], [0, 1], [1, NAN], [1, 1]])
+    np.testing.assert_array_equal(found[2], [[0, NAN], [0, 0], [0, NAN], [0, 0]])
 
 
 @pytest.mark.parametrize(

@@ -133,21 +133,24 @@ BROKEN_FILES = {
         "udi_applications",
         f"person_id,applied_on,completed_on\np1,2005-01-01,\n{CANARY},2005-02-30,{CANARY}\n",
         (
-            r"^udi_applications.csv column 'applied_on' must be a date written YYYY-MM-DD; got 1 of 2 "
-            r"rows that do not \(first: row 2\).$"
+            r"^udi_applications.csv column 'applied_on' must be a date written YYYY-MM-DD; got "
+            r"something else in 1 of 2 rows \(first: row 2\). Correct the file.$"
         ),
     ),
     "unknown level": (
         "udi_returns",
         f"person_id,returned_on,kind\np1,2005-01-01,police\np2,2005-01-01,{CANARY}\n",
-        r"^udi_returns.csv column 'kind' must be one of \['assisted', 'police'\]; got 1 of 2 rows",
+        (
+            r"^udi_returns.csv column 'kind' must be one of \['assisted', 'police'\]; got "
+            r"something else in 1 of 2 rows \(first: row 2\)"
+        ),
     ),
     "empty cell": (
         "pu_deportations",
         f"person_id,deported_on,category\n{CANARY},2005-01-01,asyl\n,2005-01-01,asyl\n",
         (
-            r"^pu_deportations.csv column 'person_id' must not be empty; got 1 of 2 rows that do not "
-            r"\(first: row 2\).$"
+            r"^pu_deportations.csv column 'person_id' must not be empty; got something else in "
+            r"1 of 2 rows \(first: row 2\)"
         ),
     ),
     "family size zero": (
@@ -156,14 +159,17 @@ BROKEN_FILES = {
             "person_id,family_id,citizenship,sex,family_size,asylum_applied_on\n"
             f"{CANARY},f,Irak,male,0,2004-01-01\n"
         ),
-        r"^udi_persons.csv column 'family_size' must be a whole number of at least 1; got 1 of 1",
+        (
+            r"^udi_persons.csv column 'family_size' must be a whole number of at least 1; got "
+            r"something else in 1 of 1 rows"
+        ),
     ),
     "another number of cells": (
         "udi_returns",
         f"person_id,returned_on,kind\np1,2005-01-01,police\n\n{CANARY},2005-01-01\n",
         (
-            r"^udi_returns.csv rows must have one cell per column; got 1 of 2 rows that do not "
-            r"\(first: row 2\).$"
+            r"^udi_returns.csv rows must have one cell per column; got something else in 1 of 2 "
+            r"rows \(first: row 2\)"
         ),
     ),
     "another encoding": (
@@ -445,6 +451,11 @@ def test_assisted_counts_completed_or_any_applications() -> None:
     assert exit_of(withdrawn) == "stay"
 
 
+def test_departure_after_the_completion_in_its_month_is_part_of_the_return() -> None:
+    person = Person("p", stays=LEFT, applications=[("2005-03-05", "2005-03-18")])
+    assert exit_of(person, exit_order=("disappeared", "assisted", "forced")) == "assisted 2005-03"
+
+
 def test_departure_before_the_application_is_a_disappearance() -> None:
     person = Person("p", stays=LEFT, applications=[("2005-04-05", "2005-07-01")])
     assert exit_of(person) == "disappeared 2005-03"
@@ -511,6 +522,10 @@ def test_exit_order_settles_and_counts_two_exits_in_a_month() -> None:
     note = "two exits in one month, settled by exit_order"
     assert flow(regs.define(registers(person), DEFAULT))[note] == 1
     assert flow(regs.define(registers(Person("p")), DEFAULT))[note] == 0
+    # a permit in the month is no exit, so there is nothing to settle
+    decisions = [*person.decisions, ("2005-03-01", "granted", "yes")]
+    person = replace(person, decisions=decisions, applications=[])
+    assert flow(regs.define(registers(person), DEFAULT))[note] == 0
 
 
 def test_exit_that_is_not_listed_censors_and_its_month_is_left_out() -> None:
@@ -544,6 +559,8 @@ def test_permit_after_the_rejection_censors() -> None:
     decisions = [("2005-01-10", "rejected", "yes"), ("2005-04-10", "granted", "no")]
     person = Person("p", decisions=decisions, stays=[("A", "2005-01-01", "2005-04-20")])
     assert (exit_of(person), last_month(person)) == ("stay", "2005-03")
+    same_day = [("2005-01-10", "rejected", "yes"), ("2005-01-10", "granted", "no")]
+    assert last_month(replace(person, decisions=same_day)) == "2005-04"
     earlier = [("2004-12-10", "granted", "no"), ("2005-01-10", "rejected", "yes")]
     assert last_month(replace(person, decisions=earlier)) == "2005-04"
 
@@ -551,6 +568,13 @@ def test_permit_after_the_rejection_censors() -> None:
 def test_assisted_return_without_an_application_censors() -> None:
     person = Person("p", stays=LEFT, returns=[("2005-03-20", "assisted")])
     assert (exit_of(person), last_month(person)) == ("stay", "2005-02")
+
+
+@pytest.mark.parametrize(("left", "too_late"), [("2005-06-30", 0), ("2005-07-01", 1)])
+def test_disappearance_can_be_followed_to_the_last_month(left: str, too_late: int) -> None:
+    person = Person("p", stays=[("A", "2005-01-01", left)])
+    found = regs.define(registers(person, window=("2005-01", "2005-12", "2006-06")), DEFAULT)
+    assert flow(found)["disappeared too late to be followed for long enough"] == too_late
 
 
 def test_unknown_tail_is_kept_or_dropped() -> None:
@@ -638,6 +662,12 @@ def test_representative_decides_sex_and_nothing_else() -> None:
     for histories in found:
         for name in ("residence", "exits", "events", "flow"):
             pd.testing.assert_frame_equal(getattr(histories, name), getattr(found[0], name))
+
+
+def test_family_has_the_citizenship_of_its_first_member_and_the_largest_size() -> None:
+    first = Person("a", "f", citizenship="Iran", size=3)
+    families = regs.define(registers(Person("b", "f", size=2), first), DEFAULT).families
+    assert families[["nationality", "family_size"]].values.tolist() == [["Iran", 3]]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ class BaselineFit:
     remarks: tuple[str, ...]
 
     def table(self, level: float = 0.95) -> pd.DataFrame:
-        """Tidy table: estimator, term, level, exit, estimate, standard_error, lower, upper, unit."""
+        """Tidy table with one row per coefficient and exit, and normal intervals."""
         z = float(scipy.special.ndtri(0.5 + level / 2))
         parts = []
         for j, name in enumerate(self.exits):

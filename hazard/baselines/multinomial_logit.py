@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import scipy.linalg
 
 from hazard.baselines.fit import BaselineFit, coefficient_labels, independent_columns, named
@@ -11,6 +12,8 @@ from hazard.design import Design, coefficient_counts, collapsed, identified
 from hazard.laplace import newton
 from hazard.likelihood import rows
 from hazard.terms.block import FloatArray
+
+BoolArray = npt.NDArray[np.bool_]
 
 _AT_MINUS_INFINITY = -40.0
 _RUNAWAY = 15.0
@@ -39,7 +42,9 @@ def fit(design: Design) -> BaselineFit:
     Where no exit j occurs among the rows of a dummy, the likelihood rises without end as its
     coefficient goes to minus infinity (separation). In that limit these rows can no longer leave
     through j; the other coefficients are the maximum of the likelihood with j impossible there.
-    Such coefficients are held at the limit, reported as minus infinity, and named.
+    Such coefficients are held at the limit, reported as minus infinity, and named. So are those
+    that move the linear predictor by more than 15 at the maximum: together with others they
+    separate an exit.
 
     References
     ----------
@@ -49,42 +54,41 @@ def fit(design: Design) -> BaselineFit:
     plain = identified(collapsed(design))
     data = rows(plain)
     keep = independent_columns(data)
-    separated = _separated(plain) & keep[:, None]
-    free = keep[:, None] & ~separated
-    start = np.zeros(free.shape)
-    start[separated] = _AT_MINUS_INFINITY
     counts = np.bincount(data.outcome, data.weight, data.n_exits + 1)
-    start[0] = np.log(np.maximum(counts[1:], 0.5) / counts[0])
+    known = np.repeat(keep[:, None], data.n_exits, axis=1)
+    known[1:, counts[1:] == 0] = False  # of an exit that never occurs only the level is known
+    separated = _separated(plain) & known
+    free = known & ~separated
+    start = np.zeros(free.shape)
+    start[0] = np.log(np.maximum(counts[1:], 0.5) / max(counts[0], 0.5))
+    start[separated] = _AT_MINUS_INFINITY
     nothing = np.zeros_like(start)
     mode = newton(data, start, nothing, mean=nothing, free=free)
-    runaway = free & (np.abs(mode.beta) > _RUNAWAY)
+    reach = np.concatenate([np.abs(block.matrix()).max(axis=0) for block in plain.blocks])
+    runaway = free & (np.abs(mode.beta) * reach[:, None] > _RUNAWAY)
     error = np.full(free.shape, np.nan)
     error[free] = _standard_errors(mode.cholesky)
     labels = coefficient_labels(plain)
     remarks = [] if keep.all() else [f"Not identified, left out: {named(labels, ~keep)}."]
     for j, name in enumerate(design.exits):
-        lost = (separated | runaway)[:, j]
-        if lost.any():
-            remarks.append(
-                f"Without any exit '{name}', estimate at minus infinity: {named(labels, lost)}."
-            )
+        remarks += _unbounded(name, labels, separated[:, j], runaway[:, j])
     return BaselineFit(
         estimator="multinomial logit",
         unit="log-odds" if design.link == "softmax" else "log-hazard",
         exits=design.exits,
         terms=labels,
-        estimate=_reported(mode.beta, keep, separated | runaway),
+        estimate=_reported(mode.beta, known, separated | runaway),
         standard_error=np.where(separated | runaway, np.nan, error),
         remarks=tuple(remarks),
     )
 
 
-def _separated(design: Design) -> npt.NDArray[np.bool_]:
+def _separated(design: Design) -> BoolArray:
     """Coefficients of dummies and counts among whose rows an exit never occurs."""
     one_signed = np.concatenate([(block.matrix() >= 0).all(axis=0) for block in design.blocks])
     counts = coefficient_counts(design)
     occurs = counts.sum(axis=1) > 0
-    lacking: npt.NDArray[np.bool_] = (counts[:, 1:] == 0) & (one_signed & occurs)[:, None]
+    lacking: BoolArray = (counts[:, 1:] == 0) & (one_signed & occurs)[:, None]
     return lacking
 
 
@@ -93,7 +97,18 @@ def _standard_errors(cholesky: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt((inverse**2).sum(axis=0)))
 
 
-def _reported(
-    beta: FloatArray, keep: npt.NDArray[np.bool_], lost: npt.NDArray[np.bool_]
-) -> FloatArray:
-    return np.where(keep[:, None], np.where(lost, np.sign(beta) * np.inf, beta), np.nan)
+def _reported(beta: FloatArray, known: BoolArray, lost: BoolArray) -> FloatArray:
+    return np.where(known, np.where(lost, np.copysign(np.inf, beta), beta), np.nan)
+
+
+def _unbounded(
+    exit_: str, labels: pd.DataFrame, separated: BoolArray, runaway: BoolArray
+) -> list[str]:
+    remarks = []
+    if separated.any():
+        where = named(labels, separated)
+        remarks.append(f"Without any exit '{exit_}', estimate at minus infinity: {where}.")
+    if runaway.any():
+        where = named(labels, runaway)
+        remarks.append(f"Together they tell exit '{exit_}' for sure, without bound: {where}.")
+    return remarks

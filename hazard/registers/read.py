@@ -234,4 +234,5 @@ def _is_count(text: str) -> bool:
 def _sentence(rule: str, rows: Any, n_rows: int) -> list[str]:
     if not len(rows):
         return []
-    return [f"{rule}; got {len(rows):,} of {n_rows:,} rows that do not (first: row {rows[0]:,})."]
+    where = f"in {len(rows):,} of {n_rows:,} rows (first: row {rows[0]:,})"
+    return [f"{rule}; got something else {where}. Correct the file."]

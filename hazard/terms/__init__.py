@@ -1,1 +1,1 @@
-"""One term of the linear predictor per module: ``build(term, rows) -> (block, level of each row)``."""
+"""One term of the linear predictor per module: ``build(term, rows) -> (block, level of row)``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -23,9 +25,7 @@ def build(term: BaselineTerm, rows: pd.DataFrame) -> tuple[Block, IntArray]:
     """
     breaks = np.array(term.breaks)
     index = np.searchsorted(breaks, column(rows, "month").to_numpy(), side="right") - 1
-    last = [
-        f"{b}" if b + 1 == n else f"{b}-{n - 1}" for b, n in zip(breaks, breaks[1:], strict=False)
-    ]
+    last = [f"{b}" if b + 1 == n else f"{b}-{n - 1}" for b, n in pairwise(breaks)]
     levels = np.array([*last, f"{breaks[-1]}+"])
     return Block(
         name=term.name,

@@ -69,10 +69,23 @@ def contrasts(n_levels: int) -> FloatArray:
 
 
 def column(rows: pd.DataFrame, name: str) -> pd.Series:
-    """Column of the panel that a term names."""
+    """Column of the panel that a term names, without missing values.
+
+    Raises
+    ------
+    DesignError
+        If the column is not there, or a value is missing.
+    """
     if name not in rows:
         raise DesignError(
             f"panel must have the column {name!r} that the model names; got {list(rows.columns)}."
             + did_you_mean(name, rows.columns)
+        )
+    missing = rows[name].isna().to_numpy()
+    if missing.any():
+        raise DesignError(
+            f"panel column {name!r} must not be missing; got missing values in {missing.sum():,} "
+            f"of {len(rows):,} rows (first: row {rows.index[missing][0] + 1:,}). Complete them, or "
+            "leave the persons out."
         )
     return rows[name]
