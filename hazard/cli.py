@@ -103,7 +103,7 @@ def run(
     panel: Annotated[Path | None, typer.Option(help="Ready table, CSV or Parquet.")] = None,
     seed: Seed = 0,
     draws: Annotated[int, typer.Option(min=4, help="Draws per chain that are kept.")] = 500,
-    tune: Annotated[int, typer.Option(min=4, help="Draws per chain to adapt.")] = 300,
+    tune: Annotated[int, typer.Option(min=4, help="Draws per chain to adapt.")] = 200,
     chains: Annotated[int, typer.Option(min=1)] = 4,
     cores: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:

@@ -138,6 +138,35 @@ class Laplace:
         )
         return (inverse**2).sum(axis=0).reshape(self.mode.beta.shape)
 
+    def detached(self) -> dict[str, FloatArray]:
+        """Share of each pooled level's uncertainty that comes from its prior, (level, exit).
+
+        Near 0 the rows of the level decide, near 1 the common distribution does.
+        """
+        variance = self.variances()
+        return {
+            group.name: np.clip(variance[group.span] / self.sigma[g] ** 2, 0.0, 1.0)
+            for g, group in enumerate(self.coordinates.pooled)
+        }
+
+    def shift(self, g: int, exit_code: int) -> FloatArray:
+        """Derivative of the mode in the log scale of one pooled block and exit.
+
+        Returns
+        -------
+        ndarray, shape (coefficient, exit)
+
+        Notes
+        -----
+        The prior pulls u with force u / sigma^2, which changes by -2 u / sigma^2 with log sigma.
+        """
+        force = np.zeros_like(self.mode.beta)
+        span = self.coordinates.pooled[g].span
+        u = self.mode.beta[span, exit_code]
+        force[span, exit_code] = 2 * u / self.sigma[g, exit_code] ** 2
+        moved = scipy.linalg.cho_solve((self.mode.cholesky, True), force.ravel())
+        return np.asarray(moved).reshape(force.shape)
+
 
 def fit(coordinates: Coordinates, *, rounds: int = 30, tolerance: float = 1e-2) -> Laplace:
     """Laplace approximation, with the learned scales at their marginal mode.

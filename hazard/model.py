@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 from hazard import likelihood, links
 from hazard.coordinates import Coordinates
 from hazard.likelihood import fast_rows, kernel
+from hazard.terms.block import FloatArray
 
 # Compiled graphs are kept on disk and found again by this number, so it must follow the formula.
 _SOURCES = "".join(inspect.getsource(module) for module in (links, likelihood))
@@ -70,25 +72,37 @@ def _numba_log_likelihood(op: LogLikelihood, node: Apply, **_: Any) -> tuple[Any
     return log_likelihood, _CACHE_VERSION
 
 
-def build_model(coordinates: Coordinates) -> pm.Model:
+def build_model(
+    coordinates: Coordinates, detached: Mapping[str, FloatArray] | None = None
+) -> pm.Model:
     """PyMC model of a design in standard coordinates.
 
     Parameters
     ----------
     coordinates : Coordinates
+    detached : mapping of group to ndarray, shape (level, exit), optional
+        How far the free variable of a level is detached from its scale, in [0, 1]: 0 (the default)
+        is the centred parametrisation, 1 the non-centred one. The posterior of everything else
+        does not depend on it; a level with few rows is sampled better near 1.
 
     Returns
     -------
     pm.Model
         Free variables: ``intercept`` (exit); ``z_<term>`` (coefficient, exit), standard normal;
-        ``sigma_<group>`` (exit), half-normal; ``u_<group>`` (level, exit), Normal(0, sigma).
-        Deterministic: ``beta_<term>`` (coefficient, exit), the coefficients on the scale of the
-        linear predictor. Rows and bases are ``pm.Data``.
+        ``sigma_<group>`` (exit), half-normal; ``v_<group>`` (level, exit), Normal(0, sigma^(1-a))
+        with a the detachment. Deterministic: ``beta_<term>`` (coefficient, exit), the coefficients
+        on the scale of the linear predictor, and ``u_<group>`` = sigma^a v, Normal(0, sigma).
+        Rows and bases are ``pm.Data``.
 
     Notes
     -----
     log p(y | beta) = sum over rows i of w_i log P(y_i | eta_i), with eta_ij the sum over blocks b
     of (B_b beta_b)[level of row i in b, j], and P from :func:`hazard.links.hazard`.
+
+    References
+    ----------
+    .. [1] Papaspiliopoulos, Roberts and Sköld (2007), A general framework for the parametrization
+       of hierarchical models, Statistical Science 22(1).
     """
     design = coordinates.design
     data = fast_rows(design)
@@ -96,7 +110,7 @@ def build_model(coordinates: Coordinates) -> pm.Model:
     for block in design.blocks[1:]:
         coords[dimension(block.name)] = [str(label) for label in block.coefficients]
     with pm.Model(coords=coords) as model:
-        beta = pt.concatenate(_coefficients(coordinates))
+        beta = pt.concatenate(_coefficients(coordinates, detached or {}))
         parts, start = [], 0
         for b, block in enumerate(data.blocks):
             own = beta[start : start + block.n_coefficients]
@@ -117,7 +131,9 @@ def dimension(name: str) -> str:
     return f"{name}_level"
 
 
-def _coefficients(coordinates: Coordinates) -> list[Any]:
+def _coefficients(
+    coordinates: Coordinates, detached: Mapping[str, FloatArray]
+) -> list[Any]:
     scales = {group.name: group.scale for group in coordinates.pooled}
     prior = coordinates.intercept
     parts = [pm.Normal("intercept", prior.mean, prior.scale, dims="exit")[None, :]]
@@ -125,7 +141,8 @@ def _coefficients(coordinates: Coordinates) -> list[Any]:
         name, dims = block.name, (dimension(block.name), "exit")
         if name in scales:
             sigma = pm.HalfNormal(f"sigma_{name}", scales[name], dims="exit")
-            parts.append(pm.Normal(f"u_{name}", 0.0, sigma, dims=dims))
+            share = detached.get(name, np.zeros((block.n_coefficients, len(coordinates.design.exits))))
+            parts.append(_pooled(name, sigma, pm.Data(f"detached_{name}", share), dims))
             continue
         z = pm.Normal(f"z_{name}", 0.0, 1.0, dims=dims)
         pm.Deterministic(
@@ -133,3 +150,9 @@ def _coefficients(coordinates: Coordinates) -> list[Any]:
         )
         parts.append(z)
     return parts
+
+
+def _pooled(name: str, sigma: Any, share: Any, dims: tuple[str, str]) -> Any:
+    log_sigma = pt.log(sigma)[None, :]
+    v = pm.Normal(f"v_{name}", 0.0, pt.exp((1 - share) * log_sigma), dims=dims)
+    return pm.Deterministic(f"u_{name}", pt.exp(share * log_sigma) * v, dims=dims)

@@ -161,7 +161,7 @@ def analyse(
     clock.start("approximation")
     around = laplace.fit(coordinates.standard(built))
     clock.start("compile")
-    graph = model.build_model(around.coordinates)
+    graph = model.build_model(around.coordinates, around.detached())
     compiled = sampling.compile_model(graph, around)
     clock.start("sample")
     drawn = sampling.sample(compiled, settings, lambda share: progress("sample", share))

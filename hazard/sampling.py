@@ -25,7 +25,7 @@ class Settings:
     """How to sample; the same settings and seed give the same draws."""
 
     draws: int = 500
-    tune: int = 300
+    tune: int = 200
     chains: int = 4
     cores: int = 2
     target_accept: float = 0.8
@@ -102,31 +102,46 @@ def affine_map(model: pm.Model, around: Laplace) -> tuple[FloatArray, FloatArray
     ndarray, shape (n,)
         Mode of the unconstrained free variables, in the order of ``model.value_vars``.
     ndarray, shape (n, n)
-        Factor A such that location + A w follows the approximation for standard normal w.
+        Factor A such that location + A w follows the approximation for standard normal w; the mode
+        moves with the learned scales to first order.
     """
-    design = around.coordinates.design
-    n_exits = len(design.exits)
-    n = around.mode.beta.size
-    inverse = scipy.linalg.solve_triangular(around.mode.cholesky, np.eye(n), lower=True)
-    groups = {group.name: g for g, group in enumerate(around.coordinates.pooled)}
-    size = n + around.sigma.size
-    location, factor = np.empty(size), np.zeros((size, size))
-    at = 0
+    normal = _natural_map(around)
+    detached = around.detached()
+    location, factor = [], []
     for variable in model.free_RVs:
         kind, _, name = variable.name.partition("_")
-        if kind == "sigma":
-            g, there = groups[name], slice(at, at + n_exits)
-            location[there] = np.log(around.sigma[g])
-            own = n + g * n_exits
-            factor[there, own : own + n_exits] = np.diag(around.log_sigma_sd[g])
-        else:
-            span = design.span(name or "intercept")
-            flat = slice(span.start * n_exits, span.stop * n_exits)
-            there = slice(at, at + flat.stop - flat.start)
-            location[there] = around.mode.beta[span].ravel()
-            factor[there, :n] = inverse.T[flat]
-        at = there.stop
-    return location, factor
+        middle, spread = normal[f"sigma_{name}" if kind == "sigma" else name or "intercept"]
+        if kind == "v":
+            # v = u sigma^-a: scaled, and moving with log sigma by -a v
+            log_sigma, sigma_spread = normal[f"sigma_{name}"]
+            share = detached[name]
+            scale = np.exp(-share * log_sigma)
+            middle = middle * scale
+            spread = spread * scale[..., None] - (share * middle)[..., None] * sigma_spread
+        location.append(middle.ravel())
+        factor.append(spread.reshape(middle.size, -1))
+    return np.concatenate(location), np.concatenate(factor)
+
+
+def _natural_map(around: Laplace) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Location and factor of every block (level, exit[, w]) and of every log scale (exit[, w])."""
+    design, n_exits = around.coordinates.design, len(around.coordinates.design.exits)
+    n, n_scales = around.mode.beta.size, around.sigma.size
+    inverse = scipy.linalg.solve_triangular(around.mode.cholesky, np.eye(n), lower=True)
+    factor = np.zeros((*around.mode.beta.shape, n + n_scales))
+    factor[..., :n] = inverse.T.reshape(*around.mode.beta.shape, n)
+    found = {}
+    for g, group in enumerate(around.coordinates.pooled):
+        spread = np.zeros((n_exits, n + n_scales))
+        for j in range(n_exits):
+            own = n + g * n_exits + j
+            spread[j, own] = around.log_sigma_sd[g, j]
+            factor[..., own] = around.shift(g, j) * around.log_sigma_sd[g, j]
+        found[f"sigma_{group.name}"] = (np.log(around.sigma[g]), spread)
+    for block in design.blocks:
+        span = design.span(block.name)
+        found[block.name] = (around.mode.beta[span], factor[span])
+    return found
 
 
 def whitened(model: pm.Model, location: FloatArray, factor: FloatArray) -> pm.Model:
