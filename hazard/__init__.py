@@ -28,7 +28,8 @@ a module imports only from modules above it.
     estimands.py      draws -> lag curves, standardised cumulative incidence
     evidence/         published coefficient tables -> posterior of lag curves
     tables.py         draws and fits -> tidy tables with interval, unit and error
-    figures.py        tidy tables -> figures; no computation
+    digits.py         estimates -> text with no digit finer than the Monte Carlo error
+    figures/          tidy tables -> figures; no computation
     pipeline.py       the stages in line: rows -> everything a run folder holds
     store.py          the run folder: netCDF, CSV, manifest; written whole or not at all
     brief/            text and template: a run folder -> HTML, Norwegian and English

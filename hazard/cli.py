@@ -87,6 +87,8 @@ def panel(
 
     from hazard import exposures, pipeline, spec, store
 
+    if out.suffix != ".parquet":
+        raise UsageError(f"panel --out must end in .parquet; got {str(out)!r}.")
     _refuse_existing(out)
     rows = pipeline.rows_from_registers(directory, spec.read(model))
     table = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1)
@@ -102,7 +104,7 @@ def run(
     registers: Annotated[Path | None, typer.Option(help="Folder with registers.")] = None,
     panel: Annotated[Path | None, typer.Option(help="Ready table, CSV or Parquet.")] = None,
     seed: Seed = 0,
-    draws: Annotated[int, typer.Option(min=4, help="Draws per chain that are kept.")] = 500,
+    draws: Annotated[int, typer.Option(min=4, help="Draws per chain that are kept.")] = 1000,
     tune: Annotated[int, typer.Option(min=4, help="Draws per chain to adapt.")] = 200,
     chains: Annotated[int, typer.Option(min=1)] = 4,
     cores: Annotated[int, typer.Option(min=1)] = 2,
@@ -147,6 +149,9 @@ def evidence(out: Out, seed: Seed = 0) -> None:
         found = published.run(seed, progress=lambda line: told(line, 0.0))
     store.write_evidence(out, found)
     typer.echo(f"Evidence written to {out}")
+    for prior, judged in found.gates.items():
+        for failure in judged.failures:
+            typer.echo(f"Gate, prior {prior!r}: {failure}", err=True)
     if not found.passed:
         raise typer.Exit(4)
 
@@ -157,12 +162,12 @@ def brief(
     out: Out,
     lang: Annotated[Language, typer.Option()] = Language.nb,
 ) -> None:
-    """Write a brief of a run as one HTML file."""
+    """Write a brief of a run, or of evidence, as one HTML file."""
     from hazard import brief as briefs
     from hazard import store
 
     _refuse_existing(out)
-    page = briefs.html(store.read_run(folder), lang.value)
+    page = briefs.html(store.read(folder), lang.value)
     store.write_file(out, lambda draft: draft.write_text(page, encoding="utf-8"))
     typer.echo(str(out))
 
@@ -183,23 +188,30 @@ def main() -> None:
     except HazardError as error:
         typer.echo(f"hazard: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        typer.echo(f"hazard: {error.filename} must be usable; got: {error.strerror}.", err=True)
+        sys.exit(UsageError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
 def _refuse_existing(out: Path) -> None:
+    from hazard import store
+
     if out.exists():
         raise UsageError(f"output {str(out)!r} must not exist yet; choose another name.")
+    store.check_new(out)
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Stages and a bar on the error stream."""
+    """Stages and a bar on the error stream, where that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         tasks: dict[str, int] = {}
 
         def told(stage: str, share: float) -> None:

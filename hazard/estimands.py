@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,7 @@ import xarray as xr
 from hazard.design import Design
 from hazard.errors import EstimandError, did_you_mean
 from hazard.likelihood import table
-from hazard.links import LINK_CODES, exit_probabilities
+from hazard.links import LINK_CODES, share_out
 from hazard.spec import IncidenceEstimand, ModelSpec
 from hazard.terms.block import FloatArray
 
@@ -120,7 +122,7 @@ def incidence(
             table(design.blocks, one),
             profiles,
             weight,
-            _paths(design, one, estimand),
+            np.exp(_paths(design, one, estimand)),
         )
         for one in draws.values
     ]
@@ -172,15 +174,19 @@ def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> Flo
 def _add_exits(
     link: int, fixed: FloatArray, path: FloatArray, weight: float, out: FloatArray
 ) -> None:
-    """Add what leaves in each month, of ``weight`` persons with the linear predictor ``fixed``."""
+    """Add what leaves in each month, of ``weight`` persons.
+
+    ``fixed`` and ``path`` are exponentiated parts of the linear predictor: products of numbers
+    that are there replace exponentials in the innermost loop.
+    """
     n_arms, horizon, n_exits = path.shape
-    eta, leave = np.empty(n_exits), np.empty(n_exits)
+    leave = np.empty(n_exits)
     for arm in range(n_arms):
         there = weight
         for t in range(horizon):
             for j in range(n_exits):
-                eta[j] = fixed[j] + path[arm, t, j]
-            stay = exit_probabilities(link, eta, leave)
+                leave[j] = fixed[j] * path[arm, t, j]
+            stay = share_out(link, leave, 1.0)
             for j in range(n_exits):
                 out[arm, j, t] += there * leave[j]
             there *= stay
@@ -204,5 +210,7 @@ def _incidence(
             for b in range(profiles.shape[1]):
                 for j in range(n_exits):
                     fixed[j] += levels[profiles[i, b], j]
+            for j in range(n_exits):
+                fixed[j] = math.exp(fixed[j])
             _add_exits(link, fixed, path, weight[i], parts[part])
     return parts.sum(axis=0)

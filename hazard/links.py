@@ -19,7 +19,41 @@ from hazard.errors import DomainError
 
 Link = Literal["softmax", "cloglog"]
 SOFTMAX, CLOGLOG = 0, 1
+_LARGEST_EXPONENT = 700.0
 LINK_CODES: dict[str, int] = {"softmax": SOFTMAX, "cloglog": CLOGLOG}
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def share_out(link: int, out: npt.NDArray[np.float64], unit: float) -> float:
+    """Turn exponentiated linear predictors into exit probabilities, in place.
+
+    Parameters
+    ----------
+    link : int
+        ``SOFTMAX`` or ``CLOGLOG``.
+    out : ndarray, shape (n_exits,)
+        ``unit * exp(eta)``; receives the probabilities.
+    unit : float
+        Weight of staying on the scale of ``out``, 1 unless ``eta`` was shifted (softmax only).
+
+    Returns
+    -------
+    float
+        P(stay).
+    """
+    total = 0.0
+    for j in range(out.shape[0]):
+        total += out[j]
+    if link == SOFTMAX:
+        total += unit
+        stay = unit / total
+        factor = 1.0 / total
+    else:
+        stay = math.exp(-total)
+        factor = -math.expm1(-total) / total if total > 0.0 else 1.0
+    for j in range(out.shape[0]):
+        out[j] *= factor
+    return stay
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -42,27 +76,13 @@ def exit_probabilities(
     float
         P(stay), so that ``out.sum()`` plus the result is 1.
     """
-    n_exits = eta.shape[0]
+    top = 0.0
     if link == SOFTMAX:
-        top = 0.0
-        for j in range(n_exits):
+        for j in range(eta.shape[0]):
             top = max(top, eta[j])
-        stay = 1.0 if top == 0.0 else math.exp(-top)
-        total = stay
-        for j in range(n_exits):
-            out[j] = math.exp(eta[j] - top)
-            total += out[j]
-        for j in range(n_exits):
-            out[j] /= total
-        return stay / total
-    total = 0.0
-    for j in range(n_exits):
-        out[j] = math.exp(min(eta[j], 700.0))
-        total += out[j]
-    leave = -math.expm1(-total)
-    for j in range(n_exits):
-        out[j] = out[j] / total * leave if total > 0.0 else 0.0
-    return math.exp(-total)
+    for j in range(eta.shape[0]):
+        out[j] = math.exp(min(eta[j] - top, _LARGEST_EXPONENT))
+    return share_out(link, out, 1.0 if top == 0.0 else math.exp(-top))
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

@@ -141,7 +141,8 @@ def _coefficients(
         name, dims = block.name, (dimension(block.name), "exit")
         if name in scales:
             sigma = pm.HalfNormal(f"sigma_{name}", scales[name], dims="exit")
-            share = detached.get(name, np.zeros((block.n_coefficients, len(coordinates.design.exits))))
+            centred = np.zeros((block.n_coefficients, len(coordinates.design.exits)))
+            share = detached.get(name, centred)
             parts.append(_pooled(name, sigma, pm.Data(f"detached_{name}", share), dims))
             continue
         z = pm.Normal(f"z_{name}", 0.0, 1.0, dims=dims)

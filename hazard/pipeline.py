@@ -29,21 +29,25 @@ from hazard import (
     tables,
 )
 from hazard.baselines import aalen_johansen, linear_probability, multinomial_logit
+from hazard.baselines.fit import BaselineFit
 from hazard.diagnostics import EXPLORE, Gate, gate
-from hazard.errors import RegisterError, UsageError
+from hazard.errors import DesignError, RegisterError, UsageError
 from hazard.spec import IncidenceEstimand, ModelSpec
 
 Progress = Callable[[str, float], None]
-_PUBLISHED_MONTHS = (6, 12, 24)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The panel with its exposure histories, and how many rows and people led to it."""
+    """The panel with its exposure histories, how many people led to it, and where it came from.
+
+    ``source`` is ``"registers"``, ``"simulated registers"`` or ``"table"``.
+    """
 
     panel: pd.DataFrame
     histories: Mapping[str, xr.DataArray]
     flow: pd.DataFrame
+    source: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,17 @@ class Analysis:
     facts: Mapping[str, Any]
 
 
+def published_months(horizon: int) -> tuple[int, ...]:
+    """Months of which cumulative incidences are printed, and therefore judged by the gate.
+
+    Examples
+    --------
+    >>> published_months(24), published_months(240)
+    ((6, 12, 24), (6, 12, 24, 240))
+    """
+    return (*(month for month in (6, 12, 24) if month < horizon), horizon)
+
+
 def silent(stage: str, share: float) -> None:
     """Progress that is not shown."""
 
@@ -86,7 +101,9 @@ def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     histories = exposures.register_histories(
         built, defined, spec.lagged, history_centre=spec.data.history_centre
     )
-    return Rows(built, histories, defined.flow)
+    simulated = (directory / "truth").is_dir()
+    source = "simulated registers" if simulated else "registers"
+    return Rows(built, histories, defined.flow, source)
 
 
 def refuse_broken(report: pd.DataFrame) -> None:
@@ -131,7 +148,7 @@ def rows_from_table(path: Path | None, spec: ModelSpec) -> Rows:
         ]
         + [{"step": "in the panel", "persons": int(built["person"].nunique())}]
     )
-    return Rows(built, histories, flow)
+    return Rows(built, histories, flow, "table")
 
 
 def analyse(
@@ -155,6 +172,7 @@ def analyse(
     clock = _Clock(progress)
     clock.start("design")
     built = design.build(rows.panel, rows.histories, spec)
+    refuse_constant(built)
     clock.start("baselines")
     fits = [linear_probability.fit(built), multinomial_logit.fit(built)]
     life = aalen_johansen.fit(rows.panel)
@@ -179,13 +197,31 @@ def analyse(
         priors=priors.describe(spec),
         flow=rows.flow,
         facts={
+            "source": rows.source,
             "panel": _counts(rows.panel, built),
+            "held": {fit.estimator: _held(fit) for fit in fits},
             "remarks": {fit.estimator: list(fit.remarks) for fit in fits},
             "settings": asdict(settings),
             "seconds": clock.seconds,
-            "versions": _versions(),
+            "versions": versions(),
         },
     )
+
+
+def refuse_constant(built: design.Design) -> None:
+    """Raise when a term has one level only, so that it says nothing.
+
+    Raises
+    ------
+    DesignError
+        One sentence that names every such term.
+    """
+    constant = [block.name for block in built.blocks if not block.n_coefficients]
+    if constant:
+        raise DesignError(
+            f"terms must have two levels or more among the rows; got one of {', '.join(constant)}. "
+            "Leave them out of the model file."
+        )
 
 
 class _Clock:
@@ -226,8 +262,8 @@ def _published(quantities: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray
     judged = {name: _without_gaps(values) for name, values in judged.items()}
     if "cumulative_incidence" in quantities:
         incidence = quantities["cumulative_incidence"]
-        months = [m for m in _PUBLISHED_MONTHS if m <= incidence.sizes["month"]]
-        judged["cumulative_incidence"] = incidence.sel(month=months)
+        months = published_months(incidence.sizes["month"])
+        judged["cumulative_incidence"] = incidence.sel(month=list(months))
         if incidence.sizes["arm"] == 2:
             judged["risk_difference"] = judged["cumulative_incidence"].diff("arm")
     return judged
@@ -279,7 +315,17 @@ def _counts(frame: pd.DataFrame, built: design.Design) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+def _held(fit: BaselineFit) -> dict[str, Any]:
+    """How many coefficients a baseline could not estimate."""
+    infinite = np.isinf(fit.estimate).sum(axis=0)
+    return {
+        "not identified": int(np.isnan(fit.estimate).all(axis=1).sum()),
+        "at infinity": dict(zip(fit.exits, infinite.tolist(), strict=True)),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of every package that can change a number."""
     names = ("hazard", "pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "pandas", "xarray")
     found = {name: importlib.metadata.version(name) for name in names}
     return {"python": platform.python_version(), **found}

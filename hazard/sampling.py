@@ -24,7 +24,7 @@ _HELPERS = ["whitened", "whitened_dim_0"]
 class Settings:
     """How to sample; the same settings and seed give the same draws."""
 
-    draws: int = 500
+    draws: int = 1000
     tune: int = 200
     chains: int = 4
     cores: int = 2

@@ -329,7 +329,8 @@ def load(text: str, where: str = "model file") -> ModelSpec:
     try:
         return ModelSpec.model_validate(content)
     except ValidationError as error:
-        raise SpecError(f"{where}: " + "; ".join(_problems(error)) + ".") from None
+        problems = "; ".join(_problems(error))
+        raise SpecError(f"{where}: {problems}{'' if problems.endswith('?') else '.'}") from None
 
 
 def read(name_or_path: str) -> ModelSpec:
@@ -338,7 +339,11 @@ def read(name_or_path: str) -> ModelSpec:
     if path.suffix == ".toml":
         if not path.is_file():
             raise UsageError(f"model file must exist; no file at {name_or_path!r}.")
-        return load(path.read_text(encoding="utf-8"), where=path.name)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise SpecError(f"{path.name} must be valid TOML; it is not UTF-8.") from None
+        return load(text, where=path.name)
     known = {item.stem: item for item in models_folder().iterdir() if item.suffix == ".toml"}
     if name_or_path not in known:
         raise UsageError(

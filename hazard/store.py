@@ -1,7 +1,9 @@
-"""The run folder: written whole or not at all.
+"""The run folder and the evidence folder: written whole or not at all.
 
-``posterior.nc`` (draws, sampler statistics, estimands), ``estimates.csv``, ``gate.csv``,
-``priors.csv``, ``flow.csv``, ``manifest.json``. Nothing of the input rows is in it.
+A run: ``posterior.nc`` (draws, sampler statistics, estimands), ``estimates.csv``, ``gate.csv``,
+``priors.csv``, ``flow.csv``. Evidence: ``posterior.nc``, ``estimates.csv``, ``gate.csv``,
+``correlation.csv``, ``lag_curves.png`` and ``.svg``. In both, ``manifest.json`` says how they were
+made and holds a digest of every other file. Nothing of the input rows is in them.
 """
 
 from __future__ import annotations
@@ -13,15 +15,18 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
+from hazard import figures
+from hazard.diagnostics import Gate
 from hazard.errors import UsageError
-from hazard.pipeline import Analysis
+from hazard.evidence import EvidenceResult
+from hazard.pipeline import Analysis, versions
 from hazard.spec import ModelSpec
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -37,6 +42,16 @@ class Run:
     gate: pd.DataFrame
     priors: pd.DataFrame
     flow: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An evidence folder as read back; ``gate`` has a column ``prior``."""
+
+    manifest: dict[str, Any]
+    estimates: pd.DataFrame
+    gate: pd.DataFrame
+    correlation: pd.DataFrame
 
 
 @contextmanager
@@ -65,11 +80,14 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def check_new(path: Path) -> None:
-    """Raise unless ``path`` is free: absent, or an empty folder."""
+    """Raise unless ``path`` is free, absent or an empty folder, and can be made."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UsageError(
             f"output {str(path)!r} must not exist yet, or be an empty folder; choose another name."
         )
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UsageError(f"output {str(path)!r} must lie in a folder that can be written.")
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -104,23 +122,49 @@ def write_run(path: Path, analysis: Analysis) -> None:
         write_table(analysis.priors, folder / "priors.csv")
         write_table(analysis.flow, folder / "flow.csv")
         manifest = {
+            "kind": "run",
             "model": analysis.spec.model_dump(mode="json"),
             "model_digest": analysis.spec.digest,
-            "gate": {
-                "passed": analysis.gate.passed,
-                "failures": list(analysis.gate.failures),
-                "divergences": analysis.gate.divergences,
-                "bfmi": list(analysis.gate.bfmi),
-                "chains": analysis.gate.chains,
-            },
+            "gate": _verdict(analysis.gate),
+            "limits": asdict(analysis.gate.limits),
             **analysis.facts,
             "posterior_digest": content_digest(analysis.posterior),
-            "files": {item.name: _file_digest(item) for item in sorted(folder.iterdir())},
         }
-        text = json.dumps(manifest, indent=2, ensure_ascii=False)
-        (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
-        for item in folder.iterdir():
-            item.chmod(0o600)
+        _seal(folder, manifest)
+
+
+def write_evidence(path: Path, found: EvidenceResult) -> None:
+    """Folder of what the published table says under each lag prior, with its figure."""
+    with new_folder(path) as folder:
+        found.posterior.to_netcdf(folder / "posterior.nc", engine="h5netcdf")
+        gates = [each.table.assign(prior=prior) for prior, each in found.gates.items()]
+        write_table(found.estimates, folder / "estimates.csv")
+        write_table(pd.concat(gates, ignore_index=True), folder / "gate.csv")
+        write_table(found.correlation, folder / "correlation.csv")
+        figure = figures.evidence_lag_curves(found.estimates)
+        for kind in ("png", "svg"):
+            (folder / f"lag_curves.{kind}").write_bytes(figures.rendered(figure, kind))
+        manifest = {
+            "kind": "evidence",
+            "priors": {name: each.model_dump(mode="json") for name, each in found.priors.items()},
+            "gates": {prior: _verdict(each) for prior, each in found.gates.items()},
+            "limits": asdict(next(iter(found.gates.values())).limits),
+            "settings": asdict(found.settings),
+            "versions": versions(),
+            "posterior_digest": content_digest(found.posterior),
+        }
+        _seal(folder, manifest)
+
+
+def read(path: Path) -> Run | Evidence:
+    """Folder of a run or of evidence read back, without the draws.
+
+    Raises
+    ------
+    UsageError
+        If there is no such folder, or a file of it is missing or no longer what was written.
+    """
+    return read_evidence(path) if _manifest(path)["kind"] == "evidence" else read_run(path)
 
 
 def read_run(path: Path) -> Run:
@@ -129,11 +173,9 @@ def read_run(path: Path) -> Run:
     Raises
     ------
     UsageError
-        If the folder is no run folder.
+        If there is no run folder, or a file of it is missing or no longer what was written.
     """
-    if not (path / "manifest.json").is_file():
-        raise UsageError(f"run folder must hold manifest.json; none in {str(path)!r}.")
-    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    manifest = _manifest(path, "run")
     return Run(
         spec=ModelSpec.model_validate(manifest["model"]),
         manifest=manifest,
@@ -141,6 +183,22 @@ def read_run(path: Path) -> Run:
         gate=pd.read_csv(path / "gate.csv"),
         priors=pd.read_csv(path / "priors.csv"),
         flow=pd.read_csv(path / "flow.csv"),
+    )
+
+
+def read_evidence(path: Path) -> Evidence:
+    """Evidence folder read back, without the draws.
+
+    Raises
+    ------
+    UsageError
+        If there is no evidence folder, or a file of it is missing or no longer what was written.
+    """
+    return Evidence(
+        manifest=_manifest(path, "evidence"),
+        estimates=pd.read_csv(path / "estimates.csv", dtype={"lag": str}),
+        gate=pd.read_csv(path / "gate.csv"),
+        correlation=pd.read_csv(path / "correlation.csv"),
     )
 
 
@@ -159,6 +217,50 @@ def content_digest(tree: xr.DataTree) -> str:
             total.update(f"{group}/{name}{values.dims}{values.shape}".encode())
             total.update(values.to_numpy().astype("<f8").tobytes())
     return total.hexdigest()
+
+
+def _verdict(gate: Gate) -> dict[str, Any]:
+    return {
+        "passed": gate.passed,
+        "failures": list(gate.failures),
+        "divergences": gate.divergences,
+        "bfmi": list(gate.bfmi),
+        "chains": gate.chains,
+    }
+
+
+def _seal(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest with a digest of every file; only the owner may read any of them."""
+    digests = {item.name: _file_digest(item) for item in sorted(folder.iterdir())}
+    text = json.dumps({**manifest, "files": digests}, indent=2, ensure_ascii=False)
+    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    for item in folder.iterdir():
+        item.chmod(0o600)
+
+
+def _manifest(path: Path, kind: str | None = None) -> dict[str, Any]:
+    """Manifest of a folder whose files are those that were written."""
+    try:
+        manifest: dict[str, Any] = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        own, files = manifest["kind"], manifest["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"run folder must hold a manifest.json that a run wrote; none in {str(path)!r}."
+        ) from None
+    if kind not in (None, own):
+        raise UsageError(f"{str(path)!r} must be a folder of kind {kind!r}; got {own!r}.")
+    if kind is not None:
+        lost = [name for name in files if not _unchanged(path / name, files[name])]
+        if lost:
+            raise UsageError(
+                f"run folder must hold what was written; {', '.join(lost)} is missing or changed. "
+                "Write the run again."
+            )
+    return manifest
+
+
+def _unchanged(path: Path, digest: str) -> bool:
+    return path.is_file() and _file_digest(path) == digest
 
 
 def _file_digest(path: Path) -> str:

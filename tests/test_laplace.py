@@ -95,7 +95,7 @@ def test_solver_refuses_what_has_no_maximum(rng: np.random.Generator) -> None:
         ConvergenceError,
         match=r"^curvature must be positive definite; a coefficient is not identified by the data"
         r"\.$",
-    ):  # six centres and the intercept
+    ):  # the intercept twice
         flat(replace(made, blocks=(*made.blocks, made.blocks[0]), index=made.index[:, [0, 1, 0]]))
 
 
@@ -111,8 +111,8 @@ def grouped(
     centre = np.repeat(np.arange(groups), 150)
     eta = xr.DataArray(-2.0 + u[centre], dims=("row", "exit"))
     edges = np.cumsum(hazard(eta, link).values, axis=1)
-    code = (rng.random(len(centre))[:, None] < edges).cumsum(axis=1)[:, -1]
-    code = np.where(code > 0, 1 + len(sigma) - code, 0)
+    passed = (rng.random(len(centre))[:, None] > edges).sum(axis=1)
+    code = np.where(passed < len(sigma), passed + 1, 0)
     spec = model(CENTRE + POOLED, exits=len(sigma), link=link)
     panel = pd.DataFrame({"person": np.arange(len(centre)), "month": 1})
     panel["centre"] = pd.Categorical(centre.astype(str))
@@ -141,11 +141,9 @@ def test_equal_groups_shrink(rng: np.random.Generator) -> None:
         alone = flat(design.identified(made))
         noise = np.sqrt(np.mean(np.diag(np.linalg.inv(alone.cholesky @ alone.cholesky.T))))
         assert bool((found.sigma < noise / 2).all()) is small
-        # effects of the groups, as a share of their spread when each stands alone
-        spread = found.mode.beta[span].std(axis=0) / np.vstack(
-            [alone.beta[1:], 0 * alone.beta[:1]]
-        ).std(axis=0)
-        assert bool((spread < 1 / 3).all()) is small
+        dummies = np.vstack([alone.beta[1:], np.zeros((1, 2))])  # with the reference level
+        share = found.mode.beta[span].std(axis=0) / dummies.std(axis=0)
+        assert bool((share < 1 / 3).all()) is small
 
 
 def test_scale_solves_the_marginal_likelihood(rng: np.random.Generator) -> None:
@@ -187,6 +185,44 @@ def test_variances_identity_inverse_of_the_curvature(rng: np.random.Generator) -
     assert found.sigma.shape == found.log_sigma_sd.shape == (2, 2)
     prior = 1 / standard.prior_precision(found.sigma)
     assert (found.variances() <= prior * (1 + 1e-10)).all()
+
+
+def test_detached_identity_share_of_the_prior_variance(rng: np.random.Generator) -> None:
+    spec = every_kind(exits=2)
+    found = laplace.fit(coordinates.standard(build(small_panel(spec, rng), spec)))
+    shares = found.detached()
+    assert list(shares) == ["centre", "nationality"]
+    for g, group in enumerate(found.coordinates.pooled):
+        expected = found.variances()[group.span] / found.sigma[g] ** 2
+        np.testing.assert_allclose(shares[group.name], expected, rtol=1e-12)
+        assert ((expected > 0) & (expected < 1)).all()
+
+
+def test_shift_equals_finite_differences_of_the_mode(rng: np.random.Generator) -> None:
+    spec = every_kind(exits=2)
+    standard = coordinates.standard(build(small_panel(spec, rng), spec))
+    found = laplace.fit(standard)
+    data, mean = rows(standard.design), standard.prior_mean()
+    step = 1e-3
+    for g in range(2):
+        for j in range(2):
+            ends = []
+            for sign in (1, -1):
+                sigma = found.sigma.copy()
+                sigma[g, j] *= np.exp(sign * step)
+                precision = standard.prior_precision(sigma)
+                everything = np.ones_like(mean, dtype=bool)
+                ends.append(
+                    laplace.newton(
+                        data, found.mode.beta, precision, mean=mean, free=everything
+                    ).beta
+                )
+            central = (ends[0] - ends[1]) / (2 * step)
+            # each mode is known to sqrt(2e-10) standard deviations
+            known = np.sqrt(2e-10 * found.variances()) / step
+            assert (np.abs(found.shift(g, j) - central) < 1e-4 * np.abs(central) + known).all()
+            other = found.shift(1 - g, j)  # negative control
+            assert (np.abs(other - central) > 1e-4 * np.abs(central) + known).any()
 
 
 def test_model_without_groups_has_no_scale(rng: np.random.Generator) -> None:

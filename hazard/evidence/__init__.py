@@ -21,6 +21,7 @@ from hazard.evidence.normal import PRIORS, normal_posterior, prior_covariance
 from hazard.evidence.published import published_curves
 from hazard.evidence.rounded import SETTINGS, Progress, build_model, posterior
 from hazard.evidence.tidy import estimates, neighbour_correlation, prior_table, published_estimates
+from hazard.sampling import Settings
 from hazard.spec import Prior
 
 __all__ = [
@@ -53,12 +54,17 @@ class EvidenceResult:
         As :func:`estimates` returns it, preceded by :func:`published_estimates`.
     correlation : DataFrame
         As :func:`neighbour_correlation` returns it.
+    priors : mapping of name to Prior
+    settings : Settings
+        With the seed.
     """
 
     posterior: xr.DataTree
     gates: Mapping[str, Gate]
     estimates: pd.DataFrame
     correlation: pd.DataFrame
+    priors: Mapping[str, Prior]
+    settings: Settings
 
     @property
     def passed(self) -> bool:
@@ -101,4 +107,6 @@ def run(
         gates={name: gate(drawn.sel(prior=name), limits=limits) for name in priors},
         estimates=pd.concat([published_estimates(known), estimates(drawn)], ignore_index=True),
         correlation=neighbour_correlation(known, priors),
+        priors=priors,
+        settings=settings,
     )

@@ -1,8 +1,4 @@
-"""Tidy tables -> figures and their text alternatives; no computation, no global state.
-
-A figure is a ``matplotlib.figure.Figure`` that the caller saves. Every figure has a function of the
-same name with ``_text`` that says its numbers in words.
-"""
+"""Lag curves of the published coefficients under each prior."""
 
 from __future__ import annotations
 
@@ -16,29 +12,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette: told apart with every common colour vision, and in grey.
-EXIT_COLOURS = MappingProxyType(
-    {"assisted": "#0072B2", "disappeared": "#D55E00", "forced": "#009E73"}
-)
-GREY, GREY_INK, INK = "#9a9a9a", "#5c5c5c", "#262626"
-STYLE: Any = MappingProxyType(
-    {
-        "font.family": "DejaVu Sans",
-        "font.size": 9.0,
-        "axes.titlesize": 9.5,
-        "axes.labelsize": 9.0,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": INK,
-        "axes.labelcolor": INK,
-        "text.color": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "figure.dpi": 100.0,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "hazard",
-    }
-)
+from hazard import digits
+from hazard.figures.style import EXIT_COLOURS, GREY, GREY_INK, INK, STYLE, marks
 
 EVIDENCE_WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -171,9 +146,7 @@ def _sum_text(total: pd.DataFrame, words: Mapping[str, str]) -> str:
 
 
 def _number(value: float, words: Mapping[str, str], decimals: int = 2) -> str:
-    # Adding 0.0 turns a rounded -0.0 into 0.0.
-    text = f"{round(value, decimals) + 0.0:.{decimals}f}"
-    return text.replace("-", "−").replace(".", words["decimal"])
+    return digits.number(value, -decimals, marks(words))
 
 
 # --- drawing ------------------------------------------------------------------------------------

@@ -1,0 +1,23 @@
+"""Tidy tables -> figures and their text alternatives; no computation, no global state.
+
+A figure is a ``matplotlib.figure.Figure``; :func:`rendered` makes it a file, :func:`svg` an element
+of a page. Every figure has a function of the same name with ``_text`` that says its numbers in
+words.
+"""
+
+from hazard.figures.evidence import EVIDENCE_WORDS, evidence_lag_curves, evidence_lag_curves_text
+from hazard.figures.incidence import incidence, incidence_text
+from hazard.figures.lag_curves import lag_curves, lag_curves_text
+from hazard.figures.style import rendered, svg
+
+__all__ = [
+    "EVIDENCE_WORDS",
+    "evidence_lag_curves",
+    "evidence_lag_curves_text",
+    "incidence",
+    "incidence_text",
+    "lag_curves",
+    "lag_curves_text",
+    "rendered",
+    "svg",
+]

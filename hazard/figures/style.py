@@ -1,0 +1,93 @@
+"""What all figures share: colours, fonts, numbers on axes, and the way into a page."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from hazard import digits
+
+# Okabe and Ito's palette: told apart with every common colour vision, and in grey. The two light
+# ones are darkened: text needs a contrast of 4.5 with white.
+EXIT_COLOURS = MappingProxyType(
+    {"assisted": "#0072B2", "disappeared": "#B84A00", "forced": "#00734F"}
+)
+_FURTHER = ("#A2457F", "#0072B2", "#B84A00", "#00734F", "#6F5200")
+GREY, GREY_INK, INK = "#808080", "#5c5c5c", "#262626"
+STYLE: Any = MappingProxyType(
+    {
+        "font.family": "sans-serif",
+        # The first is drawn with; a reader without it gets one of nearly the same width.
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "Segoe UI", "Helvetica", "Arial"],
+        "font.size": 9.0,
+        "axes.titlesize": 9.5,
+        "axes.labelsize": 9.0,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "text.parse_math": False,  # a label is text, whatever signs it holds
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "figure.dpi": 100.0,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "hazard",
+    }
+)
+
+
+def exit_colours(exits: Iterable[str]) -> dict[str, str]:
+    """A colour for each exit; the same exit has the same one in every figure of a model."""
+    return {
+        name: EXIT_COLOURS.get(name, _FURTHER[place % len(_FURTHER)])
+        for place, name in enumerate(exits)
+    }
+
+
+def marks(words: Mapping[str, str]) -> digits.Marks:
+    """How the language of the words writes numbers."""
+    return digits.Marks(
+        decimal=words["decimal"],
+        thousands=words.get("thousands", ","),
+        to=words.get("to", "to"),
+        under=words.get("under", "under"),
+    )
+
+
+def rendered(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
+    """Content of a file of a figure, the same for the same figure."""
+    out = io.BytesIO()
+    with mpl.rc_context(dict(STYLE)):
+        dated = {"Date": None} if file_format == "svg" else {"Software": None}
+        figure.savefig(out, format=file_format, dpi=200, metadata=dated)
+    return out.getvalue()
+
+
+def svg(figure: Figure, name: str) -> str:
+    """SVG element of a figure, to be put into an HTML page.
+
+    Parameters
+    ----------
+    figure : Figure
+    name : str
+        Unique on the page: it starts every id inside the figure.
+
+    Returns
+    -------
+    str
+        Without declaration, metadata, script or any address; the texts of the figure are escaped.
+    """
+    text = rendered(figure, "svg").decode()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"| version="[^"]*"', "", text, count=3)
+    text = text.replace(" xlink:href=", " href=")
+    text = re.sub(r' id="', f' id="{name}-', text)
+    text = re.sub(r' href="#', f' href="#{name}-', text)
+    return re.sub(r"url\(#", f"url(#{name}-", text)
