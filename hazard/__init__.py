@@ -12,7 +12,7 @@ a module imports only from modules above it.
     simulate/         registers with a known truth, calibrated to the published margins
     registers/        read, link, check and define: dated registers -> histories of families
     panel.py          histories of families -> one row per family and month at risk
-    exposures.py      peer and own histories: (row, lag), own events excluded
+    exposures/        peer and own histories: (row, lag), own events excluded
     spells.py         one row per person -> one row per person and month
     table.py          a ready table -> the same panel
     terms/            one term of the linear predictor per module
@@ -31,6 +31,7 @@ a module imports only from modules above it.
     digits.py         estimates -> text with no digit finer than the Monte Carlo error
     figures/          tidy tables -> figures; no computation
     pipeline.py       the stages in line: rows -> everything a run folder holds
+    describe/         the published descriptive tables and figures, from any panel
     store.py          the run folder: netCDF, CSV, manifest; written whole or not at all
     brief/            text and template: a run folder -> HTML, Norwegian and English
     cli.py            arguments in, functions called, exit code out

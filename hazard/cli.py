@@ -21,6 +21,12 @@ app = typer.Typer(
     help="Discrete-time competing-risks hazards: from registers to an uncertainty-aware brief.",
 )
 
+# Written out, so that `--help` need not import the simulator.
+SCENARIOS = (
+    "What is planted: default, null, shocks, shocks_with_effect, campaigns, frailty, anticipation, "
+    "by_nationality, misregistered, late, earlier_only, more_only, messy."
+)
+
 
 class Size(StrEnum):
     """Size of the simulated registers."""
@@ -45,7 +51,10 @@ ModelName = Annotated[
 
 @app.command()
 def simulate(
-    out: Out, size: Annotated[Size, typer.Option()] = Size.published, seed: Seed = 0
+    out: Out,
+    size: Annotated[Size, typer.Option()] = Size.published,
+    seed: Seed = 0,
+    scenario: Annotated[str, typer.Option(metavar="NAME", help=SCENARIOS)] = "default",
 ) -> None:
     """Write simulated registers with a known truth."""
     import numpy as np
@@ -53,9 +62,11 @@ def simulate(
     from hazard import simulate as simulation
     from hazard import store
 
+    planted = simulation.scenario(scenario)
     store.check_new(out)
     rng = np.random.default_rng(seed)
-    simulation.write(simulation.registers(simulation.truth(size.value, rng), rng), out)
+    truth = simulation.truth(size.value, rng, planted)
+    simulation.write(simulation.registers(truth, rng), out)
     typer.echo(f"Registers written to {out}")
 
 
@@ -95,6 +106,29 @@ def panel(
     store.write_file(out, lambda draft: table.to_parquet(draft, index=False))
     typer.echo(rows.flow.to_string(index=False))
     typer.echo(f"{len(table):,} rows written to {out}")
+
+
+@app.command()
+def describe(
+    source: Annotated[Path, typer.Argument(metavar="DIR|PANEL", help="Registers, or a table.")],
+    out: Out,
+    model: Annotated[str, typer.Option(help="Whose definitions or layout to use.")] = "oslo2016",
+) -> None:
+    """Write the published descriptive tables and figures of registers or of a ready table."""
+    from hazard import describe as description
+    from hazard import figures, spec, store
+
+    store.check_new(out)
+    wanted = spec.read(model)
+    made_from = description.from_registers if source.is_dir() else description.from_table
+    found = made_from(source, wanted)
+    with store.new_folder(out) as folder:
+        store.write_table(found.series, folder / "series.csv")
+        store.write_table(found.published, folder / "published.csv")
+        for name, figure in figures.description(found.series).items():
+            for kind in ("png", "svg"):
+                (folder / f"{name}.{kind}").write_bytes(figures.rendered(figure, kind))
+    typer.echo(f"{found.summary} Written to {out}")
 
 
 @app.command()

@@ -43,7 +43,8 @@ def lag_curves(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     Dataset
         ``lag_coefficient`` (chain, draw, term, lag, exit), NaN for lags a term does not have, and
         ``cumulative_lag_effect`` (chain, draw, term, exit): the change in the linear predictor
-        after one event in every one of the lags.
+        after one event in every one of the lags. Leads (lags below 0) count only in a term that
+        has nothing else.
 
     Raises
     ------
@@ -52,15 +53,22 @@ def lag_curves(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     """
     if not spec.lagged:
         raise EstimandError("estimand 'lag_curve' must have a lagged term; the model has none.")
-    curves = []
+    curves, totals = [], []
     for term in spec.lagged:
+        first, last = term.lags
         curve = _of_term(posterior, term.name).rename({f"{term.name}_level": "lag"})
-        curves.append(curve.assign_coords(lag=np.arange(term.lags[0], term.lags[1] + 1)))
+        curve = curve.assign_coords(lag=np.arange(first, last + 1))
+        after = curve.sel(lag=slice(max(first, 0), None)) if last >= 0 else curve
+        curves.append(curve)
+        totals.append(after.sum("lag", skipna=False))
     names = xr.DataArray([term.name for term in spec.lagged], dims="term", name="term")
     by_lag = xr.concat(curves, dim=names, join="outer")
-    by_lag = by_lag.transpose("chain", "draw", "term", "lag", "exit")
+    total = xr.concat(totals, dim=names)
     return xr.Dataset(
-        {"lag_coefficient": by_lag, "cumulative_lag_effect": by_lag.sum("lag", skipna=True)}
+        {
+            "lag_coefficient": by_lag.transpose("chain", "draw", "term", "lag", "exit"),
+            "cumulative_lag_effect": total.transpose("chain", "draw", "term", "exit"),
+        }
     )
 
 
@@ -165,7 +173,7 @@ def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> Flo
             path += (block.matrix() @ beta[design.span(block.name)])[level]
         if block.name == estimand.term:
             for lag, own in zip(block.coefficients, beta[design.span(block.name)], strict=True):
-                if lag < horizon:
+                if 0 <= lag < horizon:  # a lead acts before month 1
                     path[1, int(lag)] += own
     return path
 

@@ -75,6 +75,8 @@ def newton(
     """
     beta = start.copy()
     moves = free.ravel()
+    # a step is judged by what it does to the linear predictor, whatever the unit of a column
+    reach = np.concatenate([block.reach() for block in data.blocks]).repeat(data.n_exits)
 
     def objective(at: FloatArray) -> tuple[float, float, FloatArray]:
         value, gradient = value_and_gradient(data, at)
@@ -96,7 +98,7 @@ def newton(
         decrement = 0.5 * float(step @ gradient.ravel())
         if decrement < _DECREMENT:
             return Mode(beta, value, cholesky, decrement)
-        length = min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
+        length = min(1.0, _LONGEST_STEP / max(float((np.abs(step) * reach).max()), 1e-300))
         while True:
             proposal = beta + length * step.reshape(beta.shape)
             new_value, new_target, new_gradient = objective(proposal)

@@ -82,7 +82,8 @@ def exit_probabilities(
             top = max(top, eta[j])
     for j in range(eta.shape[0]):
         out[j] = math.exp(min(eta[j] - top, _LARGEST_EXPONENT))
-    return share_out(link, out, 1.0 if top == 0.0 else math.exp(-top))
+    stay: float = share_out(link, out, 1.0 if top == 0.0 else math.exp(-top))
+    return stay
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

@@ -131,9 +131,7 @@ def dimension(name: str) -> str:
     return f"{name}_level"
 
 
-def _coefficients(
-    coordinates: Coordinates, detached: Mapping[str, FloatArray]
-) -> list[Any]:
+def _coefficients(coordinates: Coordinates, detached: Mapping[str, FloatArray]) -> list[Any]:
     scales = {group.name: group.scale for group in coordinates.pooled}
     prior = coordinates.intercept
     parts = [pm.Normal("intercept", prior.mean, prior.scale, dims="exit")[None, :]]

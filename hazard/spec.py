@@ -24,7 +24,6 @@ class _Record(BaseModel):
 
 
 Positive = Annotated[float, Field(gt=0)]
-Months = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^\W\d][\w\-]*$")]
 
 
@@ -73,9 +72,16 @@ class InterceptPrior(_Record):
 
     mean: float = -4.0
     scale: Positive = 2.5
-    reason: str = (
-        "monthly probabilities between 0.01 and 70 percent lie within two standard deviations"
+    reason: str = Field(
+        "monthly probabilities between 0.01 and 70 percent lie within two standard deviations",
+        min_length=10,
     )
+
+    @model_validator(mode="after")
+    def _own_reason(self) -> InterceptPrior:
+        if self.model_fields_set & {"mean", "scale"} and "reason" not in self.model_fields_set:
+            raise ValueError("another mean or scale must come with its own reason")
+        return self
 
 
 # --- terms of the linear predictor --------------------------------------------------------------
@@ -147,15 +153,21 @@ class GroupTerm(_Record):
 class LaggedTerm(_Record):
     """Effect of what happened ``lags[0]`` to ``lags[1]`` months earlier, one coefficient per lag.
 
-    ``network`` says around whom: the same ``centre``, the same ``nationality``, or ``own`` for the
-    person's own earlier rows of the column ``exposure``.
+    ``network`` says around whom: the same ``centre``, the same ``nationality``, a disjoint part of
+    the two (``centre_nationality``: both the same; ``centre_other``: same centre, other
+    nationality; ``nationality_elsewhere``: same nationality, not at the centre), or ``own`` for the
+    person's own other rows of the column ``exposure``. ``measure`` says what is told of the month:
+    whether ``at_least`` so many events happened, their ``count``, or the count ``per_resident``.
+
+    A negative lag is a lead: -1 is the month after. What is yet to happen should have no effect.
     """
 
     kind: Literal["lagged"]
     exposure: Name
     network: Name
+    measure: Literal["at_least", "count", "per_resident"] = "at_least"
     at_least: Annotated[int, Field(ge=1)] = 1
-    lags: tuple[Months, Months]
+    lags: tuple[int, int]
     history_before_start: Literal["missing", "zero", "carry"]
     prior: Prior
 
@@ -165,10 +177,20 @@ class LaggedTerm(_Record):
             raise ValueError("lags must be [first, last] with first <= last")
         return self
 
+    @model_validator(mode="after")
+    def _measurable(self) -> LaggedTerm:
+        if self.measure != "at_least" and self.at_least != 1:
+            raise ValueError(f"at_least must be left out with measure {self.measure!r}")
+        if self.measure == "per_resident" and self.network == "own":
+            raise ValueError("measure 'per_resident' must have a network of others; got 'own'")
+        return self
+
     @property
     def name(self) -> str:
-        """Name of the term, unique in a model."""
-        return f"{self.exposure}_{self.network}"
+        """Name of the term, unique in a model: exposure, network, and the measure if not any."""
+        threshold = f"_{self.at_least}plus" if self.at_least > 1 else ""
+        suffix = threshold if self.measure == "at_least" else f"_{self.measure}"
+        return f"{self.exposure}_{self.network}{suffix}"
 
 
 Term = Annotated[
@@ -193,6 +215,7 @@ class DataSpec(_Record):
         "forced",
     )
     stateless: Literal["exclude", "keep"] = "exclude"
+    privacy_filter: Literal["as_delivered", "apply"] = "as_delivered"
     history_centre: Literal["current", "then"] = "current"
     representative_seed: int = 0
 
@@ -363,13 +386,13 @@ def models_folder() -> Path:
 def _problems(error: ValidationError) -> list[str]:
     lines = []
     for item in error.errors(include_url=False, include_context=False):
-        place = ".".join(str(part) for part in item["loc"]) or "the file"
+        place = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
             key = str(item["loc"][-1])
             lines.append(f"{place} is not a known key.{did_you_mean(key, _keys())}")
         else:
             message = item["msg"].removeprefix("Value error, ").rstrip(".")
-            lines.append(f"{place}: {message[:1].lower()}{message[1:]}")
+            lines.append(f"{place}: {message[:1].lower()}{message[1:]}".removeprefix(": "))
     return [line.rstrip(".") for line in lines]
 
 

@@ -45,21 +45,22 @@ def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per element: its coordinates, estimate, lower, upper, ci_prob, ci_kind, mcse.
+        One row per element: its coordinates, estimate, lower, upper, ci_prob, ci_kind, mcse;
+        missing where a draw is not a number.
 
     Examples
     --------
-    >>> draws = xr.DataArray(np.tile(np.arange(101.0), (4, 1)), dims=("chain", "draw"))
-    >>> summary(draws.expand_dims(exit=["a"]))[["estimate", "lower", "upper"]].values.tolist()
-    [[50.0, 2.5, 97.5]]
+    >>> draws = xr.DataArray(np.arange(41.0)[None], dims=("chain", "draw"))
+    >>> summary(draws.expand_dims(exit=["a"]))[["estimate", "lower", "upper"]].round(9).values
+    array([[20.,  1., 39.]])
     """
     tail = (1 - ci_prob) / 2
-    edges = draws.quantile([tail, 1 - tail], dim=("chain", "draw"))
+    edges = draws.quantile([tail, 1 - tail], dim=("chain", "draw"), skipna=False)
     named = draws.rename("value")
     error = az.mcse(xr.Dataset({"value": named}))["value"]
     parts = xr.Dataset(
         {
-            "estimate": draws.mean(("chain", "draw")),
+            "estimate": draws.mean(("chain", "draw"), skipna=False),
             "lower": edges.isel(quantile=0, drop=True),
             "upper": edges.isel(quantile=1, drop=True),
             "mcse": error,
@@ -70,10 +71,11 @@ def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
 
 def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
     """Estimates of the lag curves of the hazard model and of their sums."""
-    by_lag = summary(curves["lag_coefficient"]).dropna(subset="estimate")
-    by_lag = by_lag.assign(quantity="lag_coefficient")
+    by_lag = summary(curves["lag_coefficient"]).assign(quantity="lag_coefficient")
+    lags = {term.name: range(term.lags[0], term.lags[1] + 1) for term in spec.lagged}
+    own = [lag in lags[term] for term, lag in zip(by_lag["term"], by_lag["lag"], strict=True)]
     total = summary(curves["cumulative_lag_effect"]).assign(quantity="cumulative_lag_effect")
-    both = pd.concat([by_lag, total], ignore_index=True)
+    both = pd.concat([by_lag[own], total], ignore_index=True)
     unit = "log-odds" if spec.outcome.link == "softmax" else "log-hazard"
     return _ordered(_with_term(both, spec).assign(estimator=HAZARD_MODEL, unit=unit))
 

@@ -109,8 +109,8 @@ def test_exposures_by_hand(small_truth: simulate.Truth) -> None:
     who = np.array([0, 1, 0])
     families = Families(who, who > 1, who + 1, who + 100, np.array([0, 0, 1]))
     no_absence = Absences(*(np.zeros((3, 0), dtype=np.int64)))
-    others: Any = None
-    lived = History(small_truth, families, rows, no_absence, others, counts, first)
+    nothing: Any = None
+    lived = History(small_truth, families, rows, no_absence, nothing, counts, first, nothing)
     seen = {tuple(cell) for cell in np.argwhere(exposures(lived, rows)).tolist()}
     forced, applied, centre, nationality = 0, 1, 0, 1
     assert seen == {

@@ -70,7 +70,8 @@ def pairs() -> np.ndarray:
     n = 50_000
     place = np.column_stack([np.repeat(np.arange(n), 2), np.full(2 * n, n)])
     events = np.zeros((2, n + 1), dtype=np.int64)
-    month = Month(np.tile(ETA, (2 * n, 1)), place, SAME_MONTH, events)
+    kind = np.zeros(2 * n, dtype=np.int64)
+    month = Month(np.tile(ETA, (2 * n, 1)), place, kind, SAME_MONTH[None], events)
     exits = month_exits(month, np.random.default_rng(16))
     assert events[:, :n].sum(axis=1).tolist() == [
         (exits == FORCED).sum(),

@@ -64,7 +64,7 @@ def fit(design: Design) -> BaselineFit:
     start[separated] = _AT_MINUS_INFINITY
     nothing = np.zeros_like(start)
     mode = newton(data, start, nothing, mean=nothing, free=free)
-    reach = np.concatenate([np.abs(block.matrix()).max(axis=0) for block in plain.blocks])
+    reach = np.concatenate([block.reach() for block in plain.blocks])
     runaway = free & (np.abs(mode.beta) * reach[:, None] > _RUNAWAY)
     error = np.full(free.shape, np.nan)
     error[free] = _standard_errors(mode.cholesky)

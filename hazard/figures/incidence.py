@@ -159,7 +159,7 @@ def _axes(grid: np.ndarray, words: Mapping[str, str]) -> None:
         row[0].set_ylabel(words[key])
         for panel in row:
             panel.set_xlim(left=0)
-            panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 3, 6, 10]))
+            panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, steps=[1, 2, 3, 6, 10]))
             panel.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
             panel.yaxis.set_major_formatter(_percent_text(words))
     for panel in grid[-1]:

@@ -40,7 +40,7 @@ def lag_curves(
         900 pixels wide at 100 dots per inch.
     """
     exits = list(curves["exit"].unique())
-    height = 1.25 + 1.75 * len(exits)
+    height = 1.25 + 1.5 * len(exits)
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
         grid = figure.subplots(len(exits), 2, sharex=True, sharey="col", squeeze=False)
@@ -54,11 +54,13 @@ def lag_curves(
         _points_axis(list(grid[:, 1]), words)
         for panel in grid[-1]:
             panel.set_xlabel(words["lag_axis"])
-            panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+            lags = curves["lag"].astype(int)
+            panel.set_xlim(lags.min() - 0.5, lags.max() + 0.5)
+            panel.set_xticks(sorted(set(lags)))
         figure.subplots_adjust(
-            left=0.08, right=0.985, top=1 - 0.7 / height, bottom=0.55 / height, hspace=0.3
+            left=0.08, right=0.985, top=1 - 0.7 / height, bottom=0.5 / height, hspace=0.36
         )
-        figure.subplots_adjust(wspace=0.34)
+        figure.subplots_adjust(wspace=0.42)
         _headings(figure, height, words)
     return figure
 
@@ -84,8 +86,9 @@ def lag_curves_text(
         lines.append(
             words["lag_text"].format(
                 exit=labels.get(str(name), str(name)),
-                first=rows["lag"].min(),
-                last=rows["lag"].max(),
+                lags=f"{rows['lag'].min()}–{rows['lag'].max()}"
+                if len(rows) > 1
+                else rows["lag"].min(),
                 ratios="; ".join(ratios),
             )
         )
@@ -94,7 +97,7 @@ def lag_curves_text(
 
 def _draw(panel: Axes, curve: pd.DataFrame, colours: Mapping[str, str]) -> None:
     panel.axhline(0.0, color=INK, linewidth=0.8, zorder=1)
-    panel.margins(x=0.06, y=0.12)
+    panel.margins(y=0.12)
     for shift, (estimator, colour) in zip((-0.12, 0.12), colours.items(), strict=False):
         rows = curve[curve["estimator"] == estimator]
         rows = rows[np.isfinite(rows[["estimate", "lower", "upper"]].astype(float)).all(axis=1)]
@@ -145,7 +148,7 @@ def _headings(figure: Figure, height: float, words: Mapping[str, str]) -> None:
     """The estimators, each behind its own mark."""
     for left, estimator in ((0.08, "hazard model"), (0.26, "multinomial logit")):
         _key(figure, (left, 1 - 0.25 / height), estimator, words)
-    _key(figure, (0.60, 1 - 0.25 / height), "linear probability", words)
+    _key(figure, (0.61, 1 - 0.25 / height), "linear probability", words)
 
 
 def _key(

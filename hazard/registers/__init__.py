@@ -2,11 +2,13 @@
 
 ``read`` answers what is in the files, ``check`` where they contradict themselves, ``define`` what
 the analysis makes of them: families at risk, their first exits and the events around them.
+``privacy_shift`` tells how the privacy filter on entry tilts the persons.
 """
 
 from hazard.registers.check import check
 from hazard.registers.define import define
+from hazard.registers.privacy import shift as privacy_shift
 from hazard.registers.read import read
 from hazard.registers.records import Histories, Registers, Window
 
-__all__ = ["Histories", "Registers", "Window", "check", "define", "read"]
+__all__ = ["Histories", "Registers", "Window", "check", "define", "privacy_shift", "read"]

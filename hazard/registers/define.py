@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 
 from hazard.errors import RegisterError, SpecError
+from hazard.registers import privacy
 from hazard.registers.exits import EXITS, KINDS
 from hazard.registers.families import Roster, roster
 from hazard.registers.keys import SPAN, BoolArray, IntArray, find, out_of_range
 from hazard.registers.records import TABLES, Histories, Registers, Window
-from hazard.registers.risk import AtRisk, Facts, at_risk, facts, settled
+from hazard.registers.risk import PRIVACY, AtRisk, Facts, at_risk, facts, settled
 from hazard.spec import DataSpec
 
 EXPOSURES = ("forced_return", "assisted_application")
@@ -57,21 +58,28 @@ def define(registers: Registers, data: DataSpec) -> Histories:
     application and its completed return, or in the month of a forced return (by the chosen rule),
     of a permit, or of an assisted return. A stay without last day goes on.
 
+    With ``privacy_filter = "apply"`` the sample is made of the persons whom the filter leaves (see
+    ``hazard.registers.privacy``) and of what is dated of them; the events are those of everybody.
+
     Events are dated by the month of the forced return or of the application, whatever
     ``assisted_date`` says of the exit, and count once per family, month and kind.
     """
     _check_definitions(data)
     _check_dates(registers)
     window = _window(registers.window, data)
-    everyone = roster(registers.persons, data.representative_seed)
-    known = facts(registers, everyone, window, data)
+    keep = privacy.kept(registers) if data.privacy_filter == "apply" else None
+    everyone = roster(registers.persons, data.representative_seed, kept=keep)
+    whole = facts(registers, everyone, window, data)
+    known = whole
+    if keep is not None:
+        known = facts(privacy.without(registers, keep), everyone, window, data)
     risk = at_risk(everyone, known, window, data)
     code = _codes(risk.sample)
     return Histories(
         families=_families(everyone, risk),
         residence=_residence(known, risk, code),
         exits=_exits(known, risk, code, data.exits),
-        events=_events(everyone, known, window.first, code),
+        events=_events(everyone, whole, window.first, code),
         window=window,
         flow=_flow(registers, everyone, risk, settled(known, risk, window, data)),
     )
@@ -181,15 +189,21 @@ def _flow(
     registers: Registers, everyone: Roster, risk: AtRisk, notes: dict[str, BoolArray]
 ) -> pd.DataFrame:
     n_families, n_kept = everyone.n_families, int(risk.sample.sum())
-    repeated, members = everyone.repeated_rows, len(everyone.person_ids) - n_families
+    suppressed = int(everyone.suppressed.sum())
+    left = len(everyone.person_ids) - everyone.n_suppressed
+    repeated, members = everyone.repeated_rows, left - (n_families - suppressed)
     unknown = _unknown_persons(registers, everyone)
+    persons = {PRIVACY: everyone.n_suppressed}
     counted = {reason: int(flags.sum()) for reason, flags in {**risk.excluded, **notes}.items()}
     return pd.DataFrame(
         [
             ("read", "rows of persons", len(registers.persons), n_families),
             ("excluded", "further rows of a person", repeated, 0),
             ("excluded", "members of a family other than its representative", members, 0),
-            *[("excluded", reason, counted[reason], counted[reason]) for reason in risk.excluded],
+            *[
+                ("excluded", reason, persons.get(reason, counted[reason]), counted[reason])
+                for reason in risk.excluded
+            ],
             ("kept", "families with a month at risk in the window", n_kept, n_kept),
             *[("note", reason, counted[reason], counted[reason]) for reason in notes],
             ("note", "persons of other tables who are not in udi_persons", unknown, 0),

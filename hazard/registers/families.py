@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hazard.registers.keys import IntArray, is_first, ordered_codes, positions
+from hazard.registers.keys import BoolArray, IntArray, is_first, ordered_codes, positions
 from hazard.registers.records import TABLES
 
 LARGE = 3
@@ -28,12 +28,18 @@ class Roster:
         ``nationality``, ``sex`` (of the representative), ``family_size``, ``large_family``.
     repeated_rows : int
         Rows left out because an earlier one has the same person id.
+    n_suppressed : int
+        Persons whom the privacy filter takes out of the sample.
+    suppressed : ndarray of bool, shape (n_families,)
+        Families of which it leaves nobody.
     """
 
     person_ids: pd.Index
     person_family: IntArray
     families: pd.DataFrame
     repeated_rows: int
+    n_suppressed: int
+    suppressed: BoolArray
 
     @property
     def n_families(self) -> int:
@@ -50,7 +56,7 @@ class Roster:
         return np.where(person < 0, -1, self.person_family[person])
 
 
-def roster(persons: pd.DataFrame, seed: int) -> Roster:
+def roster(persons: pd.DataFrame, seed: int, *, kept: BoolArray | None = None) -> Roster:
     """Families of the persons, with one representative each, drawn at random.
 
     Parameters
@@ -59,20 +65,29 @@ def roster(persons: pd.DataFrame, seed: int) -> Roster:
         As ``Registers.persons``; its order does not matter.
     seed : int
         Of the draw; only the sex of the family depends on it.
+    kept : ndarray of bool, optional
+        Rows of persons whom the privacy filter leaves in the sample; by default all. The family is
+        described and represented by those members, as far as it has any.
 
     Notes
     -----
     Members should share citizenship and family size (``check`` reports where they do not): the
     family takes the citizenship of its first member by id, and the largest size stated.
     """
-    once = _one_row_each(persons)
+    once = one_row_each(persons)
+    stays_in = np.ones(len(once), dtype=np.bool_)
+    if kept is not None:
+        stays_in = once["person_id"].isin(persons.loc[kept, "person_id"]).to_numpy()
     person, ids = ordered_codes(once["person_id"])
     family, labels = ordered_codes(once["family_id"])
-    order = np.lexsort((person, family))
+    suppressed = np.bincount(family[stays_in], minlength=len(labels)) == 0
+    speaks = stays_in | suppressed[family]
+    order = np.lexsort((person, ~speaks, family))
     starts = np.flatnonzero(is_first(family[order]))
-    members = np.diff(np.append(starts, len(order)))
+    members = np.bincount(family[speaks], minlength=len(labels))
     drawn = starts + np.floor(np.random.default_rng(seed).random(len(labels)) * members)
-    size = np.maximum.reduceat(once["family_size"].to_numpy(dtype=np.int64)[order], starts)
+    sizes = np.where(speaks, once["family_size"].to_numpy(dtype=np.int64), 0)
+    size = np.maximum.reduceat(sizes[order], starts)
     person_family = np.empty(len(ids), dtype=np.int64)
     person_family[person] = family
     families = pd.DataFrame(
@@ -85,7 +100,9 @@ def roster(persons: pd.DataFrame, seed: int) -> Roster:
             ),
         }
     )
-    return Roster(ids, person_family, families, len(persons) - len(once))
+    return Roster(
+        ids, person_family, families, len(persons) - len(once), int((~stays_in).sum()), suppressed
+    )
 
 
 def is_stateless(nationality: pd.Series) -> pd.Series:
@@ -108,7 +125,8 @@ def _labels(column: pd.Series) -> pd.Categorical:
     return pd.Categorical.from_codes(codes, labels)
 
 
-def _one_row_each(persons: pd.DataFrame) -> pd.DataFrame:
+def one_row_each(persons: pd.DataFrame) -> pd.DataFrame:
+    """One row per person: of several the first in the order of all their cells as text."""
     if not persons["person_id"].duplicated().any():
         return persons
     text = persons.astype(str).reset_index(drop=True)

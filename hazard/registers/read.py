@@ -7,9 +7,10 @@ text, to count and place what is wrong: the messages of the reader quote the cel
 from __future__ import annotations
 
 import csv
+import io
 import re
 import tomllib
-from datetime import date
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
+from pyarrow import parquet
 
 from hazard.errors import RegisterError, UsageError, did_you_mean
 from hazard.months import month_number
 from hazard.registers.keys import BoolArray
+from hazard.registers.layout import Layout, layouts
 from hazard.registers.records import TABLES, Column, Registers, Window
 
 _LABELS = pa.dictionary(pa.int32(), pa.string())
@@ -36,7 +39,9 @@ def read(directory: Path) -> Registers:
     ----------
     directory : Path
         Folder with ``extract.toml`` and one UTF-8 CSV file per table of ``TABLES``: ISO dates, an
-        empty cell is missing. Other files and further columns are ignored.
+        empty cell is missing. Other files and further columns are ignored. A file ``columns.toml``
+        may state other names, words, dates, encodings and Parquet files: see
+        :mod:`hazard.registers.layout`, with an example.
 
     Returns
     -------
@@ -48,17 +53,20 @@ def read(directory: Path) -> Registers:
     UsageError
         If the folder does not exist.
     RegisterError
-        If a file or column is missing, a file has no header or cannot be read, or a cell is not a
+        If ``columns.toml`` breaks its rules; if a file or column is missing, a file has no header or cannot be read, or a cell is not a
         date, a whole number, one of a closed list, or empty where it must not be. One error lists
         all; row 1 is the first below the header.
     """
     folder = Path(directory)
     if not folder.is_dir():
         raise UsageError(f"register folder must exist; no folder at '{folder}'.")
+    written, problems = layouts(folder)
+    if problems:
+        raise RegisterError("\n".join(problems))
     window, problems = _extract(folder / "extract.toml")
     frames = []
     for name, columns in TABLES.items():
-        frame, broken = _table(folder / f"{name}.csv", columns)
+        frame, broken = _table(name, written[name], columns)
         frames.append(frame)
         problems += broken
     if problems:
@@ -96,51 +104,120 @@ def _month_problem(content: dict[str, Any], key: str) -> list[str]:
 
 
 # --- one table ----------------------------------------------------------------------------------
-def _table(path: Path, columns: _Columns) -> tuple[pd.DataFrame, list[str]]:
-    broken = _header_problems(path, columns)
+def _table(table: str, layout: Layout, columns: _Columns) -> tuple[pd.DataFrame, list[str]]:
+    theirs, name = layout.theirs(columns), layout.path.name
+    broken = _header_problems(layout, theirs)
     if broken:
         return pd.DataFrame(), broken
-    frame = _typed(path, columns)
+    content = _content(layout, theirs)
+    if content is None:
+        return pd.DataFrame(), [f"{name} must be {layout.form}; it cannot be read."]
+    frame = _typed(content, layout, theirs)
     if frame is None:
-        return pd.DataFrame(), _diagnosis(path, columns)
-    if path.stem == "udi_persons" and not len(frame):
-        return frame, [f"{path.name} must have at least one row; got none."]
+        return pd.DataFrame(), _diagnosis(content, layout, theirs)
+    if table == "udi_persons" and not len(frame):
+        return frame, [f"{name} must have at least one row; got none."]
+    frame = frame.rename(columns=layout.columns)
+    for column, words in layout.levels.items():
+        frame[column] = frame[column].cat.rename_categories(words)
     return frame, []
 
 
-def _header_problems(path: Path, columns: _Columns) -> list[str]:
-    if not path.is_file():
-        return [f"{path.name} must exist; there is no such file."]
+def _header_problems(layout: Layout, columns: _Columns) -> list[str]:
+    name = layout.path.name
+    if not layout.path.is_file():
+        return [f"{name} must exist; there is no such file."]
     try:
-        with path.open("rb") as lines:
-            header = next(csv.reader([lines.readline().decode("utf-8-sig")]), [])
-    except (UnicodeDecodeError, csv.Error):
-        return [f"{path.name} must be a CSV file in UTF-8; its first line cannot be read."]
+        header = _header(layout)
+    except (UnicodeDecodeError, csv.Error, pa.ArrowInvalid):
+        return [f"{name} must be {layout.form}; its first line cannot be read."]
     if not header:
-        return [f"{path.name} must not be empty; a table without rows keeps its header."]
+        return [f"{name} must not be empty; a table without rows keeps its header."]
     return [
-        f"{path.name} must have the column '{name}' once; got {header.count(name)}."
-        + ("" if name in header else did_you_mean(name, header))
-        for name in columns
-        if header.count(name) != 1
+        f"{name} must have the column '{column}' once; got {header.count(column)}."
+        + ("" if column in header else did_you_mean(column, header))
+        for column in columns
+        if header.count(column) != 1
     ]
 
 
-def _typed(path: Path, columns: _Columns) -> pd.DataFrame | None:
+def _header(layout: Layout) -> list[str]:
+    if layout.is_parquet:
+        return list(parquet.read_schema(layout.path).names)
+    encoding = "utf-8-sig" if layout.encoding == "utf-8" else layout.encoding
+    with layout.path.open("rb") as lines:
+        first = lines.readline().decode(encoding)
+    return next(csv.reader([first], delimiter=layout.delimiter), [])
+
+
+_Content = Callable[[], Any]
+
+
+def _content(layout: Layout, columns: _Columns) -> _Content | None:
+    """Where to read the CSV text of a table from; that of Parquet is made of its columns."""
+    if not layout.is_parquet:
+        return lambda: layout.path
+    try:
+        table = parquet.read_table(layout.path, columns=list(columns))
+        for place, field in enumerate(table.schema):
+            if pa.types.is_timestamp(field.type):
+                days = table.column(place).cast(pa.date32(), safe=False)
+                table = table.set_column(place, field.name, days)
+        text = io.BytesIO()
+        arrow_csv.write_csv(table, text, arrow_csv.WriteOptions(delimiter=layout.delimiter))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    written = text.getvalue()
+    return lambda: io.BytesIO(written)
+
+
+def _typed(content: _Content, layout: Layout, columns: _Columns) -> pd.DataFrame | None:
     """The table in its final types, or None if a cell does not fit."""
     misshapen: list[int | None] = []
+    slow = _as_text(layout)
+    types = {
+        name: _LABELS if column.kind in slow else _TYPES[column.kind]
+        for name, column in columns.items()
+    }
     try:
-        table = _arrow(path, {name: _TYPES[c.kind] for name, c in columns.items()}, misshapen)
+        table = _arrow(content, layout, types, misshapen)
     except pa.ArrowInvalid:
         return None
     frame: pd.DataFrame = table.unify_dictionaries().to_pandas(date_as_object=False)
+    for name, column in columns.items():
+        if column.kind in slow and not _parsed(frame, name, slow[column.kind]):
+            return None
     fits = not misshapen and all(_fits(frame[name], column) for name, column in columns.items())
     if not fits:
         return None
     for name, column in columns.items():
         if column.levels:
             frame[name] = frame[name].cat.set_categories(list(column.levels))
+        if column.kind == "count":
+            frame[name] = frame[name].astype(np.int64)
     return frame
+
+
+def _as_text(layout: Layout) -> dict[str, Callable[[str], Any]]:
+    """Kinds of columns that Arrow cannot read as they are written, with what reads a cell."""
+    slow: dict[str, Callable[[str], Any]] = {}
+    if layout.dates != "yyyy-mm-dd":
+        slow["date"] = layout.day
+    if layout.decimal != ".":
+        slow["count"] = layout.count
+    return slow
+
+
+def _parsed(frame: pd.DataFrame, name: str, parse: Callable[[str], Any]) -> bool:
+    """Replace a column of texts by what they say; false if one says nothing."""
+    cells = frame[name].cat
+    values = [parse(str(text)) for text in cells.categories]
+    if any(value is None for value in values):
+        return False
+    kind = "float64" if parse.__name__ == "count" else "datetime64[ms]"
+    said = pd.Series([*values, None], dtype=object).astype(kind)
+    frame[name] = said.to_numpy()[cells.codes.to_numpy()]
+    return True
 
 
 def _fits(values: pd.Series, column: Column) -> bool:
@@ -152,7 +229,8 @@ def _fits(values: pd.Series, column: Column) -> bool:
 
 
 def _arrow(
-    path: Path,
+    content: _Content,
+    layout: Layout,
     types: dict[str, pa.DataType],
     misshapen: list[int | None],
     *,
@@ -164,11 +242,12 @@ def _arrow(
         misshapen.append(row.number)
         return "skip"
 
+    encoding = "utf-8" if layout.is_parquet else layout.encoding
     return arrow_csv.read_csv(
-        path,
+        content(),
         # row numbers are only known when the file is read in one thread
-        read_options=arrow_csv.ReadOptions(use_threads=not numbered),
-        parse_options=arrow_csv.ParseOptions(invalid_row_handler=note),
+        read_options=arrow_csv.ReadOptions(use_threads=not numbered, encoding=encoding),
+        parse_options=arrow_csv.ParseOptions(delimiter=layout.delimiter, invalid_row_handler=note),
         convert_options=arrow_csv.ConvertOptions(
             column_types=types,
             include_columns=list(types),
@@ -179,56 +258,46 @@ def _arrow(
 
 
 # --- what is wrong, in numbers ------------------------------------------------------------------
-def _diagnosis(path: Path, columns: _Columns) -> list[str]:
+def _diagnosis(content: _Content, layout: Layout, columns: _Columns) -> list[str]:
     misshapen: list[int | None] = []
+    name = layout.path.name
     try:
-        table = _arrow(path, dict.fromkeys(columns, pa.string()), misshapen, numbered=True)
+        types = dict.fromkeys(columns, pa.string())
+        table = _arrow(content, layout, types, misshapen, numbered=True)
     except pa.ArrowInvalid:
-        return [f"{path.name} must be a CSV file in UTF-8; it cannot be read."]
+        return [f"{name} must be {layout.form}; it cannot be read."]
     # the reader counts lines from 1, the header among them
     lines = np.array([number - 1 for number in misshapen if number is not None], dtype=np.int64)
     n_rows = table.num_rows + len(lines)
     row = np.setdiff1d(np.arange(1, n_rows + 1), lines)
-    problems = _sentence(f"{path.name} rows must have one cell per column", lines, n_rows)
-    for name, column in columns.items():
-        text = table.column(name).to_pandas()
-        where = f"{path.name} column '{name}' must"
-        for rule, bad in _broken_rules(text, column):
+    problems = _sentence(f"{name} rows must have one cell per column", lines, n_rows)
+    for key, column in columns.items():
+        text = table.column(key).to_pandas()
+        where = f"{name} column '{key}' must"
+        for rule, bad in _broken_rules(text, layout, column):
             problems += _sentence(f"{where} {rule}", row[bad], n_rows)
-    return problems or [f"{path.name} must be a CSV file that can be read; this one cannot."]
+    return problems or [f"{name} must be {layout.form} that can be read; this one cannot."]
 
 
-def _broken_rules(text: pd.Series, column: Column) -> list[tuple[str, BoolArray]]:
+def _broken_rules(text: pd.Series, layout: Layout, column: Column) -> list[tuple[str, BoolArray]]:
     missing = text.isna().to_numpy()
     rules = [] if column.optional else [("not be empty", missing)]
     if column.kind == "date":
-        rules.append(("be a date written YYYY-MM-DD", ~missing & ~_each(text, _is_date)))
+        written = f"be a date written {layout.dates.upper()}"
+        rules.append((written, ~missing & ~_each(text, layout.day)))
     if column.kind == "count":
-        rules.append(("be a whole number of at least 1", ~missing & ~_each(text, _is_count)))
+        rules.append(("be a whole number of at least 1", ~missing & ~_each(text, layout.count)))
     if column.levels:
         known = text.isin(column.levels).to_numpy()
         rules.append((f"be one of {list(column.levels)}", ~missing & ~known))
     return rules
 
 
-def _each(text: pd.Series, test: Any) -> BoolArray:
+def _each(text: pd.Series, parse: Callable[[str], Any]) -> BoolArray:
+    """Whether each text says something; a missing one does."""
     codes, values = pd.factorize(text)
-    passed = np.array([test(str(value)) for value in values] + [True])
+    passed = np.array([parse(str(value)) is not None for value in values] + [True])
     return passed[codes]
-
-
-def _is_date(text: str) -> bool:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip(), re.ASCII):
-        return False
-    try:
-        date.fromisoformat(text.strip())
-    except ValueError:
-        return False
-    return True
-
-
-def _is_count(text: str) -> bool:
-    return re.fullmatch(r"\d{1,18}", text.strip(), re.ASCII) is not None and int(text) >= 1
 
 
 def _sentence(rule: str, rows: Any, n_rows: int) -> list[str]:

@@ -23,6 +23,8 @@ from hazard.registers.records import Registers, Window
 from hazard.registers.residence import Residence, Stays, departures, family_stays, monthly
 from hazard.spec import DataSpec
 
+PRIVACY = "too few others alike at a centre, by the privacy filter"
+
 
 @dataclass(frozen=True, eq=False)
 class Facts:
@@ -102,7 +104,8 @@ def at_risk(everyone: Roster, known: Facts, window: Window, data: DataSpec) -> A
     within = (lived.calendar >= start[lived.family]) & (
         lived.calendar <= np.minimum(end, window.last)[lived.family]
     )
-    reasons = {
+    reasons = {PRIVACY: everyone.suppressed} if data.privacy_filter == "apply" else {}
+    reasons |= {
         "stateless": _stateless(everyone, data),
         "never finally rejected": known.rejected == NEVER,
         "in no centre after the final rejection": ~_lived_between(stays, start, NEVER),

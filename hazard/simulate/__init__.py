@@ -1,12 +1,28 @@
 """Registers with a known truth, calibrated to everything that was published.
 
 ``truth`` plants the effects, ``registers`` lives through the months and keeps the books as the
-directorate and the police would, and ``write`` puts the books on disk.
+directorate and the police would, and ``write`` puts the books on disk. A ``scenario`` plants more
+than was published, or less; ``margins_report`` sets the simulated beside the published figures.
 """
 
 from hazard.simulate.calibrate import truth
 from hazard.simulate.files import truth_arrays, write
 from hazard.simulate.frames import SimulatedRegisters, registers
+from hazard.simulate.report import margins, margins_report, margins_spread
+from hazard.simulate.scenarios import SCENARIOS, Scenario, scenario
 from hazard.simulate.world import Truth
 
-__all__ = ["SimulatedRegisters", "Truth", "registers", "truth", "truth_arrays", "write"]
+__all__ = [
+    "SCENARIOS",
+    "Scenario",
+    "SimulatedRegisters",
+    "Truth",
+    "margins",
+    "margins_report",
+    "margins_spread",
+    "registers",
+    "scenario",
+    "truth",
+    "truth_arrays",
+    "write",
+]

@@ -23,9 +23,10 @@ from hazard.simulate.margins import (
     IntArray,
     SizeName,
     figure,
-    lag_effects,
     size_of,
 )
+from hazard.simulate.planted import planted_effects
+from hazard.simulate.scenarios import DEFAULT, Scenario
 from hazard.simulate.world import (
     BREAKS,
     LARGE,
@@ -76,7 +77,7 @@ class _Seen(NamedTuple):
     exit: IntArray
 
 
-def truth(size: SizeName, rng: np.random.Generator) -> Truth:
+def truth(size: SizeName, rng: np.random.Generator, scenario: Scenario = DEFAULT) -> Truth:
     """Effects and world with which the simulated registers resemble the published ones.
 
     Parameters
@@ -85,12 +86,13 @@ def truth(size: SizeName, rng: np.random.Generator) -> Truth:
         As many families, centres, nationalities and years as in the report, or a few hundred
         families over four years.
     rng : Generator
+    scenario : Scenario, optional
 
     Returns
     -------
     Truth
-        Lag effects are those of the published multinomial logit; intercept, years and, at the
-        published size, the groups with a published probability are found by simulation.
+        Lag effects are those of the scenario, by default the published ones; intercept, years
+        and, at the published size, the groups with a published probability are found by simulation.
 
     Raises
     ------
@@ -116,13 +118,13 @@ def truth(size: SizeName, rng: np.random.Generator) -> Truth:
     scale = size_of(size)
     shares, centres = nationality_shares(scale.nationalities), draw_centres(scale, rng)
     world = World(scale, course(scale), shares, centres, FIRST_GUESS_MOVING)
-    planted = Truth(_drawn(world, rng), world)
+    planted = Truth(_drawn(world, scenario, rng), world, scenario)
     for k, stream in enumerate(rng.spawn(ROUNDS), start=1):
         planted = _moved(planted, min(1.0, FULL_STEPS / k), stream)
     return planted
 
 
-def _drawn(world: World, rng: np.random.Generator) -> xr.Dataset:
+def _drawn(world: World, scenario: Scenario, rng: np.random.Generator) -> xr.Dataset:
     coords = {
         "exit": list(EXITS),
         "month_interval": list(BREAKS),
@@ -142,7 +144,10 @@ def _drawn(world: World, rng: np.random.Generator) -> xr.Dataset:
         group = name.removeprefix("u_")
         draws = rng.standard_normal((len(EXITS), effects.sizes[group]))
         effects[name] = ("exit", group), np.array(spread)[:, None] * draws
-    effects["lag_effect"] = lag_effects()
+    effects = effects.merge(planted_effects(scenario, world, rng))
+    if scenario.movers != "none":
+        # an application depends on the plan of the family and on nothing else
+        effects = effects.where(effects["exit"] != "assisted")
     return effects
 
 
@@ -163,7 +168,8 @@ def _moved(planted: Truth, step: float, rng: np.random.Generator) -> Truth:
         for n, name in enumerate(world.nationalities):
             shift = _nationality_shift(seen, name, seen.nationality == n)
             effects["u_nationality"].values[:, n] += step * shift
-    return Truth(effects, replace(world, moving=world.moving * _moving_ratio(seen) ** step))
+    moving = world.moving * _moving_ratio(seen) ** step
+    return replace(planted, effects=effects, world=replace(world, moving=moving))
 
 
 def _seen(lived: History) -> _Seen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,16 @@ import xarray as xr
 
 from hazard.errors import UsageError
 from hazard.simulate.frames import SimulatedRegisters
+from hazard.simulate.scenarios import DEFAULT
 from hazard.simulate.world import Truth
 
 FILE_MODE = 0o600
 
 
 def write(simulated: SimulatedRegisters, directory: Path) -> None:
-    """Write the tables, ``extract.toml`` and ``truth/truth.nc`` into a new folder.
+    """Write the tables, ``extract.toml`` and the truth into a new folder.
+
+    The truth is ``truth/truth.nc``, and a CSV file for each note of the scenario.
 
     Parameters
     ----------
@@ -50,6 +54,8 @@ def _fill(simulated: SimulatedRegisters, folder: Path) -> None:
     (folder / "extract.toml").write_text("".join(lines), encoding="utf-8")
     (folder / "truth").mkdir(mode=0o700)
     truth_arrays(simulated.truth).to_netcdf(folder / "truth" / "truth.nc", engine="h5netcdf")
+    for name, note in simulated.notes.items():
+        note.to_csv(folder / "truth" / f"{name}.csv", index=False)
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(FILE_MODE)
@@ -67,7 +73,7 @@ def truth_arrays(truth: Truth) -> xr.Dataset:
     Dataset
         The effects; ``intake`` (year), ``probability`` (year, exit), ``share`` (nationality), and
         ``opened``, ``closed`` (calendar months) and ``capacity`` (centre); attributes ``size`` and
-        ``moving``.
+        ``moving`` and, unless it is the default, what the scenario states.
     """
     world = truth.world
     stated = {
@@ -77,4 +83,6 @@ def truth_arrays(truth: Truth) -> xr.Dataset:
         **{name: ("centre", np.asarray(value)) for name, value in world.centres._asdict().items()},
     }
     attributes = {"size": world.size.name, "moving": world.moving}
+    if truth.scenario != DEFAULT:
+        attributes |= {f"scenario_{k}": v for k, v in asdict(truth.scenario).items()}
     return truth.effects.assign(stated).assign_attrs(attributes)

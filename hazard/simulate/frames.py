@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,12 @@ from hazard.simulate.biographies import (
     of_others,
     of_sample,
 )
+from hazard.simulate.defects import with_defects
 from hazard.simulate.history import History, Rows, exposures, history
 from hazard.simulate.margins import EXITS, EXPOSURES, N_LAGS, NETWORKS
+from hazard.simulate.registration import notes, registered
 from hazard.simulate.world import ASSISTED, FORCED, STAY, Truth
 
-# Share of forced returns that both registers show, only UDI's, only PU's.
-SEEN_BY = (0.85, 0.08, 0.07)
 SHARE_WITHDRAWN = 0.10
 CATEGORIES = ("asyl", "bortvisning", "dublin", "utvisning")
 CATEGORY_SHARES = {
@@ -63,13 +63,17 @@ class SimulatedRegisters:
     truth : Truth
     oracle : DataFrame
         What a panel built from the tables must find: one row per family and month at risk in the
-        window, with exit, centre and every exposure as 0 or 1. Never written.
+        window, with exit, centre and every exposure as 0 or 1. Never written. Where a scenario
+        makes the registers wrong or late, it is what happened, and not what they show.
+    notes : mapping of str to DataFrame
+        Tables of what a scenario planted in families and rows; written as ``truth/{name}.csv``.
     """
 
     tables: Mapping[str, pd.DataFrame]
     extract: Mapping[str, str]
     truth: Truth
     oracle: pd.DataFrame
+    notes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def registers(truth: Truth, rng: np.random.Generator) -> SimulatedRegisters:
@@ -100,17 +104,22 @@ def registers(truth: Truth, rng: np.random.Generator) -> SimulatedRegisters:
     parts = (of_sample(lived, rng), of_others(lived, rng))
     lives = Biographies(*(pd.concat(frames, ignore_index=True) for frames in _columns(parts)))
     members = _members(lives.families, rng)
+    lives = registered(lives, truth, rng)
     size = truth.world.size
     months = {
         "window_start": size.first_month,
         "window_end": size.last_month,
         "follow_up_end": size.follow_up_end,
     }
+    tables, listed = _tables(lived, lives, members, rng), notes(lived, lives, members)
+    if truth.scenario.defects:
+        tables, listed["defects"] = with_defects(tables, truth.scenario.defects, rng)
     return SimulatedRegisters(
-        _tables(lived, lives, members, rng),
+        tables,
         {name: month_text(month) for name, month in months.items()},
         truth,
         _oracle(lived, members),
+        listed,
     )
 
 
@@ -136,14 +145,18 @@ def _tables(
     lived: History, lives: Biographies, members: pd.DataFrame, rng: np.random.Generator
 ) -> dict[str, pd.DataFrame]:
     exits = lives.exits
-    assisted, forced = exits[exits["exit"] == ASSISTED], exits[exits["exit"] == FORCED]
-    by_udi, by_pu = _seen_by(len(forced), rng)
-    applications = pd.concat([assisted, _withdrawn(lived, rng)])
+    assisted = exits[exits["exit"] == ASSISTED]
+    forced = exits[(exits["exit"] == FORCED) & ~exits["unseen"]]
+    went = assisted[~assisted["unseen"]]
+    known = assisted["completed"].mask(assisted["unseen"] | assisted["escorted"], MISSING)
+    applications = pd.concat([assisted.assign(completed=known), _withdrawn(lived, rng)])
+    kind = np.where(went["escorted"], "police", "assisted")
     returned = [
-        assisted.assign(day=assisted["completed"], kind="assisted"),
-        forced[by_udi].assign(kind="police"),
+        went.assign(day=went["completed"], kind=kind),
+        forced[forced["in_udi"]].assign(kind="police"),
     ]
-    deported = forced[by_pu].assign(category=_categories(forced[by_pu]["role"], rng))
+    deported = forced[forced["in_pu"]]
+    deported = deported.assign(category=_categories(deported["role"], rng))
     centres = np.array(lived.truth.world.centre_names)
     tables = {
         "udi_decisions": lives.decisions.rename(columns={"day": "decided_on"}),
@@ -190,13 +203,6 @@ def _withdrawn(lived: History, rng: np.random.Generator) -> pd.DataFrame:
     month = rows.calendar[drawn]
     day = rng.integers(day_number(month), day_number(month + 1))
     return pd.DataFrame({"family": rows.family[drawn], "day": day, "completed": MISSING})
-
-
-def _seen_by(
-    n: int, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    source = rng.choice(len(SEEN_BY), n, p=SEEN_BY)
-    return source != 2, source != 1
 
 
 def _categories(role: pd.Series, rng: np.random.Generator) -> npt.NDArray[np.str_]:

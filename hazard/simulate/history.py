@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hazard.months import first_day, month_of, year_of
-from hazard.simulate.margins import EXPOSURES, N_LAGS, NETWORKS, FloatArray, IntArray, figure
+from hazard.months import first_day, month_of
+from hazard.simulate.margins import EXPOSURES, N_LAGS, NETWORKS, IntArray, figure
 from hazard.simulate.month import EXPOSURE_OF, Month, month_exits
+from hazard.simulate.odds import Effects, There, anticipated, effects_of, month_of_families
 from hazard.simulate.others import Others, draw_others
+from hazard.simulate.planted import Traits, draw_traits
+from hazard.simulate.scenarios import Scenario
 from hazard.simulate.world import (
-    BREAKS,
-    LARGE,
     STAY,
     BoolArray,
     Families,
@@ -67,6 +68,7 @@ class History:
         Families with the event per calendar month, from ``first`` on, and place: the centres, then
         the nationalities, then the stateless.
     first : int
+    traits : Traits
     """
 
     truth: Truth
@@ -76,30 +78,21 @@ class History:
     others: Others
     counts: IntArray
     first: int
+    traits: Traits
 
 
 @dataclass
 class _State:
     families: Families
+    traits: Traits
     centre: IntArray
     back: IntArray
     moves: IntArray
     settled: BoolArray
     gone: BoolArray
     absent: BoolArray
-
-
-class _Effects(NamedTuple):
-    """Effects as plain arrays, exits last; ``lag`` is (lag, exposure, network, exit)."""
-
-    year: FloatArray
-    baseline: FloatArray
-    sex: FloatArray
-    large: FloatArray
-    place: FloatArray
-    lag: FloatArray
-    network: IntArray
-    first_year: int
+    due: BoolArray
+    judged: BoolArray
 
 
 def history(truth: Truth, rng: np.random.Generator) -> History:
@@ -115,16 +108,16 @@ def history(truth: Truth, rng: np.random.Generator) -> History:
     History
         Exactly ``truth.world.size.families`` families are at risk in some month of the window.
     """
-    world, effects = truth.world, _effects(truth)
+    world, effects = truth.world, effects_of(truth)
     others, first = draw_others(world, rng), world.burn_in - N_LAGS + 1
     counts = _event_counts(world, others, first)
-    state = _newcomers(entrants(world, early_entries(world, rng), rng))
+    state = _newcomers(entrants(world, early_entries(world, rng), rng), truth.scenario, rng)
     rows: list[Rows] = []
     absences: list[Absences] = []
     for calendar in range(world.burn_in, world.size.last_month + 1):
         if calendar == world.size.first_month:
             survivors = int((~state.gone).sum())
-            state = _joined(state, _newcomers(_late(world, survivors, rng)))
+            state = _joined(state, _newcomers(_late(world, survivors, rng), truth.scenario, rng))
         _relocate(state, calendar, world, rng)
         until_now = counts[:, calendar - first - N_LAGS + 1 : calendar - first + 1]
         rows.append(_lived(state, calendar, effects, until_now, rng))
@@ -138,6 +131,7 @@ def history(truth: Truth, rng: np.random.Generator) -> History:
         others,
         counts,
         first,
+        state.traits,
     )
 
 
@@ -168,18 +162,21 @@ def exposures(lived: History, rows: Rows) -> npt.NDArray[np.uint8]:
 
 
 # --- the flow of families -----------------------------------------------------------------------
-def _newcomers(families: Families) -> _State:
+def _newcomers(families: Families, scenario: Scenario, rng: np.random.Generator) -> _State:
     n = len(families.entry)
     never, no = np.full(n, NEVER), np.zeros(n, dtype=np.bool_)
     moves = np.zeros(n, dtype=np.int64)
-    return _State(families, families.centre.copy(), never, moves, no.copy(), no.copy(), no.copy())
+    flags = [no.copy() for _ in range(5)]
+    traits = draw_traits(scenario, n, rng)
+    return _State(families, traits, families.centre.copy(), never, moves, *flags)
 
 
 def _joined(state: _State, late: _State) -> _State:
     families = Families._make(map(np.concatenate, zip(state.families, late.families, strict=True)))
-    names = ("centre", "back", "moves", "settled", "gone", "absent")
+    traits = Traits._make(map(np.concatenate, zip(state.traits, late.traits, strict=True)))
+    names = ("centre", "back", "moves", "settled", "gone", "absent", "due", "judged")
     columns = (np.concatenate([getattr(state, name), getattr(late, name)]) for name in names)
-    return _State(families, *columns)
+    return _State(families, traits, *columns)
 
 
 def _late(world: World, survivors: int, rng: np.random.Generator) -> Families:
@@ -188,13 +185,33 @@ def _late(world: World, survivors: int, rng: np.random.Generator) -> Families:
 
 
 def _lived(
-    state: _State, calendar: int, effects: _Effects, counts: IntArray, rng: np.random.Generator
+    state: _State, calendar: int, effects: Effects, counts: IntArray, rng: np.random.Generator
 ) -> Rows:
     """Draw the exits of a month; adds the events to the last month of ``counts``."""
     at_risk = np.flatnonzero(_present(state, calendar))
-    exits = month_exits(_month(state, at_risk, calendar, effects, counts), rng)
+    there = There(
+        Families._make(column[at_risk] for column in state.families),
+        Traits._make(column[at_risk] for column in state.traits),
+        state.centre[at_risk],
+    )
+    month = month_of_families(there, calendar, effects=effects, counts=counts)
+    if effects.lead.any():
+        month = _announced(state, at_risk, month, effects, rng)
+    exits = month_exits(month, rng)
     state.gone[at_risk] = exits != STAY
     return Rows(at_risk, np.full_like(at_risk, calendar), state.centre[at_risk], exits)
+
+
+def _announced(
+    state: _State, at_risk: IntArray, month: Month, effects: Effects, rng: np.random.Generator
+) -> Month:
+    """The month when others know who is returned in the next; notes them in ``state``."""
+    month, chosen = anticipated(
+        month, effects, due=state.due[at_risk], judged=state.judged[at_risk], rng=rng
+    )
+    state.due[:], state.judged[:] = False, False
+    state.due[at_risk], state.judged[at_risk] = chosen, True
+    return month
 
 
 def _present(state: _State, calendar: int) -> BoolArray:
@@ -205,7 +222,12 @@ def _relocate(state: _State, calendar: int, world: World, rng: np.random.Generat
     """Move families whose centre has closed, and a few others; mark who neither came nor moved."""
     earlier = _present(state, calendar) & (state.families.entry < calendar)
     settled = earlier & (state.back < calendar)
-    wants = settled & (state.moves < MOST_MOVES) & (rng.random(len(earlier)) < world.moving)
+    wants = (
+        settled
+        & (state.moves < MOST_MOVES)
+        & (rng.random(len(earlier)) < world.moving)
+        & ~state.due
+    )
     goes = (earlier & (world.centres.closed[state.centre] < calendar)) | wants
     months = np.full(int(goes.sum()), calendar)
     state.centre[goes] = choose_centre(world.centres, months, rng)
@@ -216,7 +238,7 @@ def _relocate(state: _State, calendar: int, world: World, rng: np.random.Generat
 def _absences(state: _State, stayed: IntArray, calendar: int, rng: np.random.Generator) -> Absences:
     """Draw who leaves for some days, among those whose whole month is spent at one centre."""
     chance = SHARE_ABSENT / figure("mean_months_in_centre")
-    able = stayed[state.settled[stayed] & ~state.absent[stayed]]
+    able = stayed[state.settled[stayed] & ~state.absent[stayed] & ~state.due[stayed]]
     family = able[rng.random(len(able)) < chance]
     start, end = first_day([calendar, calendar + 1]).values.astype("datetime64[D]").astype(int)
     left = rng.integers(start, end, len(family))
@@ -226,42 +248,7 @@ def _absences(state: _State, stayed: IntArray, calendar: int, rng: np.random.Gen
     return Absences(family, left, back)
 
 
-# --- the hazard of a month ----------------------------------------------------------------------
-def _effects(truth: Truth) -> _Effects:
-    planted = truth.effects.transpose(..., "exit")
-    n_nationalities = planted.sizes["nationality"]
-    stateless = np.zeros((1, planted.sizes["exit"]))
-    places = [planted["u_centre"].values, planted["u_nationality"].values, stateless]
-    return _Effects(
-        (planted["intercept"] + planted["calendar"]).transpose("year", "exit").values,
-        planted["baseline"].values,
-        planted["sex"].values,
-        planted["large_family"].values,
-        np.concatenate(places),
-        planted["lag_effect"].transpose("lag", "exposure", "network", "exit").values,
-        np.repeat([0, 1], [planted.sizes["centre"], n_nationalities + 1]),
-        int(truth.world.size.years[0]),
-    )
-
-
-def _month(
-    state: _State, at_risk: IntArray, calendar: int, effects: _Effects, counts: IntArray
-) -> Month:
-    """Linear predictors of a month; ``counts`` (exposure, month, place) ends with this month."""
-    families = Families._make(column[at_risk] for column in state.families)
-    n_centres = int((effects.network == 0).sum())
-    place = np.column_stack([state.centre[at_risk], n_centres + families.nationality])
-    seen = counts[:, -2::-1] > 0
-    of_place = effects.place + np.einsum(
-        "elp,lepj->pj", seen, effects.lag[1:][:, :, effects.network], optimize=True
-    )
-    year = max(int(year_of(calendar)) - effects.first_year, 0)
-    interval = np.searchsorted(BREAKS, calendar - families.entry + 1, side="right") - 1
-    eta = effects.year[year] + effects.baseline[interval] + of_place[place].sum(axis=1)
-    eta += np.outer(families.female, effects.sex) + np.outer(families.size >= LARGE, effects.large)
-    return Month(eta, place, effects.lag[0].transpose(2, 0, 1).copy(), counts[:, -1])
-
-
+# --- events outside the sample --------------------------------------------------------------------
 def _event_counts(world: World, others: Others, first: int) -> IntArray:
     """Events of the families outside the sample, per exposure, month and place."""
     n_centres = world.size.centres

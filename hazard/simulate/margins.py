@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from hazard.errors import UsageError
@@ -23,6 +24,10 @@ EXITS = ("assisted", "disappeared", "forced")
 EXPOSURES = ("forced_return", "assisted_application")
 NETWORKS = ("centre", "nationality")
 N_LAGS = 7
+# Unit of the figures that are printed in words: "just over 152 000", "approximately 700".
+ROUNDED = {"person_months": 1000.0, "reappearances": 100.0}
+# Nationalities with a published model of their own, and its column.
+COUNTRY_COLUMNS = {"Irak": "iraq_rrr", "Afghanistan": "afghanistan_rrr"}
 
 
 # --- how much is simulated ----------------------------------------------------------------------
@@ -102,6 +107,38 @@ def figure(quantity: str) -> float:
     return _key_figures()[quantity]
 
 
+def printed() -> pd.DataFrame:
+    """Published figures, and half a unit of the last digit in which they are printed.
+
+    Returns
+    -------
+    DataFrame
+        ``value`` and ``half_unit`` by quantity: the key figures, and table 2-2 as
+        ``{exit}_{network}_{months}``.
+
+    References
+    ----------
+    .. [1] Oslo Economics (2016), Effekter av tvangsreturer for assistert retur, chapter 2.
+
+    Examples
+    --------
+    >>> printed().loc[["share_male", "assisted_centre_0-3"]].to_numpy().tolist()
+    [[0.86, 0.005], [0.31, 0.005]]
+    """
+    texts = {row["quantity"]: row["value"] for row in _published("oslo2016_key_figures.csv")}
+    for row in _published("oslo2016_table_2_2.csv"):
+        where = f"{row['exposure_network']}_{row['window_months']}"
+        for way in ("assisted", "disappeared"):
+            texts[f"{way}_{where}"] = row[f"change_in_{way}"]
+    units = {name: 10.0 ** -len(text.partition(".")[2]) for name, text in texts.items()}
+    return pd.DataFrame(
+        {
+            "value": {name: float(text) for name, text in texts.items()},
+            "half_unit": {name: ROUNDED.get(name, unit) / 2 for name, unit in units.items()},
+        }
+    )
+
+
 def lag_effects() -> xr.DataArray:
     """Log-odds per exit, exposure, network and lag as in the published multinomial logit.
 
@@ -121,17 +158,52 @@ def lag_effects() -> xr.DataArray:
     >>> float(lag_effects().sel(where))
     0.731
     """
+    effects = _lag_curves(0.0)
+    for row in _published("oslo2016_table_7_1.csv"):
+        cell = {"exit": row["outcome"], "exposure": row["exposure"], "network": row["network"]}
+        effects.loc[{**cell, "lag": int(row["lag_months"])}] = float(row["mnlogit_log_odds"])
+    return effects
+
+
+def country_lag_effects() -> dict[str, xr.DataArray]:
+    """Log-odds as in ``lag_effects`` from the published models of single countries.
+
+    Returns
+    -------
+    dict of str to DataArray, dims (exit, exposure, network, lag)
+        By nationality; NaN for what was not estimated. Each month of a window has the effect of the
+        window.
+
+    References
+    ----------
+    .. [1] Oslo Economics (2016), Effekter av tvangsreturer for assistert retur, table 7-2.
+
+    Examples
+    --------
+    >>> where = {"exit": "assisted", "exposure": "forced_return", "network": "centre", "lag": 6}
+    >>> float(np.exp(country_lag_effects()["Irak"].sel(where)).round(3))
+    2.16
+    """
+    effects = {name: _lag_curves(np.nan) for name in COUNTRY_COLUMNS}
+    for row in _published("oslo2016_table_7_2.csv"):
+        cell = {"exit": row["outcome"], "exposure": row["exposure"], "network": row["network"]}
+        first, last = (int(end) for end in (row["lag_window_months"].split("-") * 2)[:2])
+        for name, column in COUNTRY_COLUMNS.items():
+            lags = {"lag": slice(first, last)}
+            effects[name].loc[{**cell, **lags}] = np.log(float(row[column]))
+    return effects
+
+
+def _lag_curves(value: float) -> xr.DataArray:
     coords: dict[str, list[str] | IntArray] = {
         "exit": list(EXITS),
         "exposure": list(EXPOSURES),
         "network": list(NETWORKS),
         "lag": np.arange(N_LAGS),
     }
-    effects = xr.DataArray(np.zeros([len(c) for c in coords.values()]), coords, name="lag_effect")
-    for row in _published("oslo2016_table_7_1.csv"):
-        cell = {"exit": row["outcome"], "exposure": row["exposure"], "network": row["network"]}
-        effects.loc[{**cell, "lag": int(row["lag_months"])}] = float(row["mnlogit_log_odds"])
-    return effects
+    return xr.DataArray(
+        np.full([len(c) for c in coords.values()], value), coords, name="lag_effect"
+    )
 
 
 def _published(name: str) -> list[dict[str, str]]:

@@ -35,12 +35,14 @@ class Month(NamedTuple):
     """One month for the families at risk.
 
     ``eta`` (family, exit) is the linear predictor without lag 0; ``place`` (family, network) the
-    centre and the nationality; ``same_month`` (exit, exposure, network) the effects at lag 0;
-    ``events`` (exposure, place) the families with the event in the month.
+    centre and the nationality; ``kind`` (family,) the row of ``same_month`` (kind, exit, exposure,
+    network), the effects at lag 0; ``events`` (exposure, place) the families with the event in the
+    month.
     """
 
     eta: FloatArray
     place: IntArray
+    kind: IntArray
     same_month: FloatArray
     events: IntArray
 
@@ -64,7 +66,8 @@ def month_exits(month: Month, rng: np.random.Generator) -> IntArray:
     Nobody leaves where every exit is as good as impossible:
 
     >>> place, events = np.array([[0, 1], [0, 1]]), np.zeros((2, 2), dtype=np.int64)
-    >>> month = Month(np.full((2, 3), -50.0), place, np.zeros((3, 2, 2)), events)
+    >>> kind, no_effect = np.array([0, 0]), np.zeros((1, 3, 2, 2))
+    >>> month = Month(np.full((2, 3), -50.0), place, kind, no_effect, events)
     >>> month_exits(month, np.random.default_rng(1)).tolist()
     [-1, -1]
     """
@@ -101,7 +104,7 @@ def _linear_predictor(month: Month, i: int, eta: FloatArray) -> None:
         for e in range(month.events.shape[0]):
             if month.events[e, month.place[i, w]] > 0:
                 for j in range(len(eta)):
-                    eta[j] += month.same_month[j, e, w]
+                    eta[j] += month.same_month[month.kind[i], j, e, w]
 
 
 @numba.njit(nogil=True)  # type: ignore[untyped-decorator]

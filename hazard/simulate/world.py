@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 
 from hazard.simulate.course import MONTHS, Course
 from hazard.simulate.margins import FloatArray, IntArray, Size, figure
+from hazard.simulate.scenarios import DEFAULT, Scenario
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -81,12 +82,15 @@ class Truth:
         ``intercept`` (exit), ``baseline`` (exit, month_interval), ``calendar`` (exit, year),
         ``sex`` and ``large_family`` (exit), ``u_centre`` (exit, centre), ``u_nationality`` (exit,
         nationality), ``lag_effect`` (exit, exposure, network, lag). The linear predictor is their
-        sum; baseline and calendar are relative to their first level, sex is women against men.
+        sum; baseline and calendar are relative to their first level, sex is women against men. A
+        scenario adds what ``planted_effects`` lists; NaN is where an exit has no such effect.
     world : World
+    scenario : Scenario
     """
 
     effects: xr.Dataset
     world: World
+    scenario: Scenario = DEFAULT
 
 
 class Families(NamedTuple):

@@ -54,6 +54,11 @@ class Block:
         """The basis as a dense array."""
         return np.eye(self.n_levels) if self.basis is None else self.basis
 
+    def reach(self) -> FloatArray:
+        """Largest weight of each coefficient, without its sign, shape (coefficient,)."""
+        ones = np.ones(self.n_coefficients)
+        return ones if self.basis is None else np.abs(self.basis).max(axis=0)
+
 
 def contrasts(n_levels: int) -> FloatArray:
     """Basis that gives every level but the first a coefficient of its own.

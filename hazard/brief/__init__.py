@@ -1,0 +1,78 @@
+"""A run folder or an evidence folder -> a brief: one HTML page, Norwegian or English.
+
+The texts of a language are one catalogue file. Every number comes from the folder.
+"""
+
+from __future__ import annotations
+
+import jinja2
+
+from hazard.brief import answer, appendix, caveats, checks, evidence, outcome
+from hazard.brief.blocks import Figure, Page, Table
+from hazard.brief.language import Code, Language, language
+from hazard.brief.view import View
+from hazard.store import Evidence, Run
+
+__all__ = ["html"]
+
+
+def html(run: Run | Evidence, lang: Code) -> str:
+    """The brief of a run, or of evidence, as one page that needs nothing but itself.
+
+    Parameters
+    ----------
+    run : Run or Evidence
+        As :func:`hazard.store.read` returns it.
+    lang : {"nb", "en"}
+        Norwegian bokmål or English; the numbers are the same.
+
+    Returns
+    -------
+    str
+        HTML without script and without any address outside the page.
+    """
+    tongue = language(lang)
+    page = evidence.page(run, tongue) if isinstance(run, Evidence) else _page(View(run, tongue))
+    return rendered(page, tongue)
+
+
+def rendered(page: Page, tongue: Language) -> str:
+    """HTML of a page; everything but the figures is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hazard.brief", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("page.html.jinja")
+    return template.render(page=page, say=tongue.say, number=_numbers(page))
+
+
+def _page(view: View) -> Page:
+    run = view.run
+    verdict = checks.checked(run.gate, run.manifest["limits"], [run.manifest["gate"]])
+    gate = checks.section(view.language, verdict)
+    banners = []
+    if view.source == "simulated registers":
+        banners.append(("simulated", view.say("banner.simulated")))
+    if not verdict.passed:
+        banners.append(("gate", view.say("banner.gate", section=gate.heading)))
+    sections = [*answer.sections(view), outcome.incidence(view)]
+    sections += [outcome.lags(view)] if view.shown_terms else []
+    sections += [gate, caveats.section(view), *appendix.sections(view)]
+    return Page(
+        lang=view.language.code,
+        kicker=view.say("page.kicker", model=run.spec.name),
+        question=view.language.own(run.spec.question),
+        label=view.say("banner.label"),
+        banners=tuple(banners),
+        sections=tuple(sections),
+    )
+
+
+def _numbers(page: Page) -> dict[str, int]:
+    """Number of each figure and of each table, in the order of the page."""
+    blocks = [block for section in page.sections for block in section.blocks]
+    named = [[b.name for b in blocks if isinstance(b, kind)] for kind in (Figure, Table)]
+    return {name: n for names in named for n, name in enumerate(names, start=1)}

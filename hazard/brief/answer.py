@@ -1,0 +1,131 @@
+"""Page one: the answer, how sure it is, what to keep in mind, what it cannot say."""
+
+from __future__ import annotations
+
+from hazard import digits
+from hazard.brief import outcome
+from hazard.brief.blocks import Block, Paragraph, Points, Section
+from hazard.brief.view import View
+
+
+def sections(view: View) -> list[Section]:
+    """Everything of the first half page, after the question."""
+    kind = "arms" if view.arms else "plain"
+    return [
+        Section("answer", view.say("answer.heading"), tuple(_answer(view))),
+        Section("sure", view.say("sure.heading"), (_sure(view),), level=3),
+        Section("mind", view.say("mind.heading"), (_mind(view),), level=3),
+        Section(
+            "cannot",
+            view.say("cannot.heading"),
+            (Paragraph(view.say(f"cannot.{kind}")),),
+            level=3,
+        ),
+    ]
+
+
+def _answer(view: View) -> list[Block]:
+    of = _denominator(view)
+    if view.arms:
+        lines = [_contrast(view, name, of) for name in view.exits]
+        first, brackets = "answer.first", "answer.brackets"
+    else:
+        lines = [_plain(view, name, of) for name in view.exits] + _ratios(view)
+        first, brackets = "answer.first_plain", "answer.brackets_plain"
+    return [
+        Paragraph(view.say(first)),
+        Points(tuple(lines)),
+        Paragraph(view.say(brackets, of=view.language.whole(of))),
+    ]
+
+
+def _denominator(view: View) -> int:
+    """One for all: 100, or 1,000 where a share is so small that whole numbers would hide it."""
+    arms = ("with", "without") if view.arms else (_model_arm(view),)
+    shares = [
+        view.at(name, month, arm) for name in view.exits for month in _two(view) for arm in arms
+    ]
+    return 1000 if min(each.estimate for each in shares if each) < 0.05 else 100
+
+
+def _two(view: View) -> tuple[int, ...]:
+    """The two months of the headline."""
+    return view.months[-2:]
+
+
+def _model_arm(view: View) -> str:
+    return "observed" if view.modelled else "counted"
+
+
+def _contrast(view: View, name: str, of: int) -> tuple[str, str]:
+    marks, label = view.language.marks, view.exit_labels[name]
+    first, *later = _two(view)
+    difference = {month: view.at(name, month, "with - without") for month in _two(view)}
+    texts = {m: digits.frequency_difference(e, of, marks) for m, e in difference.items() if e}
+    shares = {
+        f"{arm}_arm": digits.frequency(e, of, marks)
+        for arm in ("with", "without")
+        if (e := view.at(name, first, arm))
+    }
+    parts = [
+        view.say(
+            "answer.arms",
+            of=view.language.whole(of),
+            month=view.language.whole(first),
+            did=view.did(name),
+            difference=texts[first],
+            **shares,
+        )
+    ]
+    parts += [
+        view.say("answer.later", month=view.language.whole(month), difference=texts[month])
+        for month in later
+    ]
+    ends = [difference[_two(view)[0]], difference[_two(view)[-1]]]
+    verdict = "_".join(_direction(e) for e in ends if e)
+    return f"{label}: {view.say(f'verdict.{verdict}')}.", " ".join(parts)
+
+
+def _direction(e: digits.Estimate) -> str:
+    if e.lower > 0:
+        return "up"
+    return "down" if e.upper < 0 else "flat"
+
+
+def _plain(view: View, name: str, of: int) -> tuple[str, str]:
+    parts = []
+    for key, month in zip(("answer.plain", "answer.plain_later"), _two(view), strict=False):
+        found = view.at(name, month, _model_arm(view))
+        if found:
+            share = digits.frequency(found, of, view.language.marks)
+            whole = view.language.whole
+            places = {"of": whole(of), "month": whole(month), "share": share}
+            parts.append(view.say(key, did=view.did(name), **places))
+    return f"{view.exit_labels[name]}:", " ".join(parts)
+
+
+def _ratios(view: View) -> list[tuple[str, str]]:
+    """What the question is about where no incidence says it: the lag curves."""
+    return [(f"{view.event_of(term)}:", outcome.in_words(view, term)) for term in view.shown_terms]
+
+
+def _sure(view: View) -> Paragraph:
+    counts = [
+        view.say(
+            "sure.count",
+            did=view.did(name),
+            n=view.language.count(view.run.manifest["panel"]["exits"][name]),
+        )
+        for name in view.exits
+    ]
+    return Paragraph(view.say("sure.text", exits=", ".join(counts)))
+
+
+def _mind(view: View) -> Points:
+    keys = ["police", "disappeared", "outside"] if view.registers else ["panel", "model"]
+    if "disappeared" not in view.exits and view.registers:
+        keys.remove("disappeared")
+    k = view.language.whole(view.run.spec.data.disappearance_months)
+    return Points(
+        tuple((view.say(f"mind.{key}_lead"), view.say(f"mind.{key}", k=k)) for key in keys)
+    )

@@ -1,0 +1,132 @@
+"""The appendix: where the rows came from, all numbers, models, priors, how to make it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hazard.brief import outcome
+from hazard.brief.blocks import Block, Command, Paragraph, Points, Section, Table, Works
+from hazard.brief.language import Language
+from hazard.brief.view import View, capital, grouped
+
+
+def sections(view: View) -> list[Section]:
+    """All parts of the appendix."""
+    parts = [
+        Section("appendix", view.say("appendix.heading"), ()),
+        Section("flow", view.say("appendix.flow"), (_flow(view),), level=3),
+    ]
+    if view.run.spec.lagged:
+        parts += [outcome.lag_tables(view), _models(view)]
+    parts += [
+        Section("priors", view.say("appendix.priors"), tuple(_priors(view)), level=3),
+        Section("made", view.say("appendix.run"), tuple(_made(view)), level=3),
+    ]
+    if view.run.spec.references:
+        works = Works(view.run.spec.references)
+        parts.append(Section("references", view.say("appendix.references"), (works,), level=3))
+    return parts
+
+
+def _flow(view: View) -> Table:
+    flow, tongue = view.run.flow, view.language
+    texts = [name for name in ("step", "reason") if name in flow]
+    counts = [name for name in ("persons", "families") if name in flow]
+    rows = [
+        (
+            *(tongue.own(str(row[name])) for name in texts),
+            *(tongue.count(int(row[name])) for name in counts),
+        )
+        for row in flow.to_dict("records")
+    ]
+    return Table(
+        name="table-flow",
+        caption=view.say("appendix.flow_caption"),
+        head=tuple(view.say(f"appendix.flow_{name}") for name in (*texts, *counts)),
+        looks=("head", *("text" for _ in texts[1:]), *("number" for _ in counts)),
+        groups=grouped(rows),
+    )
+
+
+def _models(view: View) -> Section:
+    panel, tongue = view.run.manifest["panel"], view.language
+    lines = [
+        (
+            "",
+            view.say(
+                "appendix.held",
+                estimator=tongue.name("estimator", estimator),
+                lost=tongue.whole(held["not identified"]),
+                infinite=tongue.whole(sum(held["at infinity"].values())),
+            ),
+        )
+        for estimator, held in view.run.manifest["held"].items()
+    ]
+    coefficients = tongue.whole(panel["coefficients per exit"])
+    text = Paragraph(view.say("appendix.models_text", coefficients=coefficients))
+    blocks = (text, Points(tuple(lines)))
+    return Section("models", view.say("appendix.models"), blocks, level=3)
+
+
+def _priors(view: View) -> list[Block]:
+    tongue = view.language
+    rows = [
+        (
+            tongue.name("term", tongue.name("event", str(row["name"]))),
+            str(row["distribution"]),
+            tongue.own(str(row["reason"])),
+        )
+        for row in view.run.priors.to_dict("records")
+    ]
+    return [
+        Paragraph(view.say("appendix.priors_text")),
+        prior_table(tongue, view.say("appendix.priors_caption"), rows),
+    ]
+
+
+def prior_table(language: Language, caption: str, rows: list[tuple[str, str, str]]) -> Table:
+    """Priors with their reasons."""
+    heads = ("prior_name", "prior_distribution", "prior_reason")
+    return Table(
+        name="table-priors",
+        caption=caption,
+        head=tuple(language.say(f"appendix.{head}") for head in heads),
+        looks=("head", "code", "quote"),
+        groups=grouped([(capital(name), *rest) for name, *rest in rows]),
+    )
+
+
+def _made(view: View) -> list[Block]:
+    return [
+        Paragraph(view.say("appendix.command")),
+        Command(_command(view)),
+        settings_table(view.language, view.run.manifest),
+    ]
+
+
+def _command(view: View) -> str:
+    manifest = view.run.manifest
+    source = "--registers REGISTERS" if view.registers else "--panel TABLE"
+    own = {name: manifest["settings"][name] for name in ("seed", "draws", "tune", "chains")}
+    options = " ".join(f"--{name} {value}" for name, value in own.items())
+    return f"hazard run {view.run.spec.name} {source} --out RUN {options}"
+
+
+def settings_table(language: Language, manifest: Mapping[str, Any]) -> Table:
+    """Settings of the sampler, versions and digests of a manifest."""
+    names = ("seed", "draws", "tune", "chains", "target_accept")
+    rows = [(language.say(f"appendix.{n}"), f"{manifest['settings'][n]:g}") for n in names]
+    rows += [(name, str(version)) for name, version in manifest["versions"].items()]
+    rows += [
+        (language.say(f"appendix.{name}"), str(manifest[name]))
+        for name in ("model_digest", "posterior_digest")
+        if name in manifest
+    ]
+    return Table(
+        name="table-settings",
+        caption=language.say("appendix.settings_caption"),
+        head=(language.say("appendix.setting"), language.say("appendix.value")),
+        looks=("head", "code"),
+        groups=grouped(rows),
+    )

@@ -1,0 +1,54 @@
+"""What a reader must know about the study before using its numbers."""
+
+from __future__ import annotations
+
+from hazard.brief.blocks import Points, Section
+from hazard.brief.view import View
+
+
+def section(view: View) -> Section:
+    """Caveats that hold for this run."""
+    keys = _of_registers(view) if view.registers else ["panel"]
+    if view.arms:
+        keys += ["one", "first"]
+    keys += ["pool"] if view.run.manifest["panel"]["levels"] else []
+    keys += [] if view.registers else ["model"]
+    places = _places(view)
+    items = [(_lead(view, key), view.say(f"caveat.{key}", **places)) for key in keys]
+    return Section("caveats", view.say("caveat.heading"), (Points(tuple(items)),))
+
+
+def _of_registers(view: View) -> list[str]:
+    chosen = view.run.spec.data
+    keys = ["simulated"] if view.source == "simulated registers" else []
+    keys += ["police", "shared", chosen.forced_return, "order"]
+    keys += [chosen.unknown_tail] if "disappeared" in view.exits else []
+    keys += ["outside"]
+    left_out = view.run.manifest["panel"]["rows left out"]
+    return keys + (["start"] if any(left_out.values()) else [])
+
+
+def _lead(view: View, key: str) -> str:
+    shared = {"as_published": "tail", "drop": "tail"}
+    return view.say(f"caveat.{shared.get(key, key)}_lead")
+
+
+def _places(view: View) -> dict[str, str]:
+    chosen, tongue = view.run.spec.data, view.language
+    order = [tongue.name("kind", name) for name in chosen.exit_order if name in view.exits]
+    left_out = sum(view.run.manifest["panel"]["rows left out"].values())
+    return {
+        "order": ", ".join(order),
+        "k": tongue.whole(chosen.disappearance_months),
+        "n_tied": tongue.count(_counted(view, "flow_tied")),
+        "n_tail": tongue.count(_counted(view, "flow_tail")),
+        "n_start": tongue.count(left_out),
+    }
+
+
+def _counted(view: View, key: str) -> int:
+    flow = view.run.flow
+    if "reason" not in flow:
+        return 0
+    text = {key: text for text, key in view.language.english.items()}[key]
+    return int(flow.loc[flow["reason"].eq(text), "families"].sum())

@@ -1,0 +1,62 @@
+"""The texts of one language, from its catalogue."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
+
+from hazard import digits
+
+Code = Literal["nb", "en"]
+Words = Mapping[str, Mapping[str, str]]
+_FEWEST = 10
+
+
+@dataclass(frozen=True)
+class Language:
+    """Texts by section and key, and how numbers are written."""
+
+    code: Code
+    words: Words
+    english: Mapping[str, str]
+
+    @property
+    def marks(self) -> digits.Marks:
+        """Marks of numbers and intervals."""
+        return digits.Marks(**self.words["marks"])
+
+    def say(self, key: str, /, **places: object) -> str:
+        """Text of ``section.key`` with its places filled."""
+        section, name = key.split(".")
+        return self.words[section][name].format(**places)
+
+    def name(self, section: str, key: str) -> str:
+        """Name in this language, or the key itself where the section has none."""
+        return self.words[section].get(key, key)
+
+    def own(self, text: str) -> str:
+        """A text of a model file or a register in this language, or as it is."""
+        return self.words["text"].get(self.english.get(text, ""), text)
+
+    def count(self, n: int) -> str:
+        """A number of persons; below ten it is not told."""
+        return self.words["page"]["few"] if n < _FEWEST else self.whole(n)
+
+    def whole(self, n: float) -> str:
+        """A whole number."""
+        return digits.number(n, 0, self.marks)
+
+
+def language(code: Code) -> Language:
+    """Catalogue of a language."""
+    english = catalogue("en")["text"]
+    return Language(code, catalogue(code), {text: key for key, text in english.items()})
+
+
+def catalogue(code: Code) -> Words:
+    """Texts of the file ``{code}.toml``, by section and key."""
+    path = resources.files("hazard.brief").joinpath(f"{code}.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,181 @@
+"""A run as the texts need it: whom it is about, which event, which months, which rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from hazard import digits
+from hazard.brief.language import Language
+from hazard.pipeline import published_months
+from hazard.spec import IncidenceEstimand, LaggedTerm
+from hazard.store import Run
+from hazard.tables import HAZARD_MODEL
+
+COUNTED = "Aalen-Johansen"
+
+
+@dataclass(frozen=True)
+class View:
+    """A run in one language."""
+
+    run: Run
+    language: Language
+
+    def say(self, key: str, /, **places: object) -> str:
+        """Text with its places filled; what the run itself says need not be given."""
+        return self.language.say(key, **{**self._common, **places})
+
+    @cached_property
+    def _common(self) -> dict[str, str]:
+        tongue, unit = self.language, self.run.spec.table.unit
+        panel = self.run.manifest["panel"]
+        people, units = tongue.name("people", self._kind), tongue.name("units", unit)
+        return {
+            "people": people,
+            "People": capital(people),
+            "person": tongue.name("person", self._kind),
+            "unit": tongue.name("unit", unit),
+            "units": units,
+            "Units": capital(units),
+            "first_unit": tongue.name("first_unit", unit),
+            "event": self.event,
+            "horizon": tongue.whole(self.months[-1]),
+            "ci": tongue.whole(100 * self.run.estimates["ci_prob"].iloc[0]),
+            "persons": tongue.count(panel["persons"]),
+            "rows": tongue.count(panel["rows in the design"]),
+        }
+
+    @property
+    def _kind(self) -> str:
+        return "families" if self.registers else "persons"
+
+    @property
+    def registers(self) -> bool:
+        """Whether the rows came from registers, and not from a ready table."""
+        return self.source != "table"
+
+    @property
+    def source(self) -> str:
+        """Where the rows came from."""
+        return str(self.run.manifest["source"])
+
+    @cached_property
+    def incidence_term(self) -> str | None:
+        """The lagged term with and without which incidences were computed."""
+        wanted = [e for e in self.run.spec.estimand if isinstance(e, IncidenceEstimand)]
+        return next((e.term for e in wanted if e.term is not None), None)
+
+    @property
+    def arms(self) -> bool:
+        """Whether there are incidences with and without an event."""
+        return self.incidence_term is not None
+
+    @property
+    def event(self) -> str:
+        """The event in words."""
+        return self.language.name("event", self.incidence_term or "")
+
+    @cached_property
+    def incidence(self) -> pd.DataFrame:
+        """Incidences and differences, by the model and counted, up to the last month to show."""
+        rows = self.run.estimates
+        rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]
+        own = rows["estimator"] == HAZARD_MODEL
+        if self.incidence_term is not None:
+            term = self._term(self.incidence_term)
+            other = own & (rows["exposure"].ne(term.exposure) | rows["network"].ne(term.network))
+            rows, own = rows[~other], own[~other]
+        modelled = rows.loc[own, "month"]
+        last = modelled.max() if len(modelled) else min(24, rows["month"].max())
+        shown: pd.DataFrame = rows[rows["month"] <= last]
+        return shown
+
+    @property
+    def modelled(self) -> bool:
+        """Whether the hazard model has incidences, and not only the panel itself."""
+        return bool((self.incidence["estimator"] == HAZARD_MODEL).any())
+
+    @cached_property
+    def months(self) -> tuple[int, ...]:
+        """Months of which incidences are printed."""
+        return published_months(int(self.incidence["month"].max()))
+
+    @property
+    def exits(self) -> tuple[str, ...]:
+        """Ways of leaving, in the order of the model."""
+        return self.run.spec.outcome.exits
+
+    @property
+    def exit_labels(self) -> dict[str, str]:
+        """Ways of leaving in words."""
+        return {name: self.language.name("exit", name) for name in self.exits}
+
+    def did(self, exit_name: str) -> str:
+        """What those did who left in this way, after a number of them."""
+        words = self.language.words["did"]
+        return words.get(exit_name, words["other"]).format(exit=exit_name)
+
+    def event_of(self, term: LaggedTerm) -> str:
+        """The event of a lagged term, as the start of a sentence."""
+        return capital(self.language.name("event", term.name))
+
+    @cached_property
+    def shown_terms(self) -> tuple[LaggedTerm, ...]:
+        """Lagged terms that get a figure: those of the exposure that the question is about."""
+        lagged = self.run.spec.lagged
+        first = self._term(self.incidence_term) if self.incidence_term else next(iter(lagged), None)
+        return tuple(term for term in lagged if first and term.exposure == first.exposure)
+
+    def _term(self, name: str) -> LaggedTerm:
+        return next(term for term in self.run.spec.lagged if term.name == name)
+
+    def curves(self, term: LaggedTerm, quantity: str = "lag_coefficient") -> pd.DataFrame:
+        """Estimates of a quantity of a lagged term."""
+        rows = self.run.estimates
+        chosen = rows["quantity"].eq(quantity) & rows["exposure"].eq(term.exposure)
+        return rows.loc[chosen & rows["network"].eq(term.network)]
+
+    def at(self, exit_name: str, month: int, arm: str) -> digits.Estimate | None:
+        """Incidence or difference of one exit, month and arm; ``counted`` is Aalen-Johansen."""
+        rows = self.incidence
+        counted = rows["estimator"].eq(COUNTED)
+        rows = rows[counted] if arm == "counted" else rows[~counted & rows["arm"].eq(arm)]
+        rows = rows[rows["exit"].eq(exit_name) & rows["month"].eq(month)]
+        return estimate(rows) if len(rows) else None
+
+    def figure_words(self, scale: str) -> dict[str, str]:
+        """Words of a figure, with the marks of numbers; ``scale`` is ``odds`` or ``hazard``."""
+        words = {**self.language.words["figure"], **self.language.words["marks"]}
+        words |= {
+            "ratio_axis": words[f"{scale}_axis"],
+            "lag_text": self._half(words[f"lag_{scale}"]),
+            "incidence_text": self._half(words["incidence_text"]),
+            "lag_axis": self.say("figure.lag_axis"),
+            "month_axis": self.say("figure.month_axis"),
+        }
+        return words | dict(self.language.words["estimator"])
+
+    def _half(self, text: str) -> str:
+        return text.replace("{units}", self._common["units"]).replace(
+            "{Units}", self._common["Units"]
+        )
+
+
+def estimate(rows: pd.DataFrame) -> digits.Estimate:
+    """First of some rows of an estimates table."""
+    names = ["estimate", "lower", "upper", "mcse"]
+    return digits.Estimate(*rows[names].astype(float).iloc[0].tolist())
+
+
+def grouped(rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+    """Rows of a table that has no groups."""
+    return (("", tuple(rows)),)
+
+
+def capital(text: str) -> str:
+    """Text with a capital first letter."""
+    return text[:1].upper() + text[1:]

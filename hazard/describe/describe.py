@@ -1,0 +1,163 @@
+"""Registers or a ready table -> the descriptive series and the published values beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import xarray as xr
+from pyarrow import csv, parquet
+
+from hazard import exposures, panel, pipeline, registers, table
+from hazard.describe.published import compared
+from hazard.describe.sequels import WINDOWS, after_events, reappearances
+from hazard.describe.series import COLUMNS, Record, panel_records, record
+from hazard.registers import Histories
+from hazard.spec import CovariateTerm, GroupTerm, LaggedTerm, ModelSpec, NormalPrior
+
+NETWORKS = ("nationality", "centre")
+_PRIOR = NormalPrior(family="normal", scale=1.0, reason="a description draws nothing from it")
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """Descriptive series of a panel, and the published values beside ours.
+
+    Attributes
+    ----------
+    series : DataFrame
+        ``table`` (as in the report), ``quantity``, ``exit``, ``level``, ``year``, ``value``,
+        ``unit``, ``n_persons`` that the value describes, and in ``skipped`` why there is none.
+    published : DataFrame
+        See :func:`hazard.describe.published.compared`.
+    """
+
+    series: pd.DataFrame
+    published: pd.DataFrame
+
+    @property
+    def summary(self) -> str:
+        """One sentence: how large the panel is, and how much could be compared."""
+        whole = self.series[self.series["table"] == "Section 2.2.1"].set_index("quantity")["value"]
+        ours = int(self.published["ours"].notna().sum())
+        return (
+            f"{whole['families']:,.0f} families, {whole['person_months']:,.0f} rows; {ours} of "
+            f"{len(self.published)} published values have one of ours beside them."
+        )
+
+
+def describe(
+    rows: pd.DataFrame,
+    exposed: Mapping[str, xr.DataArray],
+    *,
+    histories: Histories | None = None,
+    unit: str = "month",
+) -> Description:
+    """Descriptive series of a panel, and the published values beside them.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        A panel (see :mod:`hazard.contracts`). Series by ``calendar``, ``centre``, ``nationality``,
+        ``sex``, ``family_size`` and ``large_family`` are skipped where the column is missing.
+    exposed : mapping of str to DataArray, dims (row, lag)
+        Exposure histories; Table 2-2 needs ``forced_return_centre`` and
+        ``forced_return_nationality`` at the lags of its windows.
+    histories : Histories, optional
+        Of the registers, for what the panel does not know: who came back.
+    unit : str
+        Unit of time of a row.
+
+    Returns
+    -------
+    Description
+    """
+    records = list(_records(rows, exposed, histories, unit))
+    series = pd.DataFrame(records, columns=list(COLUMNS)).astype(
+        {"value": np.float64, "year": "Int64", "n_persons": "Int64"}
+    )
+    return Description(series, compared(series))
+
+
+def _records(
+    rows: pd.DataFrame,
+    exposed: Mapping[str, xr.DataArray],
+    histories: Histories | None,
+    unit: str,
+) -> Iterator[Record]:
+    yield from panel_records(rows, unit)
+    for network in NETWORKS:
+        yield from after_events(rows, exposed, network)
+    if histories is not None:
+        yield reappearances(histories)
+    else:
+        reason = "a panel ends with the first exit"
+        yield record("Section 2.3", "reappearances", np.nan, "", skipped=reason)
+
+
+def from_registers(directory: Path, spec: ModelSpec) -> Description:
+    """Description of a register folder, under the definitions of a model file."""
+    found = registers.read(directory)
+    pipeline.refuse_broken(registers.check(found))
+    histories = registers.define(found, spec.data)
+    rows = panel.build(histories)
+    terms = [forced_return_term(network) for network in NETWORKS]
+    exposed = exposures.register_histories(
+        rows, histories, terms, history_centre=spec.data.history_centre
+    )
+    return describe(rows, exposed, histories=histories)
+
+
+def from_table(path: Path, spec: ModelSpec) -> Description:
+    """Description of a ready table, CSV or Parquet, whose layout a model file states.
+
+    Notes
+    -----
+    The terms of the model are not needed: of the columns that the report describes, those that the
+    file holds are read, and of ``forced_return_centre_lag0``, ``..._lag1``, ... as many as follow
+    each other.
+    """
+    terms = tuple(_terms(_columns(path)))
+    rows = table.read(path, spec.model_copy(update={"term": terms, "estimand": ()}))
+    lagged = [term for term in terms if isinstance(term, LaggedTerm)]
+    return describe(rows, exposures.from_columns(rows, lagged), unit=spec.table.unit)
+
+
+def _terms(columns: set[str]) -> Iterator[GroupTerm | CovariateTerm | LaggedTerm]:
+    for name in ("centre", "nationality", "sex", "large_family"):
+        if name in columns:
+            yield GroupTerm(kind="group", by=name, prior=_PRIOR)
+    if "family_size" in columns:
+        yield CovariateTerm(kind="covariate", column="family_size", prior=_PRIOR)
+    for network in NETWORKS:
+        lags = 0
+        while f"forced_return_{network}_lag{lags}" in columns:
+            lags += 1
+        if lags:
+            yield forced_return_term(network, lags - 1)
+
+
+def forced_return_term(network: str, last: int = WINDOWS[-1][1]) -> LaggedTerm:
+    """The lagged term whose histories Table 2-2 needs."""
+    return LaggedTerm(
+        kind="lagged",
+        exposure="forced_return",
+        network=network,
+        lags=(0, last),
+        history_before_start="missing",
+        prior=_PRIOR,
+    )
+
+
+def _columns(path: Path) -> set[str]:
+    """Names of the columns of a file; none of one that cannot be read, of which others tell."""
+    try:
+        if path.suffix.lower() == ".parquet":
+            return set(parquet.read_schema(path).names)
+        return set(csv.open_csv(path).schema.names)
+    except (OSError, pa.ArrowInvalid):
+        return set()

@@ -1,0 +1,280 @@
+"""Model files: what they hold, how they are found, and the sentence for each way to be wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from hazard import spec as specs
+from hazard.errors import SpecError, UsageError
+from hazard.spec import IncidenceEstimand, ModelSpec, models_folder
+
+ROOT = Path(__file__).parents[1]
+NAMES = sorted(path.stem for path in models_folder().glob("*.toml"))
+
+HEAD = 'name = "example"\nquestion = "what comes after?"\n'
+OUTCOME = '[outcome]\nexits = ["assisted", "forced"]\n'
+REASON = 'reason = "an example only"'
+PRIOR = f'prior = {{ family = "normal", scale = 1.0, {REASON} }}\n'
+BASELINE = '[[term]]\nkind = "baseline"\nbreaks = [1, 3, 7]\n' + PRIOR
+SEX = '[[term]]\nkind = "covariate"\ncolumn = "sex"\n' + PRIOR
+VISIT = (
+    '[[term]]\nkind = "lagged"\nexposure = "visit"\nnetwork = "centre"\nlags = [0, 2]\n'
+    'history_before_start = "missing"\n' + PRIOR
+)
+INCIDENCE = '[[estimand]]\nkind = "cumulative_incidence"\nterm = "visit_centre"\n'
+EXAMPLE = HEAD + OUTCOME + BASELINE + SEX + VISIT + INCIDENCE
+
+
+def toml(value: Any) -> str:
+    """A value as TOML on one line."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {toml(own)}' for key, own in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    return repr(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+
+
+def dumped(content: Mapping[str, Any]) -> str:
+    return "".join(f"{key} = {toml(value)}\n" for key, value in content.items())
+
+
+def text_of(name: str) -> str:
+    return (models_folder() / f"{name}.toml").read_text(encoding="utf-8")
+
+
+# --- the files in models/ -----------------------------------------------------------------------
+def test_models_are_there() -> None:
+    assert {"aidssi", "first_sex", "mgus2", "oslo2016", "rossi", "rossi_employment"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_file_loads(name: str) -> None:
+    spec = specs.read(name)
+    assert spec.name == name
+    assert spec.question.endswith("?")
+    assert spec.references
+    assert spec.estimand
+    priors = [spec.outcome.intercept, *(term.prior for term in spec.term)]
+    assert all(len(prior.reason.split()) >= 4 for prior in priors)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_round_trip(name: str) -> None:
+    spec = specs.read(name)
+    again = specs.load(dumped(spec.model_dump(mode="json", exclude_none=True)))
+    assert (again, again.digest) == (spec, spec.digest)
+    assert ModelSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_digest_ignores_comments_and_layout(name: str) -> None:
+    text = text_of(name)
+    backwards = dict(reversed(tomllib.loads(text).items()))
+    for same in (f"# first\n\n{text}# last\n", dumped(backwards)):
+        assert specs.load(same).digest == specs.read(name).digest
+
+
+def test_digest_follows_the_content() -> None:  # negative control
+    changed = [
+        EXAMPLE.replace("scale = 1.0", "scale = 1.5"),
+        EXAMPLE.replace("an example only", "another reason"),
+        EXAMPLE.replace('["assisted", "forced"]', '["forced", "assisted"]'),
+        EXAMPLE.replace("[1, 3, 7]", "[1, 3, 8]"),
+    ]
+    digests = {specs.load(text).digest for text in [EXAMPLE, *changed]}
+    assert len(digests) == 5
+    assert len({specs.read(name).digest for name in NAMES}) == len(NAMES)
+
+
+def test_digest_by_hand() -> None:
+    # 1 and 1.0 are the same scale, and a default is the same as its value
+    assert specs.load(EXAMPLE.replace("1.0", "1")).digest == specs.load(EXAMPLE).digest
+    spelled = EXAMPLE.replace("[outcome]", '[outcome]\nlink = "softmax"')
+    assert specs.load(spelled).digest == specs.load(EXAMPLE).digest
+
+
+def test_terms_by_hand() -> None:
+    spec = specs.load(EXAMPLE)
+    assert [term.name for term in spec.term] == ["month", "sex", "visit_centre"]
+    assert [term.name for term in spec.lagged] == ["visit_centre"]
+    assert spec.estimand == (IncidenceEstimand(kind="cumulative_incidence", term="visit_centre"),)
+    assert spec.outcome.exits == ("assisted", "forced")
+
+
+def test_a_model_is_frozen() -> None:
+    with pytest.raises(ValidationError, match="Instance is frozen"):
+        specs.load(EXAMPLE).outcome.link = "cloglog"
+
+
+# --- ways to be wrong ---------------------------------------------------------------------------
+def test_example_is_right() -> None:  # positive control of what follows
+    assert specs.load(EXAMPLE).name == "example"
+
+
+# the sentence: what stands in the example, and what must not stand there instead
+WRONG: dict[str, tuple[str, ...]] = {
+    "question: field required; qestion is not a known key. Did you mean 'question'?": (
+        "question =",
+        "qestion =",
+    ),
+    "outcome: field required; outcom is not a known key. Did you mean 'outcome'?": (
+        "[outcome]",
+        "[outcom]",
+    ),
+    "term.1.covariate.colum is not a known key. Did you mean 'column'?": (
+        'column = "sex"',
+        'column = "sex"\ncolum = "sex"',
+    ),
+    "data.forced_return: input should be 'broad' or 'strict'.": (
+        "[outcome]",
+        '[data]\nforced_return = "brod"\n[outcome]',
+    ),
+    "term.1: input tag 'sex' found using 'kind' does not match any of the expected tags: "
+    "'baseline', 'covariate', 'calendar', 'group', 'lagged'.": ('"covariate"', '"sex"'),
+    "term.0.baseline: breaks must start at 1 and increase.": (
+        *("[1, 3, 7]", "[1, 7, 3]", "[1, 3, 3]", "[2, 3]", "[]"),
+    ),
+    "term.2.lagged: lags must be [first, last] with first <= last.": ("[0, 2]", "[2, 0]"),
+    "term.2.lagged.lags.0: input should be a valid integer, got a number with a fractional part.": (
+        *("[0, 2]", "[0.5, 2]"),
+    ),
+    "term.2.lagged.at_least: input should be greater than or equal to 1.": (
+        "lags",
+        "at_least = 0\nlags",
+    ),
+    "term.2.lagged: at_least must be left out with measure 'count'.": (
+        "lags",
+        'measure = "count"\nat_least = 2\nlags',
+    ),
+    "term.2.lagged.lags: tuple should have at most 2 items after validation, not 3.": (
+        "[0, 2]",
+        "[0, 1, 2]",
+    ),
+    "term.2.lagged.history_before_start: field required.": (
+        'history_before_start = "missing"\n',
+        "",
+    ),
+    "estimand term must be one of ['visit_centre']; got 'visit_center'. Did you mean "
+    "'visit_centre'?": ("visit_centre", "visit_center"),
+    "estimand term must be one of ['visit_centre']; got 'sex'.": ("visit_centre", "sex"),
+    "each term must appear once; sex appears twice.": (SEX, SEX + SEX),
+    r"term.1.covariate.column: string should match pattern '^[^\W\d][\w\-]*$'.": (
+        '"sex"',
+        '"sex of the head"',
+    ),
+    "term.1.covariate.prior.normal.scale: input should be greater than 0.": (
+        SEX,
+        SEX.replace("1.0", "0.0"),
+        SEX.replace("1.0", "-1.0"),
+    ),
+    "term.1.covariate.prior.normal.scale: input should be a finite number.": (
+        SEX,
+        SEX.replace("1.0", "inf"),
+        SEX.replace("1.0", "nan"),
+    ),
+    "term.1.covariate.prior.normal.reason: field required.": (SEX, SEX.replace(f", {REASON}", "")),
+    "outcome.intercept: another mean or scale must come with its own reason.": (
+        "[outcome]",
+        "[outcome]\nintercept = { mean = -1.0 }",
+        "[outcome]\nintercept = { scale = 1.0 }",
+    ),
+    "outcome: exits must be distinct, and 'stay' is implied.": (
+        '"forced"]',
+        '"assisted"]',
+        '"stay"]',
+    ),
+    "table: exit must name a column for layout 'rows', endpoints for 'spells'.": (
+        "[outcome]",
+        '[table]\nlayout = "spells"\n[outcome]',
+    ),
+    "table: wide, origin and time_scale need layout 'spells'.": (
+        "[outcome]",
+        "[table]\ntime_scale = 12.0\n[outcome]",
+        "[table]\norigin = 6.0\n[outcome]",
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_wrong_content_is_one_sentence(sentence: str) -> None:
+    old, *others = WRONG[sentence]
+    assert EXAMPLE.count(old) == 1
+    for new in others:
+        with pytest.raises(SpecError, match=f"^{re.escape(f'example.toml: {sentence}')}$"):
+            specs.load(EXAMPLE.replace(old, new), where="example.toml")
+
+
+def test_all_that_is_wrong_is_in_one_error() -> None:
+    twice = EXAMPLE.replace("[1, 3, 7]", "[3, 1]").replace("[0, 2]", "[2, 0]")
+    with pytest.raises(SpecError, match=r"must start at 1 and increase; .* first <= last\.$"):
+        specs.load(twice)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('name = "', "Unterminated string (at end of document)"),
+        (f'{HEAD}name = "again"', "Cannot overwrite a value (at end of document)"),
+    ],
+)
+def test_what_is_not_toml(text: str, reason: str) -> None:
+    with pytest.raises(SpecError, match=f"^model file must be valid TOML; {re.escape(reason)}\\.$"):
+        specs.load(text)
+
+
+# --- where a model is looked for ----------------------------------------------------------------
+def test_path_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(EXAMPLE, encoding="utf-8")
+    assert specs.read(str(path)) == specs.load(EXAMPLE)
+
+
+def test_a_file_of_other_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_bytes(EXAMPLE.replace("after", "etter på").encode("latin-1"))
+    with pytest.raises(SpecError, match=r"^own\.toml must be valid TOML; it is not UTF-8\.$"):
+        specs.read(str(path))
+
+
+@pytest.mark.parametrize("name", ["nowhere.toml", "folder.toml"])
+def test_no_such_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    path = str(tmp_path / name)
+    with pytest.raises(UsageError, match=f"^model file must exist; no file at '{path}'\\.$"):
+        specs.read(path)
+
+
+def test_no_such_name() -> None:
+    sentence = (
+        f"model must be a .toml file or one of {NAMES}; got 'oslo2061'. Did you mean 'oslo2016'?"
+    )
+    with pytest.raises(UsageError, match=f"^{re.escape(sentence)}$"):
+        specs.read("oslo2061")
+
+
+def test_installed_package_has_the_models_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    inside = build["build"]["targets"]["wheel"]["sources"]["models"]
+    installed = tmp_path / inside
+    installed.mkdir(parents=True)
+    (installed / "other.toml").write_text(EXAMPLE, encoding="utf-8")
+    monkeypatch.setattr(specs.resources, "files", lambda package: tmp_path / package)
+    assert models_folder() == installed
+    assert specs.read("other") == specs.load(EXAMPLE)
+    with pytest.raises(UsageError, match=r"one of \['other'\]; got 'oslo2016'"):
+        specs.read("oslo2016")  # the checkout is not looked at
+
+
+def test_checkout_has_the_models_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specs.resources, "files", lambda package: tmp_path / package)
+    assert models_folder() == tmp_path / "models"
