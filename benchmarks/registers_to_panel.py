@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def seconds(folder: Path) -> dict[str, float]:
     marks.append(("panel", time.perf_counter()))
     exposures.register_histories(built, defined, model.lagged)
     marks.append(("exposures", time.perf_counter()))
-    stages = {name: at - before for (_, before), (name, at) in zip(marks, marks[1:], strict=False)}
+    stages = {name: at - before for (_, before), (name, at) in pairwise(marks)}
     return {"rows": len(built), **stages, "total": marks[-1][1] - marks[0][1]}
 
 

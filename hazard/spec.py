@@ -201,12 +201,18 @@ Term = Annotated[
 
 # --- data, outcome, estimands -------------------------------------------------------------------
 class DataSpec(_Record):
-    """Definitions that turn the registers into a panel; the defaults are the published ones."""
+    """Definitions that turn the registers into a panel; the defaults are the published ones.
+
+    ``disappearance_days`` takes the place of ``disappearance_months``; 3 is the operational rule.
+    ``at_risk_from = "arrival"`` also counts the time in a centre before the final rejection.
+    ``privacy_filter = "apply"`` is for registers that were delivered before the filter.
+    """
 
     forced_return: Literal["broad", "strict"] = "broad"
     assisted: Literal["completed", "any"] = "completed"
     assisted_date: Literal["application", "completion"] = "application"
     disappearance_months: Annotated[int, Field(ge=1)] = 12
+    disappearance_days: Annotated[int, Field(ge=1)] | None = None
     unknown_tail: Literal["as_published", "drop"] = "as_published"
     exit_order: tuple[str, ...] = ("forced", "assisted", "disappeared")
     exits: tuple[Literal["assisted", "disappeared", "forced"], ...] = (
@@ -214,10 +220,18 @@ class DataSpec(_Record):
         "disappeared",
         "forced",
     )
+    at_risk_from: Literal["rejection", "arrival"] = "rejection"
     stateless: Literal["exclude", "keep"] = "exclude"
     privacy_filter: Literal["as_delivered", "apply"] = "as_delivered"
     history_centre: Literal["current", "then"] = "current"
     representative_seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_absence(self) -> DataSpec:
+        default = type(self).model_fields["disappearance_months"].default
+        if self.disappearance_days is not None and self.disappearance_months != default:
+            raise ValueError("disappearance must be stated in months or in days, not in both")
+        return self
 
 
 class EndpointSpec(_Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar as days
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -269,15 +269,14 @@ def slow_centre(family: SlowFamily, calendar: int) -> str | None:
     return centre
 
 
-def slow_departures(family: SlowFamily, k: int) -> list[date]:
-    """Last days of a stay with nowhere to live in the next k months."""
+def slow_departures(family: SlowFamily, k: int, days_gone: int | None = None) -> list[date]:
+    """Last days of a stay with nowhere to live in the next k months, or so many days."""
     departures = []
     for _, end, _ in family.stays:
         if end is None:
             continue
-        others = [
-            s for s in family.stays if s[0] <= _later(end, k) and (s[1] is None or s[1] > end)
-        ]
+        until = _later(end, k) if days_gone is None else end + timedelta(days=days_gone)
+        others = [s for s in family.stays if s[0] <= until and (s[1] is None or s[1] > end)]
         if not others:
             departures.append(end)
     return sorted(set(departures))
@@ -285,7 +284,7 @@ def slow_departures(family: SlowFamily, k: int) -> list[date]:
 
 def slow_endings(family: SlowFamily, data: DataSpec) -> list[tuple[int, int, str]]:
     """(month, turn, kind) of everything that ends a time at risk, sorted."""
-    left = slow_departures(family, data.disappearance_months)
+    left = slow_departures(family, data.disappearance_months, data.disappearance_days)
     endings = [(m, "forced") for m in family.forced] + [(m, "returned") for m in family.home]
     endings += [(month(d), "granted") for d in family.granted]
     cause = {m for m, _ in endings}
@@ -310,7 +309,9 @@ def slow_rows(family: SlowFamily, data: DataSpec, window: tuple[int, int]) -> li
     stateless = family.nationality == "Statsløs" and data.stateless == "exclude"
     if stateless or family.rejected is None or not family.stays:
         return []
-    start = max(month(family.rejected), month(family.stays[0][0]))
+    start = month(family.stays[0][0])
+    if data.at_risk_from == "rejection":
+        start = max(month(family.rejected), start)
     first, _, kind = next(iter(slow_endings(family, data)), (10**6, 0, "none"))
     if first < start:
         return []

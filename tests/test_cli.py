@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import small_registers
 import typer
+import xarray as xr
 from small_registers import Person
 
 from hazard import cli, registers
@@ -146,10 +147,14 @@ FREE = "must not exist yet, or be an empty folder; choose another name."
 LISTED = f"model must be a .toml file or one of {NAMES}; got"
 NO_RUN = "run folder must hold a manifest.json that a run wrote; none in"
 ANYWHERE = "must lie in a folder that can be written."
+SCENARIOS = cli.SCENARIOS.removeprefix("What is planted: ").removesuffix(".")
 WRONG_USE = {
     "simulate --out {}/registers": "output '{}/registers' " + FREE,
     "simulate --out {}/text.txt": "output '{}/text.txt' " + FREE,
     "simulate --out {}/text.txt/new": "output '{}/text.txt/new' " + ANYWHERE,
+    "simulate --out {}/new --scenario nul": (
+        f"scenario must be one of {SCENARIOS}; got 'nul'. Did you mean 'null'?"
+    ),
     "check {}/nowhere": "register folder must exist; no folder at '{}/nowhere'.",
     "check {}/text.txt": "register folder must exist; no folder at '{}/text.txt'.",
     "panel {}/nowhere --model oslo2016 --out {}/new.parquet": (
@@ -189,6 +194,11 @@ WRONG_USE = {
     ),
     "run rossi --out {}/registers": "output '{}/registers' " + FREE,
     "run rossi --out {}/text.txt": "output '{}/text.txt' " + FREE,
+    "describe {}/registers --out {}/text.txt": "output '{}/text.txt' " + FREE,
+    "describe {}/text.txt --out {}/new": (
+        "table must be a .csv or a .parquet file; got '{}/text.txt'."
+    ),
+    "describe {}/registers --model mgsu2 --out {}/new": f"{LISTED} 'mgsu2'. Did you mean 'mgus2'?",
     "evidence --out {}/registers": "output '{}/registers' " + FREE,
     "evidence --out {}/text.txt/new": "output '{}/text.txt/new' " + ANYWHERE,
     "brief {}/nowhere --out {}/new.html": NO_RUN + " '{}/nowhere'.",
@@ -492,12 +502,20 @@ def full_disk(*_: object, **__: object) -> None:
     raise OSError(28, "No space left on device", "new file")
 
 
+WRITTEN_BY: dict[str, tuple[type, str]] = {
+    "simulate --size small --out {}/new": (xr.Dataset, "to_netcdf"),
+    "panel {}/registers --model oslo2016 --out {}/new.parquet": (pd.DataFrame, "to_parquet"),
+    "describe {}/registers --out {}/new": (pd.DataFrame, "to_csv"),
+}
+
+
+@pytest.mark.parametrize("command", WRITTEN_BY)
 def test_full_disk_leaves_nothing(
-    hazard: Call, place: Path, monkeypatch: pytest.MonkeyPatch
+    hazard: Call, place: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", full_disk)
+    monkeypatch.setattr(*WRITTEN_BY[command], full_disk)
     before = listing(place)
-    called = hazard(*next(register_commands(place)))
+    called = hazard(*command.replace("{}", str(place)).split())
     assert_refused(called, 2, "new file must be usable; got: No space left on device.")
     assert listing(place) == before
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_exposures import NETWORKS, Loops, histories_of, slow_history
+from slow_exposures import NETWORKS, Loops, dated, histories_of, slow_history
 from small_registers import Person, random_registers, registers, term
 
 from hazard.spec import DataSpec, LaggedTerm
@@ -18,6 +18,8 @@ MEASURES = [
     {"measure": "count"},
     {"measure": "per_resident"},
 ]
+# dated by completion, a family lives on among those who may see its application
+COMPLETION = DataSpec(assisted_date="completion")
 
 terms = st.builds(
     lambda exposure, network, rule, measure, lags: term(
@@ -30,8 +32,6 @@ terms = st.builds(
     st.sampled_from([(0, 3), (0, 0), (2, 4), (-3, 2), (-4, -2), (-1, 0)]),
 )
 centres = st.sampled_from(["current", "then"])
-# dated by completion, a family lives on among those who may see its application
-dates = st.sampled_from(["application", "completion"])
 seeds = st.integers(0, 2**32)
 
 
@@ -39,44 +39,40 @@ seeds = st.integers(0, 2**32)
     seed=seeds,
     asked=st.lists(terms, min_size=3, max_size=6, unique_by=lambda one: one.name),
     centre=centres,
-    date=dates,
+    data=st.sampled_from([DataSpec(), COMPLETION]),
 )
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_histories_equal_slow_loops(
-    seed: int, asked: list[LaggedTerm], centre: str, date: str
+    seed: int, asked: list[LaggedTerm], centre: str, data: DataSpec
 ) -> None:
-    given_registers = random_registers(np.random.default_rng(seed), 12)
-    data = DataSpec(assisted_date=date)
-    found = histories_of(given_registers, asked, centre, data)
+    given_registers = random_registers(np.random.default_rng(seed), 30)
+    found = histories_of(given_registers, asked, centre=centre, data=data)
+    known = dated(given_registers, data)
     for one in asked:
-        expected = slow_history(given_registers, one, centre=centre, data=data)
-        np.testing.assert_array_equal(found[one.name], expected)
+        np.testing.assert_array_equal(found[one.name], slow_history(known, one, centre=centre))
 
 
 @pytest.mark.parametrize("centre", ["current", "then"])
-@pytest.mark.parametrize("measure", MEASURES, ids=lambda m: "-".join(map(str, m.values())))
 @pytest.mark.parametrize("network", NETWORKS)
-def test_every_network_and_measure_equals_slow_loops(
-    network: str, measure: dict, centre: str, rng: np.random.Generator
-) -> None:
-    """Every combination at least once, and not only zeros."""
-    given_registers = random_registers(rng, 25)
-    one = term("assisted_application", network, lags=(-2, 3), **measure)
-    data = DataSpec(assisted_date="completion")
-    found = histories_of(given_registers, [one], centre, data)[one.name]
-    expected = slow_history(given_registers, one, centre=centre, data=data)
-    np.testing.assert_array_equal(found, expected)
-    assert np.nanmax(expected) > 0 or measure == {"at_least": 3}
+def test_every_network_and_measure_equals_slow_loops(network: str, centre: str) -> None:
+    given_registers = random_registers(np.random.default_rng(5), 150)
+    asked = [term("assisted_application", network, lags=(-2, 3), **m) for m in MEASURES]
+    found = histories_of(given_registers, asked, centre=centre, data=COMPLETION)
+    known = dated(given_registers, COMPLETION)
+    for one in asked:
+        expected = slow_history(known, one, centre=centre)
+        np.testing.assert_array_equal(found[one.name], expected)
+        assert one.at_least == 3 or len(np.unique(expected[~np.isnan(expected)])) > 1
 
 
-@given(seed=seeds, centre=centres, date=dates)
-@settings(max_examples=30)
-def test_parts_add_up_to_the_whole(seed: int, centre: str, date: str) -> None:
+@given(seed=seeds, centre=centres)
+@settings(max_examples=20)
+def test_parts_add_up_to_the_whole(seed: int, centre: str) -> None:
     given_registers = random_registers(np.random.default_rng(seed), 20)
     asked = [
         term("assisted_application", network, measure="count", lags=(-2, 3)) for network in NETWORKS
     ]
-    found = histories_of(given_registers, asked, centre, DataSpec(assisted_date=date))
+    found = histories_of(given_registers, asked, centre=centre, data=COMPLETION)
     whole, nation, both, other, elsewhere = (found[one.name].values for one in asked)
     np.testing.assert_array_equal(both + other, whole)
     known = ~np.isnan(both)
@@ -91,16 +87,17 @@ def test_parts_add_up_to_the_whole(seed: int, centre: str, date: str) -> None:
 #  n         A                            Irak
 #  o   A                                  Iran
 #  p   B                                  Irak
+#  q                                      Irak   at A, never applies
 def applications() -> list[Person]:
     moves = [("A", "2005-01-01", "2005-04-02"), ("B", "2005-04-02", None)]
     twice = [("2005-02-10", "2005-06-20"), ("2005-03-10", "2005-06-20")]
-    at_b = [("B", "2005-01-01", None)]
     january = [("2005-01-10", "2005-06-20")]
     return [
         Person("m", stays=moves, applications=twice),
         Person("n", applications=twice[:1]),
         Person("o", citizenship="Iran", applications=january),
-        Person("p", stays=at_b, applications=january),
+        Person("p", stays=[("B", "2005-01-01", None)], applications=january),
+        Person("q"),
     ]
 
 
@@ -112,20 +109,16 @@ FUTURE = Loops(month=lambda calendar, lag: calendar + lag)
 @pytest.mark.parametrize(
     "mistake", [OWN_LEFT_IN, SHIFTED, FUTURE], ids=["own event", "lag shifted", "future event"]
 )
-@pytest.mark.parametrize(
-    "measure", [m for m in MEASURES if m != {"at_least": 3}], ids=lambda m: str([*m.values()][0])
-)
 @pytest.mark.parametrize("network", NETWORKS)
-def test_loops_with_a_mistake_differ(network: str, measure: dict, mistake: Loops) -> None:
+def test_loops_with_a_mistake_differ(network: str, mistake: Loops) -> None:
     given_registers = registers(*applications(), window=("2005-01", "2005-06", "2006-12"))
-    data = DataSpec(assisted_date="completion")
-    one = term("assisted_application", network, **measure)
-    found = histories_of(given_registers, [one], "current", data)[one.name].values
-    right = slow_history(given_registers, one, centre="current", data=data)
-    np.testing.assert_array_equal(found, right)
-    wrong = slow_history(given_registers, one, centre="current", data=data, loops=mistake)
-    same = np.array_equal(found, wrong, equal_nan=True)
-    # a family is never of another nationality than itself, and o alone is one event, not two
-    never_own = network == "centre_other" and mistake is OWN_LEFT_IN
-    never_two = network == "centre_other" and measure == {"at_least": 2}
-    assert same == (never_own or never_two)
+    known = dated(given_registers, COMPLETION)
+    asked = [term("assisted_application", network, **m) for m in MEASURES if m != {"at_least": 3}]
+    found = histories_of(given_registers, asked, centre="current", data=COMPLETION)
+    # a family is never of another nationality than itself
+    harmless = network == "centre_other" and mistake is OWN_LEFT_IN
+    for one in asked:
+        right = slow_history(known, one, centre="current")
+        np.testing.assert_array_equal(found[one.name], right)
+        wrong = slow_history(known, one, centre="current", loops=mistake)
+        assert np.array_equal(found[one.name], wrong, equal_nan=True) == harmless

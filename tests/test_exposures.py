@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_registers import (
     Person,
-    SlowEvent,
-    SlowFamily,
     random_registers,
     registers,
-    slow_centre,
-    slow_events,
-    slow_families,
-    slow_rows,
     term,
 )
 
@@ -176,80 +167,6 @@ def test_definition_of_assisted_decides_what_others_see() -> None:
     np.testing.assert_array_equal(found[ROWS["b"]], EXPOSED)
 
 
-# --- slow loops ---------------------------------------------------------------------------------
-Families = dict[str, SlowFamily]
-Others = Callable[[SlowEvent, str], bool]
-
-
-def someone_else(event: SlowEvent, family: str) -> bool:
-    return event[0] != family
-
-
-def slow_history(
-    given_registers: Registers,
-    one: LaggedTerm,
-    *,
-    centre: str,
-    data: DataSpec = DEFAULT,
-    counts: Others = someone_else,
-    shift: int = 0,
-) -> np.ndarray:
-    """The same history by loops over rows, lags and dated events."""
-    window = given_registers.window
-    families = slow_families(given_registers, data)
-    events = [event for event in slow_events(families) if event[1] == one.exposure]
-    lines = []
-    for name, family in sorted(families.items()):
-        for _, calendar, now, _ in slow_rows(family, data, window[:2]):
-            line: list[float] = []
-            for lag in range(one.lags[1] + 1):
-                when = calendar - lag
-                where = slow_centre(family, when) if centre == "then" else now
-                group = {"centre": where, "nationality": family.nationality}[one.network]
-                unknown = when < window.first or group is None
-                seen = [
-                    event
-                    for event in events
-                    if event[2] == when - shift
-                    and event[3 if one.network == "centre" else 4] == group
-                    and counts(event, name)
-                ]
-                fill = {"missing": NAN, "zero": 0.0, "carry": line[-1] if line else NAN}
-                value = float(len(seen) >= one.at_least)
-                line.append(fill[one.history_before_start] if unknown else value)
-            lines.append(line[one.lags[0] :])
-    return np.array(lines, dtype=np.float32)
-
-
-terms = st.builds(
-    lambda exposure, network, rule, at_least, lags: term(
-        exposure, network, rule, at_least=at_least, lags=lags
-    ),
-    st.sampled_from(["forced_return", "assisted_application"]),
-    st.sampled_from(["centre", "nationality"]),
-    RULES,
-    st.integers(1, 3),
-    st.sampled_from([(0, 3), (0, 0), (2, 4)]),
-)
-centres = st.sampled_from(["current", "then"])
-
-
-# dated by completion, a family lives on among those who may see its application
-dates = st.sampled_from(["application", "completion"])
-
-
-@given(seed=st.integers(0, 2**32), one=terms, centre=centres, date=dates)
-@settings(max_examples=80)
-def test_peer_histories_equal_slow_loops(
-    seed: int, one: LaggedTerm, centre: str, date: str
-) -> None:
-    given_registers = random_registers(np.random.default_rng(seed), 15)
-    data = DataSpec(assisted_date=date)
-    expected = slow_history(given_registers, one, centre=centre, data=data)
-    found = histories_of(given_registers, one, centre, assisted_date=date)
-    np.testing.assert_array_equal(found, expected)
-
-
 def test_own_event_is_left_out_of_its_own_group_only_by_hand() -> None:
     """Two months, the person moves from A to B; own events in both, others' events at B."""
     panel = pd.DataFrame({"person": [0, 0, 1, 1], "calendar": [420, 421, 420, 421]})
@@ -267,29 +184,6 @@ def test_own_event_is_left_out_of_its_own_group_only_by_hand() -> None:
     found = exposures.peer_histories(panel, events, asked, window=window)
     np.testing.assert_array_equal(found["visit_centre"], [[0, NAN], [0, 1], [1, NAN], [1, 1]])
     np.testing.assert_array_equal(found["visit_centre_2plus"], [[0, NAN], [0, 0], [0, NAN], [0, 0]])
-
-
-@pytest.mark.parametrize(
-    "mistake",
-    [
-        {"counts": lambda _event, _family: True},  # the own event left in
-        {"shift": 1},
-        {"shift": -1},  # the future
-    ],
-    ids=["own event", "lag shifted", "future event"],
-)
-@pytest.mark.parametrize("network", ["centre", "nationality"])
-@pytest.mark.parametrize("exposure", ["forced_return", "assisted_application"])
-def test_slow_loops_with_a_mistake_differ(
-    mistake: dict, network: str, exposure: str, rng: np.random.Generator
-) -> None:
-    given_registers = random_registers(rng, 40)
-    one = term(exposure, network)
-    found = histories_of(given_registers, one)
-    wrong = slow_history(given_registers, one, centre="current", **mistake)
-    assert not np.array_equal(found, wrong, equal_nan=True)
-    right = slow_history(given_registers, one, centre="current")
-    np.testing.assert_array_equal(found, right)
 
 
 def test_an_event_that_others_never_see_changes_nothing(rng: np.random.Generator) -> None:
@@ -343,61 +237,79 @@ def test_panel_and_histories_equal_the_oracle_of_the_simulator(
     assert not np.array_equal(found.to_numpy(), shifted, equal_nan=True)
 
 
-# --- own history --------------------------------------------------------------------------------
-def work(months: list[int], values: list[float]) -> pd.DataFrame:
-    return pd.DataFrame({"person": 0, "month": months, "work": values})
-
-
-def test_own_history_counts_months_and_not_rows_by_hand() -> None:
-    panel = pd.concat([work([1, 2, 4], [1, 0, 2]), work([1], [1]).assign(person=5)])
-    found = exposures.own_history(panel, term("work", "own", lags=(0, 2)))
-    np.testing.assert_array_equal(
-        found.values, [[1, NAN, NAN], [0, 1, NAN], [1, NAN, 0], [1, NAN, NAN]]
-    )
-    by_row = [[1, NAN, NAN], [0, 1, NAN], [1, 0, 1], [1, NAN, NAN]]
-    assert not np.array_equal(found.values, by_row, equal_nan=True)
-
-
+# --- leads --------------------------------------------------------------------------------------
+# March 2005 at centre A, as above; leads 2 and 1, lag 0, for b in January to June.
 @pytest.mark.parametrize(
-    ("rule", "expected"),
-    [
-        ("missing", [[NAN, NAN], [1, NAN], [NAN, 0]]),
-        ("zero", [[0, 0], [1, 0], [0, 0]]),
-        ("carry", [[1, 1], [1, 1], [1, 0]]),
-    ],
+    ("rule", "last"),
+    [("missing", NAN), ("zero", 0.0), ("carry", 1.0)],
 )
-def test_own_history_follows_the_rule_by_hand(rule: str, expected: list[list[float]]) -> None:
-    panel = work([1, 2, 4], [1, 0, 1])
-    found = exposures.own_history(panel, term("work", "own", rule, lags=(1, 2)))
-    np.testing.assert_array_equal(found.values, expected)
-    assert found["lag"].values.tolist() == [1, 2]
+def test_leads_by_hand(rule: str, last: float) -> None:
+    june = Person("x", decisions=[], deportations=[("2005-06-30", "asyl")])
+    found = histories_of(march(june), term("forced_return", "centre", rule, lags=(-2, 0)))
+    np.testing.assert_array_equal(
+        found[ROWS["b"]],
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [last, 1, 0], [last, last, 1]],
+    )
 
 
-def test_own_history_applies_the_threshold_and_keeps_missing_values() -> None:
-    panel = work([1, 2, 3], [1, NAN, 2])
-    found = exposures.own_history(panel, term("work", "own", lags=(0, 1), at_least=2))
-    np.testing.assert_array_equal(found.values, [[0, NAN], [NAN, 0], [1, NAN]])
+def test_lead_carried_from_lag_zero_by_hand() -> None:
+    june = Person("x", decisions=[], deportations=[("2005-06-30", "asyl")])
+    found = histories_of(march(june), term("forced_return", "centre", "carry", lags=(-3, -2)))
+    np.testing.assert_array_equal(found[ROWS["b"]][-2:], [[1, 1], [1, 1]])
 
 
-@given(seed=st.integers(0, 2**32), rule=RULES, first=st.integers(0, 2), at_least=st.integers(1, 2))
-@settings(max_examples=50)
-def test_own_history_equals_slow_loops(seed: int, rule: str, first: int, at_least: int) -> None:
-    rng = np.random.default_rng(seed)
-    persons = np.sort(rng.integers(0, 5, 30)) * 7
-    panel = pd.DataFrame({"person": persons, "month": rng.integers(1, 12, 30)})
-    panel = panel.drop_duplicates().sort_values(["person", "month"], ignore_index=True)
-    panel["work"] = rng.integers(0, 4, len(panel))
-    one = term("work", "own", rule, lags=(first, 4), at_least=at_least)
-    value = {(p, m): w for p, m, w in panel.itertuples(index=False)}
-    lines = []
-    for p, m, _ in panel.itertuples(index=False):
-        line: list[float] = []
-        for lag in range(5):
-            earlier = value.get((p, m - lag))
-            fill = {"missing": NAN, "zero": 0.0, "carry": line[-1] if line else NAN}[rule]
-            line.append(fill if earlier is None else float(earlier >= at_least))
-        lines.append(line[first:])
-    np.testing.assert_array_equal(exposures.own_history(panel, one).values, lines)
+def test_centre_of_the_time_is_unknown_after_the_family_left_by_hand() -> None:
+    left = [("A", "2005-01-01", "2005-02-02")]
+    found = registers(Person("b", stays=left), Person("d", deportations=[("2005-03-31", "asyl")]))
+    one = term("forced_return", "centre", lags=(-2, 0))
+    np.testing.assert_array_equal(histories_of(found, one, "then")[0], [NAN, 0, 0])
+    np.testing.assert_array_equal(histories_of(found, one, "current")[0], [1, 0, 0])
+
+
+# --- per resident -------------------------------------------------------------------------------
+def lived(persons: str, centres: str, exposure: str) -> pd.DataFrame:
+    """One month at centres named by letters, ``-`` for none."""
+    frame = pd.DataFrame({"person": [int(p) for p in persons], "calendar": 420})
+    frame["centre"] = pd.Categorical([None if c == "-" else c for c in centres])
+    return frame.assign(exposure=exposure)
+
+
+WINDOW = Window(420, 420, 420)
+RATE = term("visit", "centre", measure="per_resident", lags=(0, 0))
+
+
+def test_rate_is_per_other_resident_by_hand() -> None:
+    everyone = lived("012345", "AAABB-", "resident")
+    events = pd.concat([everyone, lived("023", "AAB", "visit")])
+    found = exposures.peer_histories(everyone[:5], events, [RATE], window=WINDOW)
+    expected = np.float32([1 / 2, 2 / 2, 1 / 2, 0 / 1, 1 / 1])
+    np.testing.assert_array_equal(found["visit_centre_per_resident"][:, 0], expected)
+    with_own = np.float32([2 / 3, 2 / 3, 2 / 3, 1 / 2, 1 / 2])  # negative control
+    assert not np.array_equal(found["visit_centre_per_resident"][:, 0], with_own)
+
+
+def test_rate_is_zero_where_nobody_else_lives() -> None:
+    everyone = lived("01", "AB", "resident")
+    events = pd.concat([everyone, lived("01", "AB", "visit")])
+    found = exposures.peer_histories(everyone, events, [RATE], window=WINDOW)
+    assert found["visit_centre_per_resident"].values.tolist() == [[0], [0]]
+
+
+def test_rate_needs_every_resident() -> None:
+    everyone = lived("01", "AB", "resident")
+    events = pd.concat([everyone, lived("7", "B", "visit")])
+    with pytest.raises(
+        HistoryError,
+        match=r"^residents of a network must be at least as many as its families with an event; "
+        r"got fewer in 1 of 2 rows \(first: row 2\)\.$",
+    ):
+        exposures.peer_histories(everyone, events, [RATE], window=WINDOW)
+    with pytest.raises(
+        HistoryError,
+        match=r"^events must hold every family and month with the exposure 'resident' for the "
+        r"measure 'per_resident'; got none\.$",
+    ):
+        exposures.peer_histories(everyone, lived("7", "B", "visit"), [RATE], window=WINDOW)
 
 
 def test_register_histories_keep_the_order_of_the_terms() -> None:
@@ -415,50 +327,6 @@ def test_register_histories_keep_the_order_of_the_terms() -> None:
         assert (history.dims, history.dtype) == (("row", "lag"), np.dtype("float32"))
         assert history.shape == (len(panel), 4)
         assert history["lag"].values.tolist() == [0, 1, 2, 3]
-
-
-# --- columns of a file --------------------------------------------------------------------------
-def test_columns_keep_the_histories(rng: np.random.Generator) -> None:
-    histories = regs.define(random_registers(rng, 30), DEFAULT)
-    panel = panels.build(histories)
-    asked = [
-        term("forced_return", "centre", "carry"),
-        term("assisted_application", "nationality", lags=(1, 2), at_least=2),
-    ]
-    written = exposures.register_histories(panel, histories, asked)
-    columns = exposures.to_columns(written)
-    assert list(columns) == [
-        *(f"forced_return_centre_lag{lag}" for lag in range(4)),
-        *(f"assisted_application_nationality_2plus_lag{lag}" for lag in (1, 2)),
-    ]
-    again = exposures.from_columns(columns.astype("Int8").assign(other="x"), asked)
-    for name, history in written.items():
-        xr.testing.assert_identical(again[name], history)
-
-
-def test_columns_that_are_missing_are_all_named() -> None:
-    frame = pd.DataFrame({"forced_return_centre_lag0": [0]})
-    asked = [term("forced_return", "centre", lags=(0, 1)), term("work", "own", lags=(0, 0))]
-    with pytest.raises(
-        PanelError,
-        match=r"^table must have the columns \['forced_return_centre_lag1', 'work_own_lag0'\]; "
-        r"they are missing\. Did you mean 'forced_return_centre_lag0'\?$",
-    ):
-        exposures.from_columns(frame, asked)
-
-
-def test_columns_follow_the_rule_and_hold_nothing_but_indicators() -> None:
-    frame = pd.DataFrame({"work_own_lag0": [1.0, 0.0], "work_own_lag1": [NAN, 1.0]})
-    for rule, expected in (("missing", NAN), ("zero", 0.0), ("carry", 1.0)):
-        found = exposures.from_columns(frame, [term("work", "own", rule, lags=(0, 1))])
-        np.testing.assert_array_equal(found["work_own"].values, [[1, expected], [0, 1]])
-    with pytest.raises(
-        HistoryError,
-        match=r"^columns \['work_own_lag1'\] must hold 0, 1 or empty cells; got other values\.$",
-    ):
-        exposures.from_columns(
-            frame.assign(work_own_lag1=[2.0, 0.0]), [term("work", "own", lags=(1, 1))]
-        )
 
 
 # --- errors -------------------------------------------------------------------------------------
@@ -491,5 +359,3 @@ def test_peer_histories_name_what_is_wrong() -> None:
             [term("forced_return", "centre")],
             window=Window(window.first + 1, window.last, window.last),
         )
-    with pytest.raises(HistoryError, match=r"^panel column 'centre' must hold numbers"):
-        exposures.own_history(panel, term("centre", "own"))

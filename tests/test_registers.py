@@ -44,6 +44,9 @@ VARIANTS = [
     {"exits": ("assisted", "disappeared")},
     {"exits": ("forced",)},
     {"stateless": "keep"},
+    {"disappearance_days": 3},
+    {"disappearance_days": 60, "unknown_tail": "drop"},
+    {"at_risk_from": "arrival"},
 ]
 
 
@@ -424,6 +427,61 @@ def test_disappearance_after_the_last_of_a_long_month(back: str, expected: str) 
     assert found == ("stay" if expected == "stay" else "disappeared 2005-01")
 
 
+# 2005-02-27, 28, 03-01, 02: three days after 27 February is 2 March
+@pytest.mark.parametrize(
+    ("back", "days", "expected"),
+    [
+        ("2005-03-02", 3, "stay"),
+        ("2005-03-03", 3, "disappeared 2005-02"),
+        ("2005-03-01", 1, "disappeared 2005-02"),
+        ("2005-02-28", 1, "stay"),
+    ],
+)
+def test_disappearance_by_days(back: str, days: int, expected: str) -> None:
+    person = Person("p", stays=[("A", "2005-01-01", "2005-02-27"), ("B", back, None)])
+    assert exit_of(person, disappearance_days=days) == expected
+    assert exit_of(person) == "stay"
+
+
+def test_disappearance_by_days_counts_who_comes_back() -> None:
+    note = "disappeared, and in a centre in a later month"
+    people = [
+        Person("gone", stays=LEFT),
+        Person("back", stays=[*LEFT, ("B", "2005-06-01", None)]),
+        Person("soon", stays=[*LEFT, ("B", "2005-03-28", "2005-03-30")]),  # and gone again
+    ]
+    days = regs.define(registers(*people), DataSpec(disappearance_days=3))
+    assert days.exits["exit"].tolist() == ["disappeared"] * 3
+    assert flow(days)[note] == 1
+    months = regs.define(registers(*people), DEFAULT)
+    assert len(months.exits) == 2
+    assert note not in flow(months)
+
+
+@pytest.mark.parametrize(("days", "last"), [(3, "2005-11"), (31, "2005-11"), (32, "2005-10")])
+def test_unknown_tail_by_days(days: int, last: str) -> None:
+    # the follow-up ends on 31 December, which is 31 days after the last day of November
+    window = ("2005-01", "2005-12", "2005-12")
+    data = DataSpec(disappearance_days=days, unknown_tail="drop")
+    found = regs.define(registers(Person("p"), window=window), data)
+    assert month_text(found.window.last) == last
+
+
+@pytest.mark.parametrize(("left", "too_late"), [("2005-12-28", 0), ("2005-12-29", 1)])
+def test_disappearance_by_days_can_be_followed_to_the_last_day(left: str, too_late: int) -> None:
+    person = Person("p", stays=[("A", "2005-01-01", left)])
+    window = ("2005-01", "2005-12", "2005-12")
+    found = regs.define(registers(person, window=window), DataSpec(disappearance_days=3))
+    assert flow(found)["disappeared too late to be followed for long enough"] == too_late
+
+
+def test_disappearance_in_months_and_days_contradicts_itself() -> None:
+    with pytest.raises(ValueError, match="must be stated in months or in days, not in both"):
+        DataSpec(disappearance_days=3, disappearance_months=6)
+    both = DataSpec(disappearance_days=3)
+    assert DataSpec.model_validate(both.model_dump()) == both
+
+
 def test_disappearance_needs_every_member_to_be_gone() -> None:
     family = [Person("a", "f", stays=LEFT), Person("b", "f", stays=[("B", "2005-02-01", None)])]
     assert exit_of(family) == "stay"
@@ -640,6 +698,21 @@ def test_time_at_risk_starts_with_rejection_or_arrival() -> None:
     assert starts == ["2005-04", "2005-01", "2004-09"]
 
 
+def test_time_at_risk_can_start_with_arrival() -> None:
+    person = Person(
+        "p",
+        decisions=[("2005-06-10", "rejected", "yes")],
+        stays=[("A", "2005-02-01", None)],
+        applications=[("2005-04-05", "2005-08-01")],
+    )
+    assert exit_of(person) == "not at risk"  # applied before the rejection
+    assert exit_of(person, at_risk_from="arrival") == "assisted 2005-04"
+    found = regs.define(registers(person), DataSpec(at_risk_from="arrival"))
+    assert month_text(found.families["start"][0]) == "2005-02"
+    never = replace(person, decisions=[("2005-06-10", "rejected", "no")])
+    assert exit_of(never, at_risk_from="arrival") == "not at risk"
+
+
 def test_centre_of_a_month_is_that_of_the_stay_that_began_last() -> None:
     stays = [
         ("B", "2005-02-10", "2005-03-02"),
@@ -677,6 +750,13 @@ def test_family_has_the_citizenship_of_its_first_member_and_the_largest_size() -
         (
             {"assisted": "any", "assisted_date": "completion"},
             "^data.assisted_date must be 'application' when data.assisted is 'any'",
+        ),
+        (
+            {"unknown_tail": "drop", "disappearance_days": 800},
+            (
+                "^data.disappearance_days must leave a month of the window that can be followed; "
+                "got 800 days"
+            ),
         ),
         (
             {"unknown_tail": "drop", "disappearance_months": 24},

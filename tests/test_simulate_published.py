@@ -8,15 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from planted_odds import LAGS, linear_predictor
 
 from hazard import simulate
 from hazard.links import hazard
-from hazard.months import year_of
 from hazard.simulate.history import history
-from hazard.simulate.margins import EXITS, EXPOSURES, N_LAGS, NETWORKS, figure
-from hazard.simulate.world import ASSISTED, BREAKS, DISAPPEARED, FORCED
-
-LAGS = [f"{e}_{w}_lag{lag}" for e in EXPOSURES for w in NETWORKS for lag in range(N_LAGS)]
+from hazard.simulate.margins import EXITS, figure
+from hazard.simulate.world import ASSISTED, DISAPPEARED, FORCED
 
 
 @pytest.fixture(scope="module")
@@ -78,25 +76,6 @@ def test_families_of_the_published_size(published: simulate.SimulatedRegisters) 
     sizes = sample["family_size"]
     assert abs(sizes.mean() - figure("mean_family_size")) < 5 * sizes.std() / np.sqrt(len(sizes))
     assert sizes.max() == figure("max_family_size")
-
-
-def linear_predictor(simulated: simulate.SimulatedRegisters, effects: xr.Dataset) -> xr.DataArray:
-    oracle = simulated.oracle
-    persons = simulated.tables["udi_persons"].drop_duplicates("family_id").set_index("family_id")
-    of_row = persons.loc[oracle["family_id"]]
-    groups = ("centre", "nationality")
-    row = {name: xr.DataArray(oracle[name].to_numpy(), dims="row") for name in groups}
-    interval = np.searchsorted(BREAKS, oracle["month"], side="right") - 1
-    large = xr.DataArray(of_row["family_size"].to_numpy() >= 3, dims="row")
-    eta = effects["intercept"] + effects["baseline"][:, xr.DataArray(interval, dims="row")]
-    eta = eta + effects["calendar"].sel(year=xr.DataArray(year_of(oracle["calendar"]), dims="row"))
-    eta = eta + effects["u_centre"].sel(centre=row["centre"])
-    eta = eta + effects["u_nationality"].sel(nationality=row["nationality"])
-    eta = eta + effects["sex"] * xr.DataArray((of_row["sex"] == "female").to_numpy(), dims="row")
-    eta = eta + effects["large_family"] * large
-    seen = oracle[LAGS].to_numpy(dtype=float)
-    lags = effects["lag_effect"].values.reshape(len(EXITS), -1)
-    return (eta + xr.DataArray(lags @ seen.T, dims=("exit", "row"))).transpose("row", "exit")
 
 
 def worst_score(simulated: simulate.SimulatedRegisters, effects: xr.Dataset) -> float:

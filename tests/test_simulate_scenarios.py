@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
+import xarray as xr
+from planted_odds import LAGS, left, linear_predictor, planned, score
 
 from hazard import registers, simulate
+from hazard.cli import SCENARIOS
 from hazard.errors import UsageError
 from hazard.months import month_number
 from hazard.registers.check import _rules
 from hazard.simulate.calibrate import FIRST_GUESS_MOVING, _drawn
 from hazard.simulate.course import course
-from hazard.simulate.history import history
 from hazard.simulate.margins import EXITS, size_of
 from hazard.simulate.world import (
     ASSISTED,
@@ -27,7 +28,6 @@ from hazard.simulate.world import (
     draw_centres,
     nationality_shares,
 )
-from tests.planted_odds import LAGS, left, linear_predictor, planned, score
 
 Scene = Callable[[str], simulate.SimulatedRegisters]
 # SHA-256 of the tables of the small registers with seed 0, before there were scenarios.
@@ -66,13 +66,16 @@ def test_default_reference_the_bytes_before_scenarios(tmp_path: Path) -> None:
     assert default == BEFORE
     null = written(tmp_path / "three", np.random.default_rng(0), simulate.scenario("null"))
     assert null != BEFORE  # negative control
-    names = [sorted(path.name for path in (tmp_path / one / "truth").iterdir()) for one in ("one",)]
-    assert names == [["truth.nc"]]
+    assert [path.name for path in (tmp_path / "two" / "truth").iterdir()] == ["truth.nc"]
 
 
 def test_unknown_scenario_is_refused() -> None:
     with pytest.raises(UsageError, match=r"got 'shoks'\. Did you mean 'shocks'\?"):
         simulate.scenario("shoks")
+
+
+def test_command_line_lists_every_scenario() -> None:
+    assert SCENARIOS.removeprefix("What is planted: ") == ", ".join(simulate.SCENARIOS) + "."
 
 
 # --- effects on the odds ------------------------------------------------------------------------
@@ -109,10 +112,19 @@ def test_shocks_move_all_exits(name: str, scene: Scene) -> None:
 
 def test_shocks_look_like_an_effect_of_the_nationality(scene: Scene) -> None:
     lived = scene("shocks")
-    direction = lived.oracle["assisted_application_nationality_lag1"].to_numpy(dtype=float)
-    effects = lived.truth.effects
-    assert score(left(lived, linear_predictor(lived, effects.drop_vars("shock")))[0], direction) > 5
-    assert abs(score(left(lived, linear_predictor(lived, effects))[0], direction)) < 5
+    effects, oracle = lived.truth.effects, lived.oracle
+    rate = (
+        oracle["exit"].eq("disappeared").groupby([oracle["nationality"], oracle["calendar"]]).mean()
+    )
+    key = pd.MultiIndex.from_arrays([oracle["nationality"], oracle["calendar"] - 1])
+    before = rate.reindex(key).fillna(0).to_numpy()
+    # within nationalities, so that their level does not count
+    mean = pd.Series(before).groupby(oracle["nationality"].to_numpy()).transform("mean")
+    direction = before - mean.to_numpy()
+    without = left(lived, linear_predictor(lived, effects.drop_vars("shock")))
+    assert score(without[DISAPPEARED], direction) > 5
+    given = left(lived, linear_predictor(lived, effects))
+    assert abs(score(given[DISAPPEARED], direction)) < 5
 
 
 def test_campaigns_raise_forced_returns_of_everybody(scene: Scene) -> None:
@@ -134,7 +146,7 @@ def test_by_nationality_plants_the_country_models(scene: Scene) -> None:
     effects = lived.truth.effects
     where = {"exit": "disappeared", "exposure": "forced_return", "network": "centre", "lag": 0}
     total = effects["lag_effect"] + effects["lag_effect_of_nationality"]
-    assert np.exp(total.sel(where, nationality="Afghanistan")).item() == pytest.approx(2.638)
+    assert np.exp(total.sel({**where, "nationality": "Afghanistan"})).item() == pytest.approx(2.638)
     somalia = effects["lag_effect_of_nationality"].sel(nationality="Somalia")
     assert not somalia.any()
     with_own = linear_predictor(lived, effects)
@@ -142,7 +154,7 @@ def test_by_nationality_plants_the_country_models(scene: Scene) -> None:
     for j in (ASSISTED, DISAPPEARED):
         direction = (with_own - without).isel(exit=j).values
         assert abs(score(left(lived, with_own)[j], direction)) < 5
-        assert score(left(lived, without)[j], direction) < -5  # negative control
+        assert score(left(lived, without)[j], direction) > 5  # negative control
 
 
 def test_frailty_of_each_exit(scene: Scene) -> None:
@@ -168,7 +180,7 @@ def test_anticipation_a_month_before_a_forced_return(scene: Scene) -> None:
     place = [oracle["centre"], oracle["calendar"]]
     ahead = chosen.groupby(place).transform("any").to_numpy(dtype=float)
     without = linear_predictor(lived, effects)
-    with_lead = without + effects["lead_effect"] * ahead[:, None]
+    with_lead = without + effects["lead_effect"] * xr.DataArray(ahead, dims="row")
     others = ~chosen.to_numpy()
     for j in (ASSISTED, DISAPPEARED):
         # nobody is returned whom the police have not chosen, so the police settle nothing here
@@ -182,26 +194,136 @@ def test_anticipation_a_month_before_a_forced_return(scene: Scene) -> None:
 
 
 # --- earlier or more ----------------------------------------------------------------------------
-def reacting(lived: simulate.SimulatedRegisters, *, movers: bool) -> pd.DataFrame:
-    """Rows of those who react, before the planned month, with what they do."""
-    plan, oracle = planned(lived), lived.oracle
-    before = plan.notna() & (oracle["month"] < plan.fillna(0)) if movers else plan.isna()
-    return oracle[before & (oracle["exit"] != "forced")]
-
-
 @pytest.mark.parametrize(("name", "movers"), [("earlier_only", True), ("more_only", False)])
 def test_reaction_to_the_month_before(name: str, movers: bool, scene: Scene) -> None:
     lived = scene(name)
-    rows = reacting(lived, movers=movers)
-    exposed = rows["forced_return_centre_lag1"] == 1
-    assert not (rows.loc[~exposed, "exit"] == "assisted").any()
-    applied = rows.loc[exposed, "exit"] == "assisted"
+    plan, oracle = planned(lived), lived.oracle
+    reacts = (
+        (oracle["month"] < plan.fillna(0)).to_numpy(dtype=bool)
+        if movers
+        else plan.isna().to_numpy()
+    )
+    reacts &= (oracle["exit"] != "forced").to_numpy()
+    exposed = (oracle["forced_return_centre_lag1"] == 1).to_numpy()
+    applies = (oracle["exit"] == "assisted").to_numpy()
+    assert not applies[reacts & ~exposed].any()
+    away = linear_predictor(lived, lived.truth.effects).sel(exit="disappeared").values
+    other_odds = 0.0 if movers else np.exp(away)
 
     def distance(reaction: float) -> float:
-        p = expit(reaction)
-        return float(abs(applied.mean() - p) / np.sqrt(p * (1 - p) / len(applied)))
+        p = np.exp(reaction) / (1 + np.exp(reaction) + other_odds) * np.ones(len(oracle))
+        return abs(score((reacts, applies, p), exposed.astype(float)))
 
     reaction = lived.truth.scenario.reaction
-    slack = 0.0 if movers else 0.1  # a few odds are against disappearing as well
-    assert distance(reaction - slack / 2) < 5
-    assert distance(reaction + 1) > 5  # negative control
+    assert distance(reaction) < 5
+    assert distance(reaction / 2) > 5  # negative control
+
+
+def applied_as_planned(lived: simulate.SimulatedRegisters) -> tuple[int, int, int]:
+    """Families with a plan that leave in another way, later, and earlier than planned.
+
+    Those who came in the window and were never away.
+    """
+    oracle = lived.oracle.assign(plan=planned(lived))
+    rows = oracle.groupby("family_id")["month"].agg(["min", "max", "size"])
+    whole = rows.index[(rows["min"] == 1) & (rows["size"] == rows["max"])]
+    last = oracle[oracle["family_id"].isin(whole)].drop_duplicates("family_id", keep="last")
+    last = last[last["plan"].notna()]
+    other = last["exit"].isin(["forced", "disappeared"]).sum()
+    applied = last[last["exit"] == "assisted"]
+    late = (last["month"] > last["plan"]).sum()
+    return int(other), int(late), int((applied["month"] < applied["plan"]).sum())
+
+
+def test_plans_identity_are_kept(scene: Scene) -> None:
+    assert applied_as_planned(scene("more_only")) == (0, 0, 0)
+    other, late, early = applied_as_planned(scene("earlier_only"))
+    assert (other, late) == (0, 0)
+    assert early > 0  # negative control: the plans of the other scenario would not fit
+    unplanned = planned(scene("earlier_only")).isna().to_numpy()
+    assert not (scene("earlier_only").oracle["exit"][unplanned] == "assisted").any()
+    unplanned = planned(scene("more_only")).isna().to_numpy()
+    assert (scene("more_only").oracle["exit"][unplanned] == "assisted").any()
+
+
+# --- what the registers show --------------------------------------------------------------------
+def test_misregistered_shares(scene: Scene) -> None:
+    lived = scene("misregistered")
+    exits, planted = lived.notes["exits"], lived.truth.scenario
+
+    def distance(hits: pd.Series, share: float) -> float:
+        return float(abs(hits.mean() - share) / np.sqrt(share * (1 - share) / len(hits)))
+
+    assisted = exits[exits["exit"] == "assisted"]
+    assert distance(assisted["shown"] == "forced", planted.escorted) < 5
+    gone = exits[exits["exit"].isin(["disappeared", "ordinary_return"])]
+    assert distance(gone["exit"] == "ordinary_return", planted.ordinary) < 5
+    forced = exits[exits["exit"] == "forced"]
+    for register, share in zip(("both", "udi", "pu"), planted.seen_by, strict=True):
+        assert distance(forced["register"] == register, share) < 5
+    assert distance(forced["register"] == "both", simulate.Scenario().seen_by[0]) > 5  # control
+
+
+def families_in(lived: simulate.SimulatedRegisters, table: str, query: str) -> set[str]:
+    family = lived.tables["udi_persons"].set_index("person_id")["family_id"]
+    return set(lived.tables[table].query(query)["person_id"].map(family))
+
+
+def test_misregistered_identity_of_notes_and_tables(scene: Scene) -> None:
+    lived = scene("misregistered")
+    exits = lived.notes["exits"].set_index("family_id")
+    escorted = set(exits.index[(exits["exit"] == "assisted") & (exits["shown"] == "forced")])
+    forced = exits[exits["exit"] == "forced"]
+    police = families_in(lived, "udi_returns", "kind == 'police'")
+    assert police == escorted | set(forced.index[forced["register"] != "pu"])
+    deported = families_in(lived, "pu_deportations", "person_id == person_id")
+    assert deported == set(forced.index[forced["register"] != "udi"])
+    assert escorted.isdisjoint(families_in(lived, "udi_applications", "completed_on.notna()"))
+    assert escorted <= families_in(lived, "udi_applications", "completed_on.isna()")
+    assert escorted.isdisjoint(deported)
+    assert not set(forced.index).isdisjoint(deported)  # negative control
+
+
+def test_late_exits_are_missing_by_the_delay(scene: Scene) -> None:
+    lived = scene("late")
+    exits, end = lived.notes["exits"], month_number(lived.extract["follow_up_end"])
+    # an assisted return is known when it is completed, and some who left have come back
+    plain = exits[exits["exit"] == "forced"]
+    left_months = end - np.array([month_number(text) for text in plain["month"]])
+    unseen = (plain["shown"] == "stay").to_numpy()
+
+    def distance(mean_delay: float) -> float:
+        p = (mean_delay / (1 + mean_delay)) ** (left_months + 1)
+        return float(abs(unseen.sum() - p.sum()) / np.sqrt((p * (1 - p)).sum()))
+
+    assert distance(lived.truth.scenario.delay_months) < 5
+    assert distance(2 * lived.truth.scenario.delay_months) > 5  # negative control
+    police = families_in(lived, "udi_returns", "kind == 'police'")
+    police |= families_in(lived, "pu_deportations", "person_id == person_id")
+    assert police == set(plain["family_id"][~unseen])
+    hidden = set(exits["family_id"][exits["shown"] == "stay"])
+    centre = families_in(lived, "udi_stays", "to_date.isna()")
+    outside = hidden - families_in(lived, "udi_stays", "person_id == person_id")
+    assert hidden - outside <= centre
+
+
+def test_messy_defects_are_found(tmp_path: Path) -> None:
+    rng, kept = np.random.default_rng(7), {}
+    for name in ("default", "messy"):
+        truth = simulate.truth("small", np.random.default_rng(7), simulate.scenario(name))
+        kept[name] = simulate.registers(truth, rng)
+    folder = tmp_path / "messy"
+    simulate.write(kept["messy"], folder)
+    rules = {(r.table, r.text): r for r in _rules(registers.read(folder))}
+    defects = kept["messy"].notes["defects"]
+    for (table, rule), planted in defects.groupby(["table", "rule"]):
+        found = set(np.flatnonzero(rules[table, rule].broken) + 1)
+        assert set(planted["row"]) <= found, rule
+    stated = {(r.table, r.text) for r in rules.values() if r.severity == "error"}
+    # dates beside the first of a table are left alone
+    assert {key for key in stated if "lies between" not in key[1]} <= {
+        *zip(defects["table"], defects["rule"], strict=True)
+    }
+    simulate.write(kept["default"], tmp_path / "default")  # negative control
+    for rule in _rules(registers.read(tmp_path / "default")):
+        assert rule.severity == "note" or not rule.broken.any(), rule.text

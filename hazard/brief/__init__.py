@@ -9,7 +9,7 @@ import jinja2
 
 from hazard.brief import answer, appendix, caveats, checks, evidence, outcome
 from hazard.brief.blocks import Figure, Page, Table
-from hazard.brief.language import Code, Language, language
+from hazard.brief.languages import Code, Language, language
 from hazard.brief.view import View
 from hazard.store import Evidence, Run
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hazard.brief import outcome
 from hazard.brief.blocks import Block, Command, Paragraph, Points, Section, Table, Works
-from hazard.brief.language import Language
+from hazard.brief.languages import Language
 from hazard.brief.view import View, capital, grouped
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from hazard import digits
 from hazard.brief.blocks import Paragraph, Section, Table
-from hazard.brief.language import Language
+from hazard.brief.languages import Language
 from hazard.brief.view import grouped
 
 _PRINTED = ("lag_coefficient", "cumulative_lag_effect", "cumulative_incidence", "risk_difference")

@@ -11,7 +11,7 @@ from hazard import digits, figures
 from hazard.brief import checks
 from hazard.brief.appendix import prior_table, settings_table
 from hazard.brief.blocks import Block, Command, Figure, Page, Paragraph, Points, Section, Table
-from hazard.brief.language import Language
+from hazard.brief.languages import Language
 from hazard.brief.view import capital, estimate
 from hazard.priors import distribution
 from hazard.spec import Prior

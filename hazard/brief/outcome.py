@@ -34,7 +34,7 @@ def _incidence_figure(view: View, kind: str) -> Figure:
         name="figure-incidence",
         numbers="table-incidence",
         svg=figures.svg(drawn, "incidence"),
-        caption=view.say(f"{kind}.caption"),
+        caption=view.say(f"{kind}.caption" if view.modelled else "plain.caption_counted"),
         text=figures.incidence_text(view.incidence, months=view.months, labels=labels, words=words),
     )
 

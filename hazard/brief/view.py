@@ -9,7 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from hazard import digits
-from hazard.brief.language import Language
+from hazard.brief.languages import Language
 from hazard.pipeline import published_months
 from hazard.spec import IncidenceEstimand, LaggedTerm
 from hazard.store import Run
@@ -152,17 +152,13 @@ class View:
         words = {**self.language.words["figure"], **self.language.words["marks"]}
         words |= {
             "ratio_axis": words[f"{scale}_axis"],
-            "lag_text": self._half(words[f"lag_{scale}"]),
-            "incidence_text": self._half(words["incidence_text"]),
+            "lag_text": words[f"lag_{scale}"],
             "lag_axis": self.say("figure.lag_axis"),
             "month_axis": self.say("figure.month_axis"),
+            "units": self._common["units"],
+            "Units": self._common["Units"],
         }
         return words | dict(self.language.words["estimator"])
-
-    def _half(self, text: str) -> str:
-        return text.replace("{units}", self._common["units"]).replace(
-            "{Units}", self._common["Units"]
-        )
 
 
 def estimate(rows: pd.DataFrame) -> digits.Estimate:

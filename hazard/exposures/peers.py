@@ -26,7 +26,7 @@ _PARTS: dict[str, tuple[Layer, ...]] = {
     "centre_other": (("centre",), _BOTH),
     "nationality_elsewhere": (("nationality",), _BOTH),
 }
-_ROWS_AT_ONCE = 2**18  # so that what is held per row and lag stays in the cache
+_ROWS_AT_ONCE = 2**16  # so that what is held per row and lag stays in the cache
 
 
 def register_histories(
@@ -200,12 +200,18 @@ def _history(term: LaggedTerm, of_panel: Rows, found: Found) -> xr.DataArray:
         for column, lag in enumerate(at):
             values[some, column] = _values(term, part, found, lag)
     more = np.isinf(values).any(axis=1)
+    if term.measure == "per_resident":
+        _check_residents(values)
+    return ruled(values, at, term)
+
+
+def _check_residents(values: FloatArray) -> None:
+    more = np.isinf(values).any(axis=1)
     if more.any():
         raise HistoryError(
             "residents of a network must be at least as many as its families with an event; got "
             f"fewer in {more.sum():,} of {len(more):,} rows (first: row {more.argmax() + 1:,})."
         )
-    return ruled(values, at, term)
 
 
 def _values(term: LaggedTerm, part: Rows, found: Found, lag: int) -> FloatArray:

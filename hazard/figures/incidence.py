@@ -30,7 +30,8 @@ def incidence(
         Exits that are not in it keep their names.
     words : mapping
         ``month_axis``, ``share_axis``, ``difference_axis``, the names of the arms (``with``,
-        ``without``, ``model``, ``panel``), and the marks of numbers.
+        ``without``, ``model``, ``panel``), and the marks of numbers; in words also
+        ``incidence_text`` and ``units``.
 
     Returns
     -------
@@ -78,22 +79,33 @@ def incidence_text(
     str
         One sentence per exit.
     """
+    modelled = curves[curves["estimator"] != _OBSERVED]
+    told = modelled if len(modelled) else curves
     lines = []
-    for name, own in curves[curves["estimator"] != _OBSERVED].groupby("exit", sort=False):
-        parts = []
-        for month in months:
-            at = own[(own["month"] == month) & (own["quantity"] == "cumulative_incidence")]
-            numbers = at[["estimate", "lower", "upper", "mcse"]].astype(float)
-            arms = [
-                f"{words[_word(arm)]} {digits.percent(digits.Estimate(*row), marks(words))}"
-                for arm, row in zip(at["arm"], numbers.itertuples(index=False), strict=True)
-            ]
-            parts.append(words["incidence_text"].format(month=month, arms=", ".join(arms)))
+    for name, own in told.groupby("exit", sort=False):
+        shares = own[own["quantity"] == "cumulative_incidence"]
+        parts = [
+            words["incidence_text"].format(
+                month=month,
+                units=words["units"],
+                arms=_arms_text(shares[shares["month"] == month], words),
+            )
+            for month in months
+        ]
         lines.append(f"{labels.get(str(name), str(name))}: {'; '.join(parts)}.")
     return " ".join(lines)
 
 
-def _word(arm: str, estimator: str = "") -> str:
+def _arms_text(rows: pd.DataFrame, words: Mapping[str, str]) -> str:
+    numbers = rows[["estimate", "lower", "upper", "mcse"]].astype(float)
+    arms = zip(rows["arm"], rows["estimator"], numbers.itertuples(index=False), strict=True)
+    return ", ".join(
+        f"{words[_word(arm, estimator)]} {digits.percent(digits.Estimate(*row), marks(words))}"
+        for arm, estimator, row in arms
+    )
+
+
+def _word(arm: str, estimator: str) -> str:
     if estimator == _OBSERVED:
         return "panel"
     return "model" if arm == "observed" else arm

@@ -32,7 +32,7 @@ def lag_curves(
         Exits that are not in it keep their names.
     words : mapping
         ``lag_axis``, ``ratio_axis``, ``log_axis``, ``points_axis``, the three estimators, and the
-        marks of numbers.
+        marks of numbers; in words also ``lag_text`` and ``Units``.
 
     Returns
     -------
@@ -86,6 +86,7 @@ def lag_curves_text(
         lines.append(
             words["lag_text"].format(
                 exit=labels.get(str(name), str(name)),
+                Units=words["Units"],
                 lags=f"{rows['lag'].min()}–{rows['lag'].max()}"
                 if len(rows) > 1
                 else rows["lag"].min(),

@@ -1,8 +1,9 @@
 """Registers and definitions -> families at risk, where they lived, how they left, what happened.
 
-A family is at risk from the later of its final rejection and its first month in a centre. Its time
-ends with the first of five endings, wherever that happens: an exit of the three kinds, a permit, or
-an assisted return of which no application is registered. The ending is an exit of the panel if the
+A family is at risk from the later of its final rejection and its first month in a centre (or, by
+definition, from the latter). Its time ends with the first of five endings, wherever that happens:
+an exit of the three kinds, a permit, or an assisted return of which no application is registered.
+The ending is an exit of the panel if the
 definitions list it and the family lived in a centre in that month. Otherwise the history is
 censored at the end of the month before: a month that another ending cut short is no full month at
 risk. A family whose first ending lies before its time at risk never enters.
@@ -19,7 +20,7 @@ from hazard.registers.exits import EXITS, KINDS
 from hazard.registers.families import Roster, roster
 from hazard.registers.keys import SPAN, BoolArray, IntArray, find, out_of_range
 from hazard.registers.records import TABLES, Histories, Registers, Window
-from hazard.registers.risk import PRIVACY, AtRisk, Facts, at_risk, facts, settled
+from hazard.registers.risk import PRIVACY, AtRisk, Facts, absence, at_risk, facts, settled
 from hazard.spec import DataSpec
 
 EXPOSURES = ("forced_return", "assisted_application")
@@ -34,7 +35,7 @@ def define(registers: Registers, data: DataSpec) -> Histories:
     data : DataSpec
         The definitions. ``exits`` that are not listed censor the history at the end of the month
         before; ``unknown_tail = "drop"`` ends the window with the last month of which departures
-        can be followed for ``disappearance_months``.
+        can be followed for as long as a disappearance takes.
 
     Returns
     -------
@@ -54,9 +55,18 @@ def define(registers: Registers, data: DataSpec) -> Histories:
     the family; only ``sex`` is that of the representative.
 
     A family has *disappeared* in the month of the last day of a stay if no stay of a member begins
-    within k calendar months of that day, unless that departure is explained: it lies between an
+    within k calendar months of that day (``disappearance_months``), or, by the operational rule,
+    within k days (``disappearance_days``), unless that departure is explained: it lies between an
     application and its completed return, or in the month of a forced return (by the chosen rule),
-    of a permit, or of an assisted return. A stay without last day goes on.
+    of a permit, or of an assisted return. A stay without last day goes on. By days many come back;
+    the first exit ends the history all the same, and the flow notes how many lived in a centre
+    again. Returns that people organise themselves (*ordinær retur*) are among the disappearances:
+    neither register holds them, so there is nothing to tell them apart by.
+
+    With ``at_risk_from = "arrival"`` the time at risk begins with the first month in a centre, for
+    families who are finally rejected then or later. The report could not tell applications before
+    the rejection from those after it, and says that its results hold for both. It looks into the
+    future: who is rejected later has not left before, except by a first exit that is counted.
 
     With ``privacy_filter = "apply"`` the sample is made of the persons whom the filter leaves (see
     ``hazard.registers.privacy``) and of what is dated of them; the events are those of everybody.
@@ -115,11 +125,13 @@ def _check_dates(registers: Registers) -> None:
 def _window(window: Window, data: DataSpec) -> Window:
     if data.unknown_tail == "as_published":
         return window
-    last = min(window.last, window.follow_up_end - data.disappearance_months)
+    last = min(window.last, absence(data).last_followed(window.follow_up_end))
     if last < window.first:
+        unit = "months" if data.disappearance_days is None else "days"
+        k = data.disappearance_days or data.disappearance_months
         raise SpecError(
-            "data.disappearance_months must leave a month of the window that can be followed; "
-            f"got {data.disappearance_months} months. Shorten it, or keep the unknown tail."
+            f"data.disappearance_{unit} must leave a month of the window that can be followed; "
+            f"got {k} {unit}. Shorten it, or keep the unknown tail."
         )
     return window._replace(last=last)
 

@@ -36,6 +36,19 @@ def stamp(date: Any) -> IntArray:
     return np.where(np.isnat(day), NEVER, month.astype(np.int64) * STEP + of_month)
 
 
+def ordinal(stamped: IntArray) -> IntArray:
+    """Days since 1970 of every stamp, for arithmetic in days; that of ``NEVER`` is later than all.
+
+    Examples
+    --------
+    >>> ordinal(stamp(np.array(["1970-02-01", "1970-03-01"], dtype="datetime64[D]"))).tolist()
+    [31, 59]
+    """
+    month, of_month = np.divmod(stamped, STEP)
+    first = month.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    return first + of_month - 1
+
+
 def out_of_range(date: pd.Series, follow_up_end: int) -> BoolArray:
     """Whether a date is before 1990 or after the follow-up; a missing date is not.
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,14 +19,13 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from hazard.errors import RegisterError, UsageError, did_you_mean
-from hazard.months import month_number
+from hazard.registers.extract import extract
 from hazard.registers.keys import BoolArray
 from hazard.registers.layout import Layout, layouts
-from hazard.registers.records import TABLES, Column, Registers, Window
+from hazard.registers.records import TABLES, Column, Registers
 
 _LABELS = pa.dictionary(pa.int32(), pa.string())
 _TYPES = {"text": _LABELS, "date": pa.date32(), "count": pa.int64()}
-_MONTHS = ("window_start", "window_end", "follow_up_end")
 _Columns = dict[str, Column]
 
 
@@ -53,9 +50,9 @@ def read(directory: Path) -> Registers:
     UsageError
         If the folder does not exist.
     RegisterError
-        If ``columns.toml`` breaks its rules; if a file or column is missing, a file has no header or cannot be read, or a cell is not a
-        date, a whole number, one of a closed list, or empty where it must not be. One error lists
-        all; row 1 is the first below the header.
+        If ``columns.toml`` breaks its rules, a file or column is missing, a file has no header or
+        cannot be read, or a cell is not a date, a whole number, one of a closed list, or empty
+        where it must not be. One error lists all; row 1 is the first below the header.
     """
     folder = Path(directory)
     if not folder.is_dir():
@@ -63,7 +60,7 @@ def read(directory: Path) -> Registers:
     written, problems = layouts(folder)
     if problems:
         raise RegisterError("\n".join(problems))
-    window, problems = _extract(folder / "extract.toml")
+    window, problems = extract(folder / "extract.toml")
     frames = []
     for name, columns in TABLES.items():
         frame, broken = _table(name, written[name], columns)
@@ -73,34 +70,6 @@ def read(directory: Path) -> Registers:
         raise RegisterError("\n".join(problems))
     persons, decisions, stays, applications, returns, deportations = frames
     return Registers(persons, decisions, stays, applications, returns, deportations, window)
-
-
-# --- extract.toml -------------------------------------------------------------------------------
-def _extract(path: Path) -> tuple[Window, list[str]]:
-    nothing = Window(0, 0, 0)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return nothing, [f"{path.name} must exist; there is no such file."]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return nothing, [f"{path.name} must be valid TOML in UTF-8."]
-    problems = [line for key in _MONTHS for line in _month_problem(content, key)]
-    if problems:
-        return nothing, problems
-    window = Window(*(month_number(content[key]) for key in _MONTHS))
-    if not window.first <= window.last <= window.follow_up_end:
-        order = " <= ".join(_MONTHS)
-        problems = [f"{path.name} must have {order}; got another order."]
-    return window, problems
-
-
-def _month_problem(content: dict[str, Any], key: str) -> list[str]:
-    if key not in content:
-        return [f"extract.toml must have the key '{key}'.{did_you_mean(key, content)}"]
-    text = content[key]
-    if not isinstance(text, str) or not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text, re.ASCII):
-        return [f"extract.toml '{key}' must be a month written \"YYYY-MM\"; got something else."]
-    return []
 
 
 # --- one table ----------------------------------------------------------------------------------
@@ -119,7 +88,7 @@ def _table(table: str, layout: Layout, columns: _Columns) -> tuple[pd.DataFrame,
         return frame, [f"{name} must have at least one row; got none."]
     frame = frame.rename(columns=layout.columns)
     for column, words in layout.levels.items():
-        frame[column] = frame[column].cat.rename_categories(words)
+        frame[column] = frame[column].cat.rename_categories(dict(words))
     return frame, []
 
 
@@ -214,9 +183,8 @@ def _parsed(frame: pd.DataFrame, name: str, parse: Callable[[str], Any]) -> bool
     values = [parse(str(text)) for text in cells.categories]
     if any(value is None for value in values):
         return False
-    kind = "float64" if parse.__name__ == "count" else "datetime64[ms]"
-    said = pd.Series([*values, None], dtype=object).astype(kind)
-    frame[name] = said.to_numpy()[cells.codes.to_numpy()]
+    kind = np.float64 if parse.__name__ == "count" else "datetime64[ms]"
+    frame[name] = np.array([*values, None], dtype=kind)[cells.codes.to_numpy()]
     return True
 
 

@@ -15,6 +15,7 @@ from hazard.registers.keys import (
     IntArray,
     is_last,
     ordered_codes,
+    ordinal,
     pack,
     running_max,
     stamp,
@@ -61,9 +62,9 @@ class Residence:
 
 @dataclass(frozen=True, eq=False)
 class Departures:
-    """Last days of a stay after which the family was at no centre for k months.
+    """Last days of a stay after which the family was at no centre for so long.
 
-    ``certain`` is false where the register ends before the k months are over.
+    ``certain`` is false where the register ends before that time is over.
     """
 
     family: IntArray
@@ -106,14 +107,49 @@ def monthly(stays: Stays, first: int, last: int) -> Residence:
     return Residence(family[latest], calendar[latest], stays.centre[stay[latest]])
 
 
-def departures(stays: Stays, months: int, follow_up_end: int) -> Departures:
-    """Days on which a family left, and came to no centre within so many months.
+@dataclass(frozen=True)
+class Absence:
+    """How long a family must be at no centre to have disappeared: months or days, not both."""
 
-    A next stay counts as later when it begins after the same day ``months`` months on.
+    months: int = 0
+    days: int = 0
+
+    def over(self, left: IntArray, back: IntArray) -> BoolArray:
+        """Whether so much time lies between two stamps, the later one not counted.
+
+        Examples
+        --------
+        >>> left, back = np.array([32 + 28]), np.array([2 * 32 + 3])  # 28 February, 3 March 1970
+        >>> Absence(days=3).over(left, back).tolist(), Absence(days=2).over(left, back).tolist()
+        ([False], [True])
+        """
+        if self.days:
+            longer: BoolArray = ordinal(back) > ordinal(left) + self.days
+        else:
+            longer = back > left + self.months * STEP
+        return longer
+
+    def last_followed(self, follow_up_end: int) -> int:
+        """Last calendar month of which every departure can be followed for so long."""
+        if not self.days:
+            return follow_up_end - self.months
+        too_late = ordinal(np.array([(follow_up_end + 1) * STEP + 1])) - self.days
+        month = too_late.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+        return int(month[0]) - 1
+
+
+def departures(stays: Stays, absence: Absence, follow_up_end: int) -> Departures:
+    """Days on which a family left, and came to no centre for so long.
+
+    A next stay counts as later when it begins after the same day so many months on, or more than so
+    many days on.
     """
     until = running_max(stays.family, stays.end)
     goes_on = ~is_last(stays.family)
     next_start = np.where(goes_on, np.roll(stays.start, -1), NEVER)
-    left = (until != NEVER) & (next_start > until + months * STEP)
-    seen = goes_on | (until // STEP + months <= follow_up_end)
+    left = (until != NEVER) & absence.over(until, next_start)
+    end = np.full_like(until, (follow_up_end + 1) * STEP + 1)
+    seen = goes_on | (until // STEP + absence.months <= follow_up_end)
+    if absence.days:
+        seen = goes_on | absence.over(until, end)
     return Departures(stays.family[left], until[left], seen[left])

@@ -20,7 +20,14 @@ from hazard.registers.keys import (
     pack,
 )
 from hazard.registers.records import Registers, Window
-from hazard.registers.residence import Residence, Stays, departures, family_stays, monthly
+from hazard.registers.residence import (
+    Absence,
+    Residence,
+    Stays,
+    departures,
+    family_stays,
+    monthly,
+)
 from hazard.spec import DataSpec
 
 PRIVACY = "too few others alike at a centre, by the privacy filter"
@@ -67,6 +74,13 @@ class AtRisk:
     sample: BoolArray
 
 
+def absence(data: DataSpec) -> Absence:
+    """How long a family must be at no centre to have disappeared, by the definitions."""
+    if data.disappearance_days is not None:
+        return Absence(days=data.disappearance_days)
+    return Absence(months=data.disappearance_months)
+
+
 def facts(registers: Registers, everyone: Roster, window: Window, data: DataSpec) -> Facts:
     """Residence, rejections, events and first endings of every family, by the definitions."""
     stays = family_stays(registers.stays, everyone)
@@ -75,7 +89,7 @@ def facts(registers: Registers, everyone: Roster, window: Window, data: DataSpec
     applied = exits.applications(registers, everyone, data.assisted)
     granted = exits.permits(registers, everyone, rejected)
     returned = exits.assisted_returns(registers, everyone)
-    left = departures(stays, data.disappearance_months, window.follow_up_end)
+    left = departures(stays, absence(data), window.follow_up_end)
     vanished = exits.unexplained(left, applied, (forced, granted, returned))
     month = pack(vanished.family, vanished.day // STEP)
     by_kind = (exits.assisted_exits(applied, left, data), month, forced, granted, returned)
@@ -95,7 +109,9 @@ def at_risk(everyone: Roster, known: Facts, window: Window, data: DataSpec) -> A
     stays, endings, n_families = known.stays, known.endings, everyone.n_families
     family = np.arange(n_families)
     first_lived = earliest(stays.family, stays.start // STEP, n_families)
-    start = np.maximum(known.rejected // STEP, first_lived)
+    start = first_lived
+    if data.at_risk_from == "rejection":
+        start = np.maximum(known.rejected // STEP, first_lived)
     months = Intervals.of(stays.family, stays.start // STEP, stays.end // STEP)
     listed = np.array([kind in data.exits for kind in exits.KINDS] + [False])[endings.kind]
     leaves = listed & months.cover(family, endings.calendar)
@@ -155,7 +171,7 @@ def settled(known: Facts, risk: AtRisk, window: Window, data: DataSpec) -> dict[
     unlisted = np.isin(kind, [name for name in exits.EXITS if name not in data.exits])
     family = np.flatnonzero(risk.sample & risk.leaves & (kind == "disappeared"))
     short = find(known.unfollowed, pack(family, endings.calendar[family])) >= 0
-    return {
+    notes = {
         "two exits in one month, settled by exit_order": ended & endings.tied,
         "censored by an exit that is not listed": cut & unlisted,
         "censored by a first decision outside the centres": cut
@@ -166,6 +182,14 @@ def settled(known: Facts, risk: AtRisk, window: Window, data: DataSpec) -> dict[
         "disappeared too late to be followed for long enough": _flags(family[short], len(kind)),
         "a stay that ends before it begins, left out": _flags(known.stays.reversed_of, len(kind)),
     }
+    if data.disappearance_days is not None:
+        last_lived = np.zeros(len(kind), dtype=np.int64)
+        np.maximum.at(last_lived, known.stays.family, known.stays.end // STEP)
+        gone = risk.sample & risk.leaves & (kind == "disappeared")
+        notes["disappeared, and in a centre in a later month"] = gone & (
+            last_lived > endings.calendar
+        )
+    return notes
 
 
 def _flags(family: IntArray, n_families: int) -> BoolArray:

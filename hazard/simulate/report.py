@@ -8,7 +8,7 @@ from scipy import stats
 
 from hazard.months import year_of
 from hazard.simulate.frames import SimulatedRegisters, registers
-from hazard.simulate.margins import EXITS, N_LAGS, NETWORKS, FloatArray, IntArray, printed
+from hazard.simulate.margins import EXITS, N_LAGS, NETWORKS, FloatArray, printed
 from hazard.simulate.world import LARGE, Truth
 
 RUNS = 8
@@ -123,7 +123,9 @@ def margins(simulated: SimulatedRegisters) -> pd.Series:
 def _rows(simulated: SimulatedRegisters) -> pd.DataFrame:
     persons = simulated.tables["udi_persons"].drop_duplicates("family_id").set_index("family_id")
     of_row = persons.loc[simulated.oracle["family_id"], ["sex", "family_size"]]
-    rows = simulated.oracle.assign(**{name: of_row[name].to_numpy() for name in of_row})
+    rows = simulated.oracle.copy()
+    for name in ("sex", "family_size"):
+        rows[name] = of_row[name].to_numpy()
     rows["year"] = year_of(rows["calendar"])
     for name in EXITS:
         rows[name] = rows["exit"] == name
@@ -227,9 +229,5 @@ def _seen(rows: pd.DataFrame, network: str) -> FloatArray:
     happened = np.full((place.max() + 1, month.max() + 1), np.nan)
     for lag in range(1, N_LAGS):
         happened[place, month - lag] = lags[:, lag]
-    earlier = [_looked_up(happened, place, month - lag) for lag in range(N_LAGS, longest + 1)]
+    earlier = [happened[place, month - lag] for lag in range(N_LAGS, longest + 1)]
     return np.column_stack([lags, *earlier])
-
-
-def _looked_up(happened: FloatArray, place: IntArray, month: IntArray) -> FloatArray:
-    return np.asarray(happened[place, month])

@@ -1,0 +1,238 @@
+"""Run and evidence records from tidy frames, without sampling."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hazard import evidence, priors, spec
+from hazard.diagnostics import EXPLORE, PUBLISH, Gate
+from hazard.pipeline import Analysis, versions
+from hazard.sampling import Settings
+from hazard.spec import IncidenceEstimand, ModelSpec
+from hazard.store import Evidence, Run
+from hazard.tables import COLUMNS
+
+PASSED = {"passed": True, "failures": [], "divergences": 0, "bfmi": [1.0, 0.9], "chains": 4}
+FAILED = {**PASSED, "passed": False, "failures": ["a sentence"], "divergences": 3}
+
+
+def estimates(model: ModelSpec) -> pd.DataFrame:
+    """Estimates of everything that a run of the model prints; every number is another one."""
+    parts = [_lag_rows(model), _incidence_rows(model), _counted_rows(model)]
+    rows = pd.concat([pd.DataFrame(part) for part in parts if part], ignore_index=True)
+    rows = rows.reindex(columns=list(COLUMNS))
+    return rows.astype({"lag": "Int64", "month": "Int64"}).assign(ci_prob=0.95)
+
+
+def _lag_rows(model: ModelSpec) -> list[dict[str, Any]]:
+    units = {"hazard model": "log-odds", "multinomial logit": "log-odds"}
+    rows = []
+    for t, term in enumerate(model.lagged):
+        labels = {"exposure": term.exposure, "network": term.network}
+        for (e, exit_name), estimator in product(
+            enumerate(model.outcome.exits),
+            ("hazard model", "multinomial logit", "linear probability"),
+        ):
+            own = {**labels, "exit": exit_name, "estimator": estimator}
+            own["unit"] = units.get(estimator, "probability per month")
+            scale = 1.0 if estimator in units else 0.01
+            for lag in range(term.lags[0], term.lags[1] + 1):
+                middle = scale * (0.7 * np.sin(1.3 * lag + e + 2 * t) + 0.11 * len(estimator) / 20)
+                rows.append(
+                    {**own, "quantity": "lag_coefficient", "lag": lag}
+                    | _interval(middle, 0.4 * scale, estimator)
+                )
+            if estimator == "hazard model":
+                total = _interval(1.5 - e - 0.1 * t, 1.1, estimator)
+                rows.append({**own, "quantity": "cumulative_lag_effect"} | total)
+    return rows
+
+
+def _incidence_rows(model: ModelSpec) -> list[dict[str, Any]]:
+    rows = []
+    for wanted in model.estimand:
+        if not isinstance(wanted, IncidenceEstimand):
+            continue
+        term = next((t for t in model.lagged if t.name == wanted.term), None)
+        labels = {"exposure": term.exposure, "network": term.network} if term else {}
+        arms = {"without": 1.0, "with": 1.0} if term else {"observed": 1.0}
+        for (e, exit_name), month in product(
+            enumerate(model.outcome.exits), range(1, wanted.horizon_months + 1)
+        ):
+            own = {
+                **labels,
+                "exit": exit_name,
+                "month": month,
+                "estimator": "hazard model",
+                "unit": "probability",
+            }
+            share = (0.04, 0.5, 0.2)[e % 3] * (1 - np.exp(-month / 9))
+            # The first exit more often, the second less, the third as often.
+            more = (0.021, -0.034, 0.0)[e % 3] * (1 - np.exp(-month / 4))
+            for arm in arms:
+                value = share + (more if arm == "with" else 0.0)
+                shown = _interval(value, 0.3 * value, "hazard model")
+                rows.append({**own, "quantity": "cumulative_incidence", "arm": arm} | shown)
+            if term:
+                shown = _interval(more, 0.013, "hazard model")
+                contrast = {"quantity": "risk_difference", "arm": "with - without"}
+                rows.append({**own, **contrast} | shown)
+    return rows
+
+
+def _counted_rows(model: ModelSpec) -> list[dict[str, Any]]:
+    return [
+        {
+            "estimator": "Aalen-Johansen",
+            "quantity": "cumulative_incidence",
+            "arm": "observed",
+            "exit": exit_name,
+            "month": month,
+            "unit": "probability",
+        }
+        | _interval(0.3 * (1 - np.exp(-month / (7 + e))), 0.02, "")
+        for (e, exit_name), month in product(enumerate(model.outcome.exits), range(1, 31))
+    ]
+
+
+def _interval(middle: float, half: float, estimator: str) -> dict[str, float]:
+    error = half / 100 if estimator == "hazard model" else np.nan
+    return {"estimate": middle, "lower": middle - half, "upper": middle + half, "mcse": error}
+
+
+def gate_table(model: ModelSpec, worst: float = 1.002) -> pd.DataFrame:
+    """Convergence of one parameter and of the numbers that a page prints."""
+    names = ["beta_sex", "cumulative_incidence"]
+    names += ["lag_coefficient", "cumulative_lag_effect"] if model.lagged else []
+    table = pd.DataFrame({"variable": names, "quantity": [f"{name}[a]" for name in names]})
+    return table.assign(
+        r_hat=[worst, *[1.001] * (len(names) - 1)],
+        ess_bulk=812.0,
+        ess_tail=634.0,
+        mcse_to_sd=0.035,
+        finite=True,
+        constant=False,
+    )
+
+
+def flow(*, registers: bool) -> pd.DataFrame:
+    """Families read, left out and kept."""
+    if not registers:
+        return pd.DataFrame({"step": ["in the panel"], "persons": [413]})
+    rows = [
+        ("read", "rows of persons", 1389, 1030),
+        ("excluded", "stateless", 7, 7),
+        ("kept", "families with a month at risk in the window", 613, 613),
+        ("note", "two exits in one month, settled by exit_order", 3, 3),
+        ("note", "disappeared too late to be followed for long enough", 43, 43),
+    ]
+    return pd.DataFrame(rows, columns=["step", "reason", "persons", "families"])
+
+
+def small_run(name: str = "oslo2016", *, source: str | None = None, passed: bool = True) -> Run:
+    """A run of a bundled model, as read back from its folder."""
+    model = spec.read(name)
+    source = source or ("registers" if name == "oslo2016" else "table")
+    exits = {exit_name: (88, 291, 7)[e] for e, exit_name in enumerate(model.outcome.exits)}
+    manifest = {
+        "kind": "run",
+        "model": model.model_dump(mode="json"),
+        "model_digest": model.digest,
+        "gate": PASSED if passed else FAILED,
+        "limits": asdict(EXPLORE),
+        **facts(source, exits),
+        "posterior_digest": "0" * 64,
+    }
+    return Run(
+        spec=model,
+        manifest=manifest,
+        estimates=estimates(model),
+        gate=gate_table(model, 1.002 if passed else 1.234),
+        priors=priors.describe(model),
+        flow=flow(registers=source != "table"),
+    )
+
+
+def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
+    """What a run says of its panel, its baselines and how it was made."""
+    return {
+        "source": source,
+        "panel": {
+            "rows": 5910,
+            "persons": 613,
+            "exits": exits,
+            "no exit": 100,
+            "rows in the design": 5156,
+            "rows left out": {"exposure history": 754},
+            "levels": {"centre": 12},
+            "coefficients per exit": 65,
+        },
+        "held": {"multinomial logit": {"not identified": 2, "at infinity": {"assisted": 5}}},
+        "settings": asdict(Settings(seed=3)),
+        "versions": versions(),
+    }
+
+
+def small_analysis(rng: np.random.Generator) -> Analysis:
+    """An analysis of the bundled model with a posterior of a few numbers."""
+    run = small_run()
+    draws = xr.Dataset({"beta": (("chain", "draw", "exit"), rng.normal(size=(2, 5, 3)))})
+    return Analysis(
+        spec=run.spec,
+        posterior=xr.DataTree.from_dict({"posterior": draws, "estimands": draws}),
+        estimates=run.estimates,
+        gate=Gate(run.gate, 0, (1.0,), 4, EXPLORE, ()),
+        priors=run.priors,
+        flow=run.flow,
+        facts=facts("registers", {"assisted": 88}),
+    )
+
+
+# --- evidence -------------------------------------------------------------------------------------
+def small_evidence_result(
+    rng: np.random.Generator, *, failure: str = ""
+) -> evidence.EvidenceResult:
+    """The published curves under two priors, by the normal posterior in place of draws."""
+    curves = evidence.published_curves()
+    chosen = {name: evidence.PRIORS[name] for name in ("wide", "decay")}
+    draws = xr.Dataset({"theta": (("chain", "draw"), rng.normal(size=(2, 5)))})
+    table = gate_table(spec.read("rossi"))
+    judged = Gate(table, 0, (1.0,), 4, PUBLISH, (failure,) if failure else ())
+    return evidence.EvidenceResult(
+        posterior=xr.DataTree.from_dict({"posterior": draws}),
+        gates={"wide": replace(judged, failures=()), "decay": judged},
+        estimates=_evidence_estimates(curves),
+        correlation=evidence.neighbour_correlation(curves, chosen),
+        priors=chosen,
+        settings=Settings(seed=2016),
+    )
+
+
+def _evidence_estimates(curves: xr.Dataset) -> pd.DataFrame:
+    printed = evidence.published_estimates(curves)
+    wide = printed.assign(prior="wide", mcse=0.001)
+    numbers = ["estimate", "lower", "upper"]
+    decay = wide.assign(prior="decay", **{name: wide[name] / 2 for name in numbers})
+    return pd.concat([printed, wide, decay], ignore_index=True)
+
+
+def small_evidence(rng: np.random.Generator, *, passed: bool = True) -> Evidence:
+    """Evidence as read back from its folder."""
+    found = small_evidence_result(rng)
+    gates = [each.table.assign(prior=prior) for prior, each in found.gates.items()]
+    manifest = {
+        "kind": "evidence",
+        "priors": {name: each.model_dump(mode="json") for name, each in found.priors.items()},
+        "gates": {"wide": PASSED, "decay": PASSED if passed else FAILED},
+        "limits": asdict(PUBLISH),
+        "settings": asdict(found.settings),
+        "versions": versions(),
+        "posterior_digest": "0" * 64,
+    }
+    return Evidence(manifest, found.estimates, pd.concat(gates), found.correlation)

@@ -1,0 +1,478 @@
+"""The brief: catalogues, numbers, wording, banners, escaping and accessibility."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_runs import PASSED, gate_table, small_evidence, small_run
+from test_figures import contrast_with_white
+
+from hazard import brief, figures, spec
+from hazard.brief import languages as catalogues
+from hazard.brief.blocks import Table
+from hazard.brief.languages import Code
+from hazard.store import Run
+
+LANGUAGES: tuple[Code, ...] = ("nb", "en")
+PAGES: Mapping[str, Callable[[], Any]] = {
+    "registers": small_run,
+    "simulated": lambda: small_run(source="simulated registers", passed=False),
+    "no exposure": lambda: small_run("mgus2"),
+    "own history": lambda: small_run("rossi_employment"),
+    "panel alone": lambda: without_estimands(small_run("rossi_employment")),
+    "evidence": lambda: small_evidence(np.random.default_rng(1)),
+    "evidence failed": lambda: small_evidence(np.random.default_rng(1), passed=False),
+}
+
+
+def without_estimands(run: Run) -> Run:
+    """A run whose model asks for nothing: the panel is all that it can tell."""
+    model = run.spec.model_copy(update={"estimand": (), "term": ()})
+    counted = run.estimates[run.estimates["estimator"] == "Aalen-Johansen"]
+    return replace(run, spec=model, estimates=counted)
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[tuple[str, Code], str]:
+    return {
+        (kind, lang): brief.html(make(), lang) for kind, make in PAGES.items() for lang in LANGUAGES
+    }
+
+
+# --- reading a page -------------------------------------------------------------------------------
+class Tree(HTMLParser):
+    """Tags with their attributes, and text by the tags around it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.texts: list[tuple[tuple[str, ...], str]] = []
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag != "meta":
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, text: str) -> None:
+        self.texts.append((tuple(self._open), text))
+
+    def of(self, tag: str) -> list[dict[str, str]]:
+        """Attributes of each such tag."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def said(self, *, without: tuple[str, ...] = ()) -> str:
+        """Text that is read or heard, outside of some tags."""
+        hidden = {"style", *without}
+        heard = [attributes.get("aria-label", "") for _, attributes in self.tags]
+        return " ".join([text for tags, text in self.texts if not hidden & set(tags)] + heard)
+
+
+def numbers(text: str, lang: Code) -> Counter[str]:
+    """Numbers with a decimal point and without thousands marks."""
+    if lang == "nb":
+        plain = re.sub(r"(?<=\d)\u202f(?=\d)", "", text)
+        plain = re.sub(r"(?<=\d),(?=\d)", ".", plain)
+    else:
+        plain = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    return Counter(re.findall(r"[−+]?\d+(?:\.\d+)?", plain))
+
+
+def rows_of(page: str, name: str) -> list[list[str]]:
+    """Cells of the body of a table, by the id of its caption."""
+    table = page[page.index(f'<caption id="{name}"') :]
+    table = table[: table.index("</table>")]
+    body = table[table.index("</thead>") :]
+    return [
+        [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+        for row in re.findall(r"<tr>(.*?)</tr>", body, flags=re.DOTALL)
+    ]
+
+
+# --- catalogues -----------------------------------------------------------------------------------
+def keys(lang: Code) -> Iterator[tuple[str, str, frozenset[str]]]:
+    for section, texts in catalogues.catalogue(lang).items():
+        for key, text in texts.items():
+            fields = {name for _, name, _, _ in string.Formatter().parse(text) if name}
+            yield section, key, frozenset(fields)
+
+
+def test_catalogues_have_the_same_keys_and_places() -> None:
+    assert sorted(keys("nb")) == sorted(keys("en"))
+
+
+def test_english_texts_are_those_of_the_model_files() -> None:
+    english, norwegian = (catalogues.catalogue(lang)["text"] for lang in ("en", "nb"))
+    models = [spec.read(path.stem) for path in spec.models_folder().glob("*.toml")]
+    questions = {f"question_{model.name}": model.question for model in models}
+    assert questions == {k: v for k, v in english.items() if k.startswith("question_")}
+    reasons = {term.prior.reason for term in spec.read("oslo2016").term}
+    assert reasons <= set(english.values())
+    assert [k for k in english if english[k] == norwegian[k]] == []
+
+
+def test_words_of_the_evidence_figure_are_its_own() -> None:
+    assert catalogues.catalogue("en")["evidence_figure"] == dict(figures.EVIDENCE_WORDS)
+
+
+# --- numbers --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", PAGES)
+def test_languages_hold_the_same_numbers(pages: dict[tuple[str, Code], str], kind: str) -> None:
+    found = {lang: numbers(Tree(pages[kind, lang]).said(), lang) for lang in LANGUAGES}
+    assert found["nb"] == found["en"]
+    assert sum(found["en"].values()) > 100
+
+
+def test_a_changed_number_is_seen(pages: dict[tuple[str, Code], str]) -> None:
+    page = Tree(pages["registers", "nb"]).said()
+    assert numbers(page.replace("37 (", "38 (", 1), "nb") != numbers(page, "nb")
+
+
+def printed_problems(page: str, run: Run) -> list[str]:
+    """Cells of the table of results that are not a rounded number of the estimates."""
+    own = run.estimates[run.estimates["estimator"] == "hazard model"]
+    problems = []
+    cells = [row[-4:] for row in rows_of(page, "table-incidence")]
+    labels = [(exit_name, month) for exit_name in run.spec.outcome.exits for month in (6, 12, 24)]
+    for (exit_name, month), (within, *values) in zip(labels, cells, strict=True):
+        assert within == f"{month} months"
+        for arm, cell in zip(("with", "without", "with - without"), values, strict=True):
+            at = own[(own["exit"] == exit_name) & (own["month"] == month) & (own["arm"] == arm)]
+            row = at.iloc[0]
+            if not printed_is(cell, row):
+                problems.append(f"{exit_name} {month} {arm}: {cell}")
+    return problems
+
+
+def printed_is(cell: str, row: pd.Series) -> bool:
+    texts = re.findall(r"[−+]?\d+(?:\.\d+)?", cell.replace(",", ""))
+    decimals = {len(text.partition(".")[2]) for text in texts}
+    [places] = decimals
+    unit = 10.0**-places
+    printed = [float(text.replace("−", "-")) for text in texts]
+    exact = [100 * float(row[name]) for name in ("estimate", "lower", "upper")]
+    return unit >= 100 * row["mcse"] and all(
+        abs(a - b) <= unit / 2 + 1e-9 for a, b in zip(printed, exact, strict=True)
+    )
+
+
+def test_results_are_numbers_of_the_estimates(pages: dict[tuple[str, Code], str]) -> None:
+    assert printed_problems(pages["registers", "en"], small_run()) == []
+
+
+def test_results_a_month_away_are_found(pages: dict[tuple[str, Code], str]) -> None:
+    run = small_run()
+    run.estimates["month"] = run.estimates["month"] + 1
+    assert len(printed_problems(pages["registers", "en"], run)) > 10
+
+
+def test_rough_draws_print_fewer_digits() -> None:
+    run = small_run()
+    run.estimates["mcse"] = (
+        0.004  # 2.67 x 0.4 points: tens of percent would be too coarse, ones not
+    )
+    page = brief.html(run, "en")
+    assert printed_problems(page, run) == [
+        f"{name} {month} {arm}: {cell}" for name, month, arm, cell in ()
+    ]
+    assert "." not in rows_of(page, "table-incidence")[0][-1].split("(")[0]
+
+
+# Months 12 and 24 of the first exit, by hand: 40 (1 - exp(-12/9)) = 29.5 of 1,000 without,
+# 21 (1 - exp(-3)) = 20.0 more with.
+def test_answer_by_hand(pages: dict[tuple[str, Code], str]) -> None:
+    english = Tree(pages["registers", "en"]).said().replace("\u00a0", " ")
+    assert (
+        "With a forced return at the same centre, about 49 (35 to 64) of 1,000 families have "
+        "applied for assisted return within 12 months; without, 29 (21 to 38). "
+        "Difference: +20 (+7 to +33). After 24 months: +21 (+8 to +34)."
+    ) in english
+    norwegian = Tree(pages["registers", "nb"]).said().replace("\u00a0", " ")
+    assert (
+        "Med en tvangsretur på samme mottak: Om lag 49 (35 til 64) av 1\u202f000 familier har søkt "
+        "om assistert retur innen 12 måneder. Uten: 29 (21 til 38). "
+        "Forskjell: +20 (+7 til +33). Etter 24 måneder: +21 (+8 til +34)."
+    ) in norwegian
+
+
+def test_verdicts_follow_the_intervals(pages: dict[tuple[str, Code], str]) -> None:
+    page = Tree(pages["registers", "en"]).said()
+    assert "Applied for assisted return: more." in page
+    assert "Disappeared from the centre: fewer." in page
+    assert "Returned by force: no clear difference." in page
+
+
+def test_a_difference_that_goes_away_is_more_at_first() -> None:
+    run = small_run()
+    last = run.estimates["quantity"].eq("risk_difference") & run.estimates["month"].eq(24)
+    run.estimates.loc[last, "lower"] = -0.1
+    run.estimates.loc[last, "upper"] = 0.1
+    page = Tree(brief.html(run, "en")).said()
+    assert "Applied for assisted return: more at first, then no clear difference." in page
+    assert "Disappeared from the centre: fewer at first, then no clear difference." in page
+
+
+def test_one_denominator_for_all_numbers() -> None:
+    run = small_run()
+    assert "of 1,000 families" in brief.html(run, "en")
+    shares = run.estimates["quantity"].eq("cumulative_incidence")
+    for name in ("estimate", "lower", "upper"):
+        run.estimates.loc[shares, name] = 0.1 + run.estimates.loc[shares, name]
+    page = brief.html(run, "en")
+    assert "of 100 families" in page
+    assert "of 1,000 families" not in page
+
+
+# --- small numbers --------------------------------------------------------------------------------
+def test_numbers_of_persons_under_ten_are_not_told(pages: dict[tuple[str, Code], str]) -> None:
+    flow = [row[-2:] for row in rows_of(pages["registers", "en"], "table-flow")]
+    assert flow == [["1,389", "1,030"], ["under 10"] * 2, ["613"] * 2, ["under 10"] * 2, ["43"] * 2]
+    said = Tree(pages["registers", "en"]).said()
+    assert "88 have applied" in said
+    assert "under 10 have been returned by force" in said
+    assert "This settled under 10 families." in said
+    assert "færre enn 10 er tvangsreturnert" in Tree(pages["registers", "nb"]).said()
+
+
+# --- wording --------------------------------------------------------------------------------------
+BANNED = re.compile(
+    r"\b(effects?|impacts?|caus\w*|leads? to|led to|because of|due to|results? in|resulted in|"
+    r"effekt\w*|virkning\w*|påvirk\w*|årsak\w*|skyldes|fører til|førte til|på grunn av|"
+    r"gjør at|forårsak\w*)\b",
+    re.IGNORECASE,
+)
+HARMLESS = re.compile(r"effective draws|effektive trekninger", re.IGNORECASE)
+
+
+def claims(text: str) -> list[str]:
+    return BANNED.findall(HARMLESS.sub("", text))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("kind", PAGES)
+def test_pages_speak_of_association(
+    pages: dict[tuple[str, Code], str], kind: str, lang: Code
+) -> None:
+    # Titles are cited, and reasons are quoted from the model file.
+    assert claims(Tree(pages[kind, lang]).said(without=("cite", "q"))) == []
+
+
+def test_planted_claims_are_found(pages: dict[tuple[str, Code], str]) -> None:
+    for claim in ("An effect of", "which causes", "Det fører til", "Effekten er", "påvirker"):
+        assert len(claims(claim)) == 1
+    assert claims(Tree(pages["registers", "nb"]).said(without=("q",))) == ["Effekter"]
+
+
+# --- banners --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("passed", [True, False])
+@pytest.mark.parametrize("source", ["registers", "simulated registers"])
+def test_banners_stand_above_the_title_if_and_only_if_they_must(
+    source: str, *, passed: bool
+) -> None:
+    page = brief.html(small_run(source=source, passed=passed), "en")
+    top, rest = page.split("<h1>")
+    assert ("Not final." in top) is not passed
+    assert ("Simulated registers. No number" in top) is (source == "simulated registers")
+    assert 'class="banner' not in rest
+
+
+def test_gate_of_evidence_has_the_banner(pages: dict[tuple[str, Code], str]) -> None:
+    assert "Not final." in pages["evidence failed", "en"].split("<h1>")[0]
+    assert "Not final." not in pages["evidence", "en"]
+
+
+def test_gate_says_which_limit_is_broken() -> None:
+    page = brief.html(small_run(passed=False), "en")
+    said = Tree(page).said()
+    assert (
+        "does not keep these limits: Agreement of chains (R-hat); Divergent transitions. Of 4 "
+        "quantities, 1 break one; of the 3 that this page is about, 0."
+    ) in said
+    rows = {row[0]: row[1:] for row in rows_of(page, "table-gate")}
+    assert rows["Agreement of chains (R-hat)"] == ["at most 1.01", "1.234", "1.001", "no"]
+    assert rows["Divergent transitions"] == ["at most 0", "3", "–", "no"]
+    assert rows["Energy (BFMI)"] == ["at least 0.30", "0.90", "–", "yes"]
+
+
+def test_gate_without_records_is_no_pass() -> None:
+    run = small_run()
+    lost = {**PASSED, "passed": False, "divergences": None, "bfmi": []}
+    run.manifest["gate"] = lost
+    rows = {row[0]: row[1:] for row in rows_of(brief.html(run, "en"), "table-gate")}
+    assert rows["Divergent transitions"] == ["at most 0", "–", "–", "no"]
+    assert rows["Energy (BFMI)"] == ["at least 0.30", "–", "–", "no"]
+
+
+# --- a page that needs nothing but itself, and trusts nothing -------------------------------------
+HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}{people}$\\frac{"
+
+
+def hostile_run() -> Run:
+    run = small_run(source="simulated registers", passed=False)
+    old, exits = run.spec.outcome.exits, tuple(f"{HOSTILE}{k}" for k in range(3))
+    swap = dict(zip(old, exits, strict=True))
+    model = run.spec.model_copy(
+        update={
+            "name": HOSTILE,
+            "question": HOSTILE,
+            "references": (HOSTILE,),
+            "outcome": run.spec.outcome.model_copy(update={"exits": exits}),
+            "table": run.spec.table.model_copy(update={"unit": HOSTILE}),
+        }
+    )
+    manifest = {
+        **run.manifest,
+        "versions": {HOSTILE: HOSTILE},
+        "held": {HOSTILE: {"not identified": 0, "at infinity": {}}},
+    }
+    manifest["panel"] = {**manifest["panel"], "exits": dict.fromkeys(exits, 20)}
+    return Run(
+        spec=model,
+        manifest=manifest,
+        estimates=run.estimates.assign(exit=run.estimates["exit"].map(swap)),
+        gate=gate_table(model).assign(quantity=HOSTILE),
+        priors=run.priors.assign(name=HOSTILE, distribution=HOSTILE, reason=HOSTILE),
+        flow=run.flow.assign(step=HOSTILE, reason=HOSTILE),
+    )
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_hostile_texts_are_texts(lang: Code) -> None:
+    tree = Tree(brief.html(hostile_run(), lang))
+    assert tree.of("img") == []
+    assert [a for _, attributes in tree.tags for a in attributes if a.startswith("on")] == []
+    assert tree.said().count(HOSTILE) > 30
+    assert "49" not in re.findall(r"\d+", HOSTILE) or "{{ 7 * 7 }}" in tree.said()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("kind", PAGES)
+def test_page_loads_nothing(pages: dict[tuple[str, Code], str], kind: str, lang: Code) -> None:
+    page = pages[kind, lang]
+    tree = Tree(page)
+    loaders = {"script", "link", "iframe", "object", "embed", "img", "image", "base", "form"}
+    assert loaders & {tag for tag, _ in tree.tags} == set()
+    for _, attributes in tree.tags:
+        assert not any(name.startswith("on") or name == "src" for name in attributes)
+        assert attributes.get("href", "#").startswith("#")
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)", page))
+    assert "http" not in page
+    assert "@import" not in page
+
+
+def test_page_is_the_same_again() -> None:
+    assert brief.html(small_run(), "nb") == brief.html(small_run(), "nb")
+
+
+# --- accessibility --------------------------------------------------------------------------------
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("kind", PAGES)
+def test_page_can_be_heard(pages: dict[tuple[str, Code], str], kind: str, lang: Code) -> None:
+    tree = Tree(pages[kind, lang])
+    assert [each["lang"] for each in tree.of("html")] == [lang]
+    levels = [int(tag[1]) for tag, _ in tree.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert max(np.diff(levels)) <= 1
+    ids = [attributes["id"] for _, attributes in tree.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    named = [
+        attributes["aria-labelledby"]
+        for _, attributes in tree.tags
+        if "aria-labelledby" in attributes
+    ]
+    assert set(named) <= set(ids)
+    tables = len(tree.of("table"))
+    assert len(tree.of("caption")) == tables > 0
+    assert {each.get("scope") for each in tree.of("th")} == {"col", "row", "rowgroup"}
+    pictures = [each["aria-label"] for each in tree.of("div") if each.get("role") == "img"]
+    assert len(pictures) == len(tree.of("svg")) > 0
+    assert all(re.search(r"\d", text) for text in pictures)
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_each_table_is_full(pages: dict[tuple[str, Code], str], kind: str) -> None:
+    page = pages[kind, "en"]
+    for table in re.findall(r"<table>.*?</table>", page, flags=re.DOTALL):
+        head, body = table.split("</thead>")
+        width = head.count('<th scope="col">')
+        grouped = 'scope="rowgroup"' in body
+        for row in re.findall(r"<tr>.*?</tr>", body, flags=re.DOTALL):
+            cells = len(re.findall(r"<t[hd][ >]", row)) - row.count('scope="rowgroup"')
+            assert cells == width - grouped
+
+
+def test_colours_of_the_page_stand_out() -> None:
+    from importlib import resources
+
+    style = resources.files("hazard.brief").joinpath("page.css").read_text(encoding="utf-8")
+    inks = {six(colour) for colour in re.findall(r"(?<![-\w])color: (#\w+)", style)}
+    grounds = {six(colour) for colour in re.findall(r"background: (#\w+)", style)}
+    assert inks
+    assert "#ffffff" in grounds
+    for ink in inks:
+        for ground in grounds:
+            ratio = contrast_with_white(ink) / contrast_with_white(ground)
+            assert ratio >= 4.5, (ink, ground)
+
+
+def six(colour: str) -> str:
+    return colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
+
+
+# --- content --------------------------------------------------------------------------------------
+def test_figures_and_tables_are_numbered_in_their_order(
+    pages: dict[tuple[str, Code], str],
+) -> None:
+    page = pages["registers", "en"]
+    for word in ("Figure", "Table"):
+        found = [int(n) for n in re.findall(rf"<strong>{word} (\d+)\.</strong>", page)]
+        assert found == list(range(1, len(found) + 1))
+        assert len(found) >= 3
+
+
+def test_every_lagged_term_has_its_table(pages: dict[tuple[str, Code], str]) -> None:
+    for term in small_run().spec.lagged:
+        rows = rows_of(pages["registers", "en"], f"table-{term.name}")
+        assert len(rows) == 3 * (7 + 1)
+        assert [row[-4] for row in rows[:8]] == [*"0123456", "Sum"]
+
+
+def test_a_question_of_ones_own_stays_as_it_is() -> None:
+    run = small_run()
+    own = "Hvor mange forlater mottaket, og når?"
+    page = brief.html(replace(run, spec=run.spec.model_copy(update={"question": own})), "nb")
+    assert f"<h1>{own}</h1>" in page
+
+
+def test_page_names_the_command_that_makes_it_again(
+    pages: dict[tuple[str, Code], str],
+) -> None:
+    assert ("hazard run oslo2016 --registers REGISTERS --out RUN --seed 3 --draws 500") in pages[
+        "registers", "nb"
+    ]
+    assert "hazard run mgus2 --panel TABLE --out RUN --seed 3" in pages["no exposure", "nb"]
+    assert "hazard evidence --out EVIDENCE --seed 2016" in pages["evidence", "nb"]
+
+
+def test_empty_group_has_no_heading() -> None:
+    table = Table("t", "caption", ("a", "b"), ("head", "text"), (("", (("1", "2"),)),))
+    assert table.kind == "table"

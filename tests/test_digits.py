@@ -1,0 +1,82 @@
+"""Estimates as text: by hand, and no digit finer than the Monte Carlo error."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hazard import digits
+from hazard.digits import Estimate, Marks
+
+NORWEGIAN = Marks(decimal=",", thousands="\u202f", to="til")
+
+
+# 2.67 x 0.03 = 0.08 is below 0.1; 2.67 x 0.04 = 0.11 is above it.
+@pytest.mark.parametrize(
+    ("mcse", "power"), [(0.03, -1), (0.04, 0), (0.4, 1), (4.0, 2), (0.0, -1), (math.nan, -1)]
+)
+def test_place_by_hand(mcse: float, power: int) -> None:
+    assert digits.place(-1, mcse) == power
+
+
+@given(st.floats(1e-6, 1e6))
+def test_last_digit_is_no_finer_than_the_error(mcse: float) -> None:
+    unit = 10.0 ** digits.place(-9, mcse)
+    assert unit >= mcse
+    assert unit / 10 < 2.67 * mcse * (1 + 1e-9)  # and no coarser than it must be
+
+
+@pytest.mark.parametrize(
+    ("value", "power", "text"),
+    [
+        (1234567.89, -1, "1\u202f234\u202f567,9"),
+        (-0.049, -1, "0,0"),
+        (-0.051, -1, "−0,1"),
+        (996.0, 1, "1\u202f000"),
+        (0.125, -3, "0,125"),
+    ],
+)
+def test_norwegian_number_by_hand(value: float, power: int, text: str) -> None:
+    assert digits.number(value, power, NORWEGIAN) == text
+
+
+@given(st.floats(-1e6, 1e6), st.integers(-3, 3))
+def test_languages_differ_in_marks_only(value: float, power: int) -> None:
+    english = digits.number(value, power)
+    norwegian = digits.number(value, power, NORWEGIAN)
+    assert norwegian.replace("\u202f", "").replace(",", ".") == english.replace(",", "")
+    assert float(english.replace(",", "").replace("−", "-")) == pytest.approx(
+        value, abs=0.5 * 10.0**power + 1e-6
+    )
+
+
+def test_small_numbers_are_under_one_unit() -> None:
+    none = Estimate(0.0001, 0.0, 0.004)
+    assert digits.percent(none).startswith("under\u00a00.1 (under\u00a00.1")
+    assert digits.frequency(none, 100).startswith("under\u00a01 (under\u00a01")
+    assert digits.points(none).startswith("0.0")
+
+
+def test_whole_interval_has_the_digits_of_the_error() -> None:
+    # 100 x 0.02 x 2.67 = 5.3 percent: tens.
+    rough = Estimate(0.237, 0.151, 0.309, 0.02)
+    assert digits.percent(rough, NORWEGIAN) == "20 (20\u00a0til\u00a030)"
+    assert digits.percent(rough._replace(mcse=math.nan)) == "23.7 (15.1\u00a0to\u00a030.9)"
+
+
+def test_ratio_takes_the_error_at_its_upper_end() -> None:
+    # exp(2) = 7.4; 7.4 x 0.01 x 2.67 = 0.20: whole numbers.
+    assert digits.ratio(Estimate(1.0, 0.0, 2.0, 0.01)) == "3 (1\u00a0to\u00a07)"
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf, -math.inf])
+def test_what_is_not_known_is_a_dash(lost: float) -> None:
+    assert digits.logarithm(Estimate(lost, math.nan, math.nan)) == "–"
+    assert digits.points(Estimate(0.1, lost, 0.2)) == "–"
+
+
+def test_minus_infinity_on_the_log_scale_is_a_dash_too() -> None:
+    assert digits.ratio(Estimate(-math.inf, math.nan, math.nan)) == "–"

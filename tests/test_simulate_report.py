@@ -1,0 +1,55 @@
+"""The report of simulated against published figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from hazard import simulate
+from hazard.simulate.margins import N_LAGS, printed
+from hazard.simulate.report import _seen
+
+
+@pytest.fixture(scope="module")
+def truth() -> simulate.Truth:
+    return simulate.truth("published", np.random.default_rng(2016))
+
+
+def outside(truth: simulate.Truth, rng: np.random.Generator) -> pd.DataFrame:
+    """Key figures that one run misses, and table 2-2 apart."""
+    spread = simulate.margins_spread(truth, rng, runs=4)
+    report = simulate.margins_report(simulate.registers(truth, rng), spread)
+    assert set(report["quantity"]) == set(printed().index)
+    return report[~report["within"]]
+
+
+def test_report_recovers_the_key_figures(truth: simulate.Truth, rng: np.random.Generator) -> None:
+    # two rows of 50 fall outside by chance in one of a thousand reports with one percent each
+    allowed = stats.binom.ppf(0.999, len(printed()) - 12, 0.01)
+    missed = outside(truth, rng)
+    late = missed["quantity"].str.contains("_centre_|_nationality_")
+    assert (~late).sum() <= allowed
+    # effects of others within a country and a centre do not make what table 2-2 shows
+    assert "disappeared_centre_4-6" in set(missed["quantity"])
+    level = truth.effects["intercept"] + 0.3
+    moved = replace(truth, effects=truth.effects.assign(intercept=level))
+    assert (~outside(moved, rng)["quantity"].str.contains("_centre_|_nationality_")).sum() > allowed
+
+
+# A family is alone at the centre from month 100 to 109; somebody was returned in month 99.
+def test_long_lags_by_hand() -> None:
+    months = np.arange(100, 110)
+    rows = pd.DataFrame({"centre": "X", "calendar": months})
+    for lag in range(N_LAGS):
+        rows[f"forced_return_centre_lag{lag}"] = (months - lag == 99).astype(int)
+    seen = _seen(rows, "centre")
+    assert seen.shape == (10, 13)
+    assert [int(lag[0]) for lag in map(np.flatnonzero, seen == 1)] == list(range(1, 11))
+    unknown = np.isnan(seen)
+    assert not unknown[:, :N_LAGS].any()
+    # before month 94 nobody looked, and what happens in month 109 nobody sees
+    assert [int(row.sum()) for row in unknown] == [6, 5, 4, 3, 2, 1, 0, 0, 0, 0]
