@@ -330,6 +330,9 @@ class ModelSpec(_Record):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"each term must appear once; {', '.join(twice)} appears twice")
+        kinds = [estimand.kind for estimand in self.estimand]
+        if len(set(kinds)) < len(kinds):  # a run holds one result per kind
+            raise ValueError("each kind of estimand must appear once")
         lagged = [term.name for term in self.lagged]
         for estimand in self.estimand:
             if isinstance(estimand, IncidenceEstimand) and estimand.term not in (None, *lagged):

@@ -20,6 +20,7 @@ from pyarrow import csv, parquet
 from hazard import spells
 from hazard.contracts import broken_rules, columns_missing, numeric
 from hazard.errors import PanelError, UsageError, did_you_mean
+from hazard.exposures import lag_column
 from hazard.spec import CalendarTerm, CovariateTerm, GroupTerm, ModelSpec
 from hazard.spells import expand
 
@@ -102,7 +103,7 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     -------
     DataFrame
         The columns of :mod:`hazard.contracts` and those of the terms, sorted by person and month.
-        A lagged term that is not about ``own`` rows has columns ``{exposure}_{network}_lag{lag}``,
+        A lagged term that is not about ``own`` rows has columns as :func:`hazard.exposures.lag_column` names them,
         in which a missing value is history before the start. ``attrs["left_out"]`` counts the
         persons left out for a missing covariate, where the model file asks for it.
 
@@ -142,7 +143,7 @@ def _exposures(spec: ModelSpec) -> list[str]:
 
 def _lags(spec: ModelSpec) -> list[str]:
     return [
-        f"{term.name}_lag{lag}"
+        lag_column(term.name, lag)
         for term in spec.lagged
         if term.network != "own"
         for lag in range(term.lags[0], term.lags[1] + 1)

@@ -190,7 +190,7 @@ def small_analysis(rng: np.random.Generator) -> Analysis:
         gate=Gate(run.gate, 0, (1.0,), 4, EXPLORE, ()),
         priors=run.priors,
         flow=run.flow,
-        facts=facts("registers", {"assisted": 88}),
+        facts=facts("registers", run.manifest["panel"]["exits"]),
     )
 
 

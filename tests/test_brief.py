@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from small_runs import PASSED, gate_table, small_evidence, small_run
 from test_figures import contrast_with_white
 
 from hazard import brief, figures, spec
 from hazard.brief import languages as catalogues
-from hazard.brief.blocks import Table
 from hazard.brief.languages import Code
 from hazard.store import Run
 
@@ -46,6 +46,13 @@ def pages() -> dict[tuple[str, Code], str]:
     return {
         (kind, lang): brief.html(make(), lang) for kind, make in PAGES.items() for lang in LANGUAGES
     }
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty figures, for tests that look at texts and tables."""
+    for name in ("incidence", "lag_curves"):
+        monkeypatch.setattr(figures, name, lambda *_, **__: Figure())
 
 
 # --- reading a page -------------------------------------------------------------------------------
@@ -184,16 +191,13 @@ def test_results_a_month_away_are_found(pages: dict[tuple[str, Code], str]) -> N
     assert len(printed_problems(pages["registers", "en"], run)) > 10
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_rough_draws_print_fewer_digits() -> None:
     run = small_run()
-    run.estimates["mcse"] = (
-        0.004  # 2.67 x 0.4 points: tens of percent would be too coarse, ones not
-    )
+    run.estimates["mcse"] = 0.003  # 2.67 x 0.3 = 0.8 points: no decimals
     page = brief.html(run, "en")
-    assert printed_problems(page, run) == [
-        f"{name} {month} {arm}: {cell}" for name, month, arm, cell in ()
-    ]
-    assert "." not in rows_of(page, "table-incidence")[0][-1].split("(")[0]
+    assert printed_problems(page, run) == []
+    assert [row[-1] for row in rows_of(page, "table-incidence") if "." in row[-1]] == []
 
 
 # Months 12 and 24 of the first exit, by hand: 40 (1 - exp(-12/9)) = 29.5 of 1,000 without,
@@ -220,6 +224,7 @@ def test_verdicts_follow_the_intervals(pages: dict[tuple[str, Code], str]) -> No
     assert "Returned by force: no clear difference." in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_difference_that_goes_away_is_more_at_first() -> None:
     run = small_run()
     last = run.estimates["quantity"].eq("risk_difference") & run.estimates["month"].eq(24)
@@ -230,6 +235,7 @@ def test_a_difference_that_goes_away_is_more_at_first() -> None:
     assert "Disappeared from the centre: fewer at first, then no clear difference." in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_denominator_for_all_numbers() -> None:
     run = small_run()
     assert "of 1,000 families" in brief.html(run, "en")
@@ -284,6 +290,7 @@ def test_planted_claims_are_found(pages: dict[tuple[str, Code], str]) -> None:
 # --- banners --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("passed", [True, False])
 @pytest.mark.parametrize("source", ["registers", "simulated registers"])
+@pytest.mark.usefixtures("undrawn")
 def test_banners_stand_above_the_title_if_and_only_if_they_must(
     source: str, *, passed: bool
 ) -> None:
@@ -299,6 +306,7 @@ def test_gate_of_evidence_has_the_banner(pages: dict[tuple[str, Code], str]) -> 
     assert "Not final." not in pages["evidence", "en"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_gate_says_which_limit_is_broken() -> None:
     page = brief.html(small_run(passed=False), "en")
     said = Tree(page).said()
@@ -312,6 +320,7 @@ def test_gate_says_which_limit_is_broken() -> None:
     assert rows["Energy (BFMI)"] == ["at least 0.30", "0.90", "–", "yes"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_gate_without_records_is_no_pass() -> None:
     run = small_run()
     lost = {**PASSED, "passed": False, "divergences": None, "bfmi": []}
@@ -360,7 +369,6 @@ def test_hostile_texts_are_texts(lang: Code) -> None:
     assert tree.of("img") == []
     assert [a for _, attributes in tree.tags for a in attributes if a.startswith("on")] == []
     assert tree.said().count(HOSTILE) > 30
-    assert "49" not in re.findall(r"\d+", HOSTILE) or "{{ 7 * 7 }}" in tree.said()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -456,6 +464,7 @@ def test_every_lagged_term_has_its_table(pages: dict[tuple[str, Code], str]) -> 
         assert [row[-4] for row in rows[:8]] == [*"0123456", "Sum"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_question_of_ones_own_stays_as_it_is() -> None:
     run = small_run()
     own = "Hvor mange forlater mottaket, og når?"
@@ -466,13 +475,10 @@ def test_a_question_of_ones_own_stays_as_it_is() -> None:
 def test_page_names_the_command_that_makes_it_again(
     pages: dict[tuple[str, Code], str],
 ) -> None:
-    assert ("hazard run oslo2016 --registers REGISTERS --out RUN --seed 3 --draws 500") in pages[
-        "registers", "nb"
-    ]
+    draws = small_run().manifest["settings"]["draws"]
+    assert (
+        f"hazard run oslo2016 --registers REGISTERS --out RUN --seed 3 --draws {draws}"
+        in pages["registers", "nb"]
+    )
     assert "hazard run mgus2 --panel TABLE --out RUN --seed 3" in pages["no exposure", "nb"]
     assert "hazard evidence --out EVIDENCE --seed 2016" in pages["evidence", "nb"]
-
-
-def test_empty_group_has_no_heading() -> None:
-    table = Table("t", "caption", ("a", "b"), ("head", "text"), (("", (("1", "2"),)),))
-    assert table.kind == "table"

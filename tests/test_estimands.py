@@ -28,7 +28,7 @@ from small_panels import (
 
 from hazard import coordinates, design, estimands, survival
 from hazard.design import Design
-from hazard.errors import EstimandError
+from hazard.errors import EstimandError, SpecError
 from hazard.links import Link, hazard
 from hazard.model import dimension
 from hazard.spec import IncidenceEstimand, ModelSpec
@@ -204,6 +204,12 @@ def test_incidence_of_an_unknown_term_is_refused(rng: np.random.Generator) -> No
     wanted = WITH_EVENT.model_copy(update={"term": "visit_center"})
     with pytest.raises(EstimandError, match=f"^{re.escape(sentence)}$"):
         estimands.incidence(draws(made, rng), made, small.panel["person"], wanted)
+
+
+def test_model_asks_once_for_each_kind() -> None:
+    asked = '[[estimand]]\nkind = "cumulative_incidence"\n'
+    with pytest.raises(SpecError, match=r"^model file: each kind of estimand must appear once\.$"):
+        model(VISIT + NORMAL, asked + 'term = "visit_centre"\n', asked)
 
 
 # --- coefficients and lag curves ----------------------------------------------------------------

@@ -199,7 +199,6 @@ def _history(term: LaggedTerm, of_panel: Rows, found: Found) -> xr.DataArray:
         part = of_panel.part(some)
         for column, lag in enumerate(at):
             values[some, column] = _values(term, part, found, lag)
-    more = np.isinf(values).any(axis=1)
     if term.measure == "per_resident":
         _check_residents(values)
     return ruled(values, at, term)

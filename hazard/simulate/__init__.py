@@ -8,7 +8,7 @@ than was published, or less; ``margins_report`` sets the simulated beside the pu
 from hazard.simulate.calibrate import truth
 from hazard.simulate.files import truth_arrays, write
 from hazard.simulate.frames import SimulatedRegisters, registers
-from hazard.simulate.report import margins, margins_report, margins_spread
+from hazard.simulate.report import margins_report, margins_spread, simulated_figures
 from hazard.simulate.scenarios import SCENARIOS, Scenario, scenario
 from hazard.simulate.world import Truth
 
@@ -17,11 +17,11 @@ __all__ = [
     "Scenario",
     "SimulatedRegisters",
     "Truth",
-    "margins",
     "margins_report",
     "margins_spread",
     "registers",
     "scenario",
+    "simulated_figures",
     "truth",
     "truth_arrays",
     "write",

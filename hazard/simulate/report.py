@@ -55,7 +55,7 @@ def margins_report(simulated: SimulatedRegisters, spread: pd.Series | None = Non
     """
     if spread is None:
         spread = margins_spread(simulated.truth, np.random.default_rng(0))
-    found, stated = margins(simulated), printed()
+    found, stated = simulated_figures(simulated), printed()
     names = [name for name in stated.index if np.isfinite(found.get(name, np.nan))]
     factor = float(stats.t.ppf(CONFIDENCE, spread.attrs["runs"] - 1))
     digits, sd = stated.loc[names, "half_unit"], spread.reindex(names).fillna(0.0)
@@ -84,13 +84,15 @@ def margins_spread(truth: Truth, rng: np.random.Generator, *, runs: int = RUNS) 
     Series
         By quantity; ``attrs["runs"]`` is the number of runs.
     """
-    found = pd.DataFrame([margins(registers(truth, stream)) for stream in rng.spawn(runs)])
+    found = pd.DataFrame(
+        [simulated_figures(registers(truth, stream)) for stream in rng.spawn(runs)]
+    )
     spread = found.std(ddof=1)
     spread.attrs["runs"] = runs
     return spread
 
 
-def margins(simulated: SimulatedRegisters) -> pd.Series:
+def simulated_figures(simulated: SimulatedRegisters) -> pd.Series:
     """Quantities of the published tables, by their published names.
 
     Parameters

@@ -15,6 +15,8 @@ def build(term: LaggedTerm, history: FloatArray) -> tuple[Block, IntArray]:
     ----------
     term : LaggedTerm
     history : ndarray, shape (row, lag)
+        Indicators, counts or rates; lags ascend, leads before lag 0. Rates have about as many
+        distinct histories as there are rows, so that hardly any rows are equal.
 
     Examples
     --------

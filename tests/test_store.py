@@ -1,0 +1,236 @@
+"""Run and evidence folders: whole or not at all, unchanged when read, briefed from the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from small_registers import Person, registers, write
+from small_runs import small_analysis, small_evidence_result
+from typer.testing import CliRunner
+
+from hazard import cli, evidence, figures, pipeline, spec, store
+from hazard.errors import UsageError
+
+RUN_FILES = {"posterior.nc", "estimates.csv", "gate.csv", "priors.csv", "flow.csv", "manifest.json"}
+EVIDENCE_FILES = {
+    "posterior.nc",
+    "estimates.csv",
+    "gate.csv",
+    "correlation.csv",
+    "manifest.json",
+    "lag_curves.png",
+    "lag_curves.svg",
+}
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path, rng: np.random.Generator) -> Path:
+    store.write_run(tmp_path / "run", small_analysis(rng))
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def evidence_folder(tmp_path: Path, rng: np.random.Generator) -> Path:
+    store.write_evidence(tmp_path / "evidence", small_evidence_result(rng))
+    return tmp_path / "evidence"
+
+
+# --- there and back -------------------------------------------------------------------------------
+def test_run_comes_back_as_it_was(run_folder: Path, rng: np.random.Generator) -> None:
+    written, found = small_analysis(rng), store.read(run_folder)
+    assert isinstance(found, store.Run)
+    assert found.spec == written.spec
+    assert found.manifest["source"] == "registers"
+    assert found.manifest["limits"]["ess"] == 400
+    pd.testing.assert_frame_equal(found.estimates, written.estimates, check_dtype=False, rtol=1e-12)
+    pd.testing.assert_frame_equal(found.gate, written.gate.table, check_dtype=False)
+    pd.testing.assert_frame_equal(found.flow, written.flow)
+    pd.testing.assert_frame_equal(found.priors, written.priors)
+
+
+def test_evidence_comes_back_as_it_was(evidence_folder: Path, rng: np.random.Generator) -> None:
+    written, found = small_evidence_result(rng), store.read(evidence_folder)
+    assert isinstance(found, store.Evidence)
+    pd.testing.assert_frame_equal(found.estimates, written.estimates, rtol=1e-12)
+    pd.testing.assert_frame_equal(found.correlation, written.correlation, rtol=1e-12)
+    assert found.gate["prior"].unique().tolist() == ["wide", "decay"]
+    assert found.manifest["settings"]["seed"] == 2016
+    assert found.manifest["priors"]["decay"]["half_life"] == 3.0
+
+
+def test_folders_hold_their_files_for_their_owner_only(
+    run_folder: Path, evidence_folder: Path
+) -> None:
+    for folder, names in ((run_folder, RUN_FILES), (evidence_folder, EVIDENCE_FILES)):
+        assert {item.name for item in folder.iterdir()} == names
+        assert {item.stat().st_mode & 0o777 for item in folder.iterdir()} == {0o600}
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        assert set(manifest["files"]) == names - {"manifest.json"}
+
+
+def test_figure_files_are_pictures(evidence_folder: Path) -> None:
+    assert (evidence_folder / "lag_curves.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (evidence_folder / "lag_curves.svg").read_bytes()[:1000]
+
+
+def test_draws_come_back(tmp_path: Path, rng: np.random.Generator) -> None:
+    written = small_analysis(rng)
+    store.write_run(tmp_path / "run", written)
+    with store.read_posterior(tmp_path / "run") as tree:
+        found = tree["posterior"]["beta"].load()
+        xr.testing.assert_equal(found, written.posterior["posterior"]["beta"])
+
+
+def test_digest_is_of_the_draws(rng: np.random.Generator) -> None:
+    tree = small_analysis(rng).posterior
+    other = tree.copy(deep=True)
+    assert store.content_digest(tree) == store.content_digest(other)
+    other["posterior"]["beta"].values[0, 0, 0] += 1e-12
+    assert store.content_digest(tree) != store.content_digest(other)
+
+
+def test_formulas_become_text(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    store.write_table(pd.DataFrame({"a": ["=1+1", "plain", None], "b": [-1.5, 2.0, 0.0]}), path)
+    assert path.read_text(encoding="utf-8") == "a,b\n'=1+1,-1.5\nplain,2.0\n,0.0\n"
+
+
+# --- whole or not at all --------------------------------------------------------------------------
+def fail(*_: Any, **__: Any) -> None:
+    raise RuntimeError("the disk is full")
+
+
+WRITERS: dict[str, Callable[[Path, np.random.Generator], None]] = {
+    "run": lambda path, rng: store.write_run(path, small_analysis(rng)),
+    "evidence": lambda path, rng: store.write_evidence(path, small_evidence_result(rng)),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [
+        ("run", "write_table"),
+        ("run", "_seal"),
+        ("run", "_file_digest"),
+        ("evidence", "write_table"),
+        ("evidence", "_seal"),
+        ("evidence", "rendered"),
+    ],
+)
+def test_a_failure_in_the_middle_leaves_nothing(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, kind: str, step: str
+) -> None:
+    monkeypatch.setattr(figures if step == "rendered" else store, step, fail)
+    with pytest.raises(RuntimeError, match=r"^the disk is full$"):
+        WRITERS[kind](tmp_path / "new", rng)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_what_is_there_is_not_overwritten(
+    tmp_path: Path, rng: np.random.Generator, kind: str
+) -> None:
+    (tmp_path / "kept").write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"must not exist yet, or be an empty folder"):
+        WRITERS[kind](tmp_path, rng)
+    assert [item.name for item in tmp_path.iterdir()] == ["kept"]
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path, rng: np.random.Generator) -> None:
+    (tmp_path / "new").mkdir()
+    WRITERS["run"](tmp_path / "new", rng)
+    assert store.read_run(tmp_path / "new").manifest["kind"] == "run"
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "page.html"
+    with pytest.raises(RuntimeError, match=r"^the disk is full$"):
+        store.write_file(path, fail)
+    assert list(path.parent.iterdir()) == []
+    store.write_file(path, lambda draft: draft.write_text("page", encoding="utf-8"))
+    assert [item.name for item in path.parent.iterdir()] == ["page.html"]
+
+
+# --- what is no run folder ------------------------------------------------------------------------
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"kind": "run"}'])
+def test_no_run_folder_is_told(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
+    for read in (store.read, store.read_run, store.read_evidence):
+        with pytest.raises(UsageError, match=r"^run folder must hold a manifest.json that a run"):
+            read(tmp_path)
+
+
+def test_the_other_kind_is_told(run_folder: Path, evidence_folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"must be a folder of kind 'evidence'; got 'run'"):
+        store.read_evidence(run_folder)
+    with pytest.raises(UsageError, match=r"must be a folder of kind 'run'; got 'evidence'"):
+        store.read_run(evidence_folder)
+
+
+@pytest.mark.parametrize("name", sorted(RUN_FILES - {"manifest.json"}))
+def test_a_changed_or_missing_file_is_told(run_folder: Path, name: str) -> None:
+    told = rf"^run folder must hold what was written; {name} is missing or changed\."
+    (run_folder / name).write_bytes((run_folder / name).read_bytes() + b"\n")
+    with pytest.raises(UsageError, match=told):
+        store.read(run_folder)
+    (run_folder / name).unlink()
+    with pytest.raises(UsageError, match=told):
+        store.read(run_folder)
+
+
+# --- where rows came from -------------------------------------------------------------------------
+def test_registers_with_a_truth_are_simulated(tmp_path: Path) -> None:
+    write(registers(Person("P1")), tmp_path)
+    model = spec.read("oslo2016")
+    assert pipeline.rows_from_registers(tmp_path, model).source == "registers"
+    (tmp_path / "truth").mkdir()
+    assert pipeline.rows_from_registers(tmp_path, model).source == "simulated registers"
+    assert pipeline.rows_from_table(None, spec.read("rossi")).source == "table"
+
+
+# --- from the terminal ----------------------------------------------------------------------------
+@pytest.mark.parametrize(("lang", "title"), [("nb", "Svaret"), ("en", "The answer")])
+def test_brief_of_either_folder(
+    run_folder: Path, evidence_folder: Path, lang: str, title: str
+) -> None:
+    for folder in (run_folder, evidence_folder):
+        page = folder.with_suffix(".html")
+        done = CliRunner().invoke(
+            cli.app, ["brief", str(folder), "--out", str(page), "--lang", lang]
+        )
+        assert done.exit_code == 0
+        assert f'<h2 id="answer">{title}</h2>' in page.read_text(encoding="utf-8")
+        assert page.stat().st_mode & 0o777 == 0o600
+
+
+def test_brief_of_no_folder_writes_nothing(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        cli.app, ["brief", str(tmp_path / "none"), "--out", str(tmp_path / "page.html")]
+    )
+    assert isinstance(done.exception, UsageError)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("failure", "code"), [("", 0), ("R-hat must be at most 1.01.", 4)])
+def test_evidence_tells_each_failure_of_the_gate(
+    tmp_path: Path,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: str,
+    code: int,
+) -> None:
+    found = small_evidence_result(rng, failure=failure)
+    monkeypatch.setattr(evidence, "run", lambda *_, **__: found)
+    done = CliRunner().invoke(cli.app, ["evidence", "--out", str(tmp_path / "evidence")])
+    assert done.exit_code == code
+    told = [line for line in done.stderr.splitlines() if line.startswith("Gate")]
+    assert told == ([f"Gate, prior 'decay': {failure}"] if failure else [])
+    assert store.read_evidence(tmp_path / "evidence").manifest["gates"]["wide"]["passed"]
