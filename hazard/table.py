@@ -103,8 +103,9 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     -------
     DataFrame
         The columns of :mod:`hazard.contracts` and those of the terms, sorted by person and month.
-        A lagged term that is not about ``own`` rows has columns as :func:`hazard.exposures.lag_column` names them,
-        in which a missing value is history before the start. ``attrs["left_out"]`` counts the
+        A lagged term that is not about ``own`` rows has columns as
+        :func:`hazard.exposures.lag_column` names them, in which a missing value is history before
+        the start. ``attrs["left_out"]`` counts the
         persons left out for a missing covariate, where the model file asks for it.
 
     Raises
