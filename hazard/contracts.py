@@ -31,6 +31,7 @@ Numbers = npt.NDArray[Any]
 
 KEYS = ("person", "month", "entry", "exit")
 _WHOLE = ("month", "entry", "calendar")
+_LAST_MONTH = 12_000  # a thousand years; what is larger is a date, or would overflow
 
 
 def check_panel(
@@ -191,6 +192,12 @@ def _whole(column: pd.Series) -> list[str]:
             (column < 1).to_numpy(),
             got="months before the start",
             cure="Number the months at risk from 1.",
+        )
+        broken += violation(
+            f"{where} be at most {_LAST_MONTH:,}",
+            (column > _LAST_MONTH).to_numpy(),
+            got="months beyond it",
+            cure="Number the months at risk from 1, not from a date.",
         )
     return broken
 

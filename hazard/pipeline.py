@@ -309,6 +309,10 @@ def _counts(frame: pd.DataFrame, built: design.Design) -> dict[str, Any]:
         "exits": {name: int(exits.get(name, 0)) for name in built.exits},
         "no exit": persons - int(sum(exits.get(name, 0) for name in built.exits)),
         "rows in the design": len(built.outcome),
+        "persons in the design": int(frame["person"].iloc[built.row].nunique()),
+        "exits in the design": {
+            name: int((built.outcome == code).sum()) for code, name in enumerate(built.exits, 1)
+        },
         "rows left out": dict(built.left_out),
         "levels": {block.name: block.n_levels for block in built.blocks if block.basis is None},
         "coefficients per exit": built.n_coefficients,

@@ -264,7 +264,8 @@ def _unchanged(path: Path, digest: str) -> bool:
 
 
 def _file_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _quoted(value: object) -> object:

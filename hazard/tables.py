@@ -91,8 +91,10 @@ def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | No
 
 
 def baseline_estimates(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:
-    """Lag coefficients of a baseline."""
+    """Lag coefficients of a baseline; a probability is one per period of the panel."""
     own = fit.table()
+    if fit.unit == "probability":
+        own["unit"] = f"probability per {spec.table.unit}"
     own = own[own["term"].isin([term.name for term in spec.lagged])]
     lags = own["level"].astype(float)
     tidy = own.assign(quantity="lag_coefficient", lag=lags, ci_prob=0.95, ci_kind="normal")

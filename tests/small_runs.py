@@ -169,6 +169,8 @@ def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
             "exits": exits,
             "no exit": 100,
             "rows in the design": 5156,
+            "persons in the design": 603,
+            "exits in the design": exits,
             "rows left out": {"exposure history": 754},
             "levels": {"centre": 12},
             "coefficients per exit": 65,

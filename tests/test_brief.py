@@ -200,6 +200,18 @@ def test_rough_draws_print_fewer_digits() -> None:
     assert [row[-1] for row in rows_of(page, "table-incidence") if "." in row[-1]] == []
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_numbers_that_stand_together_have_as_many_digits() -> None:
+    run = small_run()
+    last = run.estimates["month"].eq(24) & run.estimates["arm"].eq("with")
+    run.estimates.loc[last, "mcse"] = 0.003
+    shares = [
+        cell for row in rows_of(brief.html(run, "en"), "table-incidence") for cell in row[-3:-1]
+    ]
+    assert len(shares) == 18
+    assert [cell for cell in shares if "." in cell] == []
+
+
 # Months 12 and 24 of the first exit, by hand: 40 (1 - exp(-12/9)) = 29.5 of 1,000 without,
 # 21 (1 - exp(-3)) = 20.0 more with.
 def test_answer_by_hand(pages: dict[tuple[str, Code], str]) -> None:
@@ -352,7 +364,8 @@ def hostile_run() -> Run:
         "versions": {HOSTILE: HOSTILE},
         "held": {HOSTILE: {"not identified": 0, "at infinity": {}}},
     }
-    manifest["panel"] = {**manifest["panel"], "exits": dict.fromkeys(exits, 20)}
+    counts = dict.fromkeys(exits, 20)
+    manifest["panel"] = {**manifest["panel"], "exits in the design": counts}
     return Run(
         spec=model,
         manifest=manifest,

@@ -107,6 +107,13 @@ ONE_ROW = {
         "repeated months",
         "Keep one row of each.",
     ),
+    "a month that is a date": (
+        put("month", 5, 4_294_967_297),
+        5,
+        "column 'month' must be at most 12,000",
+        "months beyond it",
+        "Number the months at risk from 1, not from a date.",
+    ),
     "months before the start": (
         put("month", 5, 0),
         5,

@@ -139,7 +139,7 @@ def test_baseline_table_keeps_the_lags_only(spec: ModelSpec) -> None:
     estimate = np.arange(10.0).reshape(5, 2)
     fit = BaselineFit(
         "linear probability",
-        "probability per month",
+        "probability",
         ("assisted", "disappeared"),
         labels,
         estimate,

@@ -22,7 +22,7 @@ def fit(design: Design) -> BaselineFit:
     Returns
     -------
     BaselineFit
-        Probability per month, per unit of the regressor, with HC1 standard errors.
+        Probability per month (or other period of the panel), per unit of the regressor, with HC1 standard errors.
 
     Notes
     -----
@@ -53,7 +53,7 @@ def fit(design: Design) -> BaselineFit:
     labels = coefficient_labels(plain)
     return BaselineFit(
         estimator="linear probability",
-        unit="probability per month",
+        unit="probability",
         exits=design.exits,
         terms=labels,
         estimate=estimate,

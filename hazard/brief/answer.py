@@ -114,7 +114,7 @@ def _sure(view: View) -> Paragraph:
         view.say(
             "sure.count",
             did=view.did(name),
-            n=view.language.count(view.run.manifest["panel"]["exits"][name]),
+            n=view.language.count(view.run.manifest["panel"]["exits in the design"][name]),
         )
         for name in view.exits
     ]

@@ -20,6 +20,7 @@ def incidence(view: View) -> Section:
     texts = ["arms.how", "arms.observed"]
     if not view.arms:
         texts = ["plain.how" if view.modelled else "plain.how_counted"]
+    texts += ["arms.start"] if view.registers else []
     blocks: list[Block] = [Paragraph(view.say(key)) for key in texts]
     blocks += [_incidence_figure(view, kind), _incidence_table(view, kind)]
     if view.arms:

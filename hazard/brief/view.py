@@ -45,7 +45,7 @@ class View:
             "event": self.event,
             "horizon": tongue.whole(self.months[-1]),
             "ci": tongue.whole(100 * self.run.estimates["ci_prob"].iloc[0]),
-            "persons": tongue.count(panel["persons"]),
+            "persons": tongue.count(panel["persons in the design"]),
             "rows": tongue.count(panel["rows in the design"]),
         }
 
@@ -81,7 +81,11 @@ class View:
 
     @cached_property
     def incidence(self) -> pd.DataFrame:
-        """Incidences and differences, by the model and counted, up to the last month to show."""
+        """Incidences and differences, by the model and counted, up to the last month to show.
+
+        The Monte Carlo error is the largest of all months and arms of an exit, so that numbers
+        that stand together have as many digits.
+        """
         rows = self.run.estimates
         rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]
         own = rows["estimator"] == HAZARD_MODEL
@@ -91,8 +95,9 @@ class View:
             rows, own = rows[~other], own[~other]
         modelled = rows.loc[own, "month"]
         last = modelled.max() if len(modelled) else min(24, rows["month"].max())
-        shown: pd.DataFrame = rows[rows["month"] <= last]
-        return shown
+        shown: pd.DataFrame = rows[rows["month"] <= last].astype({"mcse": float})
+        alike = shown.groupby(["estimator", "quantity", "exit"])["mcse"]
+        return shown.assign(mcse=alike.transform("max"))
 
     @property
     def modelled(self) -> bool:

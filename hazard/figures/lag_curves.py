@@ -87,13 +87,16 @@ def lag_curves_text(
             words["lag_text"].format(
                 exit=labels.get(str(name), str(name)),
                 Units=words["Units"],
-                lags=f"{rows['lag'].min()}–{rows['lag'].max()}"
-                if len(rows) > 1
-                else rows["lag"].min(),
+                lags=_span(rows["lag"], words),
                 ratios="; ".join(ratios),
             )
         )
     return " ".join(lines)
+
+
+def _span(lags: pd.Series, words: Mapping[str, str]) -> str:
+    ends = sorted({lags.min(), lags.max()})
+    return "–".join(digits.number(lag, 0, marks(words)) for lag in ends)
 
 
 def _draw(panel: Axes, curve: pd.DataFrame, colours: Mapping[str, str]) -> None:
