@@ -22,7 +22,8 @@ def fit(design: Design) -> BaselineFit:
     Returns
     -------
     BaselineFit
-        Probability per month (or other period of the panel), per unit of the regressor, with HC1 standard errors.
+        Probability per month (or other period of the panel), per unit of the regressor, with HC1
+        standard errors.
 
     Notes
     -----
