@@ -129,7 +129,7 @@ def _arms(panel: Axes, curves: pd.DataFrame, colour: str, words: Mapping[str, st
             panel.fill_between(month, low, high, color=ink, alpha=0.16, linewidth=0)
         ends.append((middle[-1], words[word], ink))
         last = max(last, month[-1])
-    panel.set_ylim(bottom=0.0)
+    panel.set_ylim(bottom=0.0, top=1.12 * panel.get_ylim()[1])  # room for three end labels
     _end_labels(panel, ends, last)
 
 
