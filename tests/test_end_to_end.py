@@ -276,7 +276,6 @@ def test_rossi_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert abs(beta[built.span("fin")].item() - mean) < DISCRETE
 
 
-@pytest.mark.slow
 def test_rossi_runs_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert command("run", "rossi", "--out", "run") == 0

@@ -332,14 +332,12 @@ def exact_moments(curves: xr.Dataset, prior: Prior) -> tuple[np.ndarray, np.ndar
     return mean, np.sqrt((p * (theta[..., 0, :] - mean[..., None]) ** 2).sum(axis=-1))
 
 
-@pytest.mark.slow
 def test_posterior_passes_the_gate(result: evidence.EvidenceResult) -> None:
     assert result.passed, {name: each.failures for name, each in result.gates.items()}
     judged = result.gates["decay"].table["variable"].value_counts().to_dict()
     assert judged == {"theta": 112, "standard_error": 112, "cumulative_lag_effect": 16}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("prior", ["wide", "independent", "decay"])
 def test_posterior_against_quadrature(
     result: evidence.EvidenceResult, curves: xr.Dataset, prior: str
@@ -350,7 +348,6 @@ def test_posterior_against_quadrature(
     assert (abs(found["sd"] - sd) < found["sd_tolerance"]).all()
 
 
-@pytest.mark.slow
 def test_posterior_rejects_a_model_without_rounding(
     result: evidence.EvidenceResult, curves: xr.Dataset
 ) -> None:  # negative control
@@ -392,7 +389,6 @@ def unrounded(curves: xr.Dataset, prior: Prior) -> xr.Dataset:
     return xr.Dataset({"mean": (dims, mean), "sd": (dims, sd)}, coords=curves.coords)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("prior", evidence.PRIORS)
 def test_logit_posterior_against_the_closed_form(
     result: evidence.EvidenceResult, curves: xr.Dataset, prior: str
@@ -405,7 +401,6 @@ def test_logit_posterior_against_the_closed_form(
         assert (abs(found[name] - exact[name]) < found[f"{name}_tolerance"] + bound).all()
 
 
-@pytest.mark.slow
 def test_logit_posterior_rejects_reversed_lags(
     result: evidence.EvidenceResult, curves: xr.Dataset
 ) -> None:  # negative control
@@ -420,7 +415,6 @@ def test_logit_posterior_rejects_reversed_lags(
     assert bool(off.any("lag").sum() >= 4)
 
 
-@pytest.mark.slow
 def test_sums_and_table_are_those_of_the_draws(result: evidence.EvidenceResult) -> None:
     draws = result.posterior["posterior"].to_dataset()
     np.testing.assert_allclose(draws["cumulative_lag_effect"], draws["theta"].sum("lag"))

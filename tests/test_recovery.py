@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pytest
 import xarray as xr
 
 from hazard import design, pipeline, simulate
@@ -82,7 +81,6 @@ def test_small_registers_recover_planted_lags(tmp_path: Path, rng: np.random.Gen
 
 
 # --- the published size -------------------------------------------------------------------------
-@pytest.mark.slow
 def test_published_registers_recover_published_lags(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
