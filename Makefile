@@ -12,11 +12,12 @@ READY = .venv/.ready
 SIMULATED = runs/registers
 RUN = runs/oslo2016
 
+# A run that does not pass the gate (exit code 4) still gets its brief, with a banner.
 demo: $(READY)
 	rm -rf $(SIMULATED) $(RUN) $(RUN).nb.html $(RUN).en.html
 	$(BIN)/hazard simulate --size published --seed 1 --out $(SIMULATED)
 	$(BIN)/hazard check $(SIMULATED)
-	$(BIN)/hazard run oslo2016 --registers $(SIMULATED) --out $(RUN) --seed 1
+	$(BIN)/hazard run oslo2016 --registers $(SIMULATED) --out $(RUN) --seed 1 || [ $$? -eq 4 ]
 	$(BIN)/hazard brief $(RUN) --lang nb --out $(RUN).nb.html
 	$(BIN)/hazard brief $(RUN) --lang en --out $(RUN).en.html
 	@echo $(RUN).nb.html
