@@ -14,6 +14,8 @@ a module imports only from modules above it.
     panel.py          histories of families -> one row per family and month at risk
     exposures/        peer and own histories: (row, lag), own events excluded
     spells.py         one row per person -> one row per person and month
+    dated.py          dated spells, seen through a window of months -> the same
+    examples.py       public tables that come with an installed package
     table.py          a ready table -> the same panel
     terms/            one term of the linear predictor per module
     design.py         panel + histories + spec -> the linear predictor as index tables

@@ -36,7 +36,7 @@ class Size(StrEnum):
 
 
 class Language(StrEnum):
-    """Language of a brief."""
+    """Language of a brief or of figures."""
 
     nb = "nb"
     en = "en"
@@ -113,6 +113,7 @@ def describe(
     source: Annotated[Path, typer.Argument(metavar="DIR|PANEL", help="Registers, or a table.")],
     out: Out,
     model: Annotated[str, typer.Option(help="Whose definitions or layout to use.")] = "oslo2016",
+    lang: Annotated[Language, typer.Option(help="Language of the figures.")] = Language.en,
 ) -> None:
     """Write the published descriptive tables and figures of registers or of a ready table."""
     from hazard import describe as description
@@ -120,14 +121,22 @@ def describe(
 
     store.check_new(out)
     wanted = spec.read(model)
+    if not source.exists():
+        raise UsageError(f"registers or table must exist; nothing at {str(source)!r}.")
     made_from = description.from_registers if source.is_dir() else description.from_table
     found = made_from(source, wanted)
     with store.new_folder(out) as folder:
         store.write_table(found.series, folder / "series.csv")
         store.write_table(found.published, folder / "published.csv")
-        for name, figure in figures.description(found.series).items():
+        if found.privacy is not None:
+            store.write_table(found.privacy, folder / "privacy.csv")
+        drawn = (found.series, found.published)
+        words = description.words(lang.value)
+        for name, figure in figures.description(*drawn, words=words).items():
             for kind in ("png", "svg"):
                 (folder / f"{name}.{kind}").write_bytes(figures.rendered(figure, kind))
+        for name, text in figures.description_text(*drawn, words=words).items():
+            (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
     typer.echo(f"{found.summary} Written to {out}")
 
 

@@ -94,7 +94,8 @@ def standard(design: Design) -> Coordinates:
             pooled.append(Pooled(block.name, design.span(block.name), prior.scale))
             blocks.append(block)
         elif prior is not None:
-            factor = np.linalg.cholesky(covariance(prior, block.n_coefficients))
+            lags = block.coefficients if block.kind == "lagged" else None
+            factor = np.linalg.cholesky(covariance(prior, block.n_coefficients, lags=lags))
             factors[block.name] = factor
             blocks.append(replace(block, basis=block.matrix() @ factor))
     return Coordinates(replace(design, blocks=tuple(blocks)), factors, tuple(pooled), intercept)

@@ -43,8 +43,8 @@ def lag_curves(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     Dataset
         ``lag_coefficient`` (chain, draw, term, lag, exit), NaN for lags a term does not have, and
         ``cumulative_lag_effect`` (chain, draw, term, exit): the change in the linear predictor
-        after one event in every one of the lags. Leads (lags below 0) count only in a term that
-        has nothing else.
+        after one event in every one of the lags (of a rate per resident, an event of everybody).
+        Leads (lags below 0) count only in a term that has nothing else.
 
     Raises
     ------

@@ -6,7 +6,11 @@ arithmetic on months is arithmetic on integers.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +19,18 @@ import pandas as pd
 from hazard.errors import DomainError
 
 IntArray = npt.NDArray[np.int64]
+Days = npt.NDArray[np.datetime64]
+Written = Literal["yyyy-mm-dd", "dd.mm.yyyy"]
+
+NEVER = np.datetime64("9999-12-31", "D")  # of what still goes on, as registers write it
+
+_NO_DAY = np.datetime64("NaT", "D")
+_FORMS: Mapping[Written, tuple[str, str]] = MappingProxyType(
+    {
+        "yyyy-mm-dd": (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d"),
+        "dd.mm.yyyy": (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
+    }
+)
 
 
 def month_number(text: str) -> int:
@@ -58,7 +74,7 @@ def month_of(date: Any) -> IntArray:
     >>> month_of(np.array(["1970-02-28"], dtype="datetime64[D]"))
     array([1])
     """
-    moment = np.asarray(date, dtype="datetime64[ns]")
+    moment = np.asarray(date, dtype="datetime64[D]")
     if np.isnat(moment).any():
         raise DomainError(f"date must not be missing; got {int(np.isnat(moment).sum())} missing.")
     return moment.astype("datetime64[M]").astype(np.int64)
@@ -85,3 +101,46 @@ def first_day(calendar: Any) -> pd.DatetimeIndex:
     """
     months = np.atleast_1d(np.asarray(calendar, dtype=np.int64)).astype("datetime64[M]")
     return pd.DatetimeIndex(months.astype("datetime64[ns]"))
+
+
+def days(cells: pd.Series, written: Written) -> tuple[Days, npt.NDArray[np.bool_]]:
+    """Day of every cell, and whether a cell holds something else than a date.
+
+    Parameters
+    ----------
+    cells : Series
+        Dates, moments (their own time of day is dropped), or text.
+    written : {"yyyy-mm-dd", "dd.mm.yyyy"}
+        How text is written.
+
+    Returns
+    -------
+    ndarray of datetime64[D], shape (n,)
+        Missing where the cell is empty or holds something else.
+    ndarray of bool, shape (n,)
+
+    Examples
+    --------
+    >>> day, strange = days(pd.Series(["1965-06-02", None, "2.6.1965"]), "yyyy-mm-dd")
+    >>> day.astype(str).tolist(), strange.tolist()
+    (['1965-06-02', 'NaT', 'NaT'], [False, False, True])
+    """
+    if cells.dtype.kind == "M":
+        return cells.dt.tz_localize(None).to_numpy(dtype="datetime64[D]"), np.zeros(len(cells), "?")
+    codes, labels = pd.factorize(cells)
+    known = np.array([*(_day(label, written) for label in labels), _NO_DAY], "datetime64[D]")
+    day = known[codes]  # code -1, an empty cell, is the last
+    return day, np.isnat(day) & (codes >= 0)
+
+
+def _day(cell: object, written: Written) -> np.datetime64:
+    if isinstance(cell, date):
+        return np.datetime64(cell.date() if isinstance(cell, datetime) else cell, "D")
+    shape, form = _FORMS[written]
+    if not isinstance(cell, str) or not re.fullmatch(shape, cell.strip(), re.ASCII):
+        return _NO_DAY
+    try:
+        moment = datetime.strptime(cell.strip(), form)  # noqa: DTZ007 - a day has no time zone
+    except ValueError:
+        return _NO_DAY
+    return np.datetime64(moment.date(), "D")

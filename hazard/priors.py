@@ -17,7 +17,9 @@ from hazard.spec import (
 )
 
 
-def covariance(prior: Prior, n: int) -> npt.NDArray[np.float64]:
+def covariance(
+    prior: Prior, n: int, *, lags: npt.ArrayLike | None = None
+) -> npt.NDArray[np.float64]:
     """Prior covariance of the coefficients of one term.
 
     Parameters
@@ -25,6 +27,9 @@ def covariance(prior: Prior, n: int) -> npt.NDArray[np.float64]:
     prior : NormalPrior, PooledPrior, RandomWalkPrior or DecayPrior
     n : int
         Number of coefficients, at least 1.
+    lags : array_like of int, shape (n,), optional
+        Lag of every coefficient in months, a lead as a negative number; by default 0, ..., n - 1.
+        Only ``decay`` looks at them.
 
     Returns
     -------
@@ -37,7 +42,7 @@ def covariance(prior: Prior, n: int) -> npt.NDArray[np.float64]:
     normal, K_kl = scale^2 [k = l];
     pooled, the same for a standard deviation equal to ``scale``, which the model learns;
     random walk, K_kl = start^2 + scale^2 min(k, l);
-    decay, K_kl = scale^2 2^(-2 l / half_life) [k = l].
+    decay, K_kl = scale^2 2^(-2 |lag_l| / half_life) [k = l]: as far from month 0 before as after.
 
     Examples
     --------
@@ -46,6 +51,9 @@ def covariance(prior: Prior, n: int) -> npt.NDArray[np.float64]:
     array([[1., 1., 1.],
            [1., 5., 5.],
            [1., 5., 9.]])
+    >>> decay = DecayPrior(family="decay", scale=4.0, half_life=1.0, reason="an example")
+    >>> np.sqrt(np.diag(covariance(decay, 4, lags=[-1, 0, 1, 2])))
+    array([2., 4., 2., 1.])
     """
     place = np.arange(n, dtype=np.float64)
     match prior:
@@ -54,7 +62,8 @@ def covariance(prior: Prior, n: int) -> npt.NDArray[np.float64]:
         case RandomWalkPrior():
             return prior.start**2 + prior.scale**2 * np.minimum.outer(place, place)
         case DecayPrior():
-            return np.diag(prior.scale**2 * np.exp2(-2 * place / prior.half_life))
+            away = np.abs(place if lags is None else np.asarray(lags, dtype=np.float64))
+            return np.diag(prior.scale**2 * np.exp2(-2 * away / prior.half_life))
 
 
 def distribution(prior: Prior | InterceptPrior) -> str:
@@ -75,9 +84,7 @@ def distribution(prior: Prior | InterceptPrior) -> str:
         case RandomWalkPrior():
             return f"first ~ Normal(0, {prior.start:g}), each step ~ Normal(0, {prior.scale:g})"
         case DecayPrior():
-            return (
-                f"number l = 0, 1, ... ~ Normal(0, {prior.scale:g} * 2^(-l / {prior.half_life:g}))"
-            )
+            return f"lag or number l ~ Normal(0, {prior.scale:g} * 2^(-|l| / {prior.half_life:g}))"
 
 
 def describe(spec: ModelSpec) -> pd.DataFrame:

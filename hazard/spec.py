@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hazard.errors import SpecError, UsageError, did_you_mean
 from hazard.links import Link
+from hazard.months import Written
 
 
 class _Record(BaseModel):
@@ -25,6 +26,9 @@ class _Record(BaseModel):
 
 Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^\W\d][\w\-]*$")]
+Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]  # in order as text
+
+_OF_CENTRE = ("centre", "centre_nationality", "centre_other", "nationality_elsewhere")
 
 
 # --- priors -------------------------------------------------------------------------------------
@@ -54,7 +58,10 @@ class RandomWalkPrior(_Record):
 
 
 class DecayPrior(_Record):
-    """Independent normal coefficients whose sd halves every ``half_life`` lags."""
+    """Independent normal coefficients whose sd halves every ``half_life`` months from lag 0.
+
+    It fades before lag 0, over the leads, as it does after it.
+    """
 
     family: Literal["decay"]
     scale: Positive
@@ -157,7 +164,9 @@ class LaggedTerm(_Record):
     the two (``centre_nationality``: both the same; ``centre_other``: same centre, other
     nationality; ``nationality_elsewhere``: same nationality, not at the centre), or ``own`` for the
     person's own other rows of the column ``exposure``. ``measure`` says what is told of the month:
-    whether ``at_least`` so many events happened, their ``count``, or the count ``per_resident``.
+    whether ``at_least`` so many events happened, their ``count``, or the count ``per_resident``: by
+    the number of other families of the network in that month, 0 where there was none. A coefficient
+    of a rate is that of one unit, an event of everybody: its prior must be as wide.
 
     A negative lag is a lead: -1 is the month after. What is yet to happen should have no effect.
     """
@@ -184,6 +193,11 @@ class LaggedTerm(_Record):
         if self.measure == "per_resident" and self.network == "own":
             raise ValueError("measure 'per_resident' must have a network of others; got 'own'")
         return self
+
+    @property
+    def moves(self) -> bool:
+        """Whether the network changes when the person moves to another centre."""
+        return self.network in _OF_CENTRE
 
     @property
     def name(self) -> str:
@@ -254,6 +268,12 @@ class TableSpec(_Record):
     ``wide`` maps a new column to the stem of numbered ones (``emp`` for ``emp1``, ``emp2``, ...).
     ``incomplete = "drop"`` leaves out persons with a missing covariate, and counts them.
     ``source`` names a bundled example that is used when no file is given.
+
+    With ``start`` (spells only) every ``time`` is a date, written as ``dates`` says, or empty while
+    the spell goes on. A row is then ``unit_months`` calendar months, counted from the month of
+    ``start``, and lies in the window (its first and last month included) as a whole. Who started
+    before ``window_start`` enters late; who stayed beyond ``window_end`` is censored.
+    ``again = "separate"`` takes each spell of a person as a person, if they do not overlap.
     """
 
     layout: Literal["rows", "spells"] = "rows"
@@ -267,7 +287,13 @@ class TableSpec(_Record):
     time_scale: Positive = 1.0
     wide: dict[Name, str] = Field(default_factory=dict)
     incomplete: Literal["error", "drop"] = "error"
-    source: Literal["lifelines.rossi"] | None = None
+    start: Name | None = None
+    dates: Written = "yyyy-mm-dd"
+    unit_months: Annotated[int, Field(ge=1)] = 1
+    window_start: Month | None = None
+    window_end: Month | None = None
+    again: Literal["refuse", "separate"] = "refuse"
+    source: Literal["lifelines.rossi", "lifelines.canadian_senators"] | None = None
 
     @model_validator(mode="after")
     def _one_layout(self) -> TableSpec:
@@ -275,6 +301,22 @@ class TableSpec(_Record):
             raise ValueError("exit must name a column for layout 'rows', endpoints for 'spells'")
         if self.layout == "rows" and (self.wide or self.origin or self.time_scale != 1):
             raise ValueError("wide, origin and time_scale need layout 'spells'")
+        return self
+
+    @model_validator(mode="after")
+    def _dated(self) -> TableSpec:
+        if self.start is None:
+            known = type(self).model_fields
+            needy = ("dates", "unit_months", "window_start", "window_end", "again")
+            if lost := [name for name in needy if getattr(self, name) != known[name].default]:
+                raise ValueError(f"{', '.join(lost)} must come with the date column start")
+            return self
+        if self.layout == "rows" or self.entry or self.origin or self.time_scale != 1:
+            raise ValueError("start needs layout 'spells', without entry, origin and time_scale")
+        if self.window_start and self.window_end and self.window_start > self.window_end:
+            raise ValueError("window_start must not be after window_end")
+        if self.unit_months != 1 and self.unit == "month":
+            raise ValueError("unit must name what unit_months months are, such as 'year' for 12")
         return self
 
 
@@ -302,6 +344,8 @@ class IncidenceEstimand(_Record):
     """Cumulative incidence with and without one event in month 1.
 
     ``term`` names a lagged term (``exposure_network``); without it there is one arm, as observed.
+    Of a term with a threshold the event is so many at once. A rate ``per_resident`` has no such
+    arm: one unit of it is an event of everybody, and one event is another rate at every centre.
     """
 
     kind: Literal["cumulative_incidence"]
@@ -340,6 +384,25 @@ class ModelSpec(_Record):
                     f"estimand term must be one of {lagged}; got {estimand.term!r}."
                     + did_you_mean(estimand.term, lagged)
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _answerable(self) -> ModelSpec:
+        rates = [term.name for term in self.lagged if term.measure == "per_resident"]
+        for estimand in self.estimand:
+            if isinstance(estimand, IncidenceEstimand) and estimand.term in rates:
+                raise ValueError(
+                    f"estimand term must not be measured per resident; got {estimand.term!r}, where"
+                    " one event is another rate at every centre. Name a term with measure"
+                    " 'at_least' or 'count', or leave the term of the estimand out"
+                )
+        leads = [term.name for term in self.lagged if term.lags[0] < 0 and term.moves]
+        if self.data.history_centre == "then" and leads:
+            raise ValueError(
+                f"lags must not be negative with data.history_centre 'then'; got leads in {leads},"
+                " where the centre of the time lies in the future. Use history_centre 'current', or"
+                " leave out the leads"
+            )
         return self
 
     @property

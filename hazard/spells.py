@@ -17,7 +17,9 @@ FloatArray = npt.NDArray[np.float64]
 _ROUNDING = 1e-6  # a file of eight digits has two months as 0.16666667 years, a little more
 
 
-def expand(spells: pd.DataFrame, *, wide: Mapping[str, FloatArray] | None = None) -> pd.DataFrame:
+def expand(
+    spells: pd.DataFrame, *, wide: Mapping[str, FloatArray] | None = None, step: int = 1
+) -> pd.DataFrame:
     """One row per spell and month at risk, from the month after ``entry`` to ``last``.
 
     Parameters
@@ -28,6 +30,8 @@ def expand(spells: pd.DataFrame, *, wide: Mapping[str, FloatArray] | None = None
         ``calendar`` (calendar month of month 1). Other columns are repeated on every row.
     wide : mapping of str to ndarray, shape (spell, month), optional
         Columns that vary by month; month m takes column m, counted from 1.
+    step : int
+        Calendar months that pass from one row to the next.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def expand(spells: pd.DataFrame, *, wide: Mapping[str, FloatArray] | None = None
     rows["month"] = month
     rows["exit"] = rows["exit"].where(month == last[spell], "stay")
     if "calendar" in rows:
-        rows["calendar"] += month - 1
+        rows["calendar"] += step * (month - 1)
     for name, values in (wide or {}).items():
         rows[name] = values[spell, month - 1]
     return rows
@@ -86,16 +90,18 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     The earliest event ends the spell, the first in the order of the endpoints when two fall in one
     month. Without an event the person was followed to the latest of the times.
     """
-    ends, table = _endpoints(spec), spec.table
+    ends, table = endpoints(spec), spec.table
     spells = pd.DataFrame({name: raw[column] for name, column in columns.items()})
     broken = _person_rules(spells, columns)
     for end in ends:
-        broken += _event_rules(raw[end.event], end) + _time_rules(raw[end.time], table)
-    _raise(broken)
+        event = raw[end.event]
+        broken += not_missing(f"table column {end.event!r}", event.isna().to_numpy())
+        broken += codes_fit(event, end) + _time_rules(raw[end.time], table)
+    refuse(broken)
     spells["last"], spells["exit"] = _first_exit(raw, ends, table)
     if "entry" not in spells:
         spells["entry"] = 0
-    _raise(_entry_rules(spells, columns.get("entry", "")))
+    refuse(_entry_rules(spells, columns.get("entry", "")))
     return spells
 
 
@@ -131,7 +137,7 @@ def wide(raw: pd.DataFrame, spells: pd.DataFrame, stem: str) -> FloatArray:
     at_risk = (month > spells[["entry"]].to_numpy()) & (month <= spells[["last"]].to_numpy())
     empty = (np.isnan(values) & at_risk).any(axis=1) & ~strange
     where = f"table columns {columns[0]!r} to {columns[-1]!r}"
-    _raise(not_numbers(where, strange) + _missing(f"{where} in a month at risk", empty))
+    refuse(not_numbers(where, strange) + not_missing(f"{where} in a month at risk", empty))
     return values
 
 
@@ -160,7 +166,33 @@ def not_numbers(where: str, strange: Flags) -> list[str]:
     )
 
 
-def _endpoints(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
+def not_missing(where: str, empty: Flags) -> list[str]:
+    """Sentence for the rows in which a needed cell is empty, or none."""
+    return violation(
+        f"{where} must not be missing",
+        empty,
+        got="missing values",
+        cure="Complete them, leave the persons out, or set incomplete = 'drop' under [table].",
+    )
+
+
+def codes_fit(event: pd.Series, end: EndpointSpec) -> list[str]:
+    """Sentence for a code that can never be found, being text among numbers or the reverse."""
+    if isinstance(end.code, str) != (numeric(event) or event.dtype.kind == "b"):
+        return []
+    kind = "text" if isinstance(end.code, str) else "numbers"
+    where = f"table column {end.event!r} must hold {kind}, as the code {end.code!r}"
+    return [f"{where}; got another type. Correct the code under [table]."]
+
+
+def endpoints(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
+    """Endpoints of a table, one for each exit of the model.
+
+    Raises
+    ------
+    SpecError
+        If they are not the exits of the model.
+    """
     ends = spec.table.exit
     named = [] if isinstance(ends, str) else [end.name for end in ends]
     if isinstance(ends, str) or sorted(named) != sorted(spec.outcome.exits):
@@ -169,6 +201,18 @@ def _endpoints(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
             f"got {named}."
         )
     return ends
+
+
+def refuse(broken: Sequence[str]) -> None:
+    """Raise the sentences of broken rules, each once.
+
+    Raises
+    ------
+    PanelError
+        If there is one.
+    """
+    if broken:
+        raise PanelError("\n".join(dict.fromkeys(broken)))
 
 
 def _first_exit(
@@ -193,35 +237,15 @@ def _person_rules(spells: pd.DataFrame, columns: Mapping[str, str]) -> list[str]
         cure="Keep one row per person, or use layout 'rows'.",
     )
     for name, column in columns.items():
-        broken += _missing(f"table column {column!r}", spells[name].isna().to_numpy())
+        broken += not_missing(f"table column {column!r}", spells[name].isna().to_numpy())
     if "calendar" in spells and not numeric(spells["calendar"]):
         broken.append(f"table column {columns['calendar']!r} must hold numbers; got another type.")
     return broken
 
 
-def _missing(where: str, empty: Flags) -> list[str]:
-    return violation(
-        f"{where} must not be missing",
-        empty,
-        got="missing values",
-        cure="Complete them, leave the persons out, or set incomplete = 'drop' under [table].",
-    )
-
-
-def _event_rules(event: pd.Series, end: EndpointSpec) -> list[str]:
-    broken = _missing(f"table column {end.event!r}", event.isna().to_numpy())
-    if isinstance(end.code, str) == (numeric(event) or event.dtype.kind == "b"):
-        kind = "text" if isinstance(end.code, str) else "numbers"
-        broken.append(
-            f"table column {end.event!r} must hold {kind}, as the code {end.code!r}; "
-            "got another type. Correct the code under [table]."
-        )
-    return broken
-
-
 def _time_rules(time: pd.Series, table: TableSpec) -> list[str]:
     where = f"table column {time.name!r}"
-    broken = _missing(where, time.isna().to_numpy())
+    broken = not_missing(where, time.isna().to_numpy())
     if not numeric(time):
         return [*broken, f"{where} must hold numbers; got another type."]
     month = (time.to_numpy(dtype=np.float64) - table.origin) * table.time_scale
@@ -251,8 +275,3 @@ def _entry_rules(spells: pd.DataFrame, column: Hashable) -> list[str]:
         got="other numbers",
         cure="Leave out persons who were first seen after the end.",
     )
-
-
-def _raise(broken: Sequence[str]) -> None:
-    if broken:
-        raise PanelError("\n".join(dict.fromkeys(broken)))

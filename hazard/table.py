@@ -1,7 +1,8 @@
 """A ready table, CSV or Parquet, as a panel.
 
-A table has one row per person and month at risk, or one row per person (a spell); the model file
-says which, and which column is what (:class:`hazard.spec.TableSpec`). Ids are replaced by codes in
+A table has one row per person and month at risk, one row per person (a spell), or one per spell
+between two dates; the model file says which, and which column is what
+(:class:`hazard.spec.TableSpec`). Ids are replaced by codes in
 order of first appearance. An empty cell and ``NA`` are missing values. Text becomes a categorical
 with sorted levels; ``yes`` and ``no`` become 1 and 0 where an exposure is meant.
 """
@@ -17,12 +18,13 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from hazard import spells
+from hazard import dated, spells
 from hazard.contracts import broken_rules, columns_missing, numeric
-from hazard.errors import PanelError, UsageError, did_you_mean
+from hazard.errors import PanelError, UsageError
+from hazard.examples import bundled
 from hazard.exposures import lag_column
 from hazard.spec import CalendarTerm, CovariateTerm, GroupTerm, ModelSpec
-from hazard.spells import expand
+from hazard.spells import expand, refuse
 
 __all__ = ["bundled", "expand", "panel", "read"]
 
@@ -61,34 +63,6 @@ def read(path: Path, spec: ModelSpec) -> pd.DataFrame:
     return panel(readers[path.suffix.lower()](path), spec)
 
 
-def bundled(source: str) -> pd.DataFrame:
-    """Table of a bundled example, one row per person, numbered in the column ``person``.
-
-    Parameters
-    ----------
-    source : {"lifelines.rossi"}
-        432 released prisoners, followed for a year: week of the first arrest, or 52.
-
-    Raises
-    ------
-    UsageError
-        If there is no such example.
-
-    References
-    ----------
-    .. [1] Rossi, Berk and Lenihan (1980), Money, Work, and Crime: Experimental Evidence.
-    """
-    if source != "lifelines.rossi":
-        raise UsageError(
-            f"bundled table must be 'lifelines.rossi'; got {source!r}."
-            + did_you_mean(source, ["lifelines.rossi"])
-        )
-    from lifelines.datasets import load_rossi  # takes seconds
-
-    raw: pd.DataFrame = load_rossi()
-    return raw.assign(person=np.arange(1, len(raw) + 1))
-
-
 def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     """Panel of a table: one row per person and month at risk.
 
@@ -105,8 +79,8 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         The columns of :mod:`hazard.contracts` and those of the terms, sorted by person and month.
         A lagged term that is not about ``own`` rows has columns as
         :func:`hazard.exposures.lag_column` names them, in which a missing value is history before
-        the start. ``attrs["left_out"]`` counts the
-        persons left out for a missing covariate, where the model file asks for it.
+        the start. ``attrs["left_out"]`` counts the persons left out, by reason: for a missing
+        covariate, where the model file asks for it, and without a row in the window of dates.
 
     Raises
     ------
@@ -118,14 +92,16 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     columns = _columns(raw, spec)
     ends = [] if isinstance(spec.table.exit, str) else spec.table.exit
     needed = [*columns.values(), *(name for end in ends for name in (end.time, end.event))]
-    _raise(columns_missing("table", raw, dict.fromkeys(needed)))
+    needed += [spec.table.start] if spec.table.start else []
+    refuse(columns_missing("table", raw, dict.fromkeys(needed)))
     complete, left_out = _complete(raw, spec)
     if spec.table.layout == "rows":
         rows = _rows(complete, columns, spec)
     else:
-        rows = _expanded(complete, columns, spec)
+        rows, outside = _expanded(complete, columns, spec)
+        left_out |= outside
     lags = _lags(spec)
-    _raise(broken_rules(rows, spec.outcome.exits, columns=_required(spec), may_be_missing=lags))
+    refuse(broken_rules(rows, spec.outcome.exits, columns=_required(spec), may_be_missing=lags))
     finished = _finished(rows, spec)
     finished.attrs["left_out"] = left_out
     return finished
@@ -159,8 +135,8 @@ def _columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
         columns |= {"month": table.month, "exit": table.exit}
     if table.entry is not None:
         columns["entry"] = table.entry
-    dated = any(isinstance(term, CalendarTerm) for term in spec.term)
-    if table.calendar is not None and (dated or table.calendar in raw):
+    by_year = any(isinstance(term, CalendarTerm) for term in spec.term)
+    if table.calendar is not None and not table.start and (by_year or table.calendar in raw):
         columns["calendar"] = table.calendar
     return columns | {
         name: name for name in [*_required(spec), *_lags(spec)] if name not in table.wide
@@ -188,13 +164,20 @@ def _rows(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     return rows
 
 
-def _expanded(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.DataFrame:
-    persons = spells.build(raw, columns, spec)
+def _expanded(
+    raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Rows of spells, and how many of these lie outside the window."""
+    table = spec.table
+    persons = (dated if table.start else spells).build(raw, columns, spec)
+    inside = (persons["last"] > persons["entry"]).to_numpy()
+    raw, persons = raw[inside], persons[inside].reset_index(drop=True)
     _as_numbers(persons, [name for name in [*_exposures(spec), *_lags(spec)] if name in persons])
-    stems = {name: stem for name, stem in spec.table.wide.items() if name in _required(spec)}
-    return expand(
-        persons, wide={name: spells.wide(raw, persons, stem) for name, stem in stems.items()}
-    )
+    stems = {name: stem for name, stem in table.wide.items() if name in _required(spec)}
+    monthly = {name: spells.wide(raw, persons, stem) for name, stem in stems.items()}
+    reason = f"spells without a whole {table.unit} in the window"
+    left_out = {} if inside.all() else {reason: int((~inside).sum())}
+    return expand(persons, wide=monthly, step=table.unit_months), left_out
 
 
 def _as_numbers(rows: pd.DataFrame, names: Sequence[str]) -> None:
@@ -202,7 +185,7 @@ def _as_numbers(rows: pd.DataFrame, names: Sequence[str]) -> None:
     for name in dict.fromkeys(names):
         rows[name], strange = spells.numbers(rows[name])
         broken += spells.not_numbers(f"table column {name!r}", strange)
-    _raise(broken)
+    refuse(broken)
 
 
 def _finished(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
@@ -224,11 +207,6 @@ def _levels(column: pd.Series) -> pd.Series:
     used = column.astype("category").cat.remove_unused_categories()
     text = used.cat.rename_categories([str(level) for level in used.cat.categories])
     return text.cat.reorder_categories(sorted(text.cat.categories))
-
-
-def _raise(broken: Sequence[str]) -> None:
-    if broken:
-        raise PanelError("\n".join(broken))
 
 
 # --- files --------------------------------------------------------------------------------------

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from small_registers import SlowEvent, SlowFamily, SlowRow, slow_centre, slow_events, slow_families
+from small_registers import (
+    DATES,
+    Person,
+    SlowEvent,
+    SlowFamily,
+    SlowRow,
+    slow_centre,
+    slow_events,
+    slow_families,
+)
+from small_registers import month as month_of_day
 from small_registers import slow_rows as rows_of
 
 from hazard import exposures
@@ -30,7 +40,7 @@ NETWORKS = (
 
 @dataclass(frozen=True)
 class Dated:
-    """Families and rows at risk by name; events by kind and month. All are known in all months."""
+    """Families and rows at risk by name; events by kind and month."""
 
     families: dict[str, SlowFamily]
     rows: dict[str, list[SlowRow]]
@@ -39,18 +49,47 @@ class Dated:
 
 
 def dated(given: Registers, data: DataSpec) -> Dated:
-    """What happened, and ``resident`` events: where every family lived, or nowhere."""
+    """What happened, and ``resident`` events: where every known family lived, or nowhere."""
     families = dict(sorted(slow_families(given, data).items()))
     rows = {name: rows_of(family, data, given.window[:2]) for name, family in families.items()}
     events = defaultdict(list)
     for event in sorted(slow_events(families), key=str):
         events[event[1], event[2]].append(event)
+    known = slow_known_months(given)
     for month in range(given.window.first, given.window.last + 1):
         events["resident", month] = [
             (name, "resident", month, slow_centre(family, month), family.nationality)
             for name, family in families.items()
+            if month in known[name]
         ]
     return Dated(families, rows, events, given.window)
+
+
+def slow_known_months(given: Registers) -> dict[str, range]:
+    """Months in which the registers know of a family, by loops over dated rows."""
+    family_of = dict(zip(given.persons["person_id"], given.persons["family_id"], strict=True))
+    dates, returns, open_stays = defaultdict(list), defaultdict(list), defaultdict(list)
+    for table, frame in given.tables.items():
+        for row in frame.to_dict("records"):
+            family = family_of[row["person_id"]]
+            days = {key: day for key, day in row.items() if key.endswith(DATES)}
+            if table == "udi_stays" and pd.isna(row["to_date"]):
+                open_stays[family].append(row["from_date"])
+            for key, day in days.items():
+                if not pd.isna(day):
+                    dates[family].append(day)
+                    if key in ("completed_on", "returned_on", "deported_on"):
+                        returns[family].append(day)
+    known = {}
+    for family in given.persons["family_id"].unique():
+        home = max((month_of_day(day) for day in returns[family]), default=None)
+        came_back = any(home is None or month_of_day(day) > home for day in open_stays[family])
+        last = given.window.follow_up_end
+        if home is not None and not came_back:
+            last = month_of_day(max(dates[family]))
+        first = min((month_of_day(day) for day in dates[family]), default=last + 1)
+        known[str(family)] = range(first, last + 1)
+    return known
 
 
 def histories_of(
@@ -58,20 +97,31 @@ def histories_of(
 ) -> dict[str, xr.DataArray]:
     """Histories that the package finds for the panel of these registers."""
     found = regs.define(given, data)
-    residents = _residents(dated(given, data))
-    found = replace(found, events=pd.concat([found.events, residents], ignore_index=True))
     panel = panels.build(found)
     return exposures.register_histories(panel, found, terms, history_centre=centre)
 
 
-def _residents(known: Dated) -> pd.DataFrame:
-    """As a frame, families of the sample first, in the order of their names."""
-    names = sorted(known.families, key=lambda name: (not known.rows[name], name))
-    code = {name: number for number, name in enumerate(names)}
-    events = [e for (kind, _), of in known.events.items() if kind == "resident" for e in of]
-    columns = ["person", "exposure", "calendar", "centre", "nationality"]
-    frame = pd.DataFrame(events, columns=columns)
-    return frame.assign(person=frame["person"].map(code))
+# --- by hand ------------------------------------------------------------------------------------
+# Applications that led to a return in June, the exit. m moves from A to B in April.
+#
+#      Jan   Feb   Mar   Apr   May   Jun
+#  m         A     A     (B)              Irak   twice, alone in March
+#  n         A                            Irak
+#  o   A                                  Iran
+#  p   B                                  Irak
+#  q                                      Irak   at A, never applies
+def applications() -> list[Person]:
+    """Families of which one moves and applies twice."""
+    moves = [("A", "2005-01-01", "2005-04-02"), ("B", "2005-04-02", None)]
+    twice = [("2005-02-10", "2005-06-20"), ("2005-03-10", "2005-06-20")]
+    january = [("2005-01-10", "2005-06-20")]
+    return [
+        Person("m", stays=moves, applications=twice),
+        Person("n", applications=twice[:1]),
+        Person("o", citizenship="Iran", applications=january),
+        Person("p", stays=[("B", "2005-01-01", None)], applications=january),
+        Person("q"),
+    ]
 
 
 # --- by loops -----------------------------------------------------------------------------------
@@ -81,6 +131,8 @@ class Loops:
 
     counts: Callable[[SlowEvent, str], bool] = lambda event, family: event[0] != family
     month: Callable[[int, int], int] = lambda calendar, lag: calendar - lag
+    resides: Callable[[SlowEvent, str], bool] = lambda event, family: event[0] != family
+    month_of_residents: Callable[[int, int], int] = lambda calendar, lag: calendar - lag
 
 
 RIGHT = Loops()
@@ -122,7 +174,8 @@ def _told(
         return [e for e, centre, nation in same if _inside(one.network, centre, nation)]
 
     number = sum(loops.counts(e, name) for e in seen(one.exposure, loops.month(calendar, lag)))
-    there = sum(e[0] != name for e in seen("resident", when))
+    there = seen("resident", loops.month_of_residents(calendar, lag))
+    there = sum(loops.resides(e, name) for e in there)
     return _measured(one, number, there)
 
 

@@ -195,6 +195,10 @@ WRONG_USE = {
     "run rossi --out {}/registers": "output '{}/registers' " + FREE,
     "run rossi --out {}/text.txt": "output '{}/text.txt' " + FREE,
     "describe {}/registers --out {}/text.txt": "output '{}/text.txt' " + FREE,
+    "describe {}/nowhere --out {}/new": "registers or table must exist; nothing at '{}/nowhere'.",
+    "describe {}/nowhere.csv --out {}/new": (
+        "registers or table must exist; nothing at '{}/nowhere.csv'."
+    ),
     "describe {}/text.txt --out {}/new": (
         "table must be a .csv or a .parquet file; got '{}/text.txt'."
     ),

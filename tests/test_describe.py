@@ -300,7 +300,7 @@ def test_table_with_the_needed_columns_only(tmp_path: Path) -> None:
     four_families()[["person", "month", "exit"]].to_csv(tmp_path / "rows.csv", index=False)
     found = describe.from_table(tmp_path / "rows.csv", spec.read("oslo2016"))
     assert value(found, "Table 2-1", "first_exits", exit="forced") == 1
-    assert set(figures.description(found.series)) == set()
+    assert figures.description(found.series, found.published, words=describe.words()) == {}
 
 
 def test_table_of_another_field(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_panel_file_says_the_same_as_its_registers(
 # --- figures and the command --------------------------------------------------------------------
 def test_figures_draw_every_group() -> None:
     found = describe.describe(four_families(), NONE)
-    drawn = figures.description(found.series)
+    drawn = figures.description(found.series, found.published, words=describe.words())
     assert all(isinstance(figure, Figure) for figure in drawn.values())
     assert list(drawn) == [
         "families_by_year",
@@ -346,11 +346,45 @@ def test_figures_draw_every_group() -> None:
     ]
     years = drawn["exits_by_year"].axes
     assert [axes.get_title(loc="left") for axes in years] == [
-        "Figure 2-5: assisted",
-        "Figure 2-6: forced",
-        "Figure 2-7: disappeared",
+        "Assisted return",
+        "Forced return",
+        "Disappearance",
     ]
-    assert years[0].lines[0].get_ydata().tolist() == [0.0, 0.2]
+    numbers = ["Figure 2-5", "Figure 2-6", "Figure 2-7"]
+    assert [axes.get_title(loc="right") for axes in years] == numbers
+    assert years[0].lines[0].get_ydata().tolist() == [0.0, 20.0]
+
+
+def filtered(folder: Path, rule: str) -> tuple[str, Path]:
+    """What the command says, and where it wrote, by the privacy filter of the model file."""
+    text = (spec.models_folder() / "oslo2016.toml").read_text(encoding="utf-8")
+    own = text.replace("[data]", f'[data]\nprivacy_filter = "{rule}"')
+    (folder / f"{rule}.toml").write_text(own, encoding="utf-8")
+    argv = ["describe", str(folder), "--model", str(folder / f"{rule}.toml"), "--out"]
+    called = CliRunner().invoke(cli.app, [*argv, str(folder / rule)])
+    assert called.exit_code == 0
+    return called.output, folder / rule
+
+
+def test_command_reports_on_the_privacy_filter(tmp_path: Path) -> None:
+    # the persons at A are alike, the two at B are not enough
+    there = [("A", "2005-01-01", None)]
+    elsewhere = [("B", "2005-01-01", None)]
+    people = [Person(name, stays=there) for name in "abc"]
+    given_registers = registers(*people, *(Person(name, stays=elsewhere) for name in "de"))
+    folder = write(given_registers, tmp_path)
+    said, out = filtered(folder, "apply")
+    assert said.startswith("3 families, 36 rows; ")
+    assert " The privacy filter took out 2 of 5 persons. Written to " in said
+    written = pd.read_csv(out / "privacy.csv")
+    pd.testing.assert_frame_equal(written, regs.privacy_shift(given_registers))
+    assert written.loc[0, ["persons_before", "persons_after"]].tolist() == [5, 3]
+
+
+def test_command_is_silent_on_a_filter_that_is_off(tmp_path: Path) -> None:
+    said, out = filtered(write(after_one_return(), tmp_path), "as_delivered")
+    assert "privacy" not in said
+    assert not (out / "privacy.csv").exists()
 
 
 def test_command_writes_all_or_nothing(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_exposures import NETWORKS, Loops, dated, histories_of, slow_history
-from small_registers import Person, random_registers, registers, term
+from slow_exposures import NETWORKS, Loops, applications, dated, histories_of, slow_history
+from small_registers import random_registers, registers, term
 
 from hazard.spec import DataSpec, LaggedTerm
 
@@ -80,27 +80,6 @@ def test_parts_add_up_to_the_whole(seed: int, centre: str) -> None:
 
 
 # --- negative controls --------------------------------------------------------------------------
-# Applications that led to a return in June, the exit. m moves from A to B in April.
-#
-#      Jan   Feb   Mar   Apr   May   Jun
-#  m         A     A     (B)              Irak   twice, alone in March
-#  n         A                            Irak
-#  o   A                                  Iran
-#  p   B                                  Irak
-#  q                                      Irak   at A, never applies
-def applications() -> list[Person]:
-    moves = [("A", "2005-01-01", "2005-04-02"), ("B", "2005-04-02", None)]
-    twice = [("2005-02-10", "2005-06-20"), ("2005-03-10", "2005-06-20")]
-    january = [("2005-01-10", "2005-06-20")]
-    return [
-        Person("m", stays=moves, applications=twice),
-        Person("n", applications=twice[:1]),
-        Person("o", citizenship="Iran", applications=january),
-        Person("p", stays=[("B", "2005-01-01", None)], applications=january),
-        Person("q"),
-    ]
-
-
 OWN_LEFT_IN = Loops(counts=lambda _event, _family: True)
 SHIFTED = Loops(month=lambda calendar, lag: calendar - lag - 1)
 FUTURE = Loops(month=lambda calendar, lag: calendar + lag)

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_panels import BASELINE, NORMAL, VISIT, model, small_panel
 
+from hazard import design
+from hazard.coordinates import standard
 from hazard.priors import covariance, describe
 from hazard.spec import DecayPrior, NormalPrior, PooledPrior, Prior, RandomWalkPrior, load, read
 
@@ -51,6 +54,42 @@ def test_covariance_by_hand(prior: Prior, expected: list[list[float]]) -> None:
     np.testing.assert_allclose(covariance(prior, 3), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("lags", "sd"),
+    [
+        ([0, 1, 2], [4, 2, 1]),
+        ([-2, -1, 0, 1], [1, 2, 4, 2]),
+        ([-3, -2], [0.5, 1]),
+        ([2, 3], [1, 0.5]),
+    ],
+)
+def test_decay_fades_from_lag_zero_by_hand(lags: list[int], sd: list[float]) -> None:
+    found = np.diag(covariance(decay(4.0, 1.0), len(lags), lags=lags))
+    np.testing.assert_allclose(found, np.square(sd), rtol=1e-12)
+    from_the_first = np.diag(covariance(decay(4.0, 1.0), len(lags)))  # negative control
+    assert np.allclose(found, from_the_first) == (lags[0] == 0)
+
+
+@pytest.mark.parametrize("lags", [(-2, 1), (0, 3), (1, 2)])
+def test_decay_of_a_term_fades_from_lag_zero(
+    lags: tuple[int, int], rng: np.random.Generator
+) -> None:
+    """The design gives the prior the lags of the term, not the order of its coefficients."""
+    wide = VISIT.replace("[0, 2]", str(list(lags))) + NORMAL.replace("1.0", "4.0, half_life = 1.0")
+    asked = model(BASELINE + NORMAL, wide.replace("normal", "decay"))
+    drawn = small_panel(asked, rng)
+    built = design.build(drawn.panel, drawn.histories, asked)
+    factor = standard(built).factors["visit_centre"]
+    expected = [4.0 / 2 ** abs(lag) for lag in range(lags[0], lags[1] + 1)]
+    np.testing.assert_allclose(factor, np.diag(expected), rtol=1e-12)
+
+
+def test_only_decay_looks_at_lags() -> None:
+    for prior in (normal(2.0), pooled(2.0), walk(1.0, 3.0)):
+        found = covariance(prior, 3, lags=[-2, -1, 0])
+        np.testing.assert_array_equal(found, covariance(prior, 3))
+
+
 @given(PRIORS, st.integers(1, 12))
 def test_covariance_identity_is_symmetric_and_positive(prior: Prior, n: int) -> None:
     k = covariance(prior, n)
@@ -90,7 +129,7 @@ def test_describe_lists_every_prior_with_its_reason() -> None:
         ),
         (
             'family = "decay", scale = 0.5, half_life = 3',
-            "number l = 0, 1, ... ~ Normal(0, 0.5 * 2^(-l / 3))",
+            "lag or number l ~ Normal(0, 0.5 * 2^(-|l| / 3))",
         ),
     ],
 )

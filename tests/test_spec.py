@@ -212,6 +212,51 @@ def test_wrong_content_is_one_sentence(sentence: str) -> None:
             specs.load(EXAMPLE.replace(old, new), where="example.toml")
 
 
+RATE = EXAMPLE.replace("lags", 'measure = "per_resident"\nlags').replace(INCIDENCE, "")
+THEN = EXAMPLE.replace("[outcome]", '[data]\nhistory_centre = "then"\n[outcome]')
+
+
+def test_incidence_of_a_rate_is_refused() -> None:
+    sentence = (
+        "model file: estimand term must not be measured per resident; got "
+        "'visit_centre_per_resident', where one event is another rate at every centre. Name a term "
+        "with measure 'at_least' or 'count', or leave the term of the estimand out."
+    )
+    with pytest.raises(SpecError, match=f"^{re.escape(sentence)}$"):
+        specs.load(RATE + INCIDENCE.replace("visit_centre", "visit_centre_per_resident"))
+
+
+def test_incidence_beside_a_rate_is_fine() -> None:
+    observed = '[[estimand]]\nkind = "cumulative_incidence"\n'
+    assert specs.load(RATE + observed).lagged[0].measure == "per_resident"
+    specs.load(RATE + VISIT + INCIDENCE)  # of another term
+    specs.load(
+        EXAMPLE.replace("lags", 'measure = "count"\nlags').replace("_centre", "_centre_count")
+    )
+
+
+@pytest.mark.parametrize(
+    "network", ["centre", "centre_nationality", "centre_other", "nationality_elsewhere"]
+)
+def test_leads_need_the_centre_of_the_row(network: str) -> None:
+    leads = THEN.replace("[0, 2]", "[-2, 2]").replace(INCIDENCE, "")
+    sentence = (
+        "model file: lags must not be negative with data.history_centre 'then'; got leads in "
+        f"['visit_{network}'], where the centre of the time lies in the future. Use history_centre "
+        "'current', or leave out the leads."
+    )
+    with pytest.raises(SpecError, match=f"^{re.escape(sentence)}$"):
+        specs.load(leads.replace('"centre"', f'"{network}"'))
+
+
+def test_other_leads_are_fine() -> None:
+    assert specs.load(THEN).data.history_centre == "then"
+    specs.load(EXAMPLE.replace("[0, 2]", "[-2, 2]"))
+    for network in ("nationality", "own"):  # does not change when somebody moves
+        own = THEN.replace("[0, 2]", "[-2, 2]").replace('"centre"', f'"{network}"')
+        specs.load(own.replace(INCIDENCE, ""))
+
+
 def test_all_that_is_wrong_is_in_one_error() -> None:
     twice = EXAMPLE.replace("[1, 3, 7]", "[3, 1]").replace("[0, 2]", "[2, 0]")
     with pytest.raises(SpecError, match=r"must start at 1 and increase; .* first <= last\.$"):

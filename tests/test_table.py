@@ -202,7 +202,8 @@ def test_path_that_cannot_be_read_is_a_matter_of_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"must be a \.csv or a \.parquet file; got '.*txt'\.$"):
         table.read(text, model())
     with pytest.raises(
-        UsageError, match=r"must be 'lifelines\.rossi'; got 'lifelines\.rosi'\. Did"
+        UsageError,
+        match=r"one of \['lifelines\.canadian_.*'lifelines\.rossi'\]; got 'lifelines\.rosi'\. Did",
     ):
         table.bundled("lifelines.rosi")
     assert UsageError.exit_code == 2

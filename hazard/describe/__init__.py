@@ -5,5 +5,6 @@ value that the report prints beside ours. What a panel cannot answer is skipped,
 """
 
 from hazard.describe.describe import Description, describe, from_registers, from_table
+from hazard.describe.words import words
 
-__all__ = ["Description", "describe", "from_registers", "from_table"]
+__all__ = ["Description", "describe", "from_registers", "from_table", "words"]

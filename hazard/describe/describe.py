@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,20 +34,32 @@ class Description:
         ``unit``, ``n_persons`` that the value describes, and in ``skipped`` why there is none.
     published : DataFrame
         See :func:`hazard.describe.published.compared`.
+    privacy : DataFrame or None
+        How the privacy filter tilted the persons of the registers, where the definitions apply it
+        (see :func:`hazard.registers.privacy_shift`); it has small cells.
     """
 
     series: pd.DataFrame
     published: pd.DataFrame
+    privacy: pd.DataFrame | None = None
 
     @property
     def summary(self) -> str:
-        """One sentence: how large the panel is, and how much could be compared."""
+        """How large the panel is, how much could be compared, and whom the filter took out."""
         whole = self.series[self.series["table"] == "Section 2.2.1"].set_index("quantity")["value"]
         ours = int(self.published["ours"].notna().sum())
         return (
             f"{whole['families']:,.0f} families, {whole['person_months']:,.0f} rows; {ours} of "
             f"{len(self.published)} published values have one of ours beside them."
-        )
+        ) + self._filtered
+
+    @property
+    def _filtered(self) -> str:
+        if self.privacy is None:
+            return ""
+        whole = self.privacy[self.privacy["feature"] == "all"].iloc[0]
+        before, after = whole["persons_before"], whole["persons_after"]
+        return f" The privacy filter took out {before - after:,} of {before:,} persons."
 
 
 def describe(
@@ -109,7 +121,10 @@ def from_registers(directory: Path, spec: ModelSpec) -> Description:
     exposed = exposures.register_histories(
         rows, histories, terms, history_centre=spec.data.history_centre
     )
-    return describe(rows, exposed, histories=histories)
+    described = describe(rows, exposed, histories=histories)
+    if spec.data.privacy_filter == "apply":
+        return replace(described, privacy=registers.privacy_shift(found))
+    return described
 
 
 def from_table(path: Path, spec: ModelSpec) -> Description:

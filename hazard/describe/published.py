@@ -22,18 +22,27 @@ COMPARED = (
     "at",
     "note",
     "skipped",
+    "series",
+    "exit",
+    "level",
+    "year",
+    "pick",
 )
 EXITS = ("assisted", "forced", "disappeared")
 
 
 class Place(NamedTuple):
-    """Where a published value stands in the series; of several years the least or the largest."""
+    """Where a published value stands in the series; of several years the least or the largest.
+
+    ``year`` is the one that the report names.
+    """
 
     table: str
     quantity: str
     exit: str | None = None
     level: str | None = None
     pick: Literal["only", "min", "max"] = "only"
+    year: int | None = None
 
 
 def compared(series: pd.DataFrame) -> pd.DataFrame:
@@ -49,15 +58,19 @@ def compared(series: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``quantity`` as in the published files, ``published``, ``ours``, ``difference`` (ours minus
         published), ``unit``, ``source`` (the section, table or figure of the report), ``at`` (the
-        year of a least or largest value), ``note``, and in ``skipped`` why there is none of ours.
+        year of a least or largest value), ``note``, in ``skipped`` why there is none of ours, and
+        the place of the value among the series: ``series`` (their ``quantity``), ``exit``,
+        ``level``, ``year`` if the report names it, and ``pick``: the only one, the least or the
+        largest of several years.
     """
     rows = []
     for quantity, value, unit, note in _published():
         place = PLACES[quantity]
         ours, at, skipped = _ours(series, place)
         source = f"Oslo Economics (2016), {place.table}"
-        rows.append((quantity, value, ours, ours - value, unit, source, at, note, skipped))
-    return pd.DataFrame(rows, columns=list(COMPARED)).astype({"at": "Int64"})
+        where = (place.quantity, place.exit, place.level, place.year, place.pick)
+        rows.append((quantity, value, ours, ours - value, unit, source, at, note, skipped, *where))
+    return pd.DataFrame(rows, columns=list(COMPARED)).astype({"at": "Int64", "year": "Int64"})
 
 
 def _published() -> Iterator[tuple[str, float, str, str]]:
@@ -114,9 +127,9 @@ def _places() -> dict[str, Place]:
         "share_ten_largest_nationalities": Place(nations, "share_of_ten_largest"),
         "still_resident": Place("Table 2-1", "still_resident"),
         "reappearances": Place("Section 2.3", "reappearances"),
-        "new_families_min_2007": Place("Figure 2-2", "new_families", pick="min"),
-        "new_families_max_2010": Place("Figure 2-2", "new_families", pick="max"),
-        "resident_families_max_2014": Place("Figure 2-1", "families", pick="max"),
+        "new_families_min_2007": Place("Figure 2-2", "new_families", pick="min", year=2007),
+        "new_families_max_2010": Place("Figure 2-2", "new_families", pick="max", year=2010),
+        "resident_families_max_2014": Place("Figure 2-1", "families", pick="max", year=2014),
         "bangladesh_assisted": _of_nation("assisted", "Bangladesh", probability),
         "russia_assisted": _of_nation("assisted", "Russland", probability),
         "sudan_forced": _of_nation("forced", "Sudan", probability),

@@ -24,9 +24,15 @@ measure           value
 ``at_least``      1 if at least so many other families had an event in the month, 0 if not
 ``count``         the number of other families with an event
 ``per_resident``  that number divided by the number of other families of the network in the
-                  month: the residents of the centre, or all of the nationality that the register
-                  knows; 0 where there was nobody else
+                  month: the residents of the centre, or all of the nationality that the registers
+                  know; 0 where there was nobody else
 ================  ===============================================================================
+
+The residents are all families of the registers, at risk or not, in the months in which the
+registers know of them: from the first dated row to the return, or to the end of the follow-up
+(:func:`hazard.registers.residence.known_months`). A rate is a share of the others: 0 if nothing
+happened, 1 if it happened to all of them. With nobody else there, nothing happened to anybody: the
+rate is 0, not missing, as it is for the other measures.
 
 By hand: all live at centre A, but for one Iraqi family at B and one in no centre. The row is that
 of an Iraqi family at A with an event of its own. In the month five others had an event too: two

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -43,6 +43,7 @@ def register_histories(
     panel : DataFrame
         As from ``panel.build``.
     histories : Histories
+        Only the measure ``per_resident`` asks for its residents.
     terms : sequence of LaggedTerm
     history_centre : {"current", "then"}
         As for :func:`peer_histories`; here the centre of the time is also known before the family
@@ -53,8 +54,15 @@ def register_histories(
     dict of str to DataArray, dims (row, lag)
     """
     peers = [term for term in terms if term.network != _OWN]
+    _check_columns(panel, histories.events, peers)
     lived = histories.residence if history_centre == "then" else None
-    found = _peer_histories(panel, histories.events, peers, histories.window, lived)
+
+    def once(what: str) -> pd.DataFrame:
+        if what == RESIDENT:
+            return histories.residents()
+        return _once(histories.events, what, histories.window)
+
+    found = _peer_histories(panel, once, peers, histories.window, lived)
     found |= {term.name: own_history(panel, term) for term in terms if term.network == _OWN}
     return {term.name: found[term.name] for term in terms}
 
@@ -138,30 +146,37 @@ def peer_histories(
     >>> [value(network, "at_least", at_least=3) for network in networks]
     [1.0, 1.0, 0.0, 0.0, 0.0]
     """
+    _check_columns(panel, events, terms)
     lived = panel if history_centre == "then" else None
-    return _peer_histories(panel, events, terms, window, lived)
+    return _peer_histories(panel, lambda what: _once(events, what, window), terms, window, lived)
 
 
 def _peer_histories(
     panel: pd.DataFrame,
-    events: pd.DataFrame,
+    once: Callable[[str], pd.DataFrame],
     terms: Sequence[LaggedTerm],
     window: Window,
     lived: pd.DataFrame | None,
 ) -> dict[str, xr.DataArray]:
-    columns = [name for term in terms for layer in _layers(term) for name in layer]
-    columns = list(dict.fromkeys(columns))
-    need(panel, ["person", "calendar", *columns])
-    need(events, ["person", "exposure", "calendar", *columns])
     if not terms:
         return {}
-    of_panel = rows(panel, columns, window, lived)
+    of_panel = rows(panel, _columns(terms), window, lived)
     counted = dict.fromkeys(
         (what, layer) for term in terms for what in _counted(term) for layer in _layers(term)
     )
-    once = {what: _once(events, what, window) for what in dict.fromkeys(w for w, _ in counted)}
-    found = {(what, layer): families(once[what], layer, of_panel) for what, layer in counted}
+    frames = {what: once(what) for what in dict.fromkeys(what for what, _ in counted)}
+    found = {(what, layer): families(frames[what], layer, of_panel) for what, layer in counted}
     return {term.name: _history(term, of_panel, found) for term in terms}
+
+
+def _check_columns(panel: pd.DataFrame, events: pd.DataFrame, terms: Sequence[LaggedTerm]) -> None:
+    need(panel, ["person", "calendar", *_columns(terms)])
+    need(events, ["person", "exposure", "calendar", *_columns(terms)])
+
+
+def _columns(terms: Sequence[LaggedTerm]) -> list[str]:
+    """Columns that make the groups of the terms."""
+    return list(dict.fromkeys(name for term in terms for part in _layers(term) for name in part))
 
 
 def _layers(term: LaggedTerm) -> tuple[Layer, ...]:

@@ -5,7 +5,7 @@ of a page. Every figure has a function of the same name with ``_text`` that says
 words.
 """
 
-from hazard.figures.description import description
+from hazard.figures.description import description, description_text
 from hazard.figures.evidence import EVIDENCE_WORDS, evidence_lag_curves, evidence_lag_curves_text
 from hazard.figures.incidence import incidence, incidence_text
 from hazard.figures.lag_curves import lag_curves, lag_curves_text
@@ -14,6 +14,7 @@ from hazard.figures.style import rendered, svg
 __all__ = [
     "EVIDENCE_WORDS",
     "description",
+    "description_text",
     "evidence_lag_curves",
     "evidence_lag_curves_text",
     "incidence",

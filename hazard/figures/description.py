@@ -1,110 +1,191 @@
-"""Descriptive series as small multiples, one figure per group of tables of the report."""
+"""Descriptive series as small multiples, one figure per group of tables of the report.
+
+Bars and lines are the panel's; what the report printed beside them is a diamond or, where it gives
+the lowest and the highest of several years without naming them, a band.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hazard.figures.style import INK, STYLE, exit_colours
+from hazard import digits
+from hazard.figures.panels import Panel, Words, groups
+from hazard.figures.style import GREY, GREY_INK, INK, STYLE, exit_colours, marks
 
-_PROBABILITY = "monthly_probability"
-GROUPS = MappingProxyType(
-    {
-        "families_by_year": (("Figure 2-1", "families"), ("Figure 2-2", "new_families")),
-        "composition": (
-            ("Figure 2-3", "families"),
-            ("Figure 2-3", "mean_months_in_centre"),
-            ("Figure 2-4", "share_of_families"),
-        ),
-        "exits_by_year": tuple((f"Figure 2-{k}", _PROBABILITY) for k in (5, 6, 7)),
-        "exits_of_five_nationalities": (("Figure 2-8", "first_exits"),),
-        "exits_by_nationality": tuple(
-            (f"Figure 2-{k}", "monthly_probability") for k in (9, 10, 11)
-        ),
-        "exits_by_family_size": tuple((f"Figure 2-{k}", _PROBABILITY) for k in (12, 13, 14)),
-        "after_forced_return": (("Table 2-2", "relative_change"),),
-    }
+_WIDTH = 9.0
+_PRINTED: Any = MappingProxyType(
+    {"marker": "D", "color": INK, "markerfacecolor": "white", "markersize": 5.5}
 )
-"""Tables and quantities of each figure; the name is that of its file."""
-
-_LEVELS = MappingProxyType({"no": "one or two persons", "yes": "three or more"})
 
 
-def description(series: pd.DataFrame) -> dict[str, Figure]:
+def description(
+    series: pd.DataFrame, published: pd.DataFrame, *, words: Words
+) -> dict[str, Figure]:
     """Figures of the descriptive series, by the name of their group.
 
     Parameters
     ----------
-    series : DataFrame
-        As ``hazard.describe.Description.series``.
+    series, published : DataFrame
+        As in ``hazard.describe.Description``.
+    words : mapping of str to mapping
+        Texts by section and key, as of ``hazard.describe.words``. Exits, levels and units that are
+        not in them keep their names.
 
     Returns
     -------
     dict of str to Figure
-        One panel per table, quantity and exit; groups of which all is skipped are left out.
+        900 pixels wide at 100 dots per inch; one panel per table, quantity and exit. Panels of one
+        unit share their axis. Groups of which all is skipped are left out.
     """
     colours = exit_colours(series["exit"].dropna().unique())
-    figures = {}
-    for name, members in GROUPS.items():
-        panels = [panel for table, what in members for panel in _panels(series, table, what)]
-        if panels:
-            figures[name] = _multiples(panels, colours)
-    return figures
+    drawn = groups(series, published, words)
+    return {name: _multiples(name, panels, colours) for name, panels in drawn.items()}
 
 
-def _panels(series: pd.DataFrame, table: str, quantity: str) -> Iterator[pd.DataFrame]:
-    """Rows of each panel: those of one exit, or of none."""
-    drawn = (series["table"] == table) & (series["quantity"] == quantity) & series["value"].notna()
-    own = series[drawn]
-    for _, rows in own.groupby(own["exit"].fillna(""), sort=False):
-        yield rows
+def description_text(
+    series: pd.DataFrame, published: pd.DataFrame, *, words: Words
+) -> dict[str, str]:
+    """Text alternatives of :func:`description`: every number that is drawn.
+
+    Returns
+    -------
+    dict of str to str
+        One line per panel, below the title.
+    """
+    drawn = groups(series, published, words)
+    return {
+        name: "\n".join([words["figure"][name], *map(_panel_text, panels)])
+        for name, panels in drawn.items()
+    }
 
 
-def _multiples(panels: list[pd.DataFrame], colours: dict[str, str]) -> Figure:
-    longest = max(len(rows) for rows in panels)
-    by_year = all(rows["year"].notna().all() for rows in panels)
-    height = 2.9 if by_year else 1.2 + 0.24 * max(longest, 4)
+def _panel_text(panel: Panel) -> str:
+    words = panel.words["text"]
+    parts = []
+    for name, value, beside in zip(panel.names, panel.values, panel.printed_values, strict=True):
+        printed = panel.as_printed(beside)
+        shown = words["printed"].format(value=printed) if printed else ""
+        parts.append(f"{name}: {panel.number(value)}{shown}")
+    ends = [panel.as_printed(value) for value in panel.band()]
+    band = words["band"].format(low=ends[0], high=ends[-1]) if ends else ""
+    return f"{panel.head} ({panel.source}), {panel.axis.lower()}: {'; '.join(parts)}.{band}"
+
+
+# --- drawing ------------------------------------------------------------------------------------
+def _multiples(name: str, panels: list[Panel], colours: Mapping[str, str]) -> Figure:
+    words, by_year = panels[0].words, all(panel.by_year for panel in panels)
+    alike = len({panel.unit for panel in panels}) == 1
+    longest = max(len(panel.rows) for panel in panels)
+    height = 3.3 if by_year else 1.35 + 0.24 * max(longest, 4)
+    draw: Callable[[Axes, Panel, str], None] = _years if by_year else _bars
     with mpl.rc_context(dict(STYLE)):
-        figure = Figure(figsize=(3.2 * len(panels) + (0.0 if by_year else 0.8), height))
-        figure.set_layout_engine("constrained")
-        places = figure.subplots(1, len(panels), squeeze=False)[0]
-        for place, rows in zip(places, panels, strict=True):
-            kind = rows["exit"].iloc[0]
-            colour = colours.get(kind, INK)
-            (_years if by_year else _bars)(place, rows, colour)
-            head = rows["table"].iloc[0]
-            place.set_title(head if pd.isna(kind) else f"{head}: {kind}", loc="left", weight="bold")
+        figure = Figure(figsize=(_WIDTH, height))
+        figure.set_layout_engine("constrained", wspace=0.06)
+        figure.suptitle(words["figure"][name], x=0.008, ha="left", weight="bold", fontsize=11)
+        places = figure.subplots(
+            1, len(panels), squeeze=False, sharex=alike and not by_year, sharey=alike and by_year
+        )[0]
+        for place, panel in zip(places, panels, strict=True):
+            draw(place, panel, colours.get(panel.exit or "", GREY_INK))
+            place.set_title(panel.head, loc="left", weight="bold")
+            place.set_title(panel.source, loc="right", color=GREY_INK, fontsize=8)
+        _axes(figure, places, panels)
+        _key(figure, panels)
     return figure
 
 
-def _years(place: Axes, rows: pd.DataFrame, colour: str) -> None:
-    place.plot(rows["year"].to_numpy(int), rows["value"], color=colour, marker="o", markersize=3.5)
-    place.set_ylim(bottom=0.0)
-    place.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
-    place.set_ylabel(_axis(rows))
+def _years(place: Axes, panel: Panel, colour: str) -> None:
+    year = panel.rows["year"].to_numpy(int)
+    ends = panel.band()
+    if ends:
+        place.axhspan(ends[0], ends[-1], color=GREY, alpha=0.18, linewidth=0)
+    place.plot(year, panel.values, color=colour, marker="o", markersize=3.5)
+    place.plot(year, panel.printed_values, linestyle="none", **_PRINTED)
+    place.set_xticks(range(year.min(), year.max() + 1, 2 if len(year) > 6 else 1))
+    place.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    place.yaxis.set_major_formatter(_axis_number(panel))
 
 
-def _bars(place: Axes, rows: pd.DataFrame, colour: str) -> None:
-    at = np.arange(len(rows))
-    place.barh(at, rows["value"], height=0.7, color=colour)
-    place.set_yticks(at, [_LEVELS.get(level, level) for level in rows["level"]])
-    place.invert_yaxis()
+def _bars(place: Axes, panel: Panel, colour: str) -> None:
+    at, values, printed = np.arange(len(panel.rows)), panel.values, panel.printed_values
+    place.barh(at, values, height=0.7, color=colour)
+    place.plot(printed, at, linestyle="none", **_PRINTED)
+    for row, (value, mark) in enumerate(zip(values, printed, strict=True)):
+        text, beside, side = panel.number(value), panel.as_printed(mark), -1 if value < 0 else 1
+        if beside and side * mark >= 0:
+            end = side * max(side * value, side * mark)
+            _number(place, (end, row), f"{text} ({beside})", side * 7, colour)
+            continue
+        _number(place, (value, row), text, side * 3, colour)
+        if beside:
+            _number(place, (mark, row), f"({beside})", -side * 7, colour)
+    place.set_yticks(at, panel.names)
+    place.set_ylim(len(at) - 0.5, -0.5)
+    place.margins(x=0.35)
     place.axvline(0.0, color=INK, linewidth=0.8)
     place.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    place.set_xlabel(_axis(rows))
+    place.xaxis.set_major_formatter(_axis_number(panel))
 
 
-def _axis(rows: pd.DataFrame) -> str:
-    """What the axis shows, in words."""
-    quantity, unit = str(rows["quantity"].iloc[0]).replace("_", " "), str(rows["unit"].iloc[0])
-    if unit == "relative change":
-        return "change relative to the mean"
-    if unit.startswith("probability"):
-        return unit
-    return quantity if unit in {"share", "families"} else f"{quantity} ({unit})"
+def _number(place: Axes, at: tuple[float, float], text: str, points: int, colour: str) -> None:
+    """A number beside a bar or a diamond, so many points to the right."""
+    place.annotate(
+        text,
+        at,
+        (points, 0),
+        textcoords="offset points",
+        ha="left" if points > 0 else "right",
+        va="center",
+        color=colour,
+        fontsize=8,
+    )
+
+
+def _axis_number(panel: Panel) -> mpl.ticker.Formatter:
+    own = marks(panel.words["marks"])
+
+    def text(value: float, _: int) -> str:
+        return digits.number(value, 0 if value == round(value) else -1, own)
+
+    return mpl.ticker.FuncFormatter(text)
+
+
+def _axes(figure: Figure, places: np.ndarray, panels: list[Panel]) -> None:
+    """Name the axes; what a panel would repeat of the one on its left is left out."""
+    names = [panel.axis for panel in panels]
+    if panels[0].by_year:
+        for place, name, before in zip(places, names, ["", *names], strict=False):
+            place.set_ylim(bottom=0.0)
+            place.set_ylabel("" if name == before else name)
+        return
+    if len(set(names)) == 1:
+        figure.supxlabel(names[0], fontsize=9)
+    else:
+        for place, name in zip(places, names, strict=True):
+            place.set_xlabel(name)
+    for place, panel, left in zip(places[1:], panels[1:], panels, strict=False):
+        if panel.names == left.names:
+            place.tick_params(axis="y", left=False, labelleft=False)
+
+
+def _key(figure: Figure, panels: list[Panel]) -> None:
+    """What a diamond and a band are, if there are any."""
+    words, handles = panels[0].words["text"], list[Artist]()
+    if any(np.isfinite(panel.printed_values).any() for panel in panels):
+        label = words["key_printed" if panels[0].by_year else "key_brackets"]
+        handles.append(mpl.lines.Line2D([], [], linestyle="none", label=label, **_PRINTED))
+    if any(panel.band() for panel in panels):
+        handles.append(
+            mpl.patches.Patch(color=GREY, alpha=0.3, linewidth=0, label=words["key_band"])
+        )
+    if handles:
+        figure.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False, fontsize=8)

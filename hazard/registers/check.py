@@ -11,11 +11,11 @@ import pandas as pd
 from hazard.registers.check_dated import decision_rules, return_rules, stay_rules
 from hazard.registers.keys import (
     STEP,
+    Ids,
     IntArray,
     ordered_codes,
     out_of_range,
     pack,
-    positions,
 )
 from hazard.registers.records import TABLES, Registers
 from hazard.registers.rules import Rule, day, differs, near, near_duplicates
@@ -59,10 +59,8 @@ def check(registers: Registers) -> pd.DataFrame:
 
 
 def _rules(registers: Registers) -> Iterator[Rule]:
-    labels = ordered_codes(registers.persons["person_id"])[1]
-    person = {
-        table: positions(frame["person_id"], labels) for table, frame in registers.tables.items()
-    }
+    ids = Ids.of(registers.persons["person_id"])
+    person = {table: ids.find(frame["person_id"]) for table, frame in registers.tables.items()}
     yield from _persons(registers.persons)
     yield from _links(registers, person)
     yield from _dates(registers)

@@ -12,6 +12,7 @@ from hazard.registers.keys import (
     STEP,
     IntArray,
     Intervals,
+    among,
     ordered_codes,
     pack,
 )
@@ -53,7 +54,7 @@ def decision_rules(registers: Registers, person: dict[str, IntArray]) -> Iterato
     yield Rule(
         table,
         "A person is not finally granted and finally rejected on one day.",
-        granted & np.isin(dated, dated[rejected]),
+        granted & among(dated, dated[rejected]),
     )
     yield Rule(
         table,
@@ -159,7 +160,7 @@ def return_rules(registers: Registers, person: dict[str, IntArray]) -> Iterator[
     yield Rule(
         table,
         "A person does not return in two ways on one day.",
-        ~assisted & (code >= 0) & np.isin(gone, gone[assisted]),
+        ~assisted & (code >= 0) & among(gone, gone[assisted]),
         "note",
     )
     yield Rule(

@@ -11,6 +11,8 @@ risk. A family whose first ending lies before its time at risk never enters.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -20,6 +22,7 @@ from hazard.registers.exits import EXITS, KINDS
 from hazard.registers.families import Roster, roster
 from hazard.registers.keys import SPAN, BoolArray, IntArray, find, out_of_range
 from hazard.registers.records import TABLES, Histories, Registers, Window
+from hazard.registers.residence import Residence, Stays, everybody
 from hazard.registers.risk import PRIVACY, AtRisk, Facts, absence, at_risk, facts, settled
 from hazard.spec import DataSpec
 
@@ -92,6 +95,7 @@ def define(registers: Registers, data: DataSpec) -> Histories:
         events=_events(everyone, whole, window.first, code),
         window=window,
         flow=_flow(registers, everyone, risk, settled(known, risk, window, data)),
+        residents=partial(_residents, registers, everyone, whole.stays, window, code),
     )
 
 
@@ -180,17 +184,29 @@ def _events(everyone: Roster, known: Facts, first: int, code: IntArray) -> pd.Da
     kind = np.repeat([0, 1], [len(known.forced), len(known.applied)])
     registered = keys % SPAN >= first
     keys, kind = keys[registered], kind[registered]
-    family = keys // SPAN
     centre = np.append(known.lived.centre, -1)[find(known.lived.key, keys)]
+    placed = _placed(Residence(keys // SPAN, keys % SPAN, centre), everyone, known.stays, code)
+    exposure = pd.Categorical.from_codes(kind, pd.Index(EXPOSURES))
+    placed.insert(1, "exposure", pd.Series(exposure))
+    return placed
+
+
+def _residents(
+    registers: Registers, everyone: Roster, stays: Stays, window: Window, code: IntArray
+) -> pd.DataFrame:
+    return _placed(everybody(registers, everyone, stays, window), everyone, stays, code)
+
+
+def _placed(lived: Residence, everyone: Roster, stays: Stays, code: IntArray) -> pd.DataFrame:
+    """Families and months with the groups that others see."""
     nationality = everyone.families["nationality"].cat
     return pd.DataFrame(
         {
-            "person": code[family],
-            "exposure": pd.Categorical.from_codes(kind, pd.Index(EXPOSURES)),
-            "calendar": (keys % SPAN).astype(np.int32),
-            "centre": pd.Categorical.from_codes(centre, known.stays.centres),
+            "person": code[lived.family],
+            "calendar": lived.calendar.astype(np.int32),
+            "centre": pd.Categorical.from_codes(lived.centre, stays.centres),
             "nationality": pd.Categorical.from_codes(
-                nationality.codes.to_numpy()[family], nationality.categories
+                nationality.codes.to_numpy()[lived.family], nationality.categories
             ),
         }
     )
@@ -202,7 +218,7 @@ def _flow(
 ) -> pd.DataFrame:
     n_families, n_kept = everyone.n_families, int(risk.sample.sum())
     suppressed = int(everyone.suppressed.sum())
-    left = len(everyone.person_ids) - everyone.n_suppressed
+    left = len(everyone.person_ids.labels) - everyone.n_suppressed
     repeated, members = everyone.repeated_rows, left - (n_families - suppressed)
     unknown = _unknown_persons(registers, everyone)
     persons = {PRIVACY: everyone.n_suppressed}

@@ -15,6 +15,7 @@ from hazard.registers.keys import (
     BoolArray,
     IntArray,
     Intervals,
+    distinct,
     earliest,
     find,
     is_first,
@@ -66,8 +67,9 @@ def forced_returns(registers: Registers, roster: Roster, rule: str) -> IntArray:
     udi = _person_months(roster, by_police["person_id"], by_police["returned_on"])
     deportations = registers.deportations
     pu = _person_months(roster, deportations["person_id"], deportations["deported_on"])
-    signs = np.union1d(udi, pu)
-    in_udi, both = np.isin(signs, udi), np.isin(signs, udi) & np.isin(signs, pu)
+    signs = distinct(np.concatenate([udi, pu]))
+    in_udi = find(udi, signs) >= 0
+    both = in_udi & (find(pu, signs) >= 0)
     next_month = np.roll(signs, -1) == signs + 1
     other_register = ~both & ~np.roll(both, -1) & (in_udi != np.roll(in_udi, -1))
     followed = next_month & other_register
@@ -75,12 +77,12 @@ def forced_returns(registers: Registers, roster: Roster, rule: str) -> IntArray:
     if rule == "strict":
         counts &= both | followed
     person, calendar = np.divmod(signs[counts], SPAN)
-    return np.unique(pack(roster.person_family[person], calendar))
+    return distinct(pack(roster.person_family[person], calendar))
 
 
 def _person_months(roster: Roster, ids: pd.Series, dates: pd.Series) -> IntArray:
     person = roster.person_of(ids)
-    return np.unique(pack(person, stamp(dates) // STEP)[person >= 0])
+    return distinct(pack(person, stamp(dates) // STEP)[person >= 0])
 
 
 def applications(registers: Registers, roster: Roster, rule: str) -> Applications:
@@ -109,14 +111,14 @@ def permits(registers: Registers, roster: Roster, rejected: IntArray) -> IntArra
     later = (
         (family >= 0) & (decisions["outcome"] == "granted").to_numpy() & (day > rejected[family])
     )
-    return np.unique(pack(family, day // STEP)[later])
+    return distinct(pack(family, day // STEP)[later])
 
 
 def assisted_returns(registers: Registers, roster: Roster) -> IntArray:
     """Keys of family and month of assisted returns in UDI's register of returns."""
     returns = registers.returns[registers.returns["kind"] == "assisted"]
     family = roster.family_of(returns["person_id"])
-    return np.unique(pack(family, stamp(returns["returned_on"]) // STEP)[family >= 0])
+    return distinct(pack(family, stamp(returns["returned_on"]) // STEP)[family >= 0])
 
 
 def unexplained(

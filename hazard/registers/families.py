@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hazard.registers.keys import BoolArray, IntArray, is_first, ordered_codes, positions
+from hazard.registers.keys import BoolArray, Ids, IntArray, is_first, ordered_codes
 from hazard.registers.records import TABLES
 
 LARGE = 3
@@ -20,8 +20,8 @@ class Roster:
 
     Attributes
     ----------
-    person_ids : Index
-        Distinct ids of persons, sorted.
+    person_ids : Ids
+        Of the persons, sorted.
     person_family : ndarray of int64, shape (n_persons,)
         Family of each person.
     families : DataFrame
@@ -34,7 +34,7 @@ class Roster:
         Families of which it leaves nobody.
     """
 
-    person_ids: pd.Index
+    person_ids: Ids
     person_family: IntArray
     families: pd.DataFrame
     repeated_rows: int
@@ -48,7 +48,7 @@ class Roster:
 
     def person_of(self, ids: pd.Series) -> IntArray:
         """Position of every person id; -1 for a person who is not in the register."""
-        return positions(ids, self.person_ids)
+        return self.person_ids.find(ids)
 
     def family_of(self, ids: pd.Series) -> IntArray:
         """Family of every person id; -1 for a person who is not in the register."""
@@ -78,7 +78,8 @@ def roster(persons: pd.DataFrame, seed: int, *, kept: BoolArray | None = None) -
     stays_in = np.ones(len(once), dtype=np.bool_)
     if kept is not None:
         stays_in = once["person_id"].isin(persons.loc[kept, "person_id"]).to_numpy()
-    person, ids = ordered_codes(once["person_id"])
+    ids = Ids.of(once["person_id"])
+    person = ids.find(once["person_id"])
     family, labels = ordered_codes(once["family_id"])
     suppressed = np.bincount(family[stays_in], minlength=len(labels)) == 0
     speaks = stays_in | suppressed[family]
@@ -88,7 +89,7 @@ def roster(persons: pd.DataFrame, seed: int, *, kept: BoolArray | None = None) -
     drawn = starts + np.floor(np.random.default_rng(seed).random(len(labels)) * members)
     sizes = np.where(speaks, once["family_size"].to_numpy(dtype=np.int64), 0)
     size = np.maximum.reduceat(sizes[order], starts)
-    person_family = np.empty(len(ids), dtype=np.int64)
+    person_family = np.empty(len(ids.labels), dtype=np.int64)
     person_family[person] = family
     families = pd.DataFrame(
         {

@@ -108,6 +108,43 @@ def _take(values: npt.NDArray[np.int64], codes: npt.NDArray[Any]) -> IntArray:
     return np.where(codes < 0, -1, values[codes]).astype(np.int64)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Ids:
+    """Distinct ids of a column, sorted, and the position among them of each of its categories.
+
+    A column with the very same categories, as ``read`` gives to the ids of all tables, is looked up
+    by its codes, without a comparison of texts.
+    """
+
+    labels: pd.Index
+    categories: pd.Index
+    position: IntArray
+
+    @classmethod
+    def of(cls, column: pd.Series) -> Ids:
+        """The ids of a column without missing values."""
+        codes, labels = ordered_codes(column)
+        if not isinstance(column.dtype, pd.CategoricalDtype):
+            return cls(labels, labels, np.arange(len(labels)))
+        position = np.full(len(column.cat.categories), -1, dtype=np.int64)
+        position[column.cat.codes.to_numpy()] = codes
+        return cls(labels, column.cat.categories, position)
+
+    def find(self, column: pd.Series) -> IntArray:
+        """Position of every id of a column; -1 where it is not among them.
+
+        Examples
+        --------
+        >>> Ids.of(pd.Series(["b", "a", "b"])).find(pd.Series(["b", "x"])).tolist()
+        [1, -1]
+        """
+        if isinstance(column.dtype, pd.CategoricalDtype) and (
+            column.cat.categories is self.categories
+        ):
+            return _take(self.position, column.cat.codes.to_numpy())
+        return positions(column, self.labels)
+
+
 def find(keys: IntArray, wanted: IntArray) -> IntArray:
     """Position of every wanted key in sorted distinct keys; -1 where there is none.
 
@@ -120,6 +157,30 @@ def find(keys: IntArray, wanted: IntArray) -> IntArray:
         return np.full(len(wanted), -1, dtype=np.int64)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, at, -1)
+
+
+def distinct(keys: IntArray) -> IntArray:
+    """Sorted distinct keys, by sorting: of long keys many times faster than NumPy's hash table.
+
+    Examples
+    --------
+    >>> distinct(np.array([5, 2, 5])).tolist()
+    [2, 5]
+    """
+    ordered = np.sort(keys)
+    return ordered[is_first(ordered)]
+
+
+def among(wanted: IntArray, keys: IntArray) -> BoolArray:
+    """Whether every wanted key is among the keys, which may repeat and come in any order.
+
+    Examples
+    --------
+    >>> among(np.array([5, 6]), np.array([9, 5, 5])).tolist()
+    [True, False]
+    """
+    found: BoolArray = find(distinct(keys), wanted) >= 0
+    return found
 
 
 def is_first(group: IntArray) -> BoolArray:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from hazard.registers.records import TABLES, Column, Registers
 _LABELS = pa.dictionary(pa.int32(), pa.string())
 _TYPES = {"text": _LABELS, "date": pa.date32(), "count": pa.int64()}
 _Columns = dict[str, Column]
+_ID = "person_id"
 
 
 def read(directory: Path) -> Registers:
@@ -43,7 +45,8 @@ def read(directory: Path) -> Registers:
     Returns
     -------
     Registers
-        Ids, names and closed lists as categoricals; rows in the order of the files.
+        Ids, names and closed lists as categoricals; rows in the order of the files. The ids of
+        persons have the same categories in all tables, so that linking compares no texts.
 
     Raises
     ------
@@ -61,35 +64,59 @@ def read(directory: Path) -> Registers:
     if problems:
         raise RegisterError("\n".join(problems))
     window, problems = extract(folder / "extract.toml")
-    frames = []
+    tables = []
     for name, columns in TABLES.items():
-        frame, broken = _table(name, written[name], columns)
-        frames.append(frame)
+        found, broken = _table(name, written[name], columns)
+        tables.append(found)
         problems += broken
     if problems:
         raise RegisterError("\n".join(problems))
-    persons, decisions, stays, applications, returns, deportations = frames
+    persons, decisions, stays, applications, returns, deportations = _linked(tables)
     return Registers(persons, decisions, stays, applications, returns, deportations, window)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class _Table:
+    """A table with its ids of persons apart."""
+
+    ids: pa.ChunkedArray
+    rest: pd.DataFrame
+
+
+def _linked(tables: Sequence[_Table]) -> Iterator[pd.DataFrame]:
+    """The tables as frames whose ids of persons share their categories."""
+    chunks = [chunk for table in tables for chunk in table.ids.chunks]
+    same = pa.chunked_array(chunks, type=_LABELS).unify_dictionaries()
+    kind = pd.CategoricalDtype(same.chunk(0).dictionary.to_pandas())
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in same.chunks])
+    ends = np.cumsum([len(table.rest) for table in tables])
+    for table, own in zip(tables, np.split(codes, ends[:-1]), strict=True):
+        frame = table.rest
+        frame.insert(0, _ID, pd.Series(pd.Categorical.from_codes(own, dtype=kind)))
+        yield frame
+
+
 # --- one table ----------------------------------------------------------------------------------
-def _table(table: str, layout: Layout, columns: _Columns) -> tuple[pd.DataFrame, list[str]]:
+_NOTHING = _Table(pa.chunked_array([], type=_LABELS), pd.DataFrame())
+
+
+def _table(table: str, layout: Layout, columns: _Columns) -> tuple[_Table, list[str]]:
     theirs, name = layout.theirs(columns), layout.path.name
     broken = _header_problems(layout, theirs)
     if broken:
-        return pd.DataFrame(), broken
+        return _NOTHING, broken
     content = _content(layout, theirs)
     if content is None:
-        return pd.DataFrame(), [f"{name} must be {layout.form}; it cannot be read."]
-    frame = _typed(content, layout, theirs)
-    if frame is None:
-        return pd.DataFrame(), _diagnosis(content, layout, theirs)
-    if table == "udi_persons" and not len(frame):
-        return frame, [f"{name} must have at least one row; got none."]
-    frame = frame.rename(columns=layout.columns)
+        return _NOTHING, [f"{name} must be {layout.form}; it cannot be read."]
+    found = _typed(content, layout, theirs)
+    if found is None:
+        return _NOTHING, _diagnosis(content, layout, theirs)
+    if table == "udi_persons" and not len(found.rest):
+        return found, [f"{name} must have at least one row; got none."]
+    frame = found.rest.rename(columns=layout.columns)
     for column, words in layout.levels.items():
         frame[column] = frame[column].cat.rename_categories(dict(words))
-    return frame, []
+    return replace(found, rest=frame), []
 
 
 def _header_problems(layout: Layout, columns: _Columns) -> list[str]:
@@ -140,7 +167,7 @@ def _content(layout: Layout, columns: _Columns) -> _Content | None:
     return lambda: io.BytesIO(written)
 
 
-def _typed(content: _Content, layout: Layout, columns: _Columns) -> pd.DataFrame | None:
+def _typed(content: _Content, layout: Layout, columns: _Columns) -> _Table | None:
     """The table in its final types, or None if a cell does not fit."""
     misshapen: list[int | None] = []
     slow = _as_text(layout)
@@ -152,19 +179,22 @@ def _typed(content: _Content, layout: Layout, columns: _Columns) -> pd.DataFrame
         table = _arrow(content, layout, types, misshapen)
     except pa.ArrowInvalid:
         return None
-    frame: pd.DataFrame = table.unify_dictionaries().to_pandas(date_as_object=False)
-    for name, column in columns.items():
+    id_column = next(name for name, ours in layout.columns.items() if ours == _ID)
+    ids, rest = table.column(id_column), table.drop_columns(id_column).unify_dictionaries()
+    frame: pd.DataFrame = rest.to_pandas(date_as_object=False)
+    others = {name: column for name, column in columns.items() if name != id_column}
+    for name, column in others.items():
         if column.kind in slow and not _parsed(frame, name, slow[column.kind]):
             return None
-    fits = not misshapen and all(_fits(frame[name], column) for name, column in columns.items())
-    if not fits:
+    fits = all(_fits(frame[name], column) for name, column in others.items())
+    if misshapen or ids.null_count or not fits:
         return None
-    for name, column in columns.items():
+    for name, column in others.items():
         if column.levels:
             frame[name] = frame[name].cat.set_categories(list(column.levels))
         if column.kind == "count":
             frame[name] = frame[name].astype(np.int64)
-    return frame
+    return _Table(ids, frame)
 
 
 def _as_text(layout: Layout) -> dict[str, Callable[[str], Any]]:

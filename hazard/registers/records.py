@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -112,6 +113,11 @@ class Histories:
     flow : DataFrame
         ``step`` (read, excluded, kept, note), ``reason``, ``persons``, ``families``; read minus
         excluded is kept.
+    residents : function
+        Makes a DataFrame when called, so that nobody pays who needs no rates: ``person``,
+        ``calendar``, ``centre``, ``nationality``, one row per month of the window and family of the
+        registers, in the sample or not, known in that month (see
+        :func:`hazard.registers.residence.known_months`); ``centre`` is missing in no centre.
     """
 
     families: pd.DataFrame
@@ -120,3 +126,4 @@ class Histories:
     events: pd.DataFrame
     window: Window
     flow: pd.DataFrame
+    residents: Callable[[], pd.DataFrame]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from hazard.registers.keys import (
     STEP,
     BoolArray,
     IntArray,
+    distinct,
     is_last,
     ordered_codes,
     ordinal,
@@ -20,6 +22,9 @@ from hazard.registers.keys import (
     running_max,
     stamp,
 )
+from hazard.registers.records import TABLES, Registers, Window
+
+_RETURNS = ("completed_on", "returned_on", "deported_on")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +53,7 @@ class Stays:
 
 @dataclass(frozen=True, eq=False)
 class Residence:
-    """One row per family and month in a centre, sorted by ``key``, the packed pair."""
+    """One row per family and month, in a centre or (-1) in none."""
 
     family: IntArray
     calendar: IntArray
@@ -56,7 +61,7 @@ class Residence:
 
     @property
     def key(self) -> IntArray:
-        """Sorted distinct keys of family and month."""
+        """Distinct keys of family and month; sorted, as :func:`monthly` sorts the rows."""
         return pack(self.family, self.calendar)
 
 
@@ -86,7 +91,7 @@ def family_stays(stays: pd.DataFrame, roster: Roster) -> Stays:
         start[order],
         end[order],
         names,
-        np.unique(family[known & ~forwards]),
+        distinct(family[known & ~forwards]),
     )
 
 
@@ -105,6 +110,65 @@ def monthly(stays: Stays, first: int, last: int) -> Residence:
     order = np.argsort(key, kind="stable")
     latest = order[is_last(key[order])]
     return Residence(family[latest], calendar[latest], stays.centre[stay[latest]])
+
+
+def everybody(registers: Registers, roster: Roster, stays: Stays, window: Window) -> Residence:
+    """Where every family of the registers was, in the months of the window in which it is known.
+
+    A stay without last day goes on for as long as the family is known (see :func:`known_months`):
+    one that nobody ended after a return does not fill its centre for ever.
+    """
+    first, last = known_months(registers, roster, stays)
+    begin = np.maximum(first, window.first)
+    months = np.maximum(np.minimum(last, window.last) - begin + 1, 0)
+    row = np.cumsum(months) - months - begin  # of a family in calendar month 0
+    family = np.repeat(np.arange(len(months)), months)
+    calendar = np.arange(len(family)) - row[family]
+    lived = monthly(stays, window.first, window.last)
+    known = lived.calendar <= last[lived.family]
+    centre = np.full(len(family), -1, dtype=np.int64)
+    centre[(row[lived.family] + lived.calendar)[known]] = lived.centre[known]
+    return Residence(family, calendar, centre)
+
+
+def known_months(registers: Registers, roster: Roster, stays: Stays) -> tuple[IntArray, IntArray]:
+    """First and last calendar month in which the registers know of each family.
+
+    Returns
+    -------
+    first : ndarray of int64, shape (n_families,)
+        Later than ``last`` for a family of which nothing is dated.
+    last : ndarray of int64, shape (n_families,)
+
+    Notes
+    -----
+    A family is known from its first dated row in any table. One that returned (a return in either
+    register, or a completed application) is known to its last dated row: the return, if nothing is
+    registered later. All others are known to the end of the follow-up: those who returned and then
+    began a stay that goes on, and also those who disappeared or got a permit, for nobody registers
+    that they leave the country.
+    """
+    first, last, home, began = np.full((4, roster.n_families), -1, dtype=np.int64)
+    first[:] = NEVER
+    for name, family, month in _dated(registers, roster):
+        np.minimum.at(first, family, month)
+        np.maximum.at(last, family, month)
+        if name in _RETURNS:
+            np.maximum.at(home, family, month)
+    goes_on = stays.end == NEVER
+    np.maximum.at(began, stays.family[goes_on], stays.start[goes_on] // STEP)
+    gone = (home >= 0) & (began <= home)
+    return first, np.where(gone, last, registers.window.follow_up_end)
+
+
+def _dated(registers: Registers, roster: Roster) -> Iterator[tuple[str, IntArray, IntArray]]:
+    """Every column of dates: its name, and family and calendar month of its dates."""
+    for table, frame in registers.tables.items():
+        family = roster.family_of(frame["person_id"])
+        for name in [name for name, column in TABLES[table].items() if column.kind == "date"]:
+            day = stamp(frame[name])
+            known = (family >= 0) & (day != NEVER)
+            yield name, family[known], day[known] // STEP
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from hazard.registers.keys import (
     BoolArray,
     IntArray,
     Intervals,
+    distinct,
     earliest,
     find,
     pack,
@@ -98,8 +99,8 @@ def facts(registers: Registers, everyone: Roster, window: Window, data: DataSpec
         lived=monthly(stays, window.first, window.follow_up_end),
         rejected=rejected,
         forced=forced,
-        applied=np.unique(pack(applied.family, applied.applied // STEP)),
-        unfollowed=np.unique(month[~vanished.certain]),
+        applied=distinct(pack(applied.family, applied.applied // STEP)),
+        unfollowed=distinct(month[~vanished.certain]),
         endings=exits.first_endings(by_kind, data.exit_order, everyone.n_families),
     )
 

@@ -12,7 +12,9 @@ from hazard.registers.keys import (
     NEVER,
     BoolArray,
     IntArray,
+    distinct,
     earliest,
+    find,
     is_first,
     ordered_codes,
     stamp,
@@ -51,9 +53,17 @@ def later(group: IntArray, value: IntArray, counts: BoolArray) -> BoolArray:
 
 
 def near(month: IntArray, others: IntArray) -> BoolArray:
-    """Whether a key of person and month, or that of a neighbouring month, is among the others."""
-    found = np.isin(month, others) | np.isin(month - 1, others) | np.isin(month + 1, others)
-    near: BoolArray = found & (month >= 0)
+    """Whether a key of person and month, or that of a neighbouring month, is among the others.
+
+    Examples
+    --------
+    >>> near(np.array([2, 3, 4, 5, 6, -1]), np.array([4, 0])).tolist()
+    [False, True, True, True, False, False]
+    """
+    there = distinct(others)
+    near: BoolArray = (month >= 0) & np.logical_or.reduce(
+        [find(there, month + step) >= 0 for step in (-1, 0, 1)]
+    )
     return near
 
 
