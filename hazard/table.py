@@ -21,7 +21,7 @@ from hazard import spells
 from hazard.contracts import broken_rules, columns_missing, numeric
 from hazard.errors import PanelError, UsageError, did_you_mean
 from hazard.exposures import lag_column
-from hazard.spec import CalendarTerm, CovariateTerm, GroupTerm, ModelSpec
+from hazard.spec import CalendarTerm, CovariateTerm, ModelSpec
 from hazard.spells import expand
 
 __all__ = ["bundled", "expand", "panel", "read"]
@@ -134,7 +134,7 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 def _required(spec: ModelSpec) -> list[str]:
     """Columns that must not be missing: covariates, groups, the person's own exposures."""
     named = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
-    named += [term.by for term in spec.term if isinstance(term, GroupTerm)]
+    named += [name for name in spec.group_columns if name != "calendar"]
     return list(dict.fromkeys([*named, *_exposures(spec)]))
 
 
@@ -160,6 +160,7 @@ def _columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
     if table.entry is not None:
         columns["entry"] = table.entry
     dated = any(isinstance(term, CalendarTerm) for term in spec.term)
+    dated |= "calendar" in spec.group_columns
     if table.calendar is not None and (dated or table.calendar in raw):
         columns["calendar"] = table.calendar
     return columns | {
@@ -213,9 +214,8 @@ def _finished(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     finished["exit"] = pd.Categorical(rows["exit"], ["stay", *spec.outcome.exits])
     for name in {"month", "calendar", "entry"} & set(rows.columns):
         finished[name] = rows[name].astype(np.int32)
-    groups = [term.by for term in spec.term if isinstance(term, GroupTerm)]
     for name in _required(spec):
-        if name in groups or not numeric(rows[name]):
+        if name in spec.group_columns or not numeric(rows[name]):
             finished[name] = _levels(rows[name])
     return finished.sort_values(["person", "month"], kind="stable", ignore_index=True)
 
