@@ -27,14 +27,18 @@ a module imports only from modules above it.
     sampling.py       NUTS in whitened coordinates -> DataTree
     diagnostics.py    the convergence gate
     baselines/        linear probability, multinomial logit, Aalen-Johansen, life table
+    new_levels.py     effects of a centre or a nationality that the rows did not have
     estimands.py      draws -> lag curves, standardised cumulative incidence
+    level_curves.py   draws -> lag curves of every level by which a term varies
     evidence/         published coefficient tables -> posterior of lag curves
     tables.py         draws and fits -> tidy tables with interval, unit and error
     digits.py         estimates -> text with no digit finer than the Monte Carlo error
     figures/          tidy tables -> figures; no computation
     pipeline.py       the stages in line: rows -> everything a run folder holds
+    sensitivity/      the model under every lag prior, on the same rows
     describe/         the published descriptive tables and figures, from any panel
     store.py          the run folder: netCDF, CSV, manifest; written whole or not at all
+    calibration/      prior -> exits -> posterior -> ranks of the truth -> a certificate
     brief/            text and template: a run folder -> HTML, Norwegian and English
     cli.py            arguments in, functions called, exit code out
 """

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hazard.errors import HazardError, RegisterError, UsageError
+
+if TYPE_CHECKING:
+    from hazard.pipeline import Rows
+    from hazard.spec import ModelSpec
 
 app = typer.Typer(
     name="hazard",
@@ -35,6 +39,13 @@ class Size(StrEnum):
     small = "small"
 
 
+class Engine(StrEnum):
+    """How the posterior is found."""
+
+    nuts = "nuts"
+    laplace = "laplace"
+
+
 class Language(StrEnum):
     """Language of a brief or of figures."""
 
@@ -44,6 +55,8 @@ class Language(StrEnum):
 
 Out = Annotated[Path, typer.Option("--out", help="What to write; must not exist yet.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")]
+Registers = Annotated[Path | None, typer.Option(help="Folder with registers.")]
+Table = Annotated[Path | None, typer.Option(help="Ready table, CSV or Parquet.")]
 ModelName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A bundled model, or a .toml file.")
 ]
@@ -144,37 +157,82 @@ def describe(
 def run(
     model: ModelName,
     out: Out,
-    registers: Annotated[Path | None, typer.Option(help="Folder with registers.")] = None,
-    panel: Annotated[Path | None, typer.Option(help="Ready table, CSV or Parquet.")] = None,
+    registers: Registers = None,
+    panel: Table = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Sample, or approximate in seconds.")
+    ] = Engine.nuts,
     seed: Seed = 0,
     draws: Annotated[int, typer.Option(min=4, help="Draws per chain that are kept.")] = 1000,
     tune: Annotated[int, typer.Option(min=4, help="Draws per chain to adapt.")] = 200,
     chains: Annotated[int, typer.Option(min=1)] = 4,
     cores: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
-    """Fit a model and its baselines; exit code 4 when sampling did not converge."""
+    """Fit a model and its baselines; exit code 4 when sampling did not converge.
+
+    Chains are kept as they end: the same call after an interruption goes on with the rest.
+    """
     from hazard import spec, store
 
     wanted = spec.read(model)
     store.check_new(out)
-    if registers is not None and panel is not None:
-        raise UsageError("run must be given --registers or --panel, not both.")
-    with _progress() as told:
+    _refuse_two_sources("run", registers, panel)
+    with _progress() as told, store.kept_chains(out) as kept:
         told("load", 0.0)
         from hazard import pipeline, sampling
 
         told("read", 0.0)
-        if registers is not None:
-            rows = pipeline.rows_from_registers(registers, wanted)
-        else:
-            rows = pipeline.rows_from_table(panel, wanted)
-        settings = sampling.Settings(draws, tune, chains, cores, seed=seed)
-        analysis = pipeline.analyse(rows, wanted, settings, progress=told)
-    store.write_run(out, analysis)
+        rows = _rows(wanted, registers, panel)
+        settings = sampling.Settings(draws, tune, chains, cores, seed=seed, engine=engine.value)
+        analysis = pipeline.analyse(rows, wanted, settings, progress=told, kept=kept)
+        store.write_run(out, analysis)
     typer.echo(f"Run written to {out}")
-    for failure in analysis.gate.failures:
-        typer.echo(f"Gate: {failure}", err=True)
-    if not analysis.gate.passed:
+    if analysis.gate is None:
+        typer.echo("The numbers are approximate; --engine nuts samples the posterior.")
+    else:
+        for failure in analysis.gate.failures:
+            typer.echo(f"Gate: {failure}", err=True)
+        if not analysis.gate.passed:
+            raise typer.Exit(4)
+
+
+@app.command()
+def sensitivity(
+    model: ModelName,
+    out: Out,
+    registers: Registers = None,
+    panel: Table = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Approximate in minutes, or sample each.")
+    ] = Engine.laplace,
+    repeat: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PRIOR", help="Sampled too, such as horseshoe:0.5 or model."),
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Refit a model under every lag prior; exit code 4 when sampling did not converge."""
+    from hazard import spec, store
+
+    wanted = spec.read(model)
+    store.check_new(out)
+    _refuse_two_sources("sensitivity", registers, panel)
+    with _progress() as told:
+        told("load", 0.0)
+        from hazard import figures
+        from hazard import sensitivity as atlas
+
+        plan = atlas.plan(wanted, engine=engine.value, repeat=repeat or (), seed=seed)
+        told("read", 0.0)
+        found = atlas.run(_rows(wanted, registers, panel), wanted, plan, progress=told)
+    store.write_sensitivity(out, found)
+    typer.echo(f"{figures.sensitivity_text(found.table)}\nWritten to {out}")
+    for line in atlas.repeated_text(found.repeated):
+        typer.echo(line)
+    for cell, judged in found.gates.items():
+        for failure in judged.failures:
+            typer.echo(f"Gate, prior {cell!r}: {failure}", err=True)
+    if not found.passed:
         raise typer.Exit(4)
 
 
@@ -196,6 +254,45 @@ def evidence(out: Out, seed: Seed = 0) -> None:
         for failure in judged.failures:
             typer.echo(f"Gate, prior {prior!r}: {failure}", err=True)
     if not found.passed:
+        raise typer.Exit(4)
+
+
+@app.command()
+def calibrate(
+    model: ModelName,
+    out: Out,
+    simulations: Annotated[int, typer.Option(min=1, help="Data sets drawn from the prior.")] = 100,
+    engine: Annotated[Engine, typer.Option(help="What is calibrated.")] = Engine.nuts,
+    registers: Registers = None,
+    panel: Table = None,
+    seed: Seed = 0,
+) -> None:
+    """Certify an engine on data simulated from the prior; exit code 4 when it does not pass.
+
+    Without data on a small generated panel. A call that was interrupted is taken up by the next.
+    """
+    from hazard import spec
+
+    wanted = spec.read(model)
+    _refuse_existing(out)
+    if registers is not None and panel is not None:
+        raise UsageError("calibrate must be given --registers or --panel, not both.")
+    with _progress() as told:
+        told("load", 0.0)
+        from hazard import calibration, pipeline
+
+        told("read", 0.0)
+        if registers is not None:
+            rows = pipeline.rows_from_registers(registers, wanted)
+        elif panel is not None:
+            rows = pipeline.rows_from_table(panel, wanted)
+        else:
+            rows = calibration.small_rows(wanted)
+        problem = calibration.Problem.of(rows, wanted)
+        plan = calibration.Plan(simulations, engine.value, seed)
+        found = calibration.calibrate(problem, plan, out, told)
+    typer.echo(f"Certificate written to {out}: {calibration.summary(found)}")
+    if not found["passed"]:
         raise typer.Exit(4)
 
 
@@ -236,6 +333,19 @@ def main() -> None:
         sys.exit(UsageError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _refuse_two_sources(command: str, registers: Path | None, panel: Path | None) -> None:
+    if registers is not None and panel is not None:
+        raise UsageError(f"{command} must be given --registers or --panel, not both.")
+
+
+def _rows(wanted: ModelSpec, registers: Path | None, panel: Path | None) -> Rows:
+    from hazard import pipeline
+
+    if registers is not None:
+        return pipeline.rows_from_registers(registers, wanted)
+    return pipeline.rows_from_table(panel, wanted)
 
 
 def _refuse_existing(out: Path) -> None:

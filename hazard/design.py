@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,28 @@ import xarray as xr
 
 from hazard.errors import DesignError, did_you_mean
 from hazard.links import Link
-from hazard.spec import InterceptPrior, LaggedTerm, ModelSpec, Term
-from hazard.terms import baseline, calendar, covariate, group, lagged
-from hazard.terms.block import AnyIntArray, Block, FloatArray, IntArray, column
+from hazard.spec import ModelSpec
+from hazard.terms import lagged
+from hazard.terms.block import (
+    AnyIntArray,
+    Block,
+    FloatArray,
+    IntArray,
+    column,
+    unknown_levels,
+)
+from hazard.terms.parts import parts
 
-__all__ = ["Block", "Design", "Histories", "build", "coefficient_counts", "identified", "merged"]
+__all__ = [
+    "Block",
+    "Design",
+    "Histories",
+    "apply",
+    "build",
+    "coefficient_counts",
+    "identified",
+    "merged",
+]
 
 Histories = Mapping[str, xr.DataArray]
 
@@ -100,19 +118,88 @@ def build(panel: pd.DataFrame, histories: Histories, spec: ModelSpec) -> Design:
         If a column or a history of a term is missing or does not fit the panel, a row leaves
         through an exit that the model does not have, or no row is left.
     """
-    known = _known_rows(len(panel), histories, spec)
+    return _built(panel, histories, spec, {})
+
+
+def apply(
+    frozen: Design,
+    panel: pd.DataFrame,
+    histories: Histories,
+    spec: ModelSpec,
+    *,
+    unseen: Literal["refuse", "draw"] = "refuse",
+) -> Design:
+    """Rows of another panel in a design that was built from an earlier one.
+
+    Coefficients keep their meaning: levels, splines and the centres of numeric columns are those of
+    the frozen design.
+
+    Parameters
+    ----------
+    frozen : Design
+        As :func:`build` made it, from the same model.
+    panel : DataFrame
+    histories : mapping of str to DataArray, dims (row, lag)
+    spec : ModelSpec
+    unseen : {"refuse", "draw"}
+        What to do with new levels of groups, and of groups by which a lag curve varies. With
+        ``"draw"`` they get coefficients, after those of the frozen block;
+        :func:`hazard.estimands.coefficients` draws them.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    DesignError
+        If the frozen design is of another model, or a row has a level that it does not have.
+    """
+    made = _built(panel, histories, spec, {block.name: block for block in frozen.blocks})
+    _check_frozen(made, frozen)
+    if unseen == "refuse":
+        _check_seen(made, frozen, panel.iloc[made.row])
+    return made
+
+
+def _check_frozen(made: Design, frozen: Design) -> None:
+    names = [block.name for block in made.blocks]
+    pairs = zip(made.blocks, frozen.blocks, strict=False)
+    if names != [block.name for block in frozen.blocks] or any(
+        new.coefficients[: old.n_coefficients].tolist() != old.coefficients.tolist()
+        for new, old in pairs
+    ):
+        raise DesignError(
+            f"frozen design must have the coefficients of this model, of the terms {names}; got "
+            "others. Build it from the same model file and the same columns."
+        )
+
+
+def _check_seen(made: Design, frozen: Design, rows: pd.DataFrame) -> None:
+    for b, (new, old) in enumerate(zip(made.blocks, frozen.blocks, strict=True)):
+        strange = new.coefficients[old.n_coefficients :].tolist()
+        if strange:
+            where = made.index[:, b] >= old.n_levels
+            if new.owner is not None:
+                strange = lagged.owners(strange)
+                where = new.owner[made.index[:, b]] >= old.copies
+            raise DesignError(unknown_levels(new.name, strange, where, rows))
+
+
+def _built(
+    panel: pd.DataFrame, histories: Histories, spec: ModelSpec, frozen: Mapping[str, Block]
+) -> Design:
+    known = lagged.known_rows(spec.lagged, histories, len(panel))
     if not known.any():
         raise DesignError("panel must keep at least one row with a known exposure history; got 0.")
     rows = panel if known.all() else panel[known]
     kept = {name: values.values[known] for name, values in histories.items()}
-    parts = [_intercept(spec.outcome.intercept, len(rows))]
-    parts += [_term(term, rows, kept) for term in spec.term]
-    parts.sort(key=lambda part: part[0].basis is None)  # so that joining blocks keeps the order
+    found = parts(spec, rows, kept, frozen)  # joining blocks keeps their order
     return Design(
         exits=spec.outcome.exits,
         link=spec.outcome.link,
-        blocks=tuple(block for block, _ in parts),
-        index=np.column_stack([index for _, index in parts]).astype(np.int32),
+        blocks=tuple(block for block, _ in found),
+        index=np.column_stack([index for _, index in found]).astype(np.int32),
         outcome=_outcome(rows, spec.outcome.exits),
         weight=np.ones(len(rows)),
         row=np.flatnonzero(known).astype(np.int64),
@@ -192,45 +279,42 @@ def coefficient_counts(design: Design) -> FloatArray:
 def identified(design: Design) -> Design:
     """The same model with a reference level per group, so that maximum likelihood is unique.
 
-    The reference is the level with the most person-months.
+    The reference is the level with the most person-months. Differences from a common lag curve are
+    interactions; where every exposed row has an own difference, those of the level with the most
+    exposed person-months are left out, so that the common curve is that of this level.
     """
     blocks = []
     for b, block in enumerate(design.blocks):
-        if block.kind != "group":
+        keep = ~_of_reference(design, b)
+        if keep.all():
             blocks.append(block)
             continue
-        size = np.bincount(design.index[:, b], design.weight, block.n_levels)
-        keep = np.arange(block.n_levels) != int(np.argmax(size))
-        blocks.append(
-            replace(
-                block,
-                basis=np.eye(block.n_levels)[:, keep],
-                coefficients=block.coefficients[keep],
-            )
-        )
+        basis, labels = block.matrix()[:, keep], block.coefficients[keep]
+        blocks.append(replace(block, basis=basis, coefficients=labels))
     return replace(design, blocks=tuple(blocks))
 
 
-def _known_rows(n_rows: int, histories: Histories, spec: ModelSpec) -> npt.NDArray[np.bool_]:
-    known = np.ones(n_rows, dtype=bool)
-    for term in spec.lagged:
-        if term.name not in histories:
-            raise DesignError(
-                f"term {term.name!r} must have an exposure history; got {sorted(histories)}."
-                + did_you_mean(term.name, histories)
-            )
-        _check_shape(term, histories[term.name].shape, n_rows)
-        known &= ~np.isnan(histories[term.name].values).any(axis=1)
-    return known
+def _of_reference(design: Design, b: int) -> npt.NDArray[np.bool_]:
+    """Coefficients of a block that others make up for."""
+    block, level = design.blocks[b], design.index[:, b]
+    if block.kind == "group":
+        size = np.bincount(level, design.weight, block.n_levels)
+        return np.asarray(np.arange(block.n_levels) == np.argmax(size))
+    left_out = np.zeros(block.n_coefficients, dtype=bool)
+    if block.owner is not None:
+        common = [each.name for each in design.blocks].index(str(block.around))
+        exposed = _is_exposed(design, common)
+        own = _is_exposed(design, b)
+        if not (exposed & ~own).any():
+            owner = block.owner[level][own]
+            size = np.bincount(owner, design.weight[own], block.copies)
+            left_out.reshape(block.copies, -1)[int(np.argmax(size))] = True
+    return left_out
 
 
-def _check_shape(term: LaggedTerm, shape: tuple[int, ...], n_rows: int) -> None:
-    wanted = (n_rows, term.lags[1] - term.lags[0] + 1)
-    if shape != wanted:
-        raise DesignError(
-            f"history of term {term.name!r} must have one row per row of the panel and one column "
-            f"per lag, {wanted}; got {shape}."
-        )
+def _is_exposed(design: Design, b: int) -> npt.NDArray[np.bool_]:
+    """Which rows have anything but zeros in a block."""
+    return np.asarray(design.blocks[b].matrix().any(axis=1)[design.index[:, b]])
 
 
 def _outcome(rows: pd.DataFrame, exits: tuple[str, ...]) -> npt.NDArray[np.int8]:
@@ -244,32 +328,6 @@ def _outcome(rows: pd.DataFrame, exits: tuple[str, ...]) -> npt.NDArray[np.int8]
             "under [outcome], or let it end the history under [data]."
         )
     return codes.astype(np.int8)
-
-
-def _intercept(prior: InterceptPrior, n_rows: int) -> tuple[Block, IntArray]:
-    block = Block(
-        name="intercept",
-        kind="intercept",
-        levels=np.array(["all"]),
-        coefficients=np.array(["intercept"]),
-        basis=np.ones((1, 1)),
-        prior=prior,
-    )
-    return block, np.zeros(n_rows, dtype=np.int64)
-
-
-def _term(
-    term: Term, rows: pd.DataFrame, histories: Mapping[str, FloatArray]
-) -> tuple[Block, IntArray]:
-    if term.kind == "baseline":
-        return baseline.build(term, rows)
-    if term.kind == "calendar":
-        return calendar.build(term, rows)
-    if term.kind == "covariate":
-        return covariate.build(term, rows)
-    if term.kind == "group":
-        return group.build(term, rows)
-    return lagged.build(term, histories[term.name])
 
 
 def _join(

@@ -9,27 +9,49 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hazard import new_levels
 from hazard.design import Design
 from hazard.errors import EstimandError, did_you_mean
 from hazard.likelihood import table
 from hazard.links import LINK_CODES, share_out
-from hazard.spec import IncidenceEstimand, ModelSpec
-from hazard.terms.block import FloatArray
+from hazard.spec import IncidenceEstimand, LaggedTerm, ModelSpec
+from hazard.terms.baseline import level_of_month
+from hazard.terms.block import FloatArray, IntArray
 
 _PARTS = 16  # persons are summed in a fixed number of parts: no sum depends on the cores
 
 
-def coefficients(posterior: xr.Dataset, design: Design) -> xr.DataArray:
+def coefficients(
+    posterior: xr.Dataset, design: Design, rng: np.random.Generator | None = None
+) -> xr.DataArray:
     """All coefficients of the linear predictor, in the order of the design.
+
+    Parameters
+    ----------
+    posterior : Dataset
+    design : Design
+        That of the posterior, or one of :func:`hazard.design.apply`, whose new levels get effects
+        from :func:`hazard.new_levels.draw`.
+    rng : Generator, optional
+        Needed where there are new levels.
 
     Returns
     -------
     DataArray, dims (chain, draw, coefficient, exit)
+
+    Raises
+    ------
+    EstimandError
+        If the design has new levels and there is no generator, or no distribution of theirs.
     """
     parts = [posterior["intercept"].expand_dims("coefficient", axis=2)]
     for block in design.blocks[1:]:
-        part = _of_term(posterior, block.name)
+        part = term_coefficients(posterior, block.name)
         own = next(str(d) for d in part.dims if d not in ("chain", "draw", "exit"))
+        new = [str(label) for label in block.coefficients[part.sizes[own] :]]
+        if new:
+            drawn = new_levels.draw(posterior, block.name, block.prior, new, rng)
+            part = xr.concat([part, drawn.rename({f"{block.name}_level": own})], dim=own)
         parts.append(part.rename({own: "coefficient"}).drop_vars("coefficient", errors="ignore"))
     joined = xr.concat(parts, dim="coefficient")
     return joined.transpose("chain", "draw", "coefficient", "exit")
@@ -53,14 +75,8 @@ def lag_curves(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     """
     if not spec.lagged:
         raise EstimandError("estimand 'lag_curve' must have a lagged term; the model has none.")
-    curves, totals = [], []
-    for term in spec.lagged:
-        first, last = term.lags
-        curve = _of_term(posterior, term.name).rename({f"{term.name}_level": "lag"})
-        curve = curve.assign_coords(lag=np.arange(first, last + 1))
-        after = curve.sel(lag=slice(max(first, 0), None)) if last >= 0 else curve
-        curves.append(curve)
-        totals.append(after.sum("lag", skipna=False))
+    curves = [lag_curve(posterior, term) for term in spec.lagged]
+    totals = [cumulative_lag_effect(curve) for curve in curves]
     names = xr.DataArray([term.name for term in spec.lagged], dims="term", name="term")
     by_lag = xr.concat(curves, dim=names, join="outer")
     total = xr.concat(totals, dim=names)
@@ -72,9 +88,28 @@ def lag_curves(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     )
 
 
-def _of_term(posterior: xr.Dataset, name: str) -> xr.DataArray:
-    """Coefficients of a term: ``beta``, or ``u`` where their scale is learned."""
+def term_coefficients(posterior: xr.Dataset, name: str) -> xr.DataArray:
+    """Coefficients of a term: ``u`` of a group, ``beta`` of any other."""
     return posterior[f"beta_{name}" if f"beta_{name}" in posterior else f"u_{name}"]
+
+
+def lag_curve(posterior: xr.Dataset, term: LaggedTerm) -> xr.DataArray:
+    """Coefficient of every lag of one term, with the dimension ``lag``."""
+    own = term_coefficients(posterior, term.name).rename({f"{term.name}_level": "lag"})
+    return own.assign_coords(lag=np.arange(term.lags[0], term.lags[1] + 1))
+
+
+def cumulative_lag_effect(curve: xr.DataArray) -> xr.DataArray:
+    """Sum over lags, without the leads unless there is nothing else.
+
+    Examples
+    --------
+    >>> curve = xr.DataArray([5.0, 1.0, 2.0], {"lag": [-1, 0, 1]}, ("lag",))
+    >>> cumulative_lag_effect(curve).item()
+    3.0
+    """
+    after = curve.sel(lag=slice(0, None)) if int(curve["lag"][-1]) >= 0 else curve
+    return after.sum("lag", skipna=False)
 
 
 def incidence(
@@ -119,7 +154,8 @@ def incidence(
     moved = [
         b
         for b, block in enumerate(design.blocks)
-        if block.kind == "baseline" or block.name == estimand.term
+        if block.kind == "baseline"
+        or (estimand.term is not None and estimand.term in (block.name, block.around))
     ]
     profiles, weight = _profiles(design, np.asarray(person), moved)
     arms = ["observed"] if estimand.term is None else ["without", "with"]
@@ -151,31 +187,55 @@ def incidence(
 def _profiles(
     design: Design, person: npt.NDArray[np.int64], moved: list[int]
 ) -> tuple[npt.NDArray[np.int64], FloatArray]:
-    """Distinct first rows with their number of persons; moved blocks are set aside (level -1)."""
+    """Distinct first rows with their number of persons.
+
+    Moved blocks are set aside. The last column is the lag curve that the person has: the place of
+    an own one, or the last place for the common one (see :func:`_paths`).
+    """
     own = person[design.row]
     first = np.concatenate([[True], own[1:] != own[:-1]])
     offsets = np.concatenate([[0], np.cumsum([b.n_levels for b in design.blocks])[:-1]])
     levels = design.index[first].astype(np.int64) + offsets
-    levels[:, moved] = -1
+    curve = np.zeros(len(levels), dtype=np.int64)
+    for b in moved:
+        block = design.blocks[b]
+        if block.owner is not None:
+            curve = block.owner[design.index[first, b]] % (block.copies + 1)
     kept = [b for b in range(levels.shape[1]) if b not in moved]
-    distinct, count = np.unique(levels[:, kept], axis=0, return_counts=True)
+    distinct, count = np.unique(
+        np.column_stack([levels[:, kept], curve]), axis=0, return_counts=True
+    )
     return np.ascontiguousarray(distinct), count / count.sum()
 
 
 def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> FloatArray:
-    """What month and arm add to the linear predictor, shape (arm, month, exit)."""
-    horizon = estimand.horizon_months
-    path = np.zeros((1 if estimand.term is None else 2, horizon, beta.shape[1]))
+    """What month and arm add to the linear predictor, shape (curve, arm, month, exit).
+
+    There is one lag curve, or one for each level that has its own and then the common one.
+    """
+    horizon, n_exits = estimand.horizon_months, beta.shape[1]
+    base = np.zeros((1 if estimand.term is None else 2, horizon, n_exits))
+    own = np.zeros((1, 0, n_exits))
     for block in design.blocks:
+        part = beta[design.span(block.name)]
         if block.kind == "baseline":
-            starts = np.array([int(str(label).split("-")[0].rstrip("+")) for label in block.levels])
-            level = np.searchsorted(starts, np.arange(1, horizon + 1), side="right") - 1
-            path += (block.matrix() @ beta[design.span(block.name)])[level]
-        if block.name == estimand.term:
-            for lag, own in zip(block.coefficients, beta[design.span(block.name)], strict=True):
-                if 0 <= lag < horizon:  # a lead acts before month 1
-                    path[1, int(lag)] += own
+            base += (block.matrix() @ part)[level_of_month(block, np.arange(1, horizon + 1))]
+        elif estimand.term is not None and block.name == estimand.term:
+            _act(base[1], block.places(), part)
+        elif estimand.term is not None and block.around == estimand.term:
+            own = np.zeros((block.copies + 1, horizon, n_exits))
+            for curve, each in enumerate(part.reshape(block.copies, -1, n_exits)):
+                _act(own[curve], block.places(), each)
+    path = np.repeat(base[None], len(own), axis=0)
+    path[:, -1, : own.shape[1]] += own
     return path
+
+
+def _act(path: FloatArray, lags: IntArray, effect: FloatArray) -> None:
+    """Add an effect with lag l to month 1 + l; a lead acts before month 1."""
+    for lag, each in zip(lags, effect, strict=True):
+        if 0 <= lag < len(path):
+            path[lag] += each
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -209,16 +269,16 @@ def _incidence(
     path: FloatArray,
 ) -> FloatArray:
     """Mean probability of leaving in each month, shape (arm, exit, month)."""
-    n_arms, horizon, n_exits = path.shape
+    _, n_arms, horizon, n_exits = path.shape
     parts = np.zeros((_PARTS, n_arms, n_exits, horizon))
     for part in numba.prange(_PARTS):
         fixed = np.empty(n_exits)
         for i in range(part, profiles.shape[0], _PARTS):
             fixed[:] = 0.0
-            for b in range(profiles.shape[1]):
+            for b in range(profiles.shape[1] - 1):
                 for j in range(n_exits):
                     fixed[j] += levels[profiles[i, b], j]
             for j in range(n_exits):
                 fixed[j] = math.exp(fixed[j])
-            _add_exits(link, fixed, path, weight[i], parts[part])
+            _add_exits(link, fixed, path[profiles[i, -1]], weight[i], parts[part])
     return parts.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Posterior mode, learned scales at their marginal mode, and the covariance around them.
+"""Posterior mode, learned covariances at their marginal mode, and the covariance around them.
 
 One Newton solver serves maximum likelihood (no prior) and the posterior mode. The approximation is
 the approximate engine of its own, and the map in which the sampler moves (see
@@ -8,12 +8,15 @@ the approximate engine of its own, and the map in which the sampler moves (see
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import scipy.linalg
+from threadpoolctl import threadpool_limits
 
-from hazard.coordinates import Coordinates
+from hazard import correlations
+from hazard.coordinates import Anchor, Coordinates, Learned
 from hazard.errors import ConvergenceError
 from hazard.likelihood import Rows, information, rows, value_and_gradient
 from hazard.terms.block import FloatArray
@@ -21,7 +24,8 @@ from hazard.terms.block import FloatArray
 _STEPS = 60
 _DECREMENT = 1e-10
 _LONGEST_STEP = 4.0
-_SMALLEST_SIGMA = 1e-3
+_LONGEST_MOVE = 1.0
+_SMALLEST_LOG_SIGMA = np.log(1e-3)
 
 
 @dataclass(frozen=True)
@@ -45,22 +49,34 @@ class Mode:
     decrement: float
 
 
-def newton(
-    data: Rows,
-    start: FloatArray,
-    precision: FloatArray,
-    *,
-    mean: FloatArray,
-    free: npt.NDArray[np.bool_],
-) -> Mode:
-    """Maximum of log-likelihood minus half the penalty, by Newton steps with halving.
+@dataclass(frozen=True)
+class Penalty:
+    """Sum of (beta - mean)' precision (beta - mean) over coefficients, halved.
+
+    Attributes
+    ----------
+    precision : ndarray, shape (coefficient, exit, exit)
+    mean : ndarray, shape (coefficient, exit)
+    """
+
+    precision: FloatArray
+    mean: FloatArray
+
+    def value_and_slope(self, beta: FloatArray) -> tuple[float, FloatArray]:
+        """Penalty and its derivative, shape (coefficient, exit)."""
+        apart = beta - self.mean
+        slope = np.einsum("kab,kb->ka", self.precision, apart)
+        return 0.5 * float((apart * slope).sum()), slope
+
+
+def newton(data: Rows, start: FloatArray, penalty: Penalty, *, free: npt.NDArray[np.bool_]) -> Mode:
+    """Maximum of log-likelihood minus a quadratic penalty, by Newton steps with halving.
 
     Parameters
     ----------
     data : Rows
     start : ndarray, shape (coefficient, exit)
-    precision, mean : ndarray, shape (coefficient, exit)
-        Penalty: sum of precision times (beta - mean) squared.
+    penalty : Penalty
     free : ndarray of bool, shape (coefficient, exit)
         Coefficients that move; the others keep their start.
 
@@ -73,44 +89,71 @@ def newton(
     ConvergenceError
         If the steps do not settle: the maximum does not exist or lies at infinity.
     """
-    beta = start.copy()
-    moves = free.ravel()
-    # a step is judged by what it does to the linear predictor, whatever the unit of a column
-    reach = np.concatenate([block.reach() for block in data.blocks]).repeat(data.n_exits)
-
-    def objective(at: FloatArray) -> tuple[float, float, FloatArray]:
-        value, gradient = value_and_gradient(data, at)
-        penalty = 0.5 * float((precision * (at - mean) ** 2).sum())
-        return value, value - penalty, gradient - precision * (at - mean)
-
-    value, target, gradient = objective(beta)
+    beta = start
     for _ in range(_STEPS):
-        curvature = information(data, beta).reshape(beta.size, beta.size)[np.ix_(moves, moves)]
-        curvature[np.diag_indices_from(curvature)] += precision.ravel()[moves]
-        try:
-            cholesky = scipy.linalg.cholesky(curvature, lower=True)
-        except np.linalg.LinAlgError:
-            raise ConvergenceError(
-                "curvature must be positive definite; a coefficient is not identified by the data."
-            ) from None
-        step = np.zeros(beta.size)
-        step[moves] = scipy.linalg.cho_solve((cholesky, True), gradient.ravel()[moves])
-        decrement = 0.5 * float(step @ gradient.ravel())
-        if decrement < _DECREMENT:
-            return Mode(beta, value, cholesky, decrement)
-        length = min(1.0, _LONGEST_STEP / max(float((np.abs(step) * reach).max()), 1e-300))
-        while True:
-            proposal = beta + length * step.reshape(beta.shape)
-            new_value, new_target, new_gradient = objective(proposal)
-            if np.isfinite(new_target) and new_target >= target - 1e-9 * abs(target):
-                break
-            length /= 2
-            if length < 1e-8:
-                raise ConvergenceError("Newton steps must raise the log-likelihood; none did.")
-        beta, value, target, gradient = proposal, new_value, new_target, new_gradient
+        with _one_thread():
+            step = _step(data, beta, penalty, free)
+        if step.decrement < _DECREMENT:
+            return Mode(beta, step.value, step.cholesky, step.decrement)
+        beta = _moved(data, beta, penalty, step)
     raise ConvergenceError(
-        f"Newton steps must settle within {_STEPS}; the gain still to be had is {decrement:.2g}."
+        f"Newton steps must settle within {_STEPS}; the gain still to be had is "
+        f"{step.decrement:.2g}."
     )
+
+
+def _one_thread() -> threadpool_limits:
+    """A second thread gains little on a thousand rows, and loses much on a busy core."""
+    return threadpool_limits(1, user_api="blas")
+
+
+class _Step(NamedTuple):
+    """A Newton step; shapes (coefficient, exit), or (free, free) for the factor."""
+
+    direction: FloatArray
+    decrement: float
+    cholesky: FloatArray
+    value: float
+    target: float
+
+
+def _step(data: Rows, beta: FloatArray, penalty: Penalty, free: npt.NDArray[np.bool_]) -> _Step:
+    value, gradient = value_and_gradient(data, beta)
+    lost, slope = penalty.value_and_slope(beta)
+    everything = np.arange(len(beta))
+    curvature = information(data, beta)
+    curvature[everything, :, everything, :] += penalty.precision
+    moves = free.ravel()
+    flat = curvature.reshape(beta.size, beta.size)
+    if not moves.all():
+        flat = flat[np.ix_(moves, moves)]
+    try:
+        # the transpose of a symmetric matrix lies in memory as the routine wants it: no copy
+        cholesky = scipy.linalg.cholesky(flat.T, lower=True, overwrite_a=True, check_finite=False)
+    except np.linalg.LinAlgError:
+        raise ConvergenceError(
+            "curvature must be positive definite; a coefficient is not identified by the data."
+        ) from None
+    direction = np.zeros(beta.size)
+    force = (gradient - slope).ravel()[moves]
+    direction[moves] = scipy.linalg.cho_solve((cholesky, True), force, check_finite=False)
+    decrement = 0.5 * float(direction[moves] @ force)
+    return _Step(direction.reshape(beta.shape), decrement, cholesky, value, value - lost)
+
+
+def _moved(data: Rows, beta: FloatArray, penalty: Penalty, step: _Step) -> FloatArray:
+    """The point a Newton step leads to, shortened until the target does not fall."""
+    # a step is judged by what it does to the linear predictor, whatever the unit of a column
+    reach = np.concatenate([block.reach() for block in data.blocks])[:, None]
+    longest = float((np.abs(step.direction) * reach).max())
+    length = min(1.0, _LONGEST_STEP / max(longest, 1e-300))
+    while length >= 1e-8:
+        proposal: FloatArray = beta + length * step.direction
+        target = value_and_gradient(data, proposal)[0] - penalty.value_and_slope(proposal)[0]
+        if np.isfinite(target) and target >= step.target - 1e-9 * abs(step.target):
+            return proposal
+        length /= 2
+    raise ConvergenceError("Newton steps must raise the log-likelihood; none did.")
 
 
 @dataclass(frozen=True)
@@ -121,111 +164,218 @@ class Laplace:
     ----------
     coordinates : Coordinates
     mode : Mode
-        Mode of the coordinates given ``sigma``.
-    sigma : ndarray, shape (pooled block, exit)
-        Learned scales at their approximate marginal mode.
-    log_sigma_sd : ndarray, shape (pooled block, exit)
-        Approximate marginal posterior sd of log sigma.
+        Mode of the coordinates given the learned covariances.
+    theta : tuple of ndarray
+        Parameters of each learned covariance at their approximate marginal mode (see
+        :func:`hazard.correlations.covariance`).
+    spread : tuple of ndarray, shape (parameter, parameter)
+        Approximate marginal posterior covariance of each ``theta``.
     """
 
     coordinates: Coordinates
     mode: Mode
-    sigma: FloatArray
-    log_sigma_sd: FloatArray
+    theta: tuple[FloatArray, ...]
+    spread: tuple[FloatArray, ...]
+
+    @property
+    def sigma(self) -> FloatArray:
+        """Learned standard deviations, shape (group, exit)."""
+        n_exits = self.coordinates.n_exits
+        return np.array([np.exp(own[:n_exits]) for own in self.theta]).reshape(-1, n_exits)
 
     def variances(self) -> FloatArray:
-        """Posterior variance of each coordinate, shape (coefficient, exit)."""
-        inverse = scipy.linalg.solve_triangular(
-            self.mode.cholesky, np.eye(len(self.mode.cholesky)), lower=True
-        )
-        return (inverse**2).sum(axis=0).reshape(self.mode.beta.shape)
+        """Posterior variance of each coordinate, shape (coordinate, exit)."""
+        inverse = inverse_factor(self.mode.cholesky)
+        variances: FloatArray = (inverse**2).sum(axis=0).reshape(self.mode.beta.shape)
+        return variances
 
-    def detached(self) -> dict[str, FloatArray]:
-        """Share of each pooled level's uncertainty that comes from its prior, (level, exit).
-
-        Near 0 the rows of the level decide, near 1 the common distribution does.
-        """
-        variance = self.variances()
-        return {
-            group.name: np.clip(variance[group.span] / self.sigma[g] ** 2, 0.0, 1.0)
-            for g, group in enumerate(self.coordinates.pooled)
-        }
-
-    def shift(self, g: int, exit_code: int) -> FloatArray:
-        """Derivative of the mode in the log scale of one pooled block and exit.
+    def covariances(self) -> tuple[FloatArray, ...]:
+        """Posterior covariance over exits of every coordinate of each learned block.
 
         Returns
         -------
-        ndarray, shape (coefficient, exit)
+        tuple of ndarray, shape (coordinate, exit, exit)
+        """
+        inverse = inverse_factor(self.mode.cholesky)
+        return tuple(
+            _over_exits(inverse, group.span, self.coordinates.n_exits)
+            for group in self.coordinates.learned
+        )
+
+    def anchors(self) -> dict[str, Anchor]:
+        """What the rows say of each learned block, the other coordinates integrated out.
 
         Notes
         -----
-        The prior pulls u with force u / sigma^2, which changes by -2 u / sigma^2 with log sigma.
+        With mode u, posterior covariance V and prior covariance S of a level over exits, the
+        information is V^-1 - S^-1 and the force V^-1 u.
+        """
+        found, n_exits = {}, self.coordinates.n_exits
+        for group, theta, own in zip(
+            self.coordinates.learned, self.theta, self.covariances(), strict=True
+        ):
+            precision = np.linalg.inv(own)
+            prior = np.linalg.inv(correlations.covariance(theta, n_exits))
+            value, axes = np.linalg.eigh(precision - prior)
+            information = np.einsum("lab,lb,lcb->lac", axes, np.maximum(value, 0.0), axes)
+            mode = self.mode.beta[group.span]
+            force = np.einsum("lab,lb->la", information + prior, mode)
+            found[group.name] = Anchor(information, force)
+        return found
+
+    def shift(self, g: int, parameter: int) -> FloatArray:
+        """Derivative of the mode in one parameter of one learned covariance.
+
+        Returns
+        -------
+        ndarray, shape (coordinate, exit)
+
+        Notes
+        -----
+        The prior pulls u with force S^-1 u, which changes by -S^-1 S' S^-1 u with the parameter.
         """
         force = np.zeros_like(self.mode.beta)
-        span = self.coordinates.pooled[g].span
-        u = self.mode.beta[span, exit_code]
-        force[span, exit_code] = 2 * u / self.sigma[g, exit_code] ** 2
+        force[self.coordinates.learned[g].span] = self._force(g)[..., parameter]
         moved = scipy.linalg.cho_solve((self.mode.cholesky, True), force.ravel())
         return np.asarray(moved).reshape(force.shape)
 
+    def followed(self, g: int) -> FloatArray:
+        """The part of :meth:`shift` that each coordinate makes by itself, for every parameter.
 
-def fit(coordinates: Coordinates, *, rounds: int = 30, tolerance: float = 1e-2) -> Laplace:
-    """Laplace approximation, with the learned scales at their marginal mode.
+        Returns
+        -------
+        ndarray, shape (coordinate of the block, exit, parameter)
+        """
+        return np.asarray(np.einsum("lab,lbp->lap", self.covariances()[g], self._force(g)))
+
+    def _force(self, g: int) -> FloatArray:
+        """Change of the force of the prior with each parameter, (coordinate, exit, parameter)."""
+        n_exits = self.coordinates.n_exits
+        precision = np.linalg.inv(correlations.covariance(self.theta[g], n_exits))
+        slopes = correlations.derivatives(self.theta[g], n_exits)
+        mode = self.mode.beta[self.coordinates.learned[g].span]
+        return np.asarray(np.einsum("la,pab->lbp", mode, precision @ slopes @ precision))
+
+
+def inverse_factor(cholesky: FloatArray) -> FloatArray:
+    """Inverse of a lower triangular factor.
+
+    Examples
+    --------
+    >>> inverse_factor(np.array([[2.0, 0.0], [1.0, 1.0]]))
+    array([[ 0.5,  0. ],
+           [-0.5,  1. ]])
+    """
+    inverse, _ = scipy.linalg.lapack.dtrtri(cholesky, lower=1)
+    return np.asarray(inverse)
+
+
+def fit(coordinates: Coordinates, *, rounds: int = 60, tolerance: float = 1e-2) -> Laplace:
+    """Laplace approximation, with the learned covariances at their marginal mode.
 
     Parameters
     ----------
     coordinates : Coordinates
     rounds : int
-        Largest number of updates of the scales.
+        Largest number of updates of the learned covariances.
     tolerance : float
-        Updates stop when no log scale moves by more than this; a fraction of its posterior sd.
+        Updates stop when no parameter moves by more than this; a fraction of its posterior sd.
 
     Returns
     -------
     Laplace
 
+    Raises
+    ------
+    ConvergenceError
+        If the updates do not settle, or the mode does not exist.
+
     Notes
     -----
-    The scale of a pooled block with L levels solves the fixed point of the marginal likelihood,
-    sigma^2 = sum u^2 / (L - tr(V) / sigma^2), with u the mode and V its posterior covariance.
-    The log-likelihood of log sigma has about the curvature 2 sum (1 - V_ll / sigma^2)^2.
+    For a group whose levels l have effects u_l ~ Normal(0, S) with mode u_l and posterior
+    covariance V_l, the marginal likelihood has the slope 1/2 sum_l tr(Q S' Q (u_l u_l' + V_l - S))
+    in a parameter of S, with Q = S^-1, and about the information
+    1/2 sum_l tr(A_l S' A_l S'), A_l = Q - Q V_l Q. Scoring steps solve for the root; the
+    coefficients take one Newton step for each.
 
     References
     ----------
-    .. [1] MacKay (1992), Bayesian interpolation, Neural Computation 4(3).
+    .. [1] Breslow and Clayton (1993), Approximate inference in generalized linear mixed models,
+       Journal of the American Statistical Association 88(421).
     """
     data = rows(coordinates.design)
     mean = coordinates.prior_mean()
-    n_exits = mean.shape[1]
-    sigma = np.full((len(coordinates.pooled), n_exits), 0.5)
-    beta = mean.copy()
     everything = np.ones_like(mean, dtype=bool)
+    beta, theta, left = mean, coordinates.start(), np.inf
     for _ in range(rounds):
-        precision = coordinates.prior_precision(sigma)
-        mode = newton(data, beta, precision, mean=mean, free=everything)
-        current = Laplace(coordinates, mode, sigma, np.empty_like(sigma))
-        beta, variance = mode.beta, current.variances()
-        new_sigma, sd = _scales(coordinates, beta, variance, sigma)
-        moved = np.abs(np.log(new_sigma / sigma)) / np.maximum(sd, 1e-12)
-        if not sigma.size or moved.max() < tolerance:
-            return Laplace(coordinates, mode, sigma, sd)
-        sigma = new_sigma
+        penalty = Penalty(coordinates.prior_precision(theta), mean)
+        with _one_thread():
+            step = _step(data, beta, penalty, everything)
+            beta = _moved(data, beta, penalty, step)
+            if step.decrement > 1.0:
+                continue
+            moves = _scoring(coordinates, beta, inverse_factor(step.cholesky), theta)
+        theta = tuple(own + move for own, (move, _) in zip(theta, moves, strict=True))
+        sds = [np.sqrt(np.diag(spread)) for _, spread in moves]
+        left = max(
+            (float((abs(m) / sd).max()) for (m, _), sd in zip(moves, sds, strict=True)), default=0.0
+        )
+        if left < tolerance:
+            penalty = Penalty(coordinates.prior_precision(theta), mean)
+            mode = newton(data, beta, penalty, free=everything)
+            return Laplace(coordinates, mode, theta, tuple(spread for _, spread in moves))
     raise ConvergenceError(
         f"learned scales must settle within {rounds} rounds; the largest still moves by "
-        f"{moved.max():.2g} posterior standard deviations."
+        f"{left:.2g} posterior standard deviations."
     )
 
 
-def _scales(
-    coordinates: Coordinates, beta: FloatArray, variance: FloatArray, sigma: FloatArray
+def _scoring(
+    coordinates: Coordinates,
+    beta: FloatArray,
+    inverse: FloatArray,
+    theta: tuple[FloatArray, ...],
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Step of every learned covariance, and its posterior covariance."""
+    n_exits = coordinates.n_exits
+    moves = []
+    for group, own in zip(coordinates.learned, theta, strict=True):
+        variance = _over_exits(inverse, group.span, n_exits)
+        slope, spread = _score(group, own, beta[group.span], variance)
+        move = np.clip(spread @ slope, -_LONGEST_MOVE, _LONGEST_MOVE)
+        move[:n_exits] = np.maximum(move[:n_exits], _SMALLEST_LOG_SIGMA - own[:n_exits])
+        moves.append((move, spread))
+    return moves
+
+
+def _over_exits(inverse: FloatArray, span: slice, n_exits: int) -> FloatArray:
+    """Covariance over exits of every coordinate of a block, from the inverse factor of all."""
+    part = inverse.reshape(len(inverse), -1, n_exits)[:, span]
+    return np.asarray(np.einsum("kla,klb->lab", part, part, optimize=True))
+
+
+def _score(
+    group: Learned, theta: FloatArray, u: FloatArray, variance: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    new, sd = np.empty_like(sigma), np.empty_like(sigma)
-    for g, group in enumerate(coordinates.pooled):
-        known = np.clip(1 - variance[group.span] / sigma[g] ** 2, 0.0, 1.0)
-        # the half-normal prior and the Jacobian of the log scale add one level and its square
-        weight = known.sum(axis=0) + (sigma[g] / group.scale) ** 2
-        squares = (beta[group.span] ** 2).sum(axis=0) + sigma[g] ** 2
-        new[g] = np.maximum(np.sqrt(squares / np.maximum(weight, 1.0)), _SMALLEST_SIGMA)
-        sd[g] = 1 / np.sqrt(2 * (known**2).sum(axis=0) + 1.0)
-    return new, sd
+    """Slope of the log marginal posterior of a learned covariance, and its inverse information."""
+    n_exits = u.shape[1]
+    slopes = correlations.derivatives(theta, n_exits)
+    own = correlations.covariance(theta, n_exits)
+    precision = np.linalg.inv(own)
+    excess = u.T @ u + variance.sum(axis=0) - len(u) * own
+    weighted = precision @ slopes @ precision
+    slope = 0.5 * np.einsum("pab,ba->p", weighted, excess)
+    known = precision - precision @ variance @ precision
+    products = np.einsum("lab,pbc->lpac", known, slopes)
+    information = 0.5 * np.einsum("lpab,lqba->pq", products, products)
+    # half-normal sd and Beta correlation, both with the Jacobian of their transformation
+    sigma, partial = np.exp(theta[:n_exits]), np.tanh(theta[n_exits:])
+    ratio = (sigma / group.scale) ** 2
+    weight = (
+        correlations.beta_parameter(group.concentration, n_exits)
+        if group.concentration
+        else np.zeros(0)
+    )
+    slope += np.concatenate([1 - ratio, -2 * weight * partial])
+    prior = np.concatenate([np.maximum(2 * ratio, 1.0), 2 * weight * (1 - partial**2)])
+    return slope, np.linalg.inv(information + np.diag(np.maximum(prior, 1e-3)))

@@ -17,6 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from hazard.design import Design, collapsed, merged
 from hazard.links import LINK_CODES, SOFTMAX, exit_probabilities
@@ -297,6 +298,7 @@ def _cross_table(
 
 
 _LARGEST_CROSS_TABLE = 2**21
+_LARGEST_DENSE_BASIS = 2**18
 
 
 def cross_product(data: Rows, values: FloatArray) -> FloatArray:
@@ -345,12 +347,36 @@ def _pair(
         cross = np.zeros((left.n_levels, right.n_levels, values.shape[1]))
         _cross_table(left_levels, right_levels, values, cross)
         summed = cross.transpose(2, 0, 1)
-        if left.basis is not None:
+        if _is_sparse(left):
+            flat = _sparse(left).T @ cross.reshape(left.n_levels, -1)
+            summed = flat.reshape(-1, right.n_levels, values.shape[1]).transpose(2, 0, 1)
+        elif left.basis is not None:
             summed = left.basis.T @ summed
+        if _is_sparse(right):
+            return np.stack([part @ _sparse(right) for part in summed])
         return summed if right.basis is None else summed @ right.basis
-    columns = left.matrix()[left_levels]
-    other = right.matrix()[right_levels]
-    return np.stack([(columns * w[:, None]).T @ other for w in values.T])
+    columns, other = _columns(left, left_levels), _columns(right, right_levels)
+    products: list[Any] = [(columns.T * w) @ other for w in values.T]
+    return np.stack([p if isinstance(p, np.ndarray) else p.toarray() for p in products])
+
+
+def _columns(block: Block, levels: npt.NDArray[Any]) -> Any:
+    """Columns of the design matrix, as an array or a sparse array."""
+    if block.basis is None or _is_sparse(block):
+        return _sparse(block)[levels]
+    return block.basis[levels]
+
+
+def _is_sparse(block: Block) -> bool:
+    """Whether a basis is large and nearly empty, as of lag curves that vary over many levels."""
+    if block.basis is None or block.basis.size <= _LARGEST_DENSE_BASIS:
+        return False
+    return bool(np.count_nonzero(block.basis) < block.basis.size / 10)
+
+
+def _sparse(block: Block) -> sparse.csr_array:
+    basis = sparse.eye_array(block.n_levels) if block.basis is None else block.basis
+    return sparse.csr_array(basis)
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import platform
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from hazard import (
+    approximation,
     coordinates,
     design,
     estimands,
@@ -35,6 +37,7 @@ from hazard.errors import DesignError, RegisterError, UsageError
 from hazard.spec import IncidenceEstimand, ModelSpec
 
 Progress = Callable[[str, float], None]
+Kept = Callable[[str], sampling.Pieces]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class Analysis:
         Groups ``posterior``, ``sample_stats`` and ``estimands``.
     estimates : DataFrame
         Tidy table (see :mod:`hazard.tables`).
-    gate : Gate
+    gate : Gate or None
+        None for the approximate engine, which has no chains to judge.
     priors : DataFrame
     flow : DataFrame
     facts : mapping
@@ -71,7 +75,7 @@ class Analysis:
     spec: ModelSpec
     posterior: xr.DataTree
     estimates: pd.DataFrame
-    gate: Gate
+    gate: Gate | None
     priors: pd.DataFrame
     flow: pd.DataFrame
     facts: Mapping[str, Any]
@@ -152,7 +156,12 @@ def rows_from_table(path: Path | None, spec: ModelSpec) -> Rows:
 
 
 def analyse(
-    rows: Rows, spec: ModelSpec, settings: sampling.Settings, *, progress: Progress = silent
+    rows: Rows,
+    spec: ModelSpec,
+    settings: sampling.Settings,
+    *,
+    progress: Progress = silent,
+    kept: Kept = lambda _: sampling.NOT_KEPT,
 ) -> Analysis:
     """Fit the hazard model and the baselines to the same rows, and compute the estimands.
 
@@ -163,6 +172,8 @@ def analyse(
     settings : Settings
     progress : callable
         Called with the name of the stage and the share of it that is done.
+    kept : callable, optional
+        From a digest of all that the draws depend on to where finished chains are kept.
 
     Returns
     -------
@@ -178,15 +189,15 @@ def analyse(
     life = aalen_johansen.fit(rows.panel)
     clock.start("approximation")
     around = laplace.fit(coordinates.standard(built))
-    clock.start("compile")
-    graph = model.build_model(around.coordinates, around.detached())
-    compiled = sampling.compile_model(graph, around)
-    clock.start("sample")
-    drawn = sampling.sample(compiled, settings, lambda share: progress("sample", share))
+    drawn = _ENGINES[settings.engine](around, settings, clock, kept)
     clock.start("estimands")
     quantities = _quantities(drawn, built, rows.panel, spec)
     tree = drawn.assign({"estimands": xr.DataTree(xr.Dataset(quantities))})
-    judged = gate(drawn, limits=EXPLORE, quantities=_published(quantities))
+    judged = (
+        gate(drawn, limits=EXPLORE, quantities=_published(quantities))
+        if settings.engine == "nuts"
+        else None
+    )
     estimates = _estimates(quantities, fits, life, spec)
     clock.start("done")
     return Analysis(
@@ -206,6 +217,44 @@ def analyse(
             "versions": versions(),
         },
     )
+
+
+def _sampled(
+    around: laplace.Laplace, settings: sampling.Settings, clock: _Clock, kept: Kept
+) -> xr.DataTree:
+    clock.start("compile")
+    graph = model.build_model(around.coordinates, around.anchors())
+    compiled = sampling.compile_model(graph, around)
+    clock.start("sample")
+    pieces = kept(_draws_digest(around, settings))
+    return sampling.sample(
+        compiled, settings, lambda share: clock.tell("sample", share), pieces=pieces
+    )
+
+
+def _draws_digest(around: laplace.Laplace, settings: sampling.Settings) -> str:
+    """SHA-256 of all that the draws depend on: rows, priors, settings but the cores, versions."""
+    design = around.coordinates.design
+    total = hashlib.sha256(repr((replace(settings, cores=1), versions(), design.link)).encode())
+    arrays = [design.index, design.outcome, design.weight, around.mode.beta, *around.theta]
+    for block in design.blocks:
+        total.update(f"{block.name} {block.prior!r}".encode())
+        arrays.append(block.matrix())
+    for values in arrays:
+        total.update(np.ascontiguousarray(values).tobytes())
+    return total.hexdigest()
+
+
+def _approximated(
+    around: laplace.Laplace, settings: sampling.Settings, clock: _Clock, kept: Kept
+) -> xr.DataTree:
+    clock.start("draws")
+    n = settings.draws * settings.chains
+    drawn = approximation.draws(around, n, np.random.default_rng(settings.seed))
+    return xr.DataTree.from_dict({"posterior": drawn})
+
+
+_ENGINES = {"nuts": _sampled, "laplace": _approximated}
 
 
 def refuse_constant(built: design.Design) -> None:
@@ -229,7 +278,7 @@ class _Clock:
 
     def __init__(self, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
-        self._progress = progress
+        self.tell = progress
         self._stage, self._since = "", time.perf_counter()
 
     def start(self, stage: str) -> None:
@@ -237,7 +286,7 @@ class _Clock:
         if self._stage:
             self.seconds[self._stage] = round(now - self._since, 2)
         self._stage, self._since = stage, now
-        self._progress(stage, 0.0)
+        self.tell(stage, 0.0)
 
 
 def _quantities(

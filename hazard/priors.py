@@ -1,53 +1,143 @@
-"""Prior specifications as covariance matrices, and as a table for readers."""
+"""Prior specifications as factors and transformations, and as a table for readers."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import special
 
-from hazard.spec import (
+from hazard.prior_families import (
+    CorrelatedPrior,
     DecayPrior,
-    InterceptPrior,
-    ModelSpec,
+    HorseshoePrior,
+    HumpPrior,
+    LearnedWalkPrior,
+    MonotonePrior,
     NormalPrior,
+    PolynomialPrior,
     PooledPrior,
     Prior,
     RandomWalkPrior,
+    SpikePrior,
 )
+from hazard.spec import ModelSpec
+
+FloatArray = npt.NDArray[np.float64]
 
 
-def covariance(
-    prior: Prior, n: int, *, lags: npt.ArrayLike | None = None
-) -> npt.NDArray[np.float64]:
-    """Prior covariance of the coefficients of one term.
+# --- normal priors ------------------------------------------------------------------------------
+def factor(prior: Prior, place: npt.ArrayLike) -> FloatArray:
+    """Factor F of a normal prior: the coefficients are F z, with z standard normal.
 
     Parameters
     ----------
-    prior : NormalPrior, PooledPrior, RandomWalkPrior or DecayPrior
-    n : int
-        Number of coefficients, at least 1.
-    lags : array_like of int, shape (n,), optional
-        Lag of every coefficient in months, a lead as a negative number; by default 0, ..., n - 1.
-        Only ``decay`` looks at them.
+    prior : Prior
+        Any but ``horseshoe`` and ``monotone``, which are not normal (see :func:`transform`).
+    place : array_like of int, shape (n,)
+        Lag of each coefficient, or its position 0, ..., n - 1. A lead counts as the lag of the same
+        distance in ``decay``, ``hump`` and ``spike``.
 
     Returns
     -------
-    ndarray, shape (n, n)
-        Symmetric and positive definite, on the squared scale of the coefficients.
+    ndarray, shape (n, r)
+        With a learned sd (``pooled``, ``correlated``, ``learned_walk``) the factor in units of it.
 
     Notes
     -----
-    With k, l = 0, ..., n - 1:
-    normal, K_kl = scale^2 [k = l];
-    pooled, the same for a standard deviation equal to ``scale``, which the model learns;
-    random walk, K_kl = start^2 + scale^2 min(k, l);
-    decay, K_kl = scale^2 2^(-2 |lag_l| / half_life) [k = l]: as far from month 0 before as after.
+    With l the place, d = |l| and k = 0, 1, ... the position:
+
+    * ``normal``: F = scale I; ``pooled`` and ``correlated``: F = I.
+    * ``random_walk``: running sums of steps, the first with sd ``start``, the others ``scale``; of
+      order 2, running sums of steps that are running sums themselves.
+    * ``learned_walk``: running sums of steps of sd 1.
+    * ``decay``: sd scale 2^(-d / half_life).
+    * ``hump``: sd scale (r exp(1 - r))^shape with r = (d + 1) / (peak + 1), correlations
+      correlation^|l - m|.
+    * ``polynomial``: F = scale sqrt(n / r) Q, with Q the r = degree + 1 orthonormal polynomials.
+    * ``spike``: sd ``scale`` at d = 0, else ``rest``.
+
+    References
+    ----------
+    .. [1] Almon (1965), The distributed lag between capital appropriations and expenditures,
+       Econometrica 33(1).
 
     Examples
     --------
     >>> walk = RandomWalkPrior(family="random_walk", start=1.0, scale=2.0, reason="an example")
-    >>> covariance(walk, 3)
+    >>> factor(walk, [0, 1, 2])
+    array([[1., 0., 0.],
+           [1., 2., 0.],
+           [1., 2., 2.]])
+    """
+    lag = np.asarray(place, dtype=np.float64)
+    match prior:
+        case RandomWalkPrior():
+            return _walk(prior, len(lag))
+        case LearnedWalkPrior():
+            return np.tril(np.ones((len(lag), len(lag))))
+        case HumpPrior():
+            apart = np.abs(np.subtract.outer(lag, lag))
+            return _sd(prior, np.abs(lag))[:, None] * np.linalg.cholesky(prior.correlation**apart)
+        case PolynomialPrior():
+            return _polynomial(prior, lag)
+    return np.diag(_sd(prior, np.abs(lag)))
+
+
+def _sd(prior: Prior, distance: FloatArray) -> FloatArray:
+    """Prior sd of every coefficient, by the distance of its lag from the event."""
+    match prior:
+        case NormalPrior():
+            return np.full_like(distance, prior.scale)
+        case PooledPrior() | CorrelatedPrior():
+            return np.ones_like(distance)
+        case DecayPrior():
+            return np.asarray(prior.scale * np.exp2(-distance / prior.half_life))
+        case SpikePrior():
+            return np.where(distance == 0, prior.scale, prior.rest)
+        case HumpPrior():
+            ratio = (distance + 1) / (prior.peak + 1)
+            return np.asarray(prior.scale * (ratio * np.exp(1 - ratio)) ** prior.shape)
+    raise TypeError(f"prior family {prior.family!r} is not normal")
+
+
+def _polynomial(prior: PolynomialPrior, lag: FloatArray) -> FloatArray:
+    r = min(prior.degree + 1, len(lag))
+    powers = np.vander((lag - lag.mean()) / max(np.ptp(lag), 1), r, increasing=True)
+    return np.asarray(prior.scale * np.sqrt(len(lag) / r) * np.linalg.qr(powers)[0])
+
+
+def _walk(prior: RandomWalkPrior, n: int) -> FloatArray:
+    sums = np.tril(np.ones((n, n)))
+    own = sums * prior.scale
+    if prior.order == 2:
+        own[1:, 1:] = sums[:-1, :-1] @ own[1:, 1:]
+    own[:, 0] = prior.start
+    return own
+
+
+def covariance(prior: Prior, place: npt.ArrayLike) -> FloatArray:
+    """Prior covariance of the coefficients of one term and exit.
+
+    Parameters
+    ----------
+    prior : Prior
+        Any but ``horseshoe`` and ``monotone``.
+    place : array_like of int, shape (n,)
+        As in :func:`factor`.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        On the squared scale of the coefficients; a learned sd at the scale of its prior.
+
+    Examples
+    --------
+    >>> walk = RandomWalkPrior(family="random_walk", start=1.0, scale=2.0, reason="an example")
+    >>> covariance(walk, [0, 1, 2])
     array([[1., 1., 1.],
            [1., 5., 5.],
            [1., 5., 9.]])
@@ -55,38 +145,108 @@ def covariance(
     >>> np.sqrt(np.diag(covariance(decay, 4, lags=[-1, 0, 1, 2])))
     array([2., 4., 2., 1.])
     """
-    place = np.arange(n, dtype=np.float64)
-    match prior:
-        case NormalPrior() | PooledPrior():
-            return prior.scale**2 * np.eye(n)
-        case RandomWalkPrior():
-            return prior.start**2 + prior.scale**2 * np.minimum.outer(place, place)
-        case DecayPrior():
-            away = np.abs(place if lags is None else np.asarray(lags, dtype=np.float64))
-            return np.diag(prior.scale**2 * np.exp2(-2 * away / prior.half_life))
+    own = factor(prior, place) * (learned_scale(prior) or 1.0)
+    return np.asarray(own @ own.T)
 
 
-def distribution(prior: Prior | InterceptPrior) -> str:
-    """The distribution of a prior in symbols; a second argument of Normal is an sd.
+def learned_scale(prior: Prior) -> float | None:
+    """Scale of the half-normal prior of the learned sd, or None where nothing is learned."""
+    if isinstance(prior, PooledPrior | CorrelatedPrior | LearnedWalkPrior):
+        return prior.scale
+    return None
+
+
+def concentration(prior: Prior) -> float | None:
+    """Concentration of the prior of the correlations between exits, or None without."""
+    return prior.concentration if isinstance(prior, CorrelatedPrior) else None
+
+
+# --- other priors -------------------------------------------------------------------------------
+class Functions(NamedTuple):
+    """Elementary functions, of numbers or of symbols."""
+
+    erfc: Callable[[Any], Any]
+    tan: Callable[[Any], Any]
+    log: Callable[[Any], Any]
+    exp: Callable[[Any], Any]
+
+
+NUMBERS = Functions(special.erfc, np.tan, np.log, np.exp)
+
+
+def stand_in(prior: Prior) -> Prior:
+    """A normal prior of the same reach; the prior itself where it is normal.
 
     Examples
     --------
-    >>> distribution(NormalPrior(family="normal", scale=0.5, reason="an example"))
-    'Normal(0, 0.5)'
+    >>> stand_in(MonotonePrior(family="monotone", scale=0.5, reason="an example")).scale
+    0.5
     """
     match prior:
-        case InterceptPrior():
-            return f"Normal({prior.mean:g}, {prior.scale:g})"
-        case NormalPrior():
-            return f"Normal(0, {prior.scale:g})"
-        case PooledPrior():
-            return f"Normal(0, sigma), sigma ~ HalfNormal({prior.scale:g})"
-        case RandomWalkPrior():
-            return f"first ~ Normal(0, {prior.start:g}), each step ~ Normal(0, {prior.scale:g})"
-        case DecayPrior():
-            return f"lag or number l ~ Normal(0, {prior.scale:g} * 2^(-|l| / {prior.half_life:g}))"
+        case HorseshoePrior():
+            return NormalPrior(family="normal", scale=prior.slab, reason=prior.reason)
+        case MonotonePrior():
+            return NormalPrior(family="normal", scale=prior.scale, reason=prior.reason)
+    return prior
 
 
+def n_normals(prior: HorseshoePrior | MonotonePrior, n: int) -> int:
+    """Number of standard normals that :func:`transform` turns into ``n`` coefficients."""
+    return 2 * n + 1 if isinstance(prior, HorseshoePrior) else n
+
+
+def transform(
+    prior: HorseshoePrior | MonotonePrior, x: Any, n: int, functions: Functions = NUMBERS
+) -> Any:
+    """Coefficients of a prior that is not normal, from standard normals.
+
+    Parameters
+    ----------
+    prior : HorseshoePrior or MonotonePrior
+    x : array, shape (n_normals, exit)
+        Numbers or symbols.
+    n : int
+        Number of coefficients.
+    functions : Functions
+
+    Returns
+    -------
+    array, shape (n, exit)
+
+    Notes
+    -----
+    Phi is the normal distribution function; C(x) = tan(pi / 2 Phi(x)) is half-Cauchy, and
+    E(x) = -log Phi(-x) exponential.
+
+    * ``horseshoe``: beta_l = z_l tau lambda_l slab / sqrt(slab^2 + tau^2 lambda_l^2), with
+      z = x[:n], lambda = C(x[n:2n]), tau = scale C(x[2n]).
+    * ``monotone``: beta_l = scale x_0 (1 - s_1 - ... - s_l), with the shares s lost at each step,
+      the n-th one after the last lag: uniform on the simplex, s_k = 1 - U_k^(1 / (n - k)) of what
+      is left, with U_k = Phi(-x_k), k = 1, ..., n - 1.
+
+    References
+    ----------
+    .. [1] Piironen and Vehtari (2017), Sparsity information and regularization in the horseshoe
+       and other shrinkage priors, Electronic Journal of Statistics 11(2).
+
+    Examples
+    --------
+    >>> prior = MonotonePrior(family="monotone", scale=2.0, reason="an example")
+    >>> transform(prior, np.array([[1.0], [0.0], [0.0]]), 3).ravel().round(3)
+    array([2.   , 1.414, 0.707])
+    """
+    root = 2**-0.5
+    if isinstance(prior, HorseshoePrior):
+        cauchy = functions.tan(np.pi / 4 * functions.erfc(-x[n:] * root))
+        spread = prior.scale * cauchy[n] * cauchy[:n]
+        return x[:n] * spread / (1 + (spread / prior.slab) ** 2) ** 0.5
+    log_kept = functions.log(functions.erfc(x[1:] * root) / 2)
+    power = 1 / np.arange(n - 1, 0, -1, dtype=np.float64)[:, None]
+    sums = np.tril(np.ones((n, n - 1)), -1)
+    return prior.scale * x[0] * functions.exp(sums @ (power * log_kept))
+
+
+# --- for readers ---------------------------------------------------------------------------------
 def describe(spec: ModelSpec) -> pd.DataFrame:
     """Every prior of a model, with its reason.
 
@@ -97,9 +257,9 @@ def describe(spec: ModelSpec) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row for the intercept and one per term, in file order: ``name``, ``role`` (the kind of
-        term), ``distribution`` (per coefficient and exit, on the scale of the linear predictor),
-        ``reason``.
+        One row for the intercept, one per term in file order, and one for the differences from each
+        lag curve that varies by a group: ``name``, ``role`` (the kind of term), ``distribution``
+        (per coefficient and exit, on the scale of the linear predictor), ``reason``.
 
     Examples
     --------
@@ -109,9 +269,14 @@ def describe(spec: ModelSpec) -> pd.DataFrame:
     """
     named = [("intercept", "intercept", spec.outcome.intercept)]
     terms = [(term.name, term.kind, term.prior) for term in spec.term]
+    varying = [
+        (term.varying_name, "varying", term.varies_by.prior)
+        for term in spec.lagged
+        if term.varies_by is not None
+    ]
     return pd.DataFrame(
         [
-            {"name": name, "role": role, "distribution": distribution(p), "reason": p.reason}
-            for name, role, p in [*named, *terms]
+            {"name": name, "role": role, "distribution": p.symbols, "reason": p.reason}
+            for name, role, p in [*named, *terms, *varying]
         ]
     )

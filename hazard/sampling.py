@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import nutpie
 import pymc as pm
-import scipy.linalg
 import xarray as xr
 from pytensor.graph.replace import graph_replace
 from threadpoolctl import threadpool_limits
 
+from hazard.approximation import normal_map
 from hazard.laplace import Laplace
 from hazard.terms.block import FloatArray
 
 _HELPERS = ["whitened", "whitened_dim_0"]
+_PAUSE = 0.02
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to sample; the same settings and seed give the same draws."""
+    """How to sample; the same settings and seed give the same draws.
+
+    The engine ``nuts`` samples. ``laplace`` draws from the normal approximation, as many draws in
+    all, in seconds; it does not use the other settings.
+    """
 
     draws: int = 1000
     tune: int = 200
@@ -30,6 +36,7 @@ class Settings:
     cores: int = 2
     target_accept: float = 0.8
     seed: int = 0
+    engine: Literal["nuts", "laplace"] = "nuts"
 
 
 def compile_model(model: pm.Model, around: Laplace | None = None) -> Any:
@@ -50,10 +57,36 @@ def compile_model(model: pm.Model, around: Laplace | None = None) -> Any:
     return nutpie.compile_pymc_model(target)
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """Where finished chains are kept, so that a sampling that was cut off can go on.
+
+    Attributes
+    ----------
+    load : callable
+        Chain number -> its draws, or None if they are not kept.
+    save : callable
+        Called with the number and the draws of each chain as it ends.
+    """
+
+    load: Callable[[int], xr.DataTree | None] = lambda _: None
+    save: Callable[[int, xr.DataTree], None] = lambda _, __: None
+
+
+NOT_KEPT = Pieces()
+
+
 def sample(
-    compiled: Any, settings: Settings, progress: Callable[[float], None] | None = None
+    compiled: Any,
+    settings: Settings,
+    progress: Callable[[float], None] = lambda _: None,
+    *,
+    pieces: Pieces = NOT_KEPT,
 ) -> xr.DataTree:
     """Posterior draws by the No-U-Turn sampler.
+
+    Every chain has a seed of its own, made from the seed of the settings and its number: its draws
+    depend neither on the number of cores nor on the other chains.
 
     Parameters
     ----------
@@ -62,32 +95,76 @@ def sample(
     settings : Settings
     progress : callable, optional
         Called from time to time with the share of all draws that is done.
+    pieces : Pieces, optional
+        Chains that it has are not sampled again.
 
     Returns
     -------
     DataTree
         Groups ``posterior`` (chain, draw, ...) and ``sample_stats``.
     """
+    kept = {k: pieces.load(k) for k in range(settings.chains)}
+    done = {k: chain for k, chain in kept.items() if chain is not None}
+    waiting = [k for k in range(settings.chains) if k not in done]
+    shares = dict.fromkeys(done, 1.0)
+    running: dict[int, Any] = {}
+    try:
+        # chains use the cores; threads inside each product of a chain only wait for each other
+        with threadpool_limits(1, user_api="blas"):
+            while waiting or running:
+                while waiting and len(running) < settings.cores:
+                    k = waiting.pop(0)
+                    running[k] = _started(compiled, settings, k, shares)
+                time.sleep(_PAUSE)
+                for k in [k for k, job in running.items() if _has_ended(job)]:
+                    done[k] = _tidy(running[k].wait())
+                    del running[k]
+                    shares[k] = 1.0
+                    pieces.save(k, done[k])
+                progress(sum(shares.values()) / settings.chains)
+    finally:
+        for job in running.values():
+            job.cancel()
+    groups = {
+        name: xr.concat([done[k][name].to_dataset() for k in sorted(done)], dim="chain")
+        for name in ("posterior", "sample_stats")
+    }
+    chains = np.arange(settings.chains)
+    return xr.DataTree.from_dict(
+        {name: each.assign_coords(chain=chains) for name, each in groups.items()}
+    )
+
+
+def _started(compiled: Any, settings: Settings, chain: int, shares: dict[int, float]) -> Any:
+    """One chain, begun in the background; it writes the share that is done."""
 
     def report(chains: list[Any]) -> None:
-        done = sum(chain.finished_draws for chain in chains)
-        if progress is not None:
-            progress(done / max(sum(chain.total_draws for chain in chains), 1))
+        shares[chain] = chains[0].finished_draws / max(chains[0].total_draws, 1)
 
-    # chains already use the cores; threads inside each product of a chain only wait for each other
-    with threadpool_limits(1, user_api="blas"):
-        tree = nutpie.sample(
-            compiled,
-            draws=settings.draws,
-            tune=settings.tune,
-            chains=settings.chains,
-            cores=settings.cores,
-            seed=settings.seed,
-            target_accept=settings.target_accept,
-            save_warmup=False,
-            progress_bar=False,
-            progress_callback=report,
-        )
+    seed = np.random.SeedSequence(settings.seed).spawn(settings.chains)[chain].generate_state(1)[0]
+    return nutpie.sample(
+        compiled,
+        draws=settings.draws,
+        tune=settings.tune,
+        chains=1,
+        cores=1,
+        seed=int(seed),
+        target_accept=settings.target_accept,
+        save_warmup=False,
+        progress_bar=False,
+        progress_callback=report,
+        blocking=False,
+    )
+
+
+def _has_ended(job: Any) -> bool:
+    try:
+        return bool(job.is_finished)
+    except TimeoutError:  # how a chain that is still running answers
+        return False
+
+
+def _tidy(tree: xr.DataTree) -> xr.DataTree:
     posterior = tree["posterior"].to_dataset().drop_vars(_HELPERS, errors="ignore")
     statistics = tree["sample_stats"].to_dataset()
     kept = [str(name) for name, values in statistics.items() if values.dtype != object]
@@ -105,43 +182,26 @@ def affine_map(model: pm.Model, around: Laplace) -> tuple[FloatArray, FloatArray
         Factor A such that location + A w follows the approximation for standard normal w; the mode
         moves with the learned scales to first order.
     """
-    normal = _natural_map(around)
-    detached = around.detached()
+    mapped = normal_map(around)
     location, factor = [], []
     for variable in model.free_RVs:
-        kind, _, name = variable.name.partition("_")
-        middle, spread = normal[f"sigma_{name}" if kind == "sigma" else name or "intercept"]
-        if kind == "v":
-            # v = u sigma^-a: scaled, and moving with log sigma by -a v
-            log_sigma, sigma_spread = normal[f"sigma_{name}"]
-            share = detached[name]
-            scale = np.exp(-share * log_sigma)
-            middle = middle * scale
-            spread = spread * scale[..., None] - (share * middle)[..., None] * sigma_spread
-        location.append(middle.ravel())
-        factor.append(spread.reshape(middle.size, -1))
-    return np.concatenate(location), np.concatenate(factor)
-
-
-def _natural_map(around: Laplace) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Location and factor of every block (level, exit[, w]) and of every log scale (exit[, w])."""
-    design, n_exits = around.coordinates.design, len(around.coordinates.design.exits)
-    n, n_scales = around.mode.beta.size, around.sigma.size
-    inverse = scipy.linalg.solve_triangular(around.mode.cholesky, np.eye(n), lower=True)
-    factor = np.zeros((*around.mode.beta.shape, n + n_scales))
-    factor[..., :n] = inverse.T.reshape(*around.mode.beta.shape, n)
-    found = {}
-    for g, group in enumerate(around.coordinates.pooled):
-        spread = np.zeros((n_exits, n + n_scales))
-        for j in range(n_exits):
-            own = n + g * n_exits + j
-            spread[j, own] = around.log_sigma_sd[g, j]
-            factor[..., own] = around.shift(g, j) * around.log_sigma_sd[g, j]
-        found[f"sigma_{group.name}"] = (np.log(around.sigma[g]), spread)
-    for block in design.blocks:
-        span = design.span(block.name)
-        found[block.name] = (around.mode.beta[span], factor[span])
-    return found
+        if variable.name in mapped.parts:
+            middle, spread = mapped.parts[variable.name]
+            location.append(middle.ravel())
+            factor.append(spread.reshape(middle.size, -1)[:, : mapped.n_normals])
+            continue
+        # a prior that is not normal: its standard normals move by themselves
+        size = int(np.prod([int(d) for d in variable.shape.eval()], dtype=int))
+        location.append(np.zeros(size))
+        factor.append(np.eye(size))
+    n = sum(len(part) for part in location)
+    stacked, column, row = np.zeros((n, n)), mapped.n_normals, 0
+    for variable, own in zip(model.free_RVs, factor, strict=True):
+        start = 0 if variable.name in mapped.parts else column
+        stacked[row : row + len(own), start : start + own.shape[1]] = own
+        row += len(own)
+        column += 0 if variable.name in mapped.parts else len(own)
+    return np.concatenate(location), stacked
 
 
 def whitened(model: pm.Model, location: FloatArray, factor: FloatArray) -> pm.Model:

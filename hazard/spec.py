@@ -13,100 +13,77 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from hazard.errors import SpecError, UsageError, did_you_mean
 from hazard.links import Link
 from hazard.months import Written
+from hazard.prior_families import (
+    CorrelatedPrior,
+    InterceptPrior,
+    PooledPrior,
+    Positive,
+    Prior,
+    Record,
+)
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^\W\d][\w\-]*$")]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]  # in order as text
 
 _OF_CENTRE = ("centre", "centre_nationality", "centre_other", "nationality_elsewhere")
-
-
-# --- priors -------------------------------------------------------------------------------------
-class NormalPrior(_Record):
-    """Independent normal coefficients with a fixed standard deviation."""
-
-    family: Literal["normal"]
-    scale: Positive
-    reason: str = Field(min_length=10)
-
-
-class PooledPrior(_Record):
-    """Independent normal coefficients; their sd is learned, half-normal with this scale."""
-
-    family: Literal["pooled"]
-    scale: Positive
-    reason: str = Field(min_length=10)
-
-
-class RandomWalkPrior(_Record):
-    """Neighbouring coefficients differ by normal steps; ``start`` is the sd of the first."""
-
-    family: Literal["random_walk"]
-    scale: Positive
-    start: Positive
-    reason: str = Field(min_length=10)
-
-
-class DecayPrior(_Record):
-    """Independent normal coefficients whose sd halves every ``half_life`` months from lag 0.
-
-    It fades before lag 0, over the leads, as it does after it.
-    """
-
-    family: Literal["decay"]
-    scale: Positive
-    half_life: Positive
-    reason: str = Field(min_length=10)
-
-
-Prior = Annotated[
-    NormalPrior | PooledPrior | RandomWalkPrior | DecayPrior, Field(discriminator="family")
+Names = Annotated[
+    Annotated[Name, Tag("column")]
+    | Annotated[tuple[Name, ...], Field(min_length=1), Tag("columns")],
+    Discriminator(lambda value: "column" if isinstance(value, str) else "columns"),
 ]
-
-
-class InterceptPrior(_Record):
-    """Normal prior of the linear predictor at the reference level of every term."""
-
-    mean: float = -4.0
-    scale: Positive = 2.5
-    reason: str = Field(
-        "monthly probabilities between 0.01 and 70 percent lie within two standard deviations",
-        min_length=10,
-    )
-
-    @model_validator(mode="after")
-    def _own_reason(self) -> InterceptPrior:
-        if self.model_fields_set & {"mean", "scale"} and "reason" not in self.model_fields_set:
-            raise ValueError("another mean or scale must come with its own reason")
-        return self
+PERIODS = ("year", "quarter", "calendar_month", "season")  # made from the column ``calendar``
 
 
 # --- terms of the linear predictor --------------------------------------------------------------
-class BaselineTerm(_Record):
-    """Effect of months at risk: one coefficient per interval, relative to the first.
+class Spline(Record):
+    """B-splines between ``knots``, which are months; constant beyond the last.
 
-    ``breaks`` are the first months of the intervals; the last interval is open.
+    ``degree`` 1 joins straight lines, 3 has a smooth slope.
+    """
+
+    knots: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2)
+    degree: Annotated[int, Field(ge=1, le=5)] = 3
+
+    @model_validator(mode="after")
+    def _increasing(self) -> Spline:
+        _check_increasing("knots", self.knots)
+        return self
+
+
+class BaselineTerm(Record):
+    """Effect of months at risk, relative to the first month, in one of three forms.
+
+    ``breaks``: one coefficient per interval; these are the first months of the intervals, of which
+    the last is open. ``months``: one coefficient per month; the last of them is open. ``spline``: a
+    smooth curve, whose prior is on the coefficients of B-splines (``learned_walk``: a P-spline).
     """
 
     kind: Literal["baseline"]
-    breaks: tuple[Annotated[int, Field(ge=1)], ...]
+    breaks: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+    months: Annotated[int, Field(ge=2)] | None = None
+    spline: Spline | None = None
     prior: Prior
 
     @model_validator(mode="after")
-    def _increasing(self) -> BaselineTerm:
-        if not self.breaks or self.breaks[0] != 1 or list(self.breaks) != sorted(set(self.breaks)):
-            raise ValueError("breaks must start at 1 and increase")
+    def _one_form(self) -> BaselineTerm:
+        if [self.breaks, self.months, self.spline].count(None) != 2:
+            raise ValueError("a baseline must have one of breaks, months and spline")
+        if self.breaks is not None:
+            _check_increasing("breaks", self.breaks)
         return self
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """First month of every level; the last level is open."""
+        if self.breaks is not None:
+            return self.breaks
+        last = self.months or (self.spline.knots[-1] if self.spline else 1)
+        return tuple(range(1, last + 1))
 
     @property
     def name(self) -> str:
@@ -114,7 +91,7 @@ class BaselineTerm(_Record):
         return "month"
 
 
-class CovariateTerm(_Record):
+class CovariateTerm(Record):
     """Effect of one column of the panel: numbers as they are, text as contrasts with a level.
 
     Numbers are centred at their mean over persons, a constant that is stored with the design.
@@ -131,33 +108,81 @@ class CovariateTerm(_Record):
         return self.column
 
 
-class CalendarTerm(_Record):
-    """Effect of the calendar year: one coefficient per year, relative to the first."""
+class CalendarTerm(Record):
+    """Effect of calendar time.
+
+    ``year``, ``quarter``, ``month``: one coefficient for each of the window, whether it has rows or
+    not, relative to the first. ``season``: twelve effects of the months of the year that sum to
+    zero, as eleven waves; with independent coefficients the twelve are exchangeable.
+    """
 
     kind: Literal["calendar"]
-    by: Literal["year"]
+    by: Literal["year", "quarter", "month", "season"]
     prior: Prior
+
+    @model_validator(mode="after")
+    def _exchangeable(self) -> CalendarTerm:
+        families = ("normal", "pooled", "correlated")
+        if self.by == "season" and self.prior.family not in families:
+            raise ValueError(
+                "a season must have a prior of family 'normal', 'pooled' or 'correlated': its "
+                f"coefficients are waves, without an order in time; got {self.prior.family!r}"
+            )
+        return self
 
     @property
     def name(self) -> str:
-        """Name of the term, unique in a model."""
-        return self.by
+        """Name of the term, unique in a model; ``month`` is that of the baseline."""
+        return "calendar_month" if self.by == "month" else self.by
 
 
-class GroupTerm(_Record):
-    """Effect of the level of a group; levels are drawn from a common distribution per exit."""
+class GroupTerm(Record):
+    """Effect of the level of a group; levels are drawn from a common distribution per exit.
+
+    ``by`` is a column, or several: a level is then a combination that occurs. ``year``,
+    ``quarter``, ``calendar_month`` and ``season`` are made from the column ``calendar``.
+    """
 
     kind: Literal["group"]
-    by: Name
+    by: Names
     prior: Prior
+
+    @model_validator(mode="after")
+    def _distinct(self) -> GroupTerm:
+        if len(set(self.parts)) < len(self.parts):
+            raise ValueError("by must name different columns")
+        return self
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the group is by."""
+        return (self.by,) if isinstance(self.by, str) else self.by
 
     @property
     def name(self) -> str:
         """Name of the term, unique in a model."""
-        return self.by
+        return "_".join(self.parts)
 
 
-class LaggedTerm(_Record):
+class VariesBy(Record):
+    """Differences of the levels of a group from a common lag curve, with a learned sd.
+
+    ``by`` is a column or a calendar period, as in a group. Without ``levels`` every level has its
+    own curve; with them only those listed, and all others have the common one.
+    """
+
+    by: Name
+    levels: tuple[str, ...] | None = Field(None, min_length=1)
+    prior: Annotated[PooledPrior | CorrelatedPrior, Field(discriminator="family")]
+
+    @model_validator(mode="after")
+    def _distinct(self) -> VariesBy:
+        if self.levels is not None and len(set(self.levels)) < len(self.levels):
+            raise ValueError("levels must be different")
+        return self
+
+
+class LaggedTerm(Record):
     """Effect of what happened ``lags[0]`` to ``lags[1]`` months earlier, one coefficient per lag.
 
     ``network`` says around whom: the same ``centre``, the same ``nationality``, a disjoint part of
@@ -179,6 +204,7 @@ class LaggedTerm(_Record):
     lags: tuple[int, int]
     history_before_start: Literal["missing", "zero", "carry"]
     prior: Prior
+    varies_by: VariesBy | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> LaggedTerm:
@@ -206,6 +232,16 @@ class LaggedTerm(_Record):
         suffix = threshold if self.measure == "at_least" else f"_{self.measure}"
         return f"{self.exposure}_{self.network}{suffix}"
 
+    @property
+    def varying_name(self) -> str | None:
+        """Name of the differences from the common curve, if there are any."""
+        return None if self.varies_by is None else f"{self.name}_by_{self.varies_by.by}"
+
+
+def _check_increasing(what: str, months: tuple[int, ...]) -> None:
+    if not months or months[0] != 1 or list(months) != sorted(set(months)):
+        raise ValueError(f"{what} must start at 1 and increase")
+
 
 Term = Annotated[
     BaselineTerm | CovariateTerm | CalendarTerm | GroupTerm | LaggedTerm,
@@ -214,7 +250,7 @@ Term = Annotated[
 
 
 # --- data, outcome, estimands -------------------------------------------------------------------
-class DataSpec(_Record):
+class DataSpec(Record):
     """Definitions that turn the registers into a panel; the defaults are the published ones.
 
     ``disappearance_days`` takes the place of ``disappearance_months``; 3 is the operational rule.
@@ -248,7 +284,7 @@ class DataSpec(_Record):
         return self
 
 
-class EndpointSpec(_Record):
+class EndpointSpec(Record):
     """One way out of a table with one row per person: left at ``time`` if ``event`` is ``code``."""
 
     name: Name
@@ -257,7 +293,7 @@ class EndpointSpec(_Record):
     code: int | str = 1
 
 
-class TableSpec(_Record):
+class TableSpec(Record):
     """How to read a ready table.
 
     ``layout = "rows"``: one row per person and month at risk, with an ``exit`` column.
@@ -320,7 +356,7 @@ class TableSpec(_Record):
         return self
 
 
-class OutcomeSpec(_Record):
+class OutcomeSpec(Record):
     """Ways out, in the order that is frozen into every result, and the link."""
 
     exits: tuple[Name, ...] = Field(min_length=1)
@@ -334,13 +370,13 @@ class OutcomeSpec(_Record):
         return self
 
 
-class LagCurveEstimand(_Record):
+class LagCurveEstimand(Record):
     """The coefficients of a lagged term, lag by lag, and their sum."""
 
     kind: Literal["lag_curve"]
 
 
-class IncidenceEstimand(_Record):
+class IncidenceEstimand(Record):
     """Cumulative incidence with and without one event in month 1.
 
     ``term`` names a lagged term (``exposure_network``); without it there is one arm, as observed.
@@ -356,7 +392,7 @@ class IncidenceEstimand(_Record):
 Estimand = Annotated[LagCurveEstimand | IncidenceEstimand, Field(discriminator="kind")]
 
 
-class ModelSpec(_Record):
+class ModelSpec(Record):
     """One analysis: question, data, outcome, terms, estimands."""
 
     name: Name
@@ -371,6 +407,7 @@ class ModelSpec(_Record):
     @model_validator(mode="after")
     def _consistent(self) -> ModelSpec:
         names = [term.name for term in self.term]
+        names += [term.varying_name for term in self.lagged if term.varying_name is not None]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"each term must appear once; {', '.join(twice)} appears twice")
@@ -409,6 +446,13 @@ class ModelSpec(_Record):
     def lagged(self) -> tuple[LaggedTerm, ...]:
         """The lagged terms, in file order."""
         return tuple(term for term in self.term if isinstance(term, LaggedTerm))
+
+    @property
+    def group_columns(self) -> tuple[str, ...]:
+        """Columns of the panel by which rows are grouped, ``calendar`` for periods of time."""
+        named = [part for term in self.term if isinstance(term, GroupTerm) for part in term.parts]
+        named += [term.varies_by.by for term in self.lagged if term.varies_by is not None]
+        return tuple(dict.fromkeys("calendar" if each in PERIODS else each for each in named))
 
     @property
     def digest(self) -> str:
@@ -477,5 +521,5 @@ def _problems(error: ValidationError) -> list[str]:
 
 
 def _keys() -> set[str]:
-    records: list[Any] = [*_Record.__subclasses__()]
+    records: list[Any] = [*Record.__subclasses__()]
     return {key for record in records for key in record.model_fields}

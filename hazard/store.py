@@ -1,9 +1,11 @@
-"""The run folder and the evidence folder: written whole or not at all.
+"""The folders of a run, of evidence and of a sensitivity analysis: written whole or not at all.
 
 A run: ``posterior.nc`` (draws, sampler statistics, estimands), ``estimates.csv``, ``gate.csv``,
 ``priors.csv``, ``flow.csv``. Evidence: ``posterior.nc``, ``estimates.csv``, ``gate.csv``,
-``correlation.csv``, ``lag_curves.png`` and ``.svg``. In both, ``manifest.json`` says how they were
-made and holds a digest of every other file. Nothing of the input rows is in them.
+``correlation.csv``, ``lag_curves.png`` and ``.svg``. Sensitivity: ``sensitivity.csv``,
+``sensitivity.png`` and ``.svg``; where something was sampled ``gate.csv``, where something was
+repeated ``repeated.csv``. In each, ``manifest.json`` says how they were made and holds a digest of
+every other file. Nothing of the input rows is in them.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,12 +23,16 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
+from matplotlib.figure import Figure
 
 from hazard import figures
 from hazard.diagnostics import Gate
 from hazard.errors import UsageError
 from hazard.evidence import EvidenceResult
 from hazard.pipeline import Analysis, versions
+from hazard.prior_families import Prior
+from hazard.sampling import Pieces
+from hazard.sensitivity import Sensitivity
 from hazard.spec import ModelSpec
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -34,12 +40,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder as read back."""
+    """A run folder as read back; ``gate`` is None for the approximate engine."""
 
     spec: ModelSpec
     manifest: dict[str, Any]
     estimates: pd.DataFrame
-    gate: pd.DataFrame
+    gate: pd.DataFrame | None
     priors: pd.DataFrame
     flow: pd.DataFrame
 
@@ -113,20 +119,53 @@ def write_table(rows: pd.DataFrame, path: Path) -> None:
     safe.to_csv(path, index=False)
 
 
+@contextmanager
+def kept_chains(path: Path) -> Iterator[Callable[[str], Pieces]]:
+    """Finished chains of a run, kept beside its folder until the run is written.
+
+    Yields
+    ------
+    callable
+        From a digest of all that the draws depend on to the chains that are there for it. Each
+        chain is a file of draws with a checksum in its name; one that does not fit is not used.
+    """
+    folder = path.parent / f".{path.name}.chains"
+
+    def pieces(key: str) -> Pieces:
+        def load(chain: int) -> xr.DataTree | None:
+            for file in folder.glob(f"{key[:16]}-{chain}-*.nc"):
+                if _file_digest(file) == file.stem.rsplit("-", 1)[-1]:
+                    return xr.load_datatree(file, engine="h5netcdf")
+            return None
+
+        def save(chain: int, drawn: xr.DataTree) -> None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = folder / f"{key[:16]}-{chain}.draft"
+            drawn.to_netcdf(draft, engine="h5netcdf")
+            draft.chmod(0o600)
+            draft.rename(folder / f"{key[:16]}-{chain}-{_file_digest(draft)}.nc")
+
+        return Pieces(load, save)
+
+    yield pieces
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def write_run(path: Path, analysis: Analysis) -> None:
     """Run folder of an analysis."""
     with new_folder(path) as folder:
         analysis.posterior.to_netcdf(folder / "posterior.nc", engine="h5netcdf")
         write_table(analysis.estimates, folder / "estimates.csv")
-        write_table(analysis.gate.table, folder / "gate.csv")
+        if analysis.gate is not None:
+            write_table(analysis.gate.table, folder / "gate.csv")
         write_table(analysis.priors, folder / "priors.csv")
         write_table(analysis.flow, folder / "flow.csv")
         manifest = {
             "kind": "run",
             "model": analysis.spec.model_dump(mode="json"),
             "model_digest": analysis.spec.digest,
-            "gate": _verdict(analysis.gate),
-            "limits": asdict(analysis.gate.limits),
+            "gate": None if analysis.gate is None else _verdict(analysis.gate),
+            "limits": None if analysis.gate is None else asdict(analysis.gate.limits),
             **analysis.facts,
             "posterior_digest": content_digest(analysis.posterior),
         }
@@ -141,17 +180,36 @@ def write_evidence(path: Path, found: EvidenceResult) -> None:
         write_table(found.estimates, folder / "estimates.csv")
         write_table(pd.concat(gates, ignore_index=True), folder / "gate.csv")
         write_table(found.correlation, folder / "correlation.csv")
-        figure = figures.evidence_lag_curves(found.estimates)
-        for kind in ("png", "svg"):
-            (folder / f"lag_curves.{kind}").write_bytes(figures.rendered(figure, kind))
+        _write_figure(figures.evidence_lag_curves(found.estimates), folder / "lag_curves")
         manifest = {
             "kind": "evidence",
-            "priors": {name: each.model_dump(mode="json") for name, each in found.priors.items()},
+            "priors": _priors(found.priors),
             "gates": {prior: _verdict(each) for prior, each in found.gates.items()},
             "limits": asdict(next(iter(found.gates.values())).limits),
             "settings": asdict(found.settings),
             "versions": versions(),
             "posterior_digest": content_digest(found.posterior),
+        }
+        _seal(folder, manifest)
+
+
+def write_sensitivity(path: Path, found: Sensitivity) -> None:
+    """Folder of what a model says under every lag prior, with its figure."""
+    with new_folder(path) as folder:
+        write_table(found.table, folder / "sensitivity.csv")
+        if len(found.repeated):
+            write_table(found.repeated, folder / "repeated.csv")
+        if found.gates:
+            gates = [each.table.assign(cell=cell) for cell, each in found.gates.items()]
+            write_table(pd.concat(gates, ignore_index=True), folder / "gate.csv")
+        _write_figure(figures.sensitivity(found.table), folder / "sensitivity")
+        manifest = {
+            "kind": "sensitivity",
+            "model": found.spec.model_dump(mode="json"),
+            "model_digest": found.spec.digest,
+            "cells": {cell.name: _priors(cell.priors) for cell in found.cells},
+            "gates": {cell: _verdict(each) for cell, each in found.gates.items()},
+            **found.facts,
         }
         _seal(folder, manifest)
 
@@ -180,7 +238,7 @@ def read_run(path: Path) -> Run:
         spec=ModelSpec.model_validate(manifest["model"]),
         manifest=manifest,
         estimates=pd.read_csv(path / "estimates.csv", dtype={"lag": "Int64", "month": "Int64"}),
-        gate=pd.read_csv(path / "gate.csv"),
+        gate=pd.read_csv(path / "gate.csv") if "gate.csv" in manifest["files"] else None,
         priors=pd.read_csv(path / "priors.csv"),
         flow=pd.read_csv(path / "flow.csv"),
     )
@@ -217,6 +275,15 @@ def content_digest(tree: xr.DataTree) -> str:
             total.update(f"{group}/{name}{values.dims}{values.shape}".encode())
             total.update(values.to_numpy().astype("<f8").tobytes())
     return total.hexdigest()
+
+
+def _priors(priors: Mapping[str, Prior]) -> dict[str, Any]:
+    return {name: each.model_dump(mode="json") for name, each in priors.items()}
+
+
+def _write_figure(figure: Figure, stem: Path) -> None:
+    for kind in ("png", "svg"):
+        stem.with_suffix(f".{kind}").write_bytes(figures.rendered(figure, kind))
 
 
 def _verdict(gate: Gate) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from hazard.contracts import broken_rules, columns_missing, numeric
 from hazard.errors import PanelError, UsageError
 from hazard.examples import bundled
 from hazard.exposures import lag_column
-from hazard.spec import CalendarTerm, CovariateTerm, GroupTerm, ModelSpec
+from hazard.spec import CalendarTerm, CovariateTerm, ModelSpec
 from hazard.spells import expand, refuse
 
 __all__ = ["bundled", "expand", "panel", "read"]
@@ -110,7 +110,7 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 def _required(spec: ModelSpec) -> list[str]:
     """Columns that must not be missing: covariates, groups, the person's own exposures."""
     named = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
-    named += [term.by for term in spec.term if isinstance(term, GroupTerm)]
+    named += [name for name in spec.group_columns if name != "calendar"]
     return list(dict.fromkeys([*named, *_exposures(spec)]))
 
 
@@ -135,8 +135,9 @@ def _columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
         columns |= {"month": table.month, "exit": table.exit}
     if table.entry is not None:
         columns["entry"] = table.entry
-    by_year = any(isinstance(term, CalendarTerm) for term in spec.term)
-    if table.calendar is not None and not table.start and (by_year or table.calendar in raw):
+    by_calendar = any(isinstance(term, CalendarTerm) for term in spec.term)
+    by_calendar |= "calendar" in spec.group_columns
+    if table.calendar is not None and not table.start and (by_calendar or table.calendar in raw):
         columns["calendar"] = table.calendar
     return columns | {
         name: name for name in [*_required(spec), *_lags(spec)] if name not in table.wide
@@ -196,9 +197,8 @@ def _finished(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     finished["exit"] = pd.Categorical(rows["exit"], ["stay", *spec.outcome.exits])
     for name in {"month", "calendar", "entry"} & set(rows.columns):
         finished[name] = rows[name].astype(np.int32)
-    groups = [term.by for term in spec.term if isinstance(term, GroupTerm)]
     for name in _required(spec):
-        if name in groups or not numeric(rows[name]):
+        if name in spec.group_columns or not numeric(rows[name]):
             finished[name] = _levels(rows[name])
     return finished.sort_values(["person", "month"], kind="stable", ignore_index=True)
 

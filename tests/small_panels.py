@@ -11,12 +11,14 @@ import xarray as xr
 from hazard import spec as specs
 from hazard.design import Design
 from hazard.links import LINK_CODES, exit_probabilities
-from hazard.spec import CalendarTerm, CovariateTerm, GroupTerm, LaggedTerm, ModelSpec
+from hazard.spec import PERIODS, CalendarTerm, CovariateTerm, LaggedTerm, ModelSpec
 from hazard.terms.block import FloatArray
 
 HEAD = 'name = "example"\nquestion = "what comes after?"\n[outcome]\n'
 NORMAL = 'prior = { family = "normal", scale = 1.0, reason = "an example only" }\n'
 POOLED = NORMAL.replace("normal", "pooled")
+CORRELATED = NORMAL.replace("normal", "correlated")
+LEARNED_WALK = NORMAL.replace("normal", "learned_walk")
 WALK = NORMAL.replace("normal", "random_walk").replace("scale", "start = 0.5, scale")
 TERM = "[[term]]\nkind = "
 BASELINE = TERM + '"baseline"\nbreaks = [1, 2, 5]\n'
@@ -41,7 +43,7 @@ def model(*terms: str, exits: int = 3, link: str = "softmax") -> ModelSpec:
 def every_kind(*, exits: int = 3, link: str = "softmax") -> ModelSpec:
     """Model with a term of every kind and a prior of every family that is not a special case."""
     terms = [BASELINE + WALK, YEAR + NORMAL, SEX + NORMAL, AGE + NORMAL]
-    terms += [CENTRE + POOLED, NATIONALITY + POOLED, VISIT + WALK]
+    terms += [CENTRE + POOLED, NATIONALITY + CORRELATED, VISIT + WALK]
     return model(*terms, exits=exits, link=link)
 
 
@@ -63,16 +65,27 @@ def small_panel(spec: ModelSpec, rng: np.random.Generator, *, persons: int = 80)
     code = np.where(month == length[person], left[person], 0)
     panel = pd.DataFrame({"person": person, "month": month, "entry": np.int32(0)})
     panel["exit"] = pd.Categorical.from_codes(code, ["stay", *spec.outcome.exits])
+    groups = _groups(spec)
+    if any(isinstance(term, CalendarTerm) for term in spec.term) or groups.keys() & set(PERIODS):
+        panel["calendar"] = (rng.integers(420, 444, persons)[person] + month).astype(np.int32)
     for term in spec.term:
-        if isinstance(term, CalendarTerm):
-            panel["calendar"] = (rng.integers(420, 444, persons)[person] + month).astype(np.int32)
         if isinstance(term, CovariateTerm):
             panel[term.column] = _covariate(term, persons, rng)[person]
-        if isinstance(term, GroupTerm):
-            levels = [f"{term.by} {n}" for n in range(6)]
-            panel[term.by] = pd.Categorical.from_codes(rng.integers(0, 6, len(person)), levels)
+    for by in sorted(groups.keys() - set(PERIODS)):
+        panel[by] = pd.Categorical.from_codes(rng.integers(0, 6, len(person)), groups[by])
     histories = {term.name: _history(term, len(person), rng) for term in spec.lagged}
     return SmallPanel(panel, histories)
+
+
+def _groups(spec: ModelSpec) -> dict[str, list[str]]:
+    """Six levels of every group, and of every group by which a lag curve varies."""
+    named: dict[str, list[str]] = {}
+    for term in spec.term:
+        if term.kind == "group":
+            named |= {part: named.get(part, []) for part in term.parts}
+        if term.kind == "lagged" and term.varies_by is not None:
+            named[term.varies_by.by] = list(term.varies_by.levels or ())
+    return {by: (own + [f"{by} {n}" for n in range(6)])[:6] for by, own in named.items()}
 
 
 def _covariate(

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from hazard.months import month_number, month_text
+from hazard.prior_families import NormalPrior
 from hazard.registers import Registers, Window
-from hazard.spec import DataSpec, LaggedTerm, NormalPrior
+from hazard.spec import DataSpec, LaggedTerm
 
 START, END, FOLLOW_UP = "2005-01", "2005-12", "2006-12"
 Rows = Sequence[tuple[str | None, ...]]

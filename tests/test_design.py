@@ -290,20 +290,31 @@ def test_coordinates_identity_same_linear_predictor_and_prior(rng: np.random.Gen
         slow_log_likelihood(made, beta), rel=1e-10
     )
     priors = {term.name: term.prior for term in spec.term}
-    assert sorted(standard.factors) == ["age", "month", "sex", "visit_centre", "year"]
+    assert list(standard.factors) == [block.name for block in made.blocks[1:]]
     for name, factor in standard.factors.items():
-        expected = covariance(priors[name], len(factor))
+        block = made.blocks[[b.name for b in made.blocks].index(name)]
+        expected = covariance(priors[name], block.places())  # of unit sd where that is learned
         np.testing.assert_allclose(factor @ factor.T, expected, rtol=1e-12)
-    assert [(group.name, group.scale) for group in standard.pooled] == [
-        ("centre", 1.0),
-        ("nationality", 1.0),
+    assert [(group.name, group.scale, group.concentration) for group in standard.learned] == [
+        ("centre", 1.0, None),
+        ("nationality", 1.0, 2.0),
     ]
+    assert [group.span for group in standard.learned] == [
+        made.span("centre"),
+        made.span("nationality"),
+    ]
+    assert standard.transformed == standard.widths == {}
     sigma = np.array([[0.1, 0.2, 0.5], [1.0, 2.0, 4.0]])
-    precision = standard.prior_precision(sigma)
-    np.testing.assert_allclose(precision[0], spec.outcome.intercept.scale**-2)
-    np.testing.assert_allclose(precision[made.span("centre")], np.tile(sigma[0] ** -2, (6, 1)))
-    np.testing.assert_allclose(precision[made.span("nationality")][3], sigma[1] ** -2)
-    np.testing.assert_array_equal(precision[made.span("month")], 1.0)
+    partial = np.array([0.6, 0.0, 0.0])  # the third exit on its own
+    theta = (np.log(sigma[0]), np.r_[np.log(sigma[1]), np.arctanh(partial)])
+    precision = standard.prior_precision(theta)
+    one = np.eye(3)
+    np.testing.assert_allclose(precision[0], one * spec.outcome.intercept.scale**-2)
+    centre, nationality = precision[made.span("centre")], precision[made.span("nationality")]
+    np.testing.assert_allclose(centre, np.tile(np.diag(sigma[0] ** -2), (6, 1, 1)), atol=1e-12)
+    by_hand = np.linalg.inv([[1, 1.2, 0], [1.2, 4, 0], [0, 0, 16]])
+    np.testing.assert_allclose(nationality[3], by_hand, atol=1e-12)
+    np.testing.assert_array_equal(precision[made.span("month")], np.tile(one, (2, 1, 1)))
     assert standard.prior_mean()[0].tolist() == [spec.outcome.intercept.mean] * 3
     assert not standard.prior_mean()[1:].any()
 

@@ -14,6 +14,7 @@ from small_panels import (
     AGE,
     BASELINE,
     CENTRE,
+    CORRELATED,
     NORMAL,
     POOLED,
     SEX,
@@ -26,7 +27,7 @@ from small_panels import (
     small_panel,
 )
 
-from hazard import coordinates, design, estimands, survival
+from hazard import design, estimands, survival
 from hazard.design import Design
 from hazard.errors import EstimandError, SpecError
 from hazard.links import Link, hazard
@@ -215,14 +216,13 @@ def test_model_asks_once_for_each_kind() -> None:
 # --- coefficients and lag curves ----------------------------------------------------------------
 def posterior_of(made: Design, beta: xr.DataArray) -> xr.Dataset:
     """Draws of the coefficients under the names that the graph gives them."""
-    learned = {group.name for group in coordinates.standard(made).pooled}
     found = {"intercept": beta.isel(coefficient=0)}
     for block in made.blocks[1:]:
         part = beta.isel(coefficient=made.span(block.name))
         labels = [str(label) for label in block.coefficients]
         dim = dimension(block.name)
         part = part.rename(coefficient=dim).assign_coords({dim: labels})
-        found[f"{'u' if block.name in learned else 'beta'}_{block.name}"] = part
+        found[f"{'u' if block.kind == 'group' else 'beta'}_{block.name}"] = part
     return xr.Dataset(found)
 
 
@@ -234,7 +234,7 @@ def test_coefficients_come_in_the_order_of_the_design(rng: np.random.Generator) 
     np.testing.assert_array_equal(estimands.coefficients(shuffled, made), beta)
 
 
-@pytest.mark.parametrize("prior", [WALK, POOLED])
+@pytest.mark.parametrize("prior", [WALK, POOLED, CORRELATED])
 def test_lag_curves_by_hand(prior: str, rng: np.random.Generator) -> None:
     second = VISIT.replace('"visit"', '"talk"').replace("[0, 2]", "[1, 2]")
     spec = model(SEX + NORMAL, VISIT + prior, second + NORMAL, exits=2)

@@ -18,9 +18,9 @@ from scipy.special import log_ndtr, logsumexp
 from hazard import evidence, figures
 from hazard.errors import DataError
 from hazard.evidence.rounded import log_rounded
+from hazard.prior_families import NormalPrior, Prior
 from hazard.priors import covariance
 from hazard.sampling import Settings
-from hazard.spec import NormalPrior, Prior
 
 PYTHON = Mode(linker="py", optimizer=None)
 CENTRE = "mnlogit assisted forced_return centre"
@@ -190,7 +190,9 @@ def test_normal_posterior_against_precisions(curves: xr.Dataset) -> None:
     apart = np.abs(np.subtract.outer(np.arange(7), np.arange(7)))
     errors = np.sqrt(s**2 + 2 * 0.0005**2 / 3)
     weight = np.linalg.inv(np.outer(errors, errors) * (-0.3) ** apart)
-    spread = np.linalg.inv(np.linalg.inv(covariance(evidence.PRIORS["random_walk"], 7)) + weight)
+    spread = np.linalg.inv(
+        np.linalg.inv(covariance(evidence.PRIORS["random_walk"], np.arange(7))) + weight
+    )
     at = found.sel(curve=CENTRE)
     np.testing.assert_allclose(at["covariance"].values, spread, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(at["mean"].values, spread @ weight @ b, rtol=1e-9)

@@ -1,18 +1,18 @@
-"""The Newton solver against another program, and the learned scales against planted ones."""
+"""The Newton solver against another program, and its end point against plain formulas."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import statsmodels.api as sm
-import xarray as xr
+from scipy import linalg
 from small_panels import (
     AGE,
     BASELINE,
     CENTRE,
+    CORRELATED,
     NORMAL,
     POOLED,
     SEX,
@@ -25,11 +25,12 @@ from small_panels import (
     small_panel,
 )
 
-from hazard import coordinates, design, laplace
+from hazard import coordinates, correlations, design, laplace
+from hazard.coordinates import Anchor
 from hazard.design import Design
 from hazard.errors import ConvergenceError
+from hazard.laplace import Laplace, Penalty
 from hazard.likelihood import information, rows, value_and_gradient
-from hazard.links import Link, hazard
 from hazard.terms.block import FloatArray
 
 
@@ -41,8 +42,8 @@ def flat(made: Design) -> laplace.Mode:
     """Maximum of the likelihood alone."""
     data = rows(made)
     nothing = np.zeros((made.n_coefficients, data.n_exits))
-    everything = np.ones_like(nothing, dtype=bool)
-    return laplace.newton(data, nothing, nothing, mean=nothing, free=everything)
+    none = Penalty(np.zeros((*nothing.shape, data.n_exits)), nothing)
+    return laplace.newton(data, nothing, none, free=np.ones_like(nothing, dtype=bool))
 
 
 # --- the solver ---------------------------------------------------------------------------------
@@ -72,20 +73,32 @@ def test_penalised_mode_identity_zero_slope(rng: np.random.Generator) -> None:
     made = build(small_panel(spec, rng), spec)
     data = rows(made)
     shape = (made.n_coefficients, data.n_exits)
-    precision, mean = rng.uniform(0.5, 4, shape), rng.normal(size=shape)
+    mean = rng.normal(size=shape)
+    roots = rng.normal(size=(*shape, data.n_exits))
+    precision = np.array([root @ root.T + 0.5 * np.eye(data.n_exits) for root in roots])
     free = rng.random(shape) < 0.8
     start = np.where(free, mean, 0.3)
-    found = laplace.newton(data, start, precision, mean=mean, free=free)
+    found = laplace.newton(data, start, Penalty(precision, mean), free=free)
     _, gradient = value_and_gradient(data, found.beta)
-    slope = gradient - precision * (found.beta - mean)
+    pull = [own @ apart for own, apart in zip(precision, found.beta - mean, strict=True)]
+    slope = gradient - np.array(pull)
     np.testing.assert_array_equal(found.beta[~free], start[~free])
     curvature = information(data, found.beta).reshape(mean.size, mean.size)
-    curvature = (curvature + np.diag(precision.ravel()))[np.ix_(free.ravel(), free.ravel())]
+    curvature = curvature + linalg.block_diag(*precision)
+    curvature = curvature[np.ix_(free.ravel(), free.ravel())]
     np.testing.assert_allclose(found.cholesky @ found.cholesky.T, curvature, rtol=1e-10, atol=1e-9)
     step = np.linalg.solve(curvature, slope[free])
     # what is left of a Newton step, in posterior standard deviations
     assert 0.5 * slope[free] @ step < 1e-10
     assert found.decrement == pytest.approx(0.5 * slope[free] @ step, abs=1e-12)
+
+
+def test_penalty_by_hand() -> None:
+    # half of 2 * 3^2 + 2 * 1 * 3 * (-1) + 5 * (-1)^2
+    penalty = Penalty(np.array([[[2.0, 1.0], [1.0, 5.0]]]), np.array([[1.0, 2.0]]))
+    value, slope = penalty.value_and_slope(np.array([[4.0, 1.0]]))
+    assert value == pytest.approx(8.5, rel=1e-12)
+    np.testing.assert_allclose(slope, [[5.0, -2.0]], rtol=1e-12)
 
 
 def test_solver_refuses_what_has_no_maximum(rng: np.random.Generator) -> None:
@@ -99,140 +112,135 @@ def test_solver_refuses_what_has_no_maximum(rng: np.random.Generator) -> None:
         flat(replace(made, blocks=(*made.blocks, made.blocks[0]), index=made.index[:, [0, 1, 0]]))
 
 
-# --- learned scales -----------------------------------------------------------------------------
-PLANTED = (0.9, 0.25)
+# --- the approximation --------------------------------------------------------------------------
+STEP = 1e-3
 
 
-def grouped(
-    sigma: tuple[float, ...], rng: np.random.Generator, link: Link = "softmax", groups: int = 80
-) -> Design:
-    """Panel of one month per person; the groups' effects have the planted sds."""
-    u = np.array(sigma) * rng.normal(size=(groups, len(sigma)))
-    centre = np.repeat(np.arange(groups), 150)
-    eta = xr.DataArray(-2.0 + u[centre], dims=("row", "exit"))
-    edges = np.cumsum(hazard(eta, link).values, axis=1)
-    passed = (rng.random(len(centre))[:, None] > edges).sum(axis=1)
-    code = np.where(passed < len(sigma), passed + 1, 0)
-    spec = model(CENTRE + POOLED, exits=len(sigma), link=link)
-    panel = pd.DataFrame({"person": np.arange(len(centre)), "month": 1})
-    panel["centre"] = pd.Categorical(centre.astype(str))
-    panel["exit"] = pd.Categorical.from_codes(code, ["stay", *spec.outcome.exits])
-    return design.build(panel, {}, spec)
+def fitted(rng: np.random.Generator, exits: int = 2) -> Laplace:
+    """Two learned blocks, one of them with correlated exits."""
+    spec = every_kind(exits=exits)
+    return laplace.fit(coordinates.standard(build(small_panel(spec, rng), spec)))
 
 
-def scales(made: Design) -> tuple[FloatArray, FloatArray]:
-    found = laplace.fit(coordinates.standard(made))
-    return np.log(found.sigma[0]), found.log_sigma_sd[0]
+def curvature(found: Laplace) -> FloatArray:
+    """Minus the second derivative of the log posterior of all coordinates, at the mode."""
+    it, beta = found.coordinates, found.mode.beta
+    of_rows = information(rows(it.design), beta).reshape(beta.size, beta.size)
+    return np.asarray(of_rows + linalg.block_diag(*it.prior_precision(found.theta)))
 
 
-@pytest.mark.parametrize("link", ["softmax", "cloglog"])
-def test_learned_scales_recover_the_planted(link: Link, rng: np.random.Generator) -> None:
-    log_sigma, sd = scales(grouped(PLANTED, rng, link))
-    assert (np.abs(log_sigma - np.log(PLANTED)) < 4 * sd).all()
-    swapped = np.log(PLANTED[::-1])  # negative control: two exits swapped
-    assert (np.abs(log_sigma - swapped) > 4 * sd).all()
+def moved(found: Laplace, g: int, step: FloatArray) -> tuple[FloatArray, ...]:
+    theta = [own.copy() for own in found.theta]
+    theta[g] += step
+    return tuple(theta)
 
 
-def test_equal_groups_shrink(rng: np.random.Generator) -> None:
-    for sigma, small in (((0.0, 0.0), True), ((0.9, 0.9), False)):  # the other is the control
-        made = grouped(sigma, rng)
-        found = laplace.fit(coordinates.standard(made))
-        span = made.span("centre")
-        alone = flat(design.identified(made))
-        noise = np.sqrt(np.mean(np.diag(np.linalg.inv(alone.cholesky @ alone.cholesky.T))))
-        assert bool((found.sigma < noise / 2).all()) is small
-        dummies = np.vstack([alone.beta[1:], np.zeros((1, 2))])  # with the reference level
-        share = found.mode.beta[span].std(axis=0) / dummies.std(axis=0)
-        assert bool((share < 1 / 3).all()) is small
-
-
-def test_scale_solves_the_marginal_likelihood(rng: np.random.Generator) -> None:
-    """With many rows per group the likelihood is normal, and the marginal one has a formula."""
-    made = grouped((0.5,), rng, groups=30)
-    found = laplace.fit(coordinates.standard(made), tolerance=1e-4)
-    data = rows(made)
-    grid = found.sigma[0, 0] * np.exp(np.linspace(-2, 2, 81) * found.log_sigma_sd[0, 0])
-    heights = [log_marginal(found, data, sigma) for sigma in grid]
-    best = grid[int(np.argmax(heights))]
-    # the curvature at the mode depends on sigma a little, which the fixed point leaves out
-    assert abs(np.log(best / found.sigma[0, 0])) < found.log_sigma_sd[0, 0] / 4
-    assert max(heights) - heights[0] > 1  # negative control: two sds away is worse by about 2
-    assert max(heights) - heights[-1] > 1
-
-
-def log_marginal(found: laplace.Laplace, data: object, sigma: float) -> float:
-    """Laplace's integral over the effects at one scale, with prior and Jacobian of log sigma."""
-    own = np.full_like(found.sigma, sigma)
-    precision, mean = found.coordinates.prior_precision(own), found.coordinates.prior_mean()
+def mode_given(found: Laplace, theta: tuple[FloatArray, ...]) -> FloatArray:
+    it = found.coordinates
+    mean = it.prior_mean()
+    penalty = Penalty(it.prior_precision(theta), mean)
     everything = np.ones_like(mean, dtype=bool)
-    mode = laplace.newton(data, found.mode.beta, precision, mean=mean, free=everything)  # type: ignore[arg-type]
-    penalty = 0.5 * (precision * (mode.beta - mean) ** 2).sum() - 0.5 * np.log(precision).sum()
-    scale = found.coordinates.pooled[0].scale
-    prior = np.log(sigma) - 0.5 * (sigma / scale) ** 2
-    return float(mode.value - penalty - np.log(np.diag(mode.cholesky)).sum() + prior)
+    return laplace.newton(rows(it.design), found.mode.beta, penalty, free=everything).beta
+
+
+def test_learned_parameters_and_their_scales(rng: np.random.Generator) -> None:
+    found = fitted(rng, exits=3)
+    assert [group.name for group in found.coordinates.learned] == ["centre", "nationality"]
+    assert [own.shape for own in found.theta] == [(3,), (6,)]
+    assert [own.shape for own in found.spread] == [(3, 3), (6, 6)]
+    assert all(np.linalg.eigvalsh(own).min() > 0 for own in found.spread)
+    np.testing.assert_allclose(found.sigma, np.exp([own[:3] for own in found.theta]), rtol=1e-12)
+    start = found.coordinates.start()
+    assert [own.tolist() for own in start] == [[np.log(0.5)] * 3, [np.log(0.5)] * 3 + [0.0] * 3]
 
 
 def test_variances_identity_inverse_of_the_curvature(rng: np.random.Generator) -> None:
-    spec = every_kind(exits=2)
-    standard = coordinates.standard(build(small_panel(spec, rng), spec))
-    found = laplace.fit(standard)
-    curvature = information(rows(standard.design), found.mode.beta).reshape(
-        found.mode.beta.size, -1
-    )
-    curvature += np.diag(standard.prior_precision(found.sigma).ravel())
-    expected = np.diag(np.linalg.inv(curvature)).reshape(found.mode.beta.shape)
-    np.testing.assert_allclose(found.variances(), expected, rtol=1e-8)
-    assert found.sigma.shape == found.log_sigma_sd.shape == (2, 2)
-    prior = 1 / standard.prior_precision(found.sigma)
-    assert (found.variances() <= prior * (1 + 1e-10)).all()
+    found = fitted(rng)
+    whole = np.linalg.inv(curvature(found))
+    shape = found.mode.beta.shape
+    np.testing.assert_allclose(found.variances(), np.diag(whole).reshape(shape), rtol=1e-8)
+    prior = np.linalg.inv(found.coordinates.prior_precision(found.theta))
+    assert (found.variances() <= np.einsum("kaa->ka", prior) * (1 + 1e-10)).all()
+    by_coordinate = whole.reshape(*shape, *shape)
+    for group, own in zip(found.coordinates.learned, found.covariances(), strict=True):
+        for k, place in enumerate(range(group.span.start, group.span.stop)):
+            np.testing.assert_allclose(own[k], by_coordinate[place, :, place], rtol=1e-7)
+    mixed = by_coordinate[0, :, 1]  # negative control: of two coordinates
+    assert not np.allclose(own[0], mixed, rtol=1e-3)
 
 
-def test_detached_identity_share_of_the_prior_variance(rng: np.random.Generator) -> None:
-    spec = every_kind(exits=2)
-    found = laplace.fit(coordinates.standard(build(small_panel(spec, rng), spec)))
-    shares = found.detached()
-    assert list(shares) == ["centre", "nationality"]
-    for g, group in enumerate(found.coordinates.pooled):
-        expected = found.variances()[group.span] / found.sigma[g] ** 2
-        np.testing.assert_allclose(shares[group.name], expected, rtol=1e-12)
-        assert ((expected > 0) & (expected < 1)).all()
+def test_anchors_identity_prior_and_rows_give_the_posterior(rng: np.random.Generator) -> None:
+    found = fitted(rng)
+    anchors = found.anchors()
+    assert list(anchors) == ["centre", "nationality"]
+    for g, group in enumerate(found.coordinates.learned):
+        anchor, own = anchors[group.name], found.covariances()[g]
+        prior = np.linalg.inv(correlations.covariance(found.theta[g], 2))
+        precision = anchor.information + prior
+        np.testing.assert_allclose(np.linalg.inv(precision), own, rtol=1e-8, atol=1e-12)
+        mean = np.linalg.solve(precision, anchor.force[..., None])[..., 0]
+        np.testing.assert_allclose(mean, found.mode.beta[group.span], rtol=1e-8, atol=1e-12)
+        assert np.linalg.eigvalsh(anchor.information).min() >= -1e-12
+        alone = np.linalg.solve(anchor.information, anchor.force[..., None])[..., 0]
+        # negative control: without the prior the effects would be larger
+        assert (np.abs(alone) > np.abs(mean)).mean() > 0.9
+
+
+def test_anchor_of_no_rows_is_empty() -> None:
+    nothing = Anchor.empty(4, 3)
+    assert nothing.information.shape == (4, 3, 3)
+    assert nothing.force.shape == (4, 3)
+    assert not nothing.information.any()
+    assert not nothing.force.any()
 
 
 def test_shift_equals_finite_differences_of_the_mode(rng: np.random.Generator) -> None:
-    spec = every_kind(exits=2)
-    standard = coordinates.standard(build(small_panel(spec, rng), spec))
-    found = laplace.fit(standard)
-    data, mean = rows(standard.design), standard.prior_mean()
-    step = 1e-3
-    for g in range(2):
-        for j in range(2):
-            ends = []
-            for sign in (1, -1):
-                sigma = found.sigma.copy()
-                sigma[g, j] *= np.exp(sign * step)
-                precision = standard.prior_precision(sigma)
-                everything = np.ones_like(mean, dtype=bool)
-                ends.append(
-                    laplace.newton(
-                        data, found.mode.beta, precision, mean=mean, free=everything
-                    ).beta
-                )
-            central = (ends[0] - ends[1]) / (2 * step)
-            # each mode is known to sqrt(2e-10) standard deviations
-            known = np.sqrt(2e-10 * found.variances()) / step
-            assert (np.abs(found.shift(g, j) - central) < 1e-4 * np.abs(central) + known).all()
-            other = found.shift(1 - g, j)  # negative control
+    found = fitted(rng)
+    # each mode is known to sqrt(2e-10) standard deviations
+    known = np.sqrt(2e-10 * found.variances()) / STEP
+    for g, own in enumerate(found.theta):
+        for k, step in enumerate(STEP * np.eye(len(own))):
+            ends = [mode_given(found, moved(found, g, sign * step)) for sign in (1, -1)]
+            central = (ends[0] - ends[1]) / (2 * STEP)
+            assert (np.abs(found.shift(g, k) - central) < 1e-4 * np.abs(central) + known).all()
+            other = found.shift(1 - g, 0)  # negative control
             assert (np.abs(other - central) > 1e-4 * np.abs(central) + known).any()
+
+
+def test_followed_equals_finite_differences_of_the_conditional(rng: np.random.Generator) -> None:
+    found = fitted(rng)
+    for g, group in enumerate(found.coordinates.learned):
+        anchor = found.anchors()[group.name]
+
+        def effects(theta: FloatArray, anchor: Anchor = anchor) -> FloatArray:
+            precision = np.linalg.inv(correlations.covariance(theta, 2)) + anchor.information
+            return np.linalg.solve(precision, anchor.force[..., None])[..., 0]
+
+        own = found.theta[g]
+        steps = STEP * np.eye(len(own))
+        ends = [(effects(own + step), effects(own - step)) for step in steps]
+        central = np.stack([(up - down) / (2 * STEP) for up, down in ends], axis=-1)
+        followed = found.followed(g)
+        np.testing.assert_allclose(followed, central, rtol=1e-4, atol=1e-7)
+        whole = np.stack([found.shift(g, k)[group.span] for k in range(len(own))], axis=-1)
+        assert not np.allclose(whole, followed, rtol=1e-2)  # negative control
 
 
 def test_model_without_groups_has_no_scale(rng: np.random.Generator) -> None:
     spec = model(BASELINE + WALK, SEX + NORMAL)
     found = laplace.fit(coordinates.standard(build(small_panel(spec, rng), spec)))
     assert found.sigma.shape == (0, 3)
+    assert found.theta == found.spread == found.covariances() == ()
+    assert found.anchors() == {}
     assert found.mode.decrement < 1e-10
 
 
-def test_scales_that_do_not_settle_are_an_error(rng: np.random.Generator) -> None:
-    made = grouped(PLANTED, rng, groups=20)
-    with pytest.raises(ConvergenceError, match="learned scales must settle within 1 rounds; the"):
-        laplace.fit(coordinates.standard(made), rounds=1)
+def test_one_exit_has_no_correlation() -> None:
+    one, other = (
+        coordinates.standard(build(small_panel(spec, np.random.default_rng(1)), spec))
+        for spec in (model(CENTRE + prior, exits=1) for prior in (CORRELATED, POOLED))
+    )
+    with_correlation, without = laplace.fit(one), laplace.fit(other)
+    assert [own.shape for own in with_correlation.theta] == [(1,)]
+    np.testing.assert_allclose(with_correlation.theta[0], without.theta[0], rtol=1e-12)
+    np.testing.assert_allclose(with_correlation.mode.beta, without.mode.beta, rtol=1e-12)

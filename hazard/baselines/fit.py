@@ -13,6 +13,7 @@ import scipy.special
 from hazard.design import Design
 from hazard.likelihood import Rows, cross_product
 from hazard.terms.block import FloatArray
+from hazard.terms.lagged import owners
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,19 @@ class BaselineFit:
 def coefficient_labels(design: Design) -> pd.DataFrame:
     """Labels of the coefficients of a design: term, level."""
     return pd.DataFrame(design.labels(), columns=["term", "level"])
+
+
+def reference_curves(design: Design, plain: Design) -> list[str]:
+    """Remark on every lag curve that is that of one level in the identified design ``plain``."""
+    remarks = []
+    for before, after in zip(design.blocks, plain.blocks, strict=True):
+        left_out = [label for label in before.coefficients if label not in after.coefficients]
+        if before.around is not None and left_out:
+            remarks.append(
+                f"Coefficients of {before.around} are those of {owners(left_out)[0]}, the "
+                f"reference of {before.name}."
+            )
+    return remarks
 
 
 def independent_columns(data: Rows, tolerance: float = 1e-9) -> npt.NDArray[np.bool_]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
-from hazard.baselines.fit import BaselineFit, coefficient_labels, independent_columns, named
+from hazard.baselines.fit import (
+    BaselineFit,
+    coefficient_labels,
+    independent_columns,
+    named,
+    reference_curves,
+)
 from hazard.design import Design, collapsed, identified
 from hazard.likelihood import Rows, cross_product, gathered, linear_predictor, rows
 from hazard.terms.block import FloatArray
@@ -17,7 +23,8 @@ def fit(design: Design) -> BaselineFit:
     Parameters
     ----------
     design : Design
-        Group terms become dummies relative to their largest level.
+        Group terms become dummies relative to their largest level, and lag curves that vary by a
+        group interactions.
 
     Returns
     -------
@@ -52,6 +59,8 @@ def fit(design: Design) -> BaselineFit:
         covariance = inverse @ meat[j][np.ix_(keep, keep)] @ inverse * (n / (n - keep.sum()))
         error[keep, j] = np.sqrt(np.diag(covariance))
     labels = coefficient_labels(plain)
+    remarks = [] if keep.all() else [f"Not identified, left out: {named(labels, ~keep)}."]
+    remarks += reference_curves(design, plain)
     return BaselineFit(
         estimator="linear probability",
         unit="probability",
@@ -59,7 +68,7 @@ def fit(design: Design) -> BaselineFit:
         terms=labels,
         estimate=estimate,
         standard_error=error,
-        remarks=() if keep.all() else (f"Not identified, left out: {named(labels, ~keep)}.",),
+        remarks=tuple(remarks),
     )
 
 

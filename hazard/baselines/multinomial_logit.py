@@ -7,9 +7,15 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.linalg
 
-from hazard.baselines.fit import BaselineFit, coefficient_labels, independent_columns, named
+from hazard.baselines.fit import (
+    BaselineFit,
+    coefficient_labels,
+    independent_columns,
+    named,
+    reference_curves,
+)
 from hazard.design import Design, coefficient_counts, collapsed, identified
-from hazard.laplace import newton
+from hazard.laplace import Penalty, newton
 from hazard.likelihood import rows
 from hazard.terms.block import FloatArray
 
@@ -25,7 +31,8 @@ def fit(design: Design) -> BaselineFit:
     Parameters
     ----------
     design : Design
-        Group terms become dummies relative to their largest level.
+        Group terms become dummies relative to their largest level, and lag curves that vary by a
+        group interactions.
 
     Returns
     -------
@@ -62,14 +69,15 @@ def fit(design: Design) -> BaselineFit:
     start = np.zeros(free.shape)
     start[0] = np.log(np.maximum(counts[1:], 0.5) / max(counts[0], 0.5))
     start[separated] = _AT_MINUS_INFINITY
-    nothing = np.zeros_like(start)
-    mode = newton(data, start, nothing, mean=nothing, free=free)
+    flat = Penalty(np.zeros((*start.shape, data.n_exits)), np.zeros_like(start))
+    mode = newton(data, start, flat, free=free)
     reach = np.concatenate([block.reach() for block in plain.blocks])
     runaway = free & (np.abs(mode.beta) * reach[:, None] > _RUNAWAY)
     error = np.full(free.shape, np.nan)
     error[free] = _standard_errors(mode.cholesky)
     labels = coefficient_labels(plain)
     remarks = [] if keep.all() else [f"Not identified, left out: {named(labels, ~keep)}."]
+    remarks += reference_curves(design, plain)
     for j, name in enumerate(design.exits):
         remarks += _unbounded(name, labels, separated[:, j], runaway[:, j])
     return BaselineFit(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import jinja2
 
 from hazard.brief import answer, appendix, caveats, checks, evidence, outcome
-from hazard.brief.blocks import Figure, Page, Table
+from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
 from hazard.brief.languages import Code, Language, language
 from hazard.brief.view import View
 from hazard.store import Evidence, Run
@@ -51,13 +51,12 @@ def rendered(page: Page, tongue: Language) -> str:
 
 def _page(view: View) -> Page:
     run = view.run
-    verdict = checks.checked(run.gate, run.manifest["limits"], [run.manifest["gate"]])
-    gate = checks.section(view.language, verdict)
+    gate, banner = _trust(view)
     banners = []
     if view.source == "simulated registers":
         banners.append(("simulated", view.say("banner.simulated")))
-    if not verdict.passed:
-        banners.append(("gate", view.say("banner.gate", section=gate.heading)))
+    if banner is not None:
+        banners.append(("gate", view.say(f"banner.{banner}", section=gate.heading)))
     sections = [*answer.sections(view), outcome.incidence(view)]
     sections += [outcome.lags(view)] if view.shown_terms else []
     sections += [gate, caveats.section(view), *appendix.sections(view)]
@@ -69,6 +68,16 @@ def _page(view: View) -> Page:
         banners=tuple(banners),
         sections=tuple(sections),
     )
+
+
+def _trust(view: View) -> tuple[Section, str | None]:
+    """What is known of the computation, and the banner that it needs."""
+    run = view.run
+    if run.gate is None:
+        text = Paragraph(view.say("gate.approximate"))
+        return Section("gate", view.say("gate.heading"), (text,)), "approximate"
+    verdict = checks.checked(run.gate, run.manifest["limits"], [run.manifest["gate"]])
+    return checks.section(view.language, verdict), None if verdict.passed else "gate"
 
 
 def _numbers(page: Page) -> dict[str, int]:

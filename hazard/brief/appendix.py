@@ -108,7 +108,9 @@ def _made(view: View) -> list[Block]:
 def _command(view: View) -> str:
     manifest = view.run.manifest
     source = "--registers REGISTERS" if view.registers else "--panel TABLE"
-    own = {name: manifest["settings"][name] for name in ("seed", "draws", "tune", "chains")}
+    own = {
+        name: manifest["settings"][name] for name in ("engine", "seed", "draws", "tune", "chains")
+    }
     options = " ".join(f"--{name} {value}" for name, value in own.items())
     return f"hazard run {view.run.spec.name} {source} --out RUN {options}"
 

@@ -13,8 +13,7 @@ from hazard.brief.appendix import prior_table, settings_table
 from hazard.brief.blocks import Block, Command, Figure, Page, Paragraph, Points, Section, Table
 from hazard.brief.languages import Language
 from hazard.brief.view import capital, estimate
-from hazard.priors import distribution
-from hazard.spec import Prior
+from hazard.prior_families import Prior
 from hazard.store import Evidence
 
 _PRIOR: TypeAdapter[Any] = TypeAdapter(Prior)
@@ -165,7 +164,7 @@ def _appendix(found: Evidence, tongue: Language) -> list[Section]:
     rows = [
         (
             tongue.name("evidence_prior", name),
-            distribution(_PRIOR.validate_python(record)),
+            _PRIOR.validate_python(record).symbols,
             tongue.own(record["reason"]),
         )
         for name, record in found.manifest["priors"].items()

@@ -16,8 +16,9 @@ from hazard import exposures, panel, pipeline, registers, table
 from hazard.describe.published import compared
 from hazard.describe.sequels import WINDOWS, after_events, reappearances
 from hazard.describe.series import COLUMNS, Record, panel_records, record
+from hazard.prior_families import NormalPrior
 from hazard.registers import Histories
-from hazard.spec import CovariateTerm, GroupTerm, LaggedTerm, ModelSpec, NormalPrior
+from hazard.spec import CovariateTerm, GroupTerm, LaggedTerm, ModelSpec
 
 NETWORKS = ("nationality", "centre")
 _PRIOR = NormalPrior(family="normal", scale=1.0, reason="a description draws nothing from it")

@@ -21,8 +21,8 @@ from hazard.evidence.normal import PRIORS, normal_posterior, prior_covariance
 from hazard.evidence.published import published_curves
 from hazard.evidence.rounded import SETTINGS, Progress, build_model, posterior
 from hazard.evidence.tidy import estimates, neighbour_correlation, prior_table, published_estimates
+from hazard.prior_families import Prior
 from hazard.sampling import Settings
-from hazard.spec import Prior
 
 __all__ = [
     "PRIORS",

@@ -8,8 +8,8 @@ from types import MappingProxyType
 import numpy as np
 import xarray as xr
 
+from hazard.prior_families import DecayPrior, NormalPrior, Prior, RandomWalkPrior
 from hazard.priors import covariance
-from hazard.spec import DecayPrior, NormalPrior, Prior, RandomWalkPrior
 
 PRIORS: Mapping[str, Prior] = MappingProxyType(
     {
@@ -69,7 +69,7 @@ def prior_covariance(curves: xr.Dataset, prior: Prior) -> xr.DataArray:
     """
     p = curves["monthly_probability"].values
     slope = np.where(curves["estimator"].values == "lpm", p * (1 - p), 1.0)
-    matrix = covariance(prior, curves.sizes["lag"])
+    matrix = covariance(prior, curves["lag"])
     return xr.DataArray(
         slope[:, None, None] ** 2 * matrix, dims=("curve", "lag", "other_lag"), coords=curves.coords
     )

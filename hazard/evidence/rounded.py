@@ -13,8 +13,8 @@ import xarray as xr
 
 from hazard.evidence.normal import PRIORS, normal_posterior, prior_covariance
 from hazard.evidence.published import CURVE
+from hazard.prior_families import Prior
 from hazard.sampling import Settings, compile_model, sample
-from hazard.spec import Prior
 
 # At 2,000 draws the largest R-hat of 256 numbers was 1.005; at 1,000 it came to 1.009.
 SETTINGS = Settings(draws=2000, tune=500)

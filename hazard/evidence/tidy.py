@@ -13,8 +13,7 @@ from scipy import stats
 
 from hazard.evidence.normal import PRIORS, normal_posterior, prior_covariance
 from hazard.evidence.published import UNITS
-from hazard.priors import distribution
-from hazard.spec import Prior
+from hazard.prior_families import Prior
 
 _ARVIZ: Any = array_stats  # untyped
 _INTERVAL = ["estimate", "lower", "upper", "ci_prob", "ci_kind", "unit"]
@@ -116,9 +115,7 @@ def prior_table(curves: xr.Dataset, priors: Mapping[str, Prior] = PRIORS) -> pd.
         frame = sd.to_dataframe().drop_duplicates(["estimator", "exit"])[_SCALE]
         unit = frame["estimator"].map(UNITS)
         tables.append(
-            frame.assign(
-                prior=name, unit=unit, distribution=distribution(prior), reason=prior.reason
-            )
+            frame.assign(prior=name, unit=unit, distribution=prior.symbols, reason=prior.reason)
         )
     columns = ["prior", *_SCALE, "unit", "distribution", "reason"]
     return pd.concat(tables, ignore_index=True)[columns]

@@ -40,7 +40,7 @@ def own_history(panel: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
 
     Examples
     --------
-    >>> from hazard.spec import NormalPrior
+    >>> from hazard.prior_families import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = LaggedTerm(kind="lagged", exposure="work", network="own", lags=(1, 2),
     ...                   history_before_start="missing", prior=prior)

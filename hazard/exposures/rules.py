@@ -44,7 +44,7 @@ def ruled(values: FloatArray, at: range, term: LaggedTerm) -> xr.DataArray:
 
     Examples
     --------
-    >>> from hazard.spec import NormalPrior
+    >>> from hazard.prior_families import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", lags=(-2, 1),
     ...                   history_before_start="carry", prior=prior)

@@ -9,6 +9,7 @@ from hazard.figures.description import description, description_text
 from hazard.figures.evidence import EVIDENCE_WORDS, evidence_lag_curves, evidence_lag_curves_text
 from hazard.figures.incidence import incidence, incidence_text
 from hazard.figures.lag_curves import lag_curves, lag_curves_text
+from hazard.figures.sensitivity import sensitivity, sensitivity_text
 from hazard.figures.style import rendered, svg
 
 __all__ = [
@@ -22,5 +23,7 @@ __all__ = [
     "lag_curves",
     "lag_curves_text",
     "rendered",
+    "sensitivity",
+    "sensitivity_text",
     "svg",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from hazard.errors import DesignError, did_you_mean
-from hazard.spec import InterceptPrior, Prior
+from hazard.prior_families import InterceptPrior, Prior
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -31,6 +32,19 @@ class Block:
     basis : ndarray, shape (level, coefficient), or None
         Weight of each coefficient in each level; None stands for the identity matrix.
     prior : Prior, InterceptPrior or None
+    copies : int
+        The coefficients are so many copies of one curve, each with the same prior: one per level of
+        the group by which a term varies.
+    lags : ndarray of int64, or None
+        Lag of each coefficient of one copy, where there are lags.
+    starts : ndarray of int64, or None
+        First month at risk of each level, of a baseline.
+    centre : float
+        What was taken from the values of a numeric column.
+    around : str, or None
+        The block to whose coefficients those of every copy are added.
+    owner : ndarray of int64, shape (level,), or None
+        Copy to which each level belongs, -1 for none; only where there are copies.
     """
 
     name: str
@@ -39,6 +53,12 @@ class Block:
     coefficients: npt.NDArray[Any]
     basis: FloatArray | None
     prior: Prior | InterceptPrior | None
+    copies: int = 1
+    lags: IntArray | None = None
+    starts: IntArray | None = None
+    centre: float = 0.0
+    around: str | None = None
+    owner: IntArray | None = None
 
     @property
     def n_levels(self) -> int:
@@ -53,6 +73,10 @@ class Block:
     def matrix(self) -> FloatArray:
         """The basis as a dense array."""
         return np.eye(self.n_levels) if self.basis is None else self.basis
+
+    def places(self) -> IntArray:
+        """Lag of each coefficient of one copy, or its position where there are no lags."""
+        return np.arange(self.n_coefficients // self.copies) if self.lags is None else self.lags
 
     def reach(self) -> FloatArray:
         """Largest weight of each coefficient, without its sign, shape (coefficient,)."""
@@ -71,6 +95,47 @@ def contrasts(n_levels: int) -> FloatArray:
            [0., 1.]])
     """
     return np.eye(n_levels)[:, 1:]
+
+
+def place(labels: npt.NDArray[Any], index: IntArray, block: Block, rows: pd.DataFrame) -> IntArray:
+    """Level of every row in a block whose levels are not to change.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (label,)
+        Labels that the rows have.
+    index : ndarray of int64, shape (row,)
+        Label of every row.
+    block : Block
+    rows : DataFrame
+
+    Returns
+    -------
+    ndarray of int64, shape (row,)
+
+    Raises
+    ------
+    DesignError
+        If a row has a label that is none of the levels.
+    """
+    known = pd.Index(block.levels).get_indexer(pd.Index(labels)).astype(np.int64)
+    found: IntArray = known[index]
+    if (found < 0).any():
+        strange = list(dict.fromkeys(labels[index[found < 0]].tolist()))
+        raise DesignError(unknown_levels(block.name, strange, found < 0, rows))
+    return found
+
+
+def unknown_levels(
+    name: str, labels: Sequence[Any], where: npt.NDArray[np.bool_], rows: pd.DataFrame
+) -> str:
+    """Sentence that refuses rows with levels that a frozen design does not have."""
+    more = f" and {len(labels) - 10} more" if len(labels) > 10 else ""
+    return (
+        f"term {name!r} must have levels that are in the design; got {list(labels[:10])}{more} in "
+        f"{where.sum():,} of {len(where):,} rows (first: row {rows.index[where][0] + 1:,}). Leave "
+        "these rows out, or fit the model to rows with these levels."
+    )
 
 
 def column(rows: pd.DataFrame, name: str) -> pd.Series:

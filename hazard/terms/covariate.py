@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from hazard.errors import DesignError, did_you_mean
 from hazard.spec import CovariateTerm
-from hazard.terms.block import Block, IntArray, column, contrasts
+from hazard.terms.block import Block, IntArray, column, contrasts, place
 
 
-def build(term: CovariateTerm, rows: pd.DataFrame) -> tuple[Block, IntArray]:
+def build(
+    term: CovariateTerm, rows: pd.DataFrame, frozen: Block | None = None
+) -> tuple[Block, IntArray]:
     """Block of a numeric column (one coefficient, per unit) or of a text column (contrasts).
 
     A numeric column is centred at its mean over first rows of persons, so that the intercept is
-    that of an average person; the centre is seen in the basis.
+    that of an average person; the centre is kept with the block.
+
+    Parameters
+    ----------
+    term : CovariateTerm
+    rows : DataFrame
+    frozen : Block, optional
+        The block of an earlier panel, whose centre or levels are kept.
 
     Raises
     ------
     DesignError
-        If the column is missing, or the reference is not one of its levels.
+        If the column is missing, the reference is not one of its levels, or a text is not one of
+        the levels of the frozen block.
 
     Examples
     --------
-    >>> from hazard.spec import NormalPrior
+    >>> from hazard.prior_families import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = CovariateTerm(kind="covariate", column="age", prior=prior)
     >>> block, index = build(term, pd.DataFrame({"person": [0, 0, 1], "age": [20.0, 20.0, 30.0]}))
@@ -32,14 +43,22 @@ def build(term: CovariateTerm, rows: pd.DataFrame) -> tuple[Block, IntArray]:
     """
     values = column(rows, term.column)
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        return _numeric(term, values, rows)
-    return _levels(term, values)
+        return _numeric(term, values, rows, frozen)
+    labels, index = np.unique(values.astype(str).to_numpy(dtype=str), return_inverse=True)
+    if frozen is None:
+        frozen = _levels(term, labels)
+    return frozen, place(labels, index, frozen, rows)
 
 
-def _numeric(term: CovariateTerm, values: pd.Series, rows: pd.DataFrame) -> tuple[Block, IntArray]:
+def _numeric(
+    term: CovariateTerm, values: pd.Series, rows: pd.DataFrame, frozen: Block | None
+) -> tuple[Block, IntArray]:
     levels, index = np.unique(values.to_numpy(dtype=np.float64), return_inverse=True)
-    first = ~rows["person"].duplicated().to_numpy()
-    centre = float(levels[index[first]].mean())
+    if frozen is None:
+        first = ~rows["person"].duplicated().to_numpy()
+        centre = float(levels[index[first]].mean())
+    else:
+        centre = frozen.centre
     return Block(
         name=term.name,
         kind=term.kind,
@@ -47,23 +66,23 @@ def _numeric(term: CovariateTerm, values: pd.Series, rows: pd.DataFrame) -> tupl
         coefficients=np.array([term.column]),
         basis=(levels - centre)[:, None],
         prior=term.prior,
+        centre=centre,
     ), index
 
 
-def _levels(term: CovariateTerm, values: pd.Series) -> tuple[Block, IntArray]:
-    levels, index = np.unique(values.astype(str).to_numpy(dtype=str), return_inverse=True)
+def _levels(term: CovariateTerm, levels: npt.NDArray[np.str_]) -> Block:
     reference = levels[0] if term.reference is None else term.reference
     if reference not in levels:
         raise DesignError(
             f"term {term.name!r} reference must be one of its levels {levels.tolist()}; "
             f"got {reference!r}.{did_you_mean(reference, levels)}"
         )
-    order = np.argsort(levels != reference, kind="stable")
+    ordered = levels[np.argsort(levels != reference, kind="stable")]
     return Block(
         name=term.name,
         kind=term.kind,
-        levels=levels[order],
-        coefficients=levels[order][1:],
-        basis=contrasts(len(levels)),
+        levels=ordered,
+        coefficients=ordered[1:],
+        basis=contrasts(len(ordered)),
         prior=term.prior,
-    ), np.argsort(order)[index]
+    )

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from hazard.spec import GroupTerm
+from hazard.spec import PERIODS, GroupTerm
 from hazard.terms.block import Block, IntArray, column
+from hazard.terms.calendar import periods
 
 
-def build(term: GroupTerm, rows: pd.DataFrame) -> tuple[Block, IntArray]:
-    """Block with one coefficient per level that occurs.
+def build(
+    term: GroupTerm, rows: pd.DataFrame, frozen: Block | None = None
+) -> tuple[Block, IntArray]:
+    """Block with one coefficient per level, or combination of levels, that occurs.
+
+    Parameters
+    ----------
+    term : GroupTerm
+    rows : DataFrame
+    frozen : Block, optional
+        The block of an earlier panel, whose levels come first.
 
     Examples
     --------
-    >>> from hazard.spec import PooledPrior
+    >>> from hazard.prior_families import PooledPrior
     >>> prior = PooledPrior(family="pooled", scale=1.0, reason="an example only")
     >>> term = GroupTerm(kind="group", by="centre", prior=prior)
     >>> block, index = build(term, pd.DataFrame({"centre": ["B", "A", "B"]}))
     >>> index.tolist(), block.levels.tolist()
     ([1, 0, 1], ['A', 'B'])
+    >>> build(term, pd.DataFrame({"centre": ["B", "C"]}), block)[0].levels.tolist()
+    ['A', 'B', 'C']
     """
-    levels, index = _levels(column(rows, term.by))
+    labels, index = combinations(term.parts, rows)
+    levels, place = extended(labels, () if frozen is None else frozen.levels)
     return Block(
         name=term.name,
         kind=term.kind,
@@ -29,9 +45,59 @@ def build(term: GroupTerm, rows: pd.DataFrame) -> tuple[Block, IntArray]:
         coefficients=levels,
         basis=None,
         prior=term.prior,
-    ), index
+    ), place[index]
 
 
-def _levels(values: pd.Series) -> tuple[np.ndarray, IntArray]:
+def combinations(parts: Sequence[str], rows: pd.DataFrame) -> tuple[npt.NDArray[np.str_], IntArray]:
+    """Combinations of levels that occur, in order, and the one of every row.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        Columns, or periods made from the column ``calendar``.
+    rows : DataFrame
+
+    Returns
+    -------
+    labels : ndarray of str, shape (combination,)
+    index : ndarray of int64, shape (row,)
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"sex": ["male", "female", "male"], "calendar": [420, 431, 432]})
+    >>> labels, index = combinations(["sex", "year"], rows)
+    >>> index.tolist(), labels.tolist()
+    ([1, 0, 2], ['female × 2005', 'male × 2005', 'male × 2006'])
+    """
+    labels = np.array([""])
+    index = np.zeros(len(rows), dtype=np.int64)
+    for number, part in enumerate(parts):
+        own, codes = _levels(
+            pd.Series(periods(part, rows)) if part in PERIODS else column(rows, part)
+        )
+        found, index = np.unique(index * len(own) + codes, return_inverse=True)
+        left, right = labels[found // len(own)], own[found % len(own)]
+        labels = right if number == 0 else np.char.add(np.char.add(left, " × "), right)
+    return labels, index.astype(np.int64)
+
+
+def extended(
+    labels: npt.NDArray[np.str_], before: Sequence[str] | npt.NDArray[np.str_]
+) -> tuple[npt.NDArray[np.str_], IntArray]:
+    """Levels of before, then the labels that are new, and the place of every label.
+
+    Examples
+    --------
+    >>> levels, place = extended(np.array(["A", "B"]), ["B"])
+    >>> levels.tolist(), place.tolist()
+    (['B', 'A'], [1, 0])
+    """
+    place = pd.Index(before, dtype=object).get_indexer(pd.Index(labels)).astype(np.int64)
+    new = place < 0
+    place[new] = len(before) + np.arange(new.sum())
+    return np.array([*before, *labels[new]], dtype=str), place
+
+
+def _levels(values: pd.Series) -> tuple[npt.NDArray[np.str_], IntArray]:
     codes, labels = pd.factorize(values, sort=True)
     return np.asarray(labels).astype(str), codes.astype(np.int64)

@@ -1,11 +1,19 @@
-"""Effect of what happened some months earlier."""
+"""Effect of what happened some months earlier, the same for all or by the level of a group."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from hazard.spec import LaggedTerm
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from hazard.errors import DesignError, did_you_mean
+from hazard.spec import LaggedTerm, VariesBy
 from hazard.terms.block import Block, FloatArray, IntArray
+from hazard.terms.group import combinations, extended
 
 
 def build(term: LaggedTerm, history: FloatArray) -> tuple[Block, IntArray]:
@@ -20,7 +28,7 @@ def build(term: LaggedTerm, history: FloatArray) -> tuple[Block, IntArray]:
 
     Examples
     --------
-    >>> from hazard.spec import NormalPrior
+    >>> from hazard.prior_families import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = LaggedTerm(kind="lagged", exposure="event", network="centre", lags=(0, 1),
     ...                   history_before_start="missing", prior=prior)
@@ -37,7 +45,145 @@ def build(term: LaggedTerm, history: FloatArray) -> tuple[Block, IntArray]:
         coefficients=lags,
         basis=patterns,
         prior=term.prior,
+        lags=lags,
     ), index
+
+
+def differences(
+    varies_by: VariesBy,
+    common: tuple[Block, IntArray],
+    rows: pd.DataFrame,
+    frozen: Block | None = None,
+) -> tuple[Block, IntArray]:
+    """Block of what the curve of each level of a group has beyond the common curve.
+
+    Parameters
+    ----------
+    varies_by : VariesBy
+    common : Block and ndarray
+        Of :func:`build`, for the same rows.
+    rows : DataFrame
+    frozen : Block, optional
+        The block of an earlier panel, whose levels come first.
+
+    Returns
+    -------
+    Block
+        One level per history and level of the group that occur together, and one, of owner -1, for
+        all rows that have the common curve only. Coefficients are labelled ``level, lag``.
+    ndarray of int64, shape (row,)
+
+    Raises
+    ------
+    DesignError
+        If a level that the model lists is not in the panel.
+
+    Examples
+    --------
+    >>> prior = {"family": "pooled", "scale": 1.0, "reason": "an example only"}
+    >>> term = LaggedTerm(kind="lagged", exposure="event", network="centre", lags=(0, 1),
+    ...                   history_before_start="missing", prior=prior,
+    ...                   varies_by={"by": "country", "levels": ("B",), "prior": prior})
+    >>> rows = pd.DataFrame({"country": ["A", "B", "B"]})
+    >>> common = build(term, np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    >>> block, index = differences(term.varies_by, common, rows)
+    >>> block.coefficients.tolist(), block.basis[index].tolist()
+    (['B, 0', 'B, 1'], [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    """
+    block, pattern = common
+    lags = block.places()
+    levels, owner = _owners(varies_by, rows, frozen)
+    n, n_lags = block.n_levels, len(lags)
+    found, index = np.unique(np.where(owner < 0, -1, owner * n + pattern), return_inverse=True)
+    of_level = found // n  # -1 stays -1
+    basis = np.zeros((len(found), len(levels), n_lags))
+    own = of_level >= 0
+    basis[own, of_level[own]] = block.matrix()[found[own] % n]
+    made = replace(
+        block,
+        name=f"{block.name}_by_{varies_by.by}",
+        kind="varying",
+        levels=np.arange(len(found)),
+        coefficients=labels(levels, lags),
+        basis=basis.reshape(len(found), -1),
+        prior=varies_by.prior,
+        copies=len(levels),
+        around=block.name,
+        owner=of_level,
+    )
+    return made, index.astype(np.int64)
+
+
+def labels(levels: Sequence[str] | npt.NDArray[np.str_], lags: IntArray) -> npt.NDArray[np.str_]:
+    """Labels of the coefficients of every level, lag by lag.
+
+    Examples
+    --------
+    >>> labels(["Irak"], np.array([0, 1])).tolist()
+    ['Irak, 0', 'Irak, 1']
+    """
+    return np.array([f"{level}, {lag}" for level in levels for lag in lags], dtype=str)
+
+
+def owners(coefficients: Sequence[str] | npt.NDArray[np.str_]) -> list[str]:
+    """Levels to which coefficients belong, each once; the other way round than :func:`labels`.
+
+    Examples
+    --------
+    >>> owners(["Korea, Rep., 0", "Korea, Rep., 1", "Irak, 0"])
+    ['Korea, Rep.', 'Irak']
+    """
+    return list(dict.fromkeys(str(label).rsplit(", ", 1)[0] for label in coefficients))
+
+
+def known_rows(
+    terms: Sequence[LaggedTerm], histories: Mapping[str, xr.DataArray], n_rows: int
+) -> npt.NDArray[np.bool_]:
+    """Which rows of the panel have a known history of every term.
+
+    Raises
+    ------
+    DesignError
+        If a history is missing or has another shape than the panel and the term.
+    """
+    known = np.ones(n_rows, dtype=bool)
+    for term in terms:
+        if term.name not in histories:
+            raise DesignError(
+                f"term {term.name!r} must have an exposure history; got {sorted(histories)}."
+                + did_you_mean(term.name, histories)
+            )
+        _check_shape(term, histories[term.name].shape, n_rows)
+        known &= ~np.isnan(histories[term.name].values).any(axis=1)
+    return known
+
+
+def _check_shape(term: LaggedTerm, shape: tuple[int, ...], n_rows: int) -> None:
+    wanted = (n_rows, term.lags[1] - term.lags[0] + 1)
+    if shape != wanted:
+        raise DesignError(
+            f"history of term {term.name!r} must have one row per row of the panel and one column "
+            f"per lag, {wanted}; got {shape}."
+        )
+
+
+def _owners(
+    varies_by: VariesBy, rows: pd.DataFrame, frozen: Block | None
+) -> tuple[npt.NDArray[np.str_], IntArray]:
+    """Levels with a curve of their own, and the one of every row, -1 for none."""
+    present, index = combinations([varies_by.by], rows)
+    if varies_by.levels is None:
+        before = [] if frozen is None else owners(frozen.coefficients)
+        levels, place = extended(present, before)
+        return levels, place[index]
+    levels = np.array(varies_by.levels)
+    absent = [level for level in varies_by.levels if level not in present]
+    if absent and frozen is None:
+        raise DesignError(
+            f"term varying by {varies_by.by!r} must list levels that are in the panel; got "
+            f"{absent}.{did_you_mean(absent[0], present)}"
+        )
+    return levels, pd.Index(levels).get_indexer(pd.Index(present)).astype(np.int64)[index]
 
 
 def _patterns(history: FloatArray) -> tuple[FloatArray, IntArray]:

@@ -1,0 +1,165 @@
+"""The verdict over all simulations, and the file that a brief can cite."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hazard.calibration.simulation import Plan, Problem, checksum, pieces
+from hazard.calibration.uniformity import chi_square, detectable, p_value
+from hazard.errors import UsageError
+from hazard.pipeline import versions
+from hazard.store import write_file
+
+Progress = Callable[[str, float], None]
+
+
+def calibrate(problem: Problem, plan: Plan, out: Path, progress: Progress) -> dict[str, Any]:
+    """Simulation-based calibration of an engine on a model, written as a certificate.
+
+    Parameters
+    ----------
+    problem : Problem
+    plan : Plan
+    out : Path
+        Certificate; finished simulations wait in a folder beside it until all are done, so that a
+        call that was interrupted is taken up by the next one.
+    progress : callable
+        Called with the stage and the share of it that is done.
+
+    Returns
+    -------
+    dict
+        The certificate (see :func:`certificate`).
+
+    References
+    ----------
+    .. [1] Talts, Betancourt, Simpson, Vehtari and Gelman (2018), Validating Bayesian inference
+       algorithms with simulation-based calibration, arXiv:1804.06788.
+    """
+    folder = out.with_name(f"{out.name}.pieces")
+    found = []
+    for own in pieces(problem, plan, folder):
+        found.append(own)
+        progress("simulate", len(found) / plan.simulations)
+    made = certificate(problem, plan, found)
+    text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+    write_file(out, lambda draft: draft.write_text(text, encoding="utf-8"))
+    shutil.rmtree(folder)
+    return made
+
+
+def certificate(problem: Problem, plan: Plan, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """What all simulations say; holds no date, so that the same plan gives the same text.
+
+    Parameters
+    ----------
+    problem : Problem
+    plan : Plan
+    found : list of dict
+        From :func:`hazard.calibration.simulation.pieces`.
+
+    Returns
+    -------
+    dict
+        ``passed`` if every simulation had a posterior and no quantity is outside; ``failed`` gives
+        the reason, by number, where there was none. ``quantities``: for each, ``p`` of its
+        simultaneous band, ``p_chi_square``, ``counts`` of ranks in bins, ``mean`` rank (0.5 is
+        right, less where the posterior lies too high), ``outside`` if ``p`` is at most
+        ``level_each``, the level over the number of quantities. ``detectable``: errors that so many
+        simulations find nine times in ten. ``digest`` of all the rest.
+    """
+    held = [own["ranks"] for own in found if "ranks" in own]
+    names = list(held[0]) if held else []
+    each = plan.level / max(len(names), 1)
+    judged = [_judged(name, [own[name] for own in held], plan.draws + 1, each) for name in names]
+    failed = {str(own["number"]): own["failed"] for own in found if "failed" in own}
+    outside = [own["name"] for own in judged if own["outside"]]
+    content = {
+        "kind": "calibration",
+        "model": problem.spec.name,
+        "model_digest": problem.spec.digest,
+        "passed": bool(held) and not failed and not outside,
+        "outside": outside,
+        **asdict(plan),
+        "level_each": each,
+        "failed": failed,
+        "divergences": sum(own.get("divergences", 0) for own in found),
+        "smallest_effective": min((own["effective"] for own in found if "ranks" in own), default=0),
+        "detectable": detectable(len(held), plan.draws + 1, each) if held else {},
+        "panel": {
+            "source": problem.source,
+            "rows": len(problem.it.original.row),
+            "persons": len(np.unique(problem.person_in_design)),
+        },
+        "versions": versions(),
+        "pieces_digest": checksum(found),
+        "quantities": judged,
+    }
+    return {**content, "digest": checksum(content)}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Certificate of a file, as it was written.
+
+    Raises
+    ------
+    UsageError
+        If the file is not a certificate, or no longer what was written.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        digest = content.pop("digest")
+    except (OSError, ValueError, KeyError, AttributeError):
+        raise UsageError(
+            f"certificate must be a file that 'hazard calibrate' wrote; got {str(path)!r}."
+        ) from None
+    if digest != checksum(content):
+        raise UsageError(
+            f"certificate must hold what was written; {str(path)!r} has been changed. Calibrate "
+            "again."
+        )
+    return {**content, "digest": digest}
+
+
+def summary(made: Mapping[str, Any]) -> str:
+    """One sentence with the verdict of a certificate.
+
+    Examples
+    --------
+    >>> summary({"engine": "nuts", "simulations": 100, "failed": {}, "outside": ["log_likelihood"],
+    ...          "quantities": [{}] * 12, "level": 0.05, "passed": False})
+    'nuts does not pass: 1 of 12 quantities outside (log_likelihood), 0 of 100 simulations failed.'
+    """
+    outside, failed = made["outside"], len(made["failed"])
+    named = f" ({', '.join(outside[:3])}{', ...' if len(outside) > 3 else ''})" if outside else ""
+    return (
+        f"{made['engine']} {'passes' if made['passed'] else 'does not pass'}: {len(outside)} of "
+        f"{len(made['quantities'])} quantities outside{named}, {failed} of {made['simulations']} "
+        "simulations failed."
+    )
+
+
+def _judged(name: str, own: list[int], cells: int, level: float) -> dict[str, Any]:
+    p = p_value(own, cells)
+    counts, p_chi_square = chi_square(own, cells)
+    return {
+        "name": name,
+        "p": _short(p),
+        "p_chi_square": _short(p_chi_square),
+        "mean": _short(float(np.mean(own)) / (cells - 1)),
+        "counts": counts.tolist(),
+        "outside": p <= level,
+    }
+
+
+def _short(value: float) -> float | None:
+    """Six digits; what could not be computed is null, which JSON knows."""
+    return None if math.isnan(value) else float(f"{value:.6g}")

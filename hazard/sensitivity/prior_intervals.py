@@ -1,0 +1,67 @@
+"""What a lag prior says before any row is seen: an interval of each lag, and of their sum."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from hazard.prior_families import HorseshoePrior, MonotonePrior, Prior
+from hazard.priors import covariance, factor, learned_scale, n_normals, transform
+from hazard.terms.block import FloatArray
+
+_SIMULATED = 100_000
+_NORMAL_95 = 1.959963984540054
+
+
+@cache
+def half_widths(prior: Prior, lags: tuple[int, ...], seed: int = 0) -> FloatArray:
+    """Half the width of the 95 percent prior interval of every lag, then of their sum.
+
+    Every family is symmetric around zero, so that the interval is plus or minus this.
+
+    Parameters
+    ----------
+    prior : Prior
+    lags : tuple of int
+        Leads count in the sum only where there is nothing else.
+    seed : int
+        Of the 100,000 prior draws, where the prior is not normal; exact where it is.
+
+    Returns
+    -------
+    ndarray, shape (n + 1,)
+
+    Examples
+    --------
+    >>> from hazard.prior_families import NormalPrior
+    >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example")
+    >>> half_widths(prior, (0, 1, 2, 3)).round(2)
+    array([1.96, 1.96, 1.96, 1.96, 3.92])
+    """
+    place = np.array(lags)
+    counted = place >= 0 if (place >= 0).any() else np.ones(len(place), dtype=bool)
+    weights = np.vstack([np.eye(len(place)), counted])
+    if isinstance(prior, HorseshoePrior | MonotonePrior) or learned_scale(prior) is not None:
+        drawn = weights @ curves(prior, place, _SIMULATED, np.random.default_rng(seed))
+        return np.asarray(np.quantile(np.abs(drawn), 0.95, axis=1))
+    spread = weights @ covariance(prior, place) @ weights.T
+    return np.asarray(_NORMAL_95 * np.sqrt(np.diag(spread)))
+
+
+def curves(prior: Prior, place: npt.ArrayLike, n: int, rng: np.random.Generator) -> FloatArray:
+    """Draws of the coefficients of one term and exit from their prior.
+
+    Returns
+    -------
+    ndarray, shape (coefficient, n)
+    """
+    size = len(np.asarray(place))
+    if isinstance(prior, HorseshoePrior | MonotonePrior):
+        x = rng.standard_normal((n_normals(prior, size), n))
+        return np.asarray(transform(prior, x, size))
+    own = factor(prior, place)
+    scale = learned_scale(prior)
+    sd = 1.0 if scale is None else scale * np.abs(rng.standard_normal(n))
+    return np.asarray(own @ rng.standard_normal((own.shape[1], n)) * sd)
