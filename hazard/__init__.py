@@ -7,6 +7,7 @@ a module imports only from modules above it.
     months.py         calendar month arithmetic; the only module that knows dates
     links.py          linear predictor <-> exit probabilities: the one hazard formula
     survival.py       hazards -> survival, cumulative incidence, expected months
+    prior_families.py priors as frozen records, each with a scale and its reason
     spec.py           a model as a file: frozen records, TOML in
     contracts.py      the columns of a panel and the rules that they obey
     simulate/         registers with a known truth, calibrated to the published margins
@@ -19,10 +20,12 @@ a module imports only from modules above it.
     table.py          a ready table -> the same panel
     terms/            one term of the linear predictor per module
     design.py         panel + histories + spec -> the linear predictor as index tables
-    priors.py         prior specs -> covariances, and a table with the reasons
+    priors.py         prior families -> factors and transformations; a table with the reasons
+    correlations.py   learned covariances over exits, from sds and partial correlations
     likelihood.py     log-likelihood, gradient and curvature in one pass over the rows
     coordinates.py    coordinates in which every prior is an independent normal
     laplace.py        posterior mode, learned scales and the covariance around them
+    approximation.py  the Laplace approximation as a map of normals, and as draws
     model.py          build_model(coordinates) -> pm.Model; never samples
     sampling.py       NUTS in whitened coordinates -> DataTree
     diagnostics.py    the convergence gate

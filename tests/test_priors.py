@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_panels import BASELINE, NORMAL, VISIT, model, small_panel
 
 from hazard import design
 from hazard.coordinates import standard
