@@ -3,45 +3,45 @@
 The data flow one way, from the top of this list to its end, and so do the imports:
 a module imports only from modules above it.
 
-    errors.py         the exception tree, in its docstring
-    months.py         calendar month arithmetic; the only module that knows dates
-    links.py          linear predictor <-> exit probabilities: the one hazard formula
-    survival.py       hazards -> survival, cumulative incidence, expected months
-    prior_families.py priors as frozen records, each with a scale and its reason
-    spec.py           a model as a file: frozen records, TOML in
-    contracts.py      the columns of a panel and the rules that they obey
-    simulate/         registers with a known truth, calibrated to the published margins
-    registers/        read, link, check and define: dated registers -> histories of families
-    panel.py          histories of families -> one row per family and month at risk
-    exposures/        peer and own histories: (row, lag), own events excluded
-    spells.py         one row per person -> one row per person and month
-    dated.py          dated spells, seen through a window of months -> the same
-    examples.py       public tables that come with an installed package
-    table.py          a ready table -> the same panel
-    terms/            one term of the linear predictor per module
-    design.py         panel + histories + spec -> the linear predictor as index tables
-    priors.py         prior families -> factors and transformations; a table with the reasons
-    correlations.py   learned covariances over exits, from sds and partial correlations
-    likelihood.py     log-likelihood, gradient and curvature in one pass over the rows
-    coordinates.py    coordinates in which every prior is an independent normal
-    laplace.py        posterior mode, learned scales and the covariance around them
-    approximation.py  the Laplace approximation as a map of normals, and as draws
-    model.py          build_model(coordinates) -> pm.Model; never samples
-    sampling.py       NUTS in whitened coordinates -> DataTree
-    diagnostics.py    the convergence gate
-    baselines/        linear probability, multinomial logit, Aalen-Johansen, life table
-    new_levels.py     effects of a centre or a nationality that the rows did not have
-    estimands.py      draws -> lag curves, standardised cumulative incidence
-    level_curves.py   draws -> lag curves of every level by which a term varies
-    evidence/         published coefficient tables -> posterior of lag curves
-    tables.py         draws and fits -> tidy tables with interval, unit and error
-    digits.py         estimates -> text with no digit finer than the Monte Carlo error
-    figures/          tidy tables -> figures; no computation
-    pipeline.py       the stages in line: rows -> everything a run folder holds
-    sensitivity/      the model under every lag prior, on the same rows
-    describe/         the published descriptive tables and figures, from any panel
-    store.py          the run folder: netCDF, CSV, manifest; written whole or not at all
-    calibration/      prior -> exits -> posterior -> ranks of the truth -> a certificate
-    brief/            text and template: a run folder -> HTML, Norwegian and English
-    cli.py            arguments in, functions called, exit code out
+    errors.py          the exception tree, in its docstring
+    months.py          calendar month arithmetic; the only module that knows dates
+    links.py           linear predictor <-> exit probabilities: the one hazard formula
+    survival.py        hazards -> survival, cumulative incidence, expected months
+    prior_families.py  priors as frozen records, each with a scale and its reason
+    spec.py            a model as a file: frozen records, TOML in
+    contracts.py       the columns of a panel and the rules that they obey
+    simulate/          registers with a known truth, calibrated to the published margins
+    registers/         read, link, check and define: dated registers -> histories of families
+    panel.py           histories of families -> one row per family and month at risk
+    exposures/         peer and own histories: (row, lag), own events excluded
+    spells.py          one row per person -> one row per person and month
+    dated.py           dated spells, seen through a window of months -> the same
+    examples.py        public tables that come with an installed package
+    table.py           a ready table -> the same panel
+    terms/             one term of the linear predictor per module
+    design.py          panel + histories + spec -> the linear predictor as index tables
+    priors.py          prior families -> factors and transformations; a table with the reasons
+    correlations.py    learned covariances over exits, from sds and partial correlations
+    likelihood.py      log-likelihood, gradient and curvature in one pass over the rows
+    coordinates.py     coordinates in which every prior is an independent normal
+    laplace.py         posterior mode, learned scales and the covariance around them
+    approximation.py   the Laplace approximation as a map of normals, and as draws
+    model.py           build_model(coordinates) -> pm.Model; never samples
+    sampling.py        NUTS in whitened coordinates -> DataTree
+    diagnostics.py     the convergence gate
+    baselines/         linear probability, multinomial logit, Aalen-Johansen, life table
+    new_levels.py      effects of a centre or a nationality that the rows did not have
+    estimands.py       draws -> lag curves, standardised cumulative incidence
+    level_curves.py    draws -> lag curves of every level by which a term varies
+    evidence/          published coefficient tables -> posterior of lag curves
+    tables.py          draws and fits -> tidy tables with interval, unit and error
+    digits.py          estimates -> text with no digit finer than the Monte Carlo error
+    figures/           tidy tables -> figures; no computation
+    pipeline.py        the stages in line: rows -> everything a run folder holds
+    sensitivity/       the model under every lag prior, on the same rows
+    describe/          the published descriptive tables and figures, from any panel
+    store.py           the run folder: netCDF, CSV, manifest; written whole or not at all
+    calibration/       prior -> exits -> posterior -> ranks of the truth -> a certificate
+    brief/             text and template: a run folder -> HTML, Norwegian and English
+    cli.py             arguments in, functions called, exit code out
 """
