@@ -21,6 +21,7 @@ a module imports only from modules above it.
     likelihood.py     log-likelihood, gradient and curvature in one pass over the rows
     coordinates.py    coordinates in which every prior is an independent normal
     laplace.py        posterior mode, learned scales and the covariance around them
+    gibbs.py          coefficients whose prior is not normal, given a normal likelihood
     model.py          build_model(coordinates) -> pm.Model; never samples
     sampling.py       NUTS in whitened coordinates -> DataTree
     diagnostics.py    the convergence gate
