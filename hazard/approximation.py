@@ -8,7 +8,6 @@ normal meet the likelihood as the approximation sees it: normal in their coeffic
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +15,10 @@ import numpy.typing as npt
 import scipy.linalg
 import xarray as xr
 
-from hazard import correlations
+from hazard import correlations, gibbs
 from hazard.coordinates import Coordinates
 from hazard.laplace import Laplace, inverse_factor
-from hazard.priors import n_normals, transform
 from hazard.terms.block import Block, FloatArray
-
-_CHAINS = 64
-_WARM_UP = 600
 
 
 @dataclass(frozen=True)
@@ -149,13 +144,8 @@ def held_draws(around: Laplace, mapped: NormalMap, n: int, rng: np.random.Genera
     Notes
     -----
     The likelihood of the held coordinates c, all others integrated out, is taken as normal: its
-    precision is that of the approximation less the one of the stand-in, which is 1. The
-    coordinates are functions of standard normals, so that elliptical slices of those leave the
-    posterior as it is; many chains move at once, and each gives an equal part of the draws.
-
-    References
-    ----------
-    .. [1] Murray, Adams and MacKay (2010), Elliptical slice sampling, AISTATS.
+    precision is that of the approximation less the one of the stand-in, which is 1. What meets it
+    is the prior itself (see :mod:`hazard.gibbs`).
     """
     if not len(mapped.held):
         return np.zeros((0, n))
@@ -163,54 +153,19 @@ def held_draws(around: Laplace, mapped: NormalMap, n: int, rng: np.random.Genera
     precision = np.linalg.inv(inverse.T @ inverse)
     force = precision @ mapped.held_mean
     precision -= np.eye(len(force))
-    it = around.coordinates
-
-    def log_likelihood(x: FloatArray) -> FloatArray:
-        c = _coordinates_of(it, x)
-        return np.asarray(force @ c - 0.5 * (c * (precision @ c)).sum(axis=0))
-
-    n_x = sum(n_normals(prior, len(it.factors[name])) for name, prior in it.transformed.items())
-    x = rng.standard_normal((n_x * it.n_exits, _CHAINS))
-    each = -(-n // _CHAINS)
-    kept = []
-    for step in range(_WARM_UP + 4 * each):
-        x = _slice(x, log_likelihood, rng)
-        if step >= _WARM_UP and step % 4 == 0:
-            kept.append(_coordinates_of(it, x))
-    found: FloatArray = np.concatenate(kept, axis=1)[:, :n]
-    return found
+    return gibbs.draws(_curves(around.coordinates), precision, force, n=n, rng=rng)
 
 
-def _slice(
-    x: FloatArray, log_likelihood: Callable[[FloatArray], FloatArray], rng: np.random.Generator
-) -> FloatArray:
-    """One elliptical slice of every column, which is standard normal under the prior."""
-    other = rng.standard_normal(x.shape)
-    height = log_likelihood(x) - rng.standard_exponential(x.shape[1])
-    angle = np.asarray(rng.uniform(0, 2 * np.pi, x.shape[1]))
-    low, high = angle - 2 * np.pi, np.array(angle)
-    while True:
-        proposal = x * np.cos(angle) + other * np.sin(angle)
-        outside = ~(log_likelihood(proposal) > height)
-        if not outside.any():
-            return np.asarray(proposal)
-        low = np.where(outside & (angle < 0), angle, low)
-        high = np.where(outside & (angle >= 0), angle, high)
-        angle = np.where(outside, rng.uniform(low, high), angle)
-
-
-def _coordinates_of(it: Coordinates, x: FloatArray) -> FloatArray:
-    """Held coordinates, shape (held, column), of standard normals (normal by exit, column)."""
-    parts, start, columns = [], 0, x.shape[1]
+def _curves(it: Coordinates) -> list[gibbs.Curve]:
+    """Where the coefficients of every exit lie among the held coordinates."""
+    found, start = [], 0
     for name, prior in it.transformed.items():
-        scale = np.diag(it.factors[name])[:, None]
-        n = len(scale)
-        size = n_normals(prior, n) * it.n_exits
-        own = x[start : start + size].reshape(-1, it.n_exits * columns)
-        start += size
-        beta = transform(prior, own, n) / scale
-        parts.append(beta.reshape(n * it.n_exits, columns))
-    return np.concatenate(parts)
+        size = len(it.factors[name])
+        for j in range(it.n_exits):
+            place = start + j + it.n_exits * np.arange(size)
+            found.append(gibbs.Curve(prior, place))
+        start += size * it.n_exits
+    return found
 
 
 def _held(it: Coordinates) -> npt.NDArray[np.int64]:

@@ -42,13 +42,20 @@ def coefficients(
     Raises
     ------
     EstimandError
-        If the design has new levels and there is no generator, or no distribution of theirs.
+        If the draws are of another design, or the design has new levels and there is no generator
+        or no distribution of theirs.
     """
     parts = [posterior["intercept"].expand_dims("coefficient", axis=2)]
     for block in design.blocks[1:]:
         part = term_coefficients(posterior, block.name)
         own = next(str(d) for d in part.dims if d not in ("chain", "draw", "exit"))
-        new = [str(label) for label in block.coefficients[part.sizes[own] :]]
+        labels, known = [str(label) for label in block.coefficients], part.sizes[own]
+        if own in part.coords and part[own].astype(str).values.tolist() != labels[:known]:
+            raise EstimandError(
+                f"draws of term {block.name!r} must have the levels of the design; got others. Use "
+                "the design that was sampled, or one applied from it."
+            )
+        new = labels[known:]
         if new:
             drawn = new_levels.draw(posterior, block.name, block.prior, new, rng)
             part = xr.concat([part, drawn.rename({f"{block.name}_level": own})], dim=own)

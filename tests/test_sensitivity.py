@@ -41,7 +41,6 @@ from hazard.sampling import Settings
 from hazard.sensitivity import Cell, Fitted, Plan, Sensitivity, prior_intervals
 from hazard.sensitivity.cells import mean_variance
 from hazard.spec import ModelSpec
-from hazard.terms.block import FloatArray
 
 INCIDENCE = '[[estimand]]\nkind = "cumulative_incidence"\nterm = "visit_centre"\n'
 LAGS = np.arange(7)
@@ -310,24 +309,6 @@ def test_every_family_fits(rows: pipeline.Rows, wide: ModelSpec) -> None:
     assert (found["lower"] < found["upper"]).all()
 
 
-def test_reference_cell_is_the_ordinary_run(rows: pipeline.Rows, wide: ModelSpec) -> None:
-    plan = plan_of(wide, "model", "normal:0.5")
-    found = sensitivity.run(rows, wide, plan).table
-    ordinary = pipeline.analyse(rows, wide, plan.settings).estimates
-    ordinary = ordinary[ordinary["estimator"] == "hazard model"]
-    key = ["quantity", "exposure", "network", "exit", "lag", "month"]
-
-    def apart(prior: str) -> FloatArray:
-        own = found[found["prior"] == prior]
-        both = own.merge(ordinary, on=key, suffixes=("", "_run"), validate="one_to_one")
-        assert len(both) == len(own) == 12
-        sides = [both[[f"{c}{s}" for c in NUMBERS]].to_numpy(dtype=float) for s in ("", "_run")]
-        return np.abs(sides[0] - sides[1]).max()
-
-    assert apart("model") < 1e-12
-    assert apart("normal") > 1e-3  # negative control: another prior
-
-
 def test_order_of_cells_does_not_matter(rows: pipeline.Rows, wide: ModelSpec) -> None:
     names = ["model", "horseshoe:0.5", "pooled:0.25", "polynomial:0.5"]
     tables = [
@@ -431,7 +412,9 @@ def test_figure_without_incidence_shows_sums(three: pd.DataFrame) -> None:
 
 def test_text_counts_the_cells(three: pd.DataFrame) -> None:
     text = figures.sensitivity_text(three)
-    assert "assisted: after 6 months +2.0 (+1" in text
+    assert "assisted: after 6 months +2 (+1 to +3) points, above, 1 of 2" in text.replace(
+        "\xa0", " "
+    )
     assert text.count("above, 1 of 2") == text.count("below, 1 of 2") == 2
     assert text.endswith("lagged terms, 0 say the same of the sign under every prior.")
     same = three[three["scale"].ne(0.1).fillna(True)]
@@ -477,30 +460,74 @@ def registers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_command_from_registers_to_folder(
-    registers: Path,
+@pytest.fixture(scope="module")
+def written(registers: Path) -> Path:
+    """Folder of the command with four of the cells and few draws."""
+    full, out = sensitivity.plan, registers.parent / "sensitivity"
+
+    def shorter(*given: Any, **named: Any) -> Plan:
+        plan = full(*given, **named)
+        few = replace(plan.settings, draws=10)
+        return replace(plan, cells=plan.cells[:4], settings=few, incidence_draws=40)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sensitivity, "plan", shorter)
+        given = ("oslo2016", "--registers", registers, "--seed", 5)
+        assert command("sensitivity", *given, "--out", out) == 0
+        assert command("sensitivity", *given, "--out", out) == 2  # it is there
+    return out
+
+
+def test_command_writes_every_quantity_of_every_cell(written: Path) -> None:
+    found = pd.read_csv(written / "sensitivity.csv")
+    assert len(found) == 4 * 3 * (4 * 7 + 4 + 3)
+    assert set(found["engine"]) == {"laplace"}
+    manifest = json.loads((written / "manifest.json").read_text(encoding="utf-8"))
+    assert list(manifest["cells"]) == ["model", "normal:0.5", "normal:0.25", "pooled:0.5"]
+    assert manifest["incidence_draws"] == 40
+    assert (written / "sensitivity.png").stat().st_size > 50_000
+    assert {path.name for path in written.parent.iterdir()} == {"registers", "sensitivity"}
+
+
+def test_reference_cell_is_the_ordinary_run(written: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    given = ("--registers", written.parent / "registers", "--seed", 5, "--draws", 10)
+    assert command("run", "oslo2016", *given, "--engine", "laplace", "--out", out) == 0
+    ordinary = pd.read_csv(out / "estimates.csv")
+    ordinary = ordinary[ordinary["estimator"] == "hazard model"]
+    found = pd.read_csv(written / "sensitivity.csv")
+    key = ["quantity", "exposure", "network", "exit", "lag", "month"]
+
+    def apart(prior: str) -> float:
+        own = found[found["prior"] == prior]
+        both = own.merge(ordinary, on=key, suffixes=("", "_run"), validate="one_to_one")
+        assert len(both) == len(own) == 3 * (4 * 7 + 4 + 3)
+        one, other = (both[[f"{c}{s}" for c in NUMBERS]].to_numpy(float) for s in ("", "_run"))
+        return float(np.abs(one - other).max())
+
+    assert apart("model") < 1e-12
+    assert apart("normal") > 1e-3  # negative control: another prior
+
+
+def test_command_says_how_many_conclusions_stay(
+    sampled: Sensitivity,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The whole way with four of the cells and few draws of the incidences."""
-    full = sensitivity.plan
-
-    def shorter(*given: Any, **named: Any) -> Plan:
-        plan = full(*given, **named)
-        return replace(plan, cells=plan.cells[:4], incidence_draws=20)
-
-    monkeypatch.setattr(sensitivity, "plan", shorter)
-    out = tmp_path / "out"
-    assert command("sensitivity", "oslo2016", "--registers", registers, "--out", out) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("Estimates for forced return, centre under the model's own priors")
-    assert "of 3" in said
-    found = pd.read_csv(out / "sensitivity.csv")
-    assert len(found) == 4 * 3 * (4 * 7 + 4 + 3)
-    assert set(found["engine"]) == {"laplace"}
-    assert (out / "sensitivity.png").stat().st_size > 50_000
-    assert command("sensitivity", "oslo2016", "--registers", registers, "--out", out) == 2
+    """What was sampled did not pass the gate: all is written and said, and the code is 4."""
+    monkeypatch.setattr(sensitivity, "run", lambda *_, **__: sampled)
+    monkeypatch.setattr(pipeline, "rows_from_table", lambda *_: None)
+    gate = replace(sampled.gates["model"], failures=("a sentence.",))
+    monkeypatch.setitem(sampled.gates, "model", gate)  # type: ignore[arg-type]
+    assert command("sensitivity", "oslo2016", "--panel", "x.csv", "--out", tmp_path / "out") == 4
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[0].startswith("Estimates for visit, centre under the model's own priors")
+    assert "of 1" in lines[0]
+    assert [line.split(":")[0] for line in lines[2:]] == ["model", "normal"]
+    assert "Gate, prior 'model': a sentence." in said.err
+    assert (tmp_path / "out" / "manifest.json").is_file()
 
 
 @pytest.mark.parametrize(

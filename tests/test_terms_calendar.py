@@ -11,7 +11,7 @@ from small_panels import BASELINE, CENTRE, CORRELATED, NORMAL, POOLED, WALK, den
 from small_terms import calendar, group, wide_panel
 
 from hazard import coordinates, design
-from hazard.errors import DesignError, SpecError
+from hazard.errors import DesignError, PanelError, SpecError
 from hazard.months import month_text
 from hazard.spec import GroupTerm
 from hazard.table import panel as table_panel
@@ -143,6 +143,8 @@ def test_a_ready_table_brings_the_columns_of_crossed_groups() -> None:
     made = design.build(table_panel(raw, spec), {}, spec)
     assert made.blocks[1].levels.tolist() == ["12 × 2005", "3 × 2005"]
     assert "other" not in table_panel(raw, spec)
+    with pytest.raises(PanelError, match="calendar"):
+        table_panel(raw.drop(columns="calendar"), spec)
 
 
 @pytest.mark.parametrize(

@@ -215,8 +215,11 @@ def test_coefficients_of_new_levels_are_drawn(rng: np.random.Generator) -> None:
     found = estimands.incidence(beta, whole, small.panel["person"], wanted)
     assert found.shape == (1, 4, 2, 3, 6)
     assert np.isfinite(found).all()
-    with pytest.raises(EstimandError, match=r"^term 'visit_centre_by_nationality' has levels that"):
+    sentence = "term 'visit_centre_by_nationality' has levels that the fit does not have, such as "
+    with pytest.raises(EstimandError, match=f"^{sentence}'Irak, 0'; pass a random generator"):
         estimands.coefficients(posterior, whole)
+    with pytest.raises(EstimandError, match=r"^draws of term 'visit_centre_by_nationality' must"):
+        estimands.coefficients(posterior, build(small, spec), rng)  # the same levels, reordered
 
 
 def test_new_levels_follow_the_learned_distribution(rng: np.random.Generator) -> None:
