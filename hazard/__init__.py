@@ -25,6 +25,7 @@ a module imports only from modules above it.
     likelihood.py      log-likelihood, gradient and curvature in one pass over the rows
     coordinates.py     coordinates in which every prior is an independent normal
     laplace.py         posterior mode, learned scales and the covariance around them
+    gibbs.py           coefficients whose prior is not normal, given a normal likelihood
     approximation.py   the Laplace approximation as a map of normals, and as draws
     model.py           build_model(coordinates) -> pm.Model; never samples
     sampling.py        NUTS in whitened coordinates -> DataTree
