@@ -33,6 +33,9 @@ def linear_predictor(simulated: simulate.SimulatedRegisters, effects: xr.Dataset
     seen = oracle[LAGS].to_numpy(dtype=float)
     lags = effects["lag_effect"].values.reshape(len(EXITS), -1)
     eta = eta + xr.DataArray(lags @ seen.T, dims=("exit", "row"))
+    if "spell" in effects:
+        spell = effects["spell"].sel(nationality=row["nationality"], calendar_month=month)
+        eta = eta + effects["spell_effect"] * spell
     if "shock" in effects:
         eta = eta + effects["shock"].sel(nationality=row["nationality"], calendar_month=month)
     if "campaign" in effects:

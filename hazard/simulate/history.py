@@ -14,6 +14,7 @@ from hazard.simulate.month import EXPOSURE_OF, Month, month_exits
 from hazard.simulate.odds import Effects, There, anticipated, effects_of, month_of_families
 from hazard.simulate.others import Others, draw_others
 from hazard.simulate.planted import Traits, draw_traits
+from hazard.simulate.police import followed
 from hazard.simulate.scenarios import Scenario
 from hazard.simulate.world import (
     STAY,
@@ -110,6 +111,7 @@ def history(truth: Truth, rng: np.random.Generator) -> History:
     """
     world, effects = truth.world, effects_of(truth)
     others, first = draw_others(world, rng), world.burn_in - N_LAGS + 1
+    others = followed(others, truth, rng)
     counts = _event_counts(world, others, first)
     state = _newcomers(entrants(world, early_entries(world, rng), rng), truth.scenario, rng)
     rows: list[Rows] = []

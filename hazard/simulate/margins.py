@@ -24,6 +24,8 @@ EXITS = ("assisted", "disappeared", "forced")
 EXPOSURES = ("forced_return", "assisted_application")
 NETWORKS = ("centre", "nationality")
 N_LAGS = 7
+# Months since a forced return in table 2-2, both included.
+WINDOWS = {"0-3": (0, 3), "4-6": (4, 6), "7-12": (7, 12)}
 # Unit of the figures that are printed in words: "just over 152 000", "approximately 700".
 ROUNDED = {"person_months": 1000.0, "reappearances": 100.0}
 # Nationalities with a published model of their own, and its column.

@@ -92,17 +92,22 @@ def _own_lag(planted: xr.Dataset, lag: xr.DataArray) -> FloatArray:
 
 
 def _added(planted: xr.Dataset, truth: Truth) -> FloatArray:
-    """Shocks and campaigns by calendar month, place and exit; one month of zeros without."""
+    """Spells, shocks and campaigns by calendar month, place and exit; a month of zeros without."""
     n_centres, n_exits = truth.world.size.centres, planted.sizes["exit"]
     n_places = n_centres + len(truth.world.shares) + 1
     added = np.zeros((planted.sizes.get("calendar_month", 1), n_places, n_exits))
+    if "spell" in planted:
+        spell = (planted["spell"] * planted["spell_effect"]).transpose(
+            "calendar_month", "nationality", ...
+        )
+        added[:, n_centres:-1] = spell.values
     if "campaign" in planted:
         campaign = (planted["campaign"] * planted["campaign_effect"]).transpose(
             "calendar_month", ...
         )
         added[:, :n_centres] = campaign.values
     if "shock" in planted:
-        added[:, n_centres:-1] = (
+        added[:, n_centres:-1] += (
             planted["shock"].transpose("calendar_month", "nationality", ...).values
         )
     return added

@@ -14,6 +14,7 @@ from hazard.simulate.margins import (
     country_lag_effects,
     lag_effects,
 )
+from hazard.simulate.police import SPELL_LOG_ODDS, spells
 from hazard.simulate.scenarios import Scenario
 from hazard.simulate.world import World
 
@@ -62,9 +63,10 @@ def planted_effects(scenario: Scenario, world: World, rng: np.random.Generator) 
     Dataset
         ``lag_effect`` (exit, exposure, network, lag) and, where the scenario has them,
         ``lag_effect_of_nationality`` (exit, exposure, network, lag, nationality), the difference to
-        ``lag_effect``; ``shock`` (exit, nationality, calendar_month), in log-odds; ``campaign``
-        (centre, calendar_month), 0 or 1, with ``campaign_effect`` (exit); ``lead_effect`` (exit),
-        of a forced return in the next month at the same centre.
+        ``lag_effect``; at the published size ``spell`` (nationality, calendar_month), 0 or 1, with
+        ``spell_effect`` (exit); ``shock`` (exit, nationality, calendar_month), in log-odds;
+        ``campaign`` (centre, calendar_month), 0 or 1, with ``campaign_effect`` (exit);
+        ``lead_effect`` (exit), of a forced return in the next month at the same centre.
     """
     months = np.arange(world.burn_in, world.size.last_month + 1)
     planted = xr.Dataset()
@@ -72,6 +74,10 @@ def planted_effects(scenario: Scenario, world: World, rng: np.random.Generator) 
     planted["lag_effect"] = 0.0 * effects if scenario.lag_effects == "none" else effects
     if scenario.lag_effects == "by_nationality":
         planted["lag_effect_of_nationality"] = _of_nationality(effects, world)
+    if world.size.name == "published":
+        planted = planted.assign_coords(calendar_month=months)
+        planted["spell"] = ("nationality", "calendar_month"), spells(world, rng).astype(np.float64)
+        planted["spell_effect"] = "exit", np.array([0.0, 0.0, SPELL_LOG_ODDS])
     if any(scenario.shock_sd):
         planted = planted.assign_coords(calendar_month=months)
         planted["shock"] = ("exit", "nationality", "calendar_month"), _shocks(scenario, world, rng)

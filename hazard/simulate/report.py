@@ -8,13 +8,12 @@ from scipy import stats
 
 from hazard.months import year_of
 from hazard.simulate.frames import SimulatedRegisters, registers
-from hazard.simulate.margins import EXITS, N_LAGS, NETWORKS, FloatArray, printed
+from hazard.simulate.margins import EXITS, N_LAGS, NETWORKS, WINDOWS, FloatArray, printed
 from hazard.simulate.world import LARGE, Truth
 
 RUNS = 8
 CONFIDENCE = 0.995
 DAYS_AWAY = 365
-WINDOWS = {"0-3": (0, 3), "4-6": (4, 6), "7-12": (7, 12)}
 COUNTRIES = {
     "afghanistan": "Afghanistan",
     "iraq": "Irak",
@@ -116,7 +115,7 @@ def simulated_figures(simulated: SimulatedRegisters) -> pd.Series:
         **_exits(rows),
         **_years(rows),
         **_countries(rows),
-        **_after_forced_return(rows),
+        **_after_forced_return(rows, simulated.truth.world.size.first_month),
         "reappearances": _reappearances(simulated),
     }
     return pd.Series(found, dtype=np.float64)
@@ -204,14 +203,18 @@ def _reappearances(simulated: SimulatedRegisters) -> float:
 
 
 # --- table 2-2 ----------------------------------------------------------------------------------
-def _after_forced_return(rows: pd.DataFrame) -> dict[str, float]:
-    """Relative change of the probability of an exit after a forced return in a window of months."""
+def _after_forced_return(rows: pd.DataFrame, start: int) -> dict[str, float]:
+    """Relative change of the probability of an exit after a forced return in a window of months.
+
+    What happened before the month ``start`` is in no register.
+    """
     found = {}
+    recent = rows["calendar"].to_numpy()[:, None] - np.arange(WINDOWS["7-12"][1] + 1) >= start
     for network in NETWORKS:
-        seen = _seen(rows, network)
+        seen = (_seen(rows, network) == 1) & recent
         for window, (first, last) in WINDOWS.items():
             inside = seen[:, first : last + 1]
-            exposed = rows[(inside == 1).any(axis=1)]
+            exposed = rows[inside.any(axis=1)]
             for way in ("assisted", "disappeared"):
                 change = exposed[way].mean() / rows[way].mean() - 1
                 found[f"{way}_{network}_{window}"] = change

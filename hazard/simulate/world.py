@@ -172,9 +172,16 @@ def allotted(shares: FloatArray, n: int) -> IntArray:
     >>> allotted(np.array([0.7, 0.29, 0.01]), 10).tolist()
     [6, 3, 1]
     """
-    free = max(n - len(shares), 0) * shares
-    counts = np.floor(free).astype(np.int64) + 1
-    counts[np.argsort(counts - 1 - free, kind="stable")[: n - counts.sum()]] += 1
+    counts = np.zeros(len(shares), dtype=np.int64)
+    rare = counts > 0
+    # one each for those with less than one; the others share what is left
+    while True:
+        left = max(n - rare.sum(), 0) * np.where(rare, 0.0, shares) / shares[~rare].sum()
+        if not (more := ~rare & (left < 1)).any():
+            break
+        rare |= more
+    counts = np.where(rare, 1, np.floor(left).astype(np.int64))
+    counts[np.argsort(counts - np.where(rare, 1, left), kind="stable")[: n - counts.sum()]] += 1
     return counts
 
 
