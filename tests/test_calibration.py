@@ -637,7 +637,7 @@ def test_command_refuses_two_sources(model_file: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_killed_command_ends_with_the_same_certificate(model_file: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from hazard.cli import main; main()", "calibrate"]
-    command += [str(model_file), "--engine", "laplace", "--simulations", "12"]
+    command += [str(model_file), "--engine", "laplace", "--simulations", "40"]
     whole, killed = tmp_path / "whole.json", tmp_path / "killed.json"
     subprocess.run([*command, "--out", str(whole)], check=True, capture_output=True)
     folder = tmp_path / "killed.json.pieces"

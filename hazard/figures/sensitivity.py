@@ -125,7 +125,7 @@ def sensitivity_text(found: pd.DataFrame) -> str:
         for exit_name, rows in shown.groupby("exit", sort=False)
     ]
     lags = main[main["quantity"] == "lag_coefficient"]
-    stays = ~lags.groupby(["exposure", "network", "exit", "lag"])["changed"].any()
+    stays = ~lags.groupby(["term", "exit", "lag"])["changed"].any()
     return (
         f"Estimates for {_name(shown)} under the model's own priors with their 95 percent "
         f"intervals, what they say of the sign, and under how many of {n} other lag priors they "
@@ -137,9 +137,8 @@ def sensitivity_text(found: pd.DataFrame) -> str:
 # --- choosing rows ------------------------------------------------------------------------------
 def _focal(found: pd.DataFrame) -> pd.DataFrame:
     contrasts = found[found["quantity"] == "risk_difference"]
-    term = (contrasts if len(contrasts) else found)[["exposure", "network"]].iloc[0]
-    own = np.logical_and(found["exposure"] == term.iloc[0], found["network"] == term.iloc[1])
-    return pd.DataFrame(found[own])
+    term = (contrasts if len(contrasts) else found)["term"].iloc[0]
+    return pd.DataFrame(found[found["term"] == term])
 
 
 def _name(shown: pd.DataFrame) -> str:

@@ -17,12 +17,13 @@ from hazard.sensitivity.cells import REFERENCE, Cell
 from hazard.sensitivity.prior_intervals import half_widths
 from hazard.spec import ModelSpec
 
-KEY = ("exposure", "network", "exit", "quantity", "lag", "month")
+KEY = ("term", "exposure", "network", "exit", "quantity", "lag", "month")
 COLUMNS = (
     "prior",
     "scale",
     "reason",
     "engine",
+    "term",
     "exposure",
     "network",
     "exit",
@@ -166,7 +167,7 @@ def _of_fit(fit: Fitted, spec: ModelSpec) -> pd.DataFrame:
         prior_lower=-prior,
         prior_upper=prior,
         conclusion=conclusions(rows["lower"], rows["upper"]),
-    ).drop(columns="term")
+    )
 
 
 def _summary(draws: xr.DataArray, quantity: str) -> pd.DataFrame:
