@@ -18,8 +18,9 @@ from hazard.simulate.margins import EXITS, FloatArray, Size, figure
 
 MONTHS = 12
 # The years of the extremes that the report does not name are assumed; no other year comes within
-# two percent of an extreme. Forced returns have their lowest year with assisted ones, as the
-# numbers of both move together over the years (figure 1-2 of the report).
+# two percent of an extreme. That forced returns have their lowest year in 2015 is assumed with
+# table 2-2 in view: what happened seven to twelve months ago then falls more often on years with
+# few exits.
 LOWEST = {"assisted": 2015, "disappeared": 2014, "forced": 2015}
 HIGHEST = {"assisted": 2008, "disappeared": 2009, "forced": 2006}
 FEWEST, MOST, FULLEST = 2007, 2010, 2014

@@ -26,7 +26,8 @@ from hazard.simulate.margins import FloatArray
 from hazard.simulate.others import Others
 from hazard.simulate.world import FORCED, STAY, BoolArray, Truth, World
 
-# Assumed; found by simulation, such that all cells of table 2-2 can be met together.
+# Assumed; of some twenty variants tried by simulation, among the nearest to table 2-2. Not all its
+# cells are met: after 7-12 months too many of the same nationality apply.
 BUSY_SHARE, BUSY_LOG_ODDS = 0.50, 7.0
 BUSY_AMONG_LARGEST = 0.40
 SPELL_SHARE, SPELL_MONTHS, SPELL_LOG_ODDS = 0.30, 6.0, 4.0
