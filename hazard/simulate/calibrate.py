@@ -39,6 +39,7 @@ from hazard.simulate.world import (
     nationality_shares,
 )
 
+AVERAGED = 8
 ROUNDS = 18
 FULL_STEPS = 5
 # Where the police come in a spell they take so many that a step in the log-odds of forced returns
@@ -111,7 +112,7 @@ def truth(size: SizeName, rng: np.random.Generator, scenario: Scenario = DEFAULT
     The first rounds move an effect by log(expected / simulated exits), round k from the sixth on
     by (5 / k) (1 - simulated / expected); both for the same simulated family-months and with half
     an exit added. Centres and nationalities move as :func:`hazard.simulate.aftermath.tilts` says,
-    with the same shrinking steps.
+    with the same shrinking steps. The truth is the mean of the last eight rounds.
 
     References
     ----------
@@ -128,9 +129,24 @@ def truth(size: SizeName, rng: np.random.Generator, scenario: Scenario = DEFAULT
     shares, centres = nationality_shares(scale.nationalities), draw_centres(scale, rng)
     world = World(scale, course(scale), shares, centres, FIRST_GUESS_MOVING)
     planted = Truth(_drawn(world, scenario, rng), world, scenario)
+    last = []
     for k, stream in enumerate(rng.spawn(ROUNDS), start=1):
         planted = _moved(planted, min(1.0, FULL_STEPS / k), stream)
-    return planted
+        last.append(planted)
+    return _average(last[-AVERAGED:])
+
+
+def _average(rounds: list[Truth]) -> Truth:
+    """Mean of the effects and of the moving rate over rounds, which differ by noise alone."""
+    last = rounds[-1]
+    means = {
+        name: sum(each.effects[name] for each in rounds) / len(rounds)
+        for name, values in last.effects.items()
+        if values.dtype == np.float64
+    }
+    moving = float(np.mean([each.world.moving for each in rounds]))
+    world = replace(last.world, moving=moving)
+    return replace(last, effects=last.effects.assign(means), world=world)
 
 
 def _drawn(world: World, scenario: Scenario, rng: np.random.Generator) -> xr.Dataset:
