@@ -142,7 +142,7 @@ def covariance(prior: Prior, place: npt.ArrayLike) -> FloatArray:
            [1., 5., 5.],
            [1., 5., 9.]])
     >>> decay = DecayPrior(family="decay", scale=4.0, half_life=1.0, reason="an example")
-    >>> np.sqrt(np.diag(covariance(decay, 4, lags=[-1, 0, 1, 2])))
+    >>> np.sqrt(np.diag(covariance(decay, [-1, 0, 1, 2])))
     array([2., 4., 2., 1.])
     """
     own = factor(prior, place) * (learned_scale(prior) or 1.0)

@@ -490,8 +490,11 @@ def test_page_names_the_command_that_makes_it_again(
 ) -> None:
     draws = small_run().manifest["settings"]["draws"]
     assert (
-        f"hazard run oslo2016 --registers REGISTERS --out RUN --seed 3 --draws {draws}"
-        in pages["registers", "nb"]
+        "hazard run oslo2016 --registers REGISTERS --out RUN --engine nuts --seed 3 "
+        f"--draws {draws}" in pages["registers", "nb"]
     )
-    assert "hazard run mgus2 --panel TABLE --out RUN --seed 3" in pages["no exposure", "nb"]
+    assert (
+        "hazard run mgus2 --panel TABLE --out RUN --engine nuts --seed 3"
+        in pages["no exposure", "nb"]
+    )
     assert "hazard evidence --out EVIDENCE --seed 2016" in pages["evidence", "nb"]

@@ -264,7 +264,8 @@ BROKEN_MODELS = {
         MODEL.replace("normal", "norml"),
         (
             ": term.0.covariate.prior: input tag 'norml' found using 'family' does not match any "
-            "of the expected tags: 'normal', 'pooled', 'random_walk', 'decay'."
+            "of the expected tags: 'normal', 'pooled', 'correlated', 'random_walk', "
+            "'learned_walk', 'decay', 'hump', 'polynomial', 'spike', 'horseshoe', 'monotone'."
         ),
     ),
     "reason": (
