@@ -33,7 +33,7 @@ from hazard import (
 from hazard.baselines import aalen_johansen, linear_probability, multinomial_logit
 from hazard.baselines.fit import BaselineFit
 from hazard.diagnostics import EXPLORE, Gate, gate
-from hazard.errors import DesignError, RegisterError, UsageError
+from hazard.errors import ConvergenceError, DesignError, RegisterError, UsageError
 from hazard.spec import IncidenceEstimand, ModelSpec
 
 Progress = Callable[[str, float], None]
@@ -185,7 +185,7 @@ def analyse(
     built = design.build(rows.panel, rows.histories, spec)
     refuse_constant(built)
     clock.start("baselines")
-    fits = [linear_probability.fit(built), multinomial_logit.fit(built)]
+    fits, without = _baselines(built)
     life = aalen_johansen.fit(rows.panel)
     clock.start("approximation")
     around = laplace.fit(coordinates.standard(built))
@@ -211,12 +211,22 @@ def analyse(
             "source": rows.source,
             "panel": _counts(rows.panel, built),
             "held": {fit.estimator: _held(fit) for fit in fits},
-            "remarks": {fit.estimator: list(fit.remarks) for fit in fits},
+            "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,
             "settings": asdict(settings),
             "seconds": clock.seconds,
             "versions": versions(),
         },
     )
+
+
+def _baselines(built: design.Design) -> tuple[list[BaselineFit], dict[str, list[str]]]:
+    """Baselines on the same rows; why there is none, of one that does not exist on them."""
+    fits = [linear_probability.fit(built)]
+    try:
+        fits.append(multinomial_logit.fit(built))
+    except ConvergenceError as error:
+        return fits, {"multinomial logit": [str(error)]}
+    return fits, {}
 
 
 def _sampled(

@@ -18,7 +18,9 @@ import xarray as xr
 
 from hazard import cli, coordinates, design, estimands, laplace, pipeline, sampling, store
 from hazard import spec as specs
+from hazard.baselines import multinomial_logit
 from hazard.design import Design
+from hazard.errors import ConvergenceError
 from hazard.spec import IncidenceEstimand, ModelSpec
 from hazard.tables import COLUMNS
 
@@ -76,6 +78,32 @@ def same_design(left: Design, right: Design) -> bool:
         for name in ("index", "outcome", "weight", "row")
     ]
     return all(blocks + arrays) and left.left_out == right.left_out
+
+
+def test_run_without_a_maximum_of_the_likelihood(
+    registers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the multinomial logit does not exist, the run says so and goes on without it."""
+
+    def refuses(_: Design) -> None:
+        raise ConvergenceError("curvature must be positive definite; an example.")
+
+    approximate = ["run", "oslo2016", "--registers", registers, "--engine", "laplace", *FEW]
+    assert command(*approximate, "--out", tmp_path / "whole") == 0
+    monkeypatch.setattr(multinomial_logit, "fit", refuses)
+    assert command(*approximate, "--out", tmp_path / "part") == 0
+    whole, part = (store.read_run(tmp_path / name) for name in ("whole", "part"))
+    assert part.manifest["remarks"]["multinomial logit"] == [
+        "curvature must be positive definite; an example."
+    ]
+    assert list(part.manifest["held"]) == ["linear probability"]
+    lost = whole.estimates["estimator"] == "multinomial logit"
+    assert lost.any()
+    pd.testing.assert_frame_equal(part.estimates, whole.estimates[~lost].reset_index(drop=True))
+    for run in ("part", "whole"):
+        page = tmp_path / f"{run}.html"
+        assert command("brief", tmp_path / run, "--lang", "en", "--out", page) == 0
+        assert "Approximate." in page.read_text(encoding="utf-8")
 
 
 def test_panel_and_registers_give_the_same_design(

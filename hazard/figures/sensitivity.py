@@ -189,7 +189,7 @@ def _forests(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.Data
         for chosen, filled in ((~sampled, colour), (sampled, "white")):
             panel.plot(middle[chosen], place[chosen], "o", color=colour, mfc=filled, markersize=4.5)
         panel.set_title(exit_name, loc="left", color=colour, weight="bold")
-        panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+        panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
         panel.tick_params(axis="y", length=0, labelleft=column == 0)
         factor = 1 if drawn.month is None else 100
         panel.xaxis.set_major_formatter(_number(factor))
@@ -246,7 +246,7 @@ def _lag_panels(figure: Figure, grid: GridSpec, shown: pd.DataFrame) -> None:
             if first is None:
                 first = panel
                 low, high = own["lower"].min(), own["upper"].max()
-                panel.set_ylim(float(low) - 0.1, float(high) + 0.1)
+                panel.set_ylim(min(float(low), 0.0) - 0.1, max(float(high), 0.0) + 0.1)
                 panel.set_ylabel(exit_name, color=colour, weight="bold")
             if row == 0:
                 panel.set_title("\n".join(_PRIORS.get(prior, prior).split(" ", 1)), size=8)
