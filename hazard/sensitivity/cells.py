@@ -30,7 +30,7 @@ REFERENCE = "model"
 SCALES: Mapping[float, str] = MappingProxyType(
     {
         0.5: "19 of 20 monthly odds ratios within a factor of 2.7, were all lags alike",
-        0.25: "half of that: 19 of 20 within a factor of 1.6; the published ratios lie at its edge",
+        0.25: "half of that: within a factor of 1.6, so that a published ratio of 2 is a surprise",
     }
 )
 """Root mean square over the lags of the prior standard deviations, with a reason for each."""
@@ -51,7 +51,7 @@ _SHAPES: Mapping[str, Prior] = MappingProxyType(
             order=2,
             start=1.0,
             scale=0.25,
-            reason="the curve tends to go on as it went; seven months change it by what it is",
+            reason="the curve tends to go on as it went; a step changes by a quarter of the start",
         ),
         "horseshoe": HorseshoePrior(
             family="horseshoe",
