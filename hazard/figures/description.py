@@ -98,9 +98,22 @@ def _multiples(name: str, panels: list[Panel], colours: Mapping[str, str]) -> Fi
             draw(place, panel, colours.get(panel.exit or "", GREY_INK))
             place.set_title(panel.head, loc="left", weight="bold")
             place.set_title(panel.source, loc="right", color=GREY_INK, fontsize=8)
+        if not by_year:
+            for part in [panels] if alike else [[panel] for panel in panels]:
+                _leave_room(places[panels.index(part[0])], part)
         _axes(figure, places, panels)
         _key(figure, panels)
     return figure
+
+
+def _leave_room(place: Axes, panels: list[Panel]) -> None:
+    """Limits of one axis, or of panels that share it, with room for the numbers at the bars."""
+    values = np.concatenate(
+        [[0.0], *(part for panel in panels for part in (panel.values, panel.printed_values))]
+    )
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    span = max(high - low, 1e-9)
+    place.set_xlim(low - (0.85 * span if low < 0 else 0.0), high + 0.45 * span)
 
 
 def _years(place: Axes, panel: Panel, colour: str) -> None:
@@ -130,7 +143,6 @@ def _bars(place: Axes, panel: Panel, colour: str) -> None:
             _number(place, (mark, row), f"({beside})", -side * 7, colour)
     place.set_yticks(at, panel.names)
     place.set_ylim(len(at) - 0.5, -0.5)
-    place.margins(x=0.35)
     place.axvline(0.0, color=INK, linewidth=0.8)
     place.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     place.xaxis.set_major_formatter(_axis_number(panel))
