@@ -137,7 +137,8 @@ def gate(
     ('Chains must number at least 4; got 3.',)
     """
     drawn: dict[str, xr.DataArray] = {
-        str(name): values for name, values in posterior["posterior"].data_vars.items()
+        str(name): _without_diagonal(values)
+        for name, values in posterior["posterior"].data_vars.items()
     }
     named = {**drawn, **dict(quantities or {})}
     measures = [_measure(name, values) for name, values in named.items()]
@@ -154,6 +155,18 @@ def gate(
     )
     failures = (*_sampler_failures(measured), *_quantity_failures(measured))
     return replace(measured, failures=failures)
+
+
+def _without_diagonal(values: xr.DataArray) -> xr.DataArray:
+    """Of a matrix over exits, one entry per pair: the diagonal of correlations is known."""
+    if "other_exit" not in values.dims:
+        return values
+    n = values.sizes["exit"]
+    pairs = [(a, b) for a in range(n) for b in range(a + 1, n)]
+    names = [str(name) for name in values["exit"].values]
+    entries = [values.isel(exit=a, other_exit=b, drop=True) for a, b in pairs]
+    labels = [f"{names[a]}, {names[b]}" for a, b in pairs]
+    return xr.concat(entries, dim=xr.DataArray(labels, dims="pair", name="pair"))
 
 
 # --- measuring ----------------------------------------------------------------------------------

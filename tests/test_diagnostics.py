@@ -294,3 +294,28 @@ def test_table_names_every_number(rng: np.random.Generator) -> None:
     ]
     assert judged.table["finite"].all()
     assert not judged.table["constant"].any()
+
+
+def test_diagonal_of_correlations_is_not_judged(rng: np.random.Generator) -> None:
+    """Its draws are 1 by definition; an entry beside it that never moves still fails."""
+    own = rng.uniform(-0.5, 0.5, (4, 500))
+    matrix = np.stack(
+        [np.stack([np.ones_like(own), own], -1), np.stack([own, 1 + 0 * own], -1)], -1
+    )
+    coords = {"exit": ["a", "b"], "other_exit": ["a", "b"]}
+    dims = ("chain", "draw", "exit", "other_exit")
+    stats = {
+        "diverging": (("chain", "draw"), np.zeros((4, 500), bool)),
+        "energy": (("chain", "draw"), rng.normal(size=(4, 500))),
+    }
+
+    def judged(values: np.ndarray) -> Gate:
+        draws = xr.Dataset({"correlation_group": (dims, values)}, coords=coords)
+        return gate(xr.DataTree.from_dict({"posterior": draws, "sample_stats": xr.Dataset(stats)}))
+
+    found = judged(matrix)
+    assert found.passed
+    assert found.table["quantity"].tolist() == ["correlation_group[a, b]"]
+    still = matrix.copy()  # negative control
+    still[..., 0, 1] = 0.3
+    assert not judged(still).passed
