@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hazard.errors import HazardError, RegisterError, UsageError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hazard.pipeline import Rows
     from hazard.spec import ModelSpec
 
@@ -167,6 +169,10 @@ def run(
     tune: Annotated[int, typer.Option(min=4, help="Draws per chain to adapt.")] = 200,
     chains: Annotated[int, typer.Option(min=1)] = 4,
     cores: Annotated[int, typer.Option(min=1)] = 2,
+    checked_by: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="A sampled run: how far was the approximation off there?"),
+    ] = None,
 ) -> None:
     """Fit a model and its baselines; exit code 4 when sampling did not converge.
 
@@ -177,6 +183,7 @@ def run(
     wanted = spec.read(model)
     store.check_new(out)
     _refuse_two_sources("run", registers, panel)
+    sampled = _sampled(checked_by, engine)
     with _progress() as told, store.kept_chains(out) as kept:
         told("load", 0.0)
         from hazard import pipeline, sampling
@@ -185,6 +192,8 @@ def run(
         rows = _rows(wanted, registers, panel)
         settings = sampling.Settings(draws, tune, chains, cores, seed=seed, engine=engine.value)
         analysis = pipeline.analyse(rows, wanted, settings, progress=told, kept=kept)
+        if sampled is not None:
+            analysis = pipeline.flagged(analysis, *sampled)
         store.write_run(out, analysis)
     typer.echo(f"Run written to {out}")
     if analysis.gate is None:
@@ -333,6 +342,23 @@ def main() -> None:
         sys.exit(UsageError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _sampled(checked_by: Path | None, engine: Engine) -> tuple[pd.DataFrame, dict[str, Any]] | None:
+    """What a sampled run says of the approximate engine, and whose run it is."""
+    from hazard import store
+
+    if checked_by is None:
+        return None
+    if engine == Engine.nuts:
+        raise UsageError("--checked-by must come with --engine laplace; nuts is what checks.")
+    found = store.read_run(checked_by)
+    if found.checked is None:
+        raise UsageError(
+            f"--checked-by must name a run with an approximation.csv; {str(checked_by)!r} has none."
+            " Give one of --engine nuts."
+        )
+    return found.checked, found.manifest
 
 
 def _refuse_two_sources(command: str, registers: Path | None, panel: Path | None) -> None:

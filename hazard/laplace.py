@@ -7,13 +7,15 @@ the approximate engine of its own, and the map in which the sampler moves (see
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import scipy.linalg
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from hazard import correlations
 from hazard.coordinates import Anchor, Coordinates, Learned
@@ -102,9 +104,15 @@ def newton(data: Rows, start: FloatArray, penalty: Penalty, *, free: npt.NDArray
     )
 
 
-def _one_thread() -> threadpool_limits:
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries with threads; looking for them takes longer than a step of a small model."""
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[Any]:
     """A second thread gains little on a thousand rows, and loses much on a busy core."""
-    return threadpool_limits(1, user_api="blas")
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 class _Step(NamedTuple):

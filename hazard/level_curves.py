@@ -74,6 +74,30 @@ def level_curves(
     )
 
 
+def all_level_curves(posterior: xr.Dataset, terms: Sequence[LaggedTerm]) -> xr.Dataset:
+    """Lag curves of the levels of every term that varies, of those among the rows.
+
+    Parameters
+    ----------
+    posterior : Dataset
+    terms : sequence of LaggedTerm
+        Those that do not vary are passed over.
+
+    Returns
+    -------
+    Dataset
+        ``lag_coefficient`` (chain, draw, term, level, lag, exit) and ``cumulative_lag_effect``
+        (chain, draw, term, level, exit), not a number where a term does not have the level or the
+        lag; without variables where no term varies.
+    """
+    varying = [term for term in terms if term.varies_by is not None]
+    if not varying:
+        return xr.Dataset()
+    names = xr.DataArray([term.name for term in varying], dims="term", name="term")
+    joined = xr.concat([level_curves(posterior, term) for term in varying], names, join="outer")
+    return joined.transpose("chain", "draw", "term", "level", "lag", "exit")
+
+
 def _differences(
     posterior: xr.Dataset,
     term: LaggedTerm,

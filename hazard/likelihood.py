@@ -25,6 +25,9 @@ from hazard.terms.block import Block, FloatArray
 
 _SERIES = 1e-4
 _MOST_REGISTERS = 3
+_LARGEST_EXPONENT = 600.0
+_LARGEST_FACTOR = 1e150
+_MOST_JOINED_LEVELS = 1024  # their table stays in the fastest memory, and its product is small
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def rows(design: Design) -> Rows:
 def fast_rows(design: Design) -> Rows:
     """Rows with as few look-ups as possible: equal rows collapsed, small blocks joined."""
     few = collapsed(design)
-    return rows(merged(few, limit=max(1024, len(few.weight) // 8)))
+    return rows(merged(few, limit=_MOST_JOINED_LEVELS))
 
 
 def table(blocks: tuple[Block, ...], beta: FloatArray) -> FloatArray:
@@ -171,36 +174,41 @@ def kernel(link: int, n_exits: int) -> Kernel:
 
 
 def _softmax_kernel(n_exits: int) -> Kernel:
+    careful = _general_kernel(SOFTMAX)
+
+    # one function, because a row that is passed on leaves the registers
     @numba.njit(nogil=True, cache=True)
-    def softmax(levels, index, outcome, weight):  # type: ignore[no-untyped-def]
+    def softmax(levels, index, outcome, weight):  # type: ignore[no-untyped-def]  # noqa: PLR0912
         n_rows, n_blocks = index.shape
+        if not np.abs(levels).max() * n_blocks < _LARGEST_EXPONENT:
+            return careful(levels, index, outcome, weight)
+        odds = np.exp(levels)  # products of numbers that are there, and no exponential per row
         gradient = np.zeros_like(levels)
-        value = 0.0
+        value, product = 0.0, 1.0
         for i in range(n_rows):
-            first = second = third = 0.0
+            first = 1.0
+            second = 1.0 if n_exits > 1 else 0.0
+            third = 1.0 if n_exits > 2 else 0.0
             for b in range(n_blocks):
                 level = index[i, b]
-                first += levels[level, 0]
+                first *= odds[level, 0]
                 if n_exits > 1:
-                    second += levels[level, 1]
+                    second *= odds[level, 1]
                 if n_exits > 2:
-                    third += levels[level, 2]
+                    third *= odds[level, 2]
             left, w = outcome[i], weight[i]
-            if left == 1:
-                value += w * first
-            if n_exits > 1 and left == 2:
-                value += w * second
-            if n_exits > 2 and left == 3:
-                value += w * third
-            first = math.exp(first)
-            second = math.exp(second) if n_exits > 1 else 0.0
-            third = math.exp(third) if n_exits > 2 else 0.0
             total = 1.0 + first + second + third
-            value -= w * math.log(total)
+            if w == 1.0 and total < _LARGEST_FACTOR:  # one logarithm for many rows
+                product *= total
+                if product > _LARGEST_FACTOR:
+                    value -= math.log(product)
+                    product = 1.0
+            else:
+                value -= w * math.log(total)
             share = -w / total
-            first = first * share + (w if left == 1 else 0.0)
-            second = second * share + (w if left == 2 else 0.0)
-            third = third * share + (w if left == 3 else 0.0)
+            first *= share
+            second *= share
+            third *= share
             for b in range(n_blocks):
                 level = index[i, b]
                 gradient[level, 0] += first
@@ -208,7 +216,11 @@ def _softmax_kernel(n_exits: int) -> Kernel:
                     gradient[level, 1] += second
                 if n_exits > 2:
                     gradient[level, 2] += third
-        return value, gradient
+            if left > 0:
+                for b in range(n_blocks):
+                    value += w * levels[index[i, b], left - 1]
+                    gradient[index[i, b], left - 1] += w
+        return value - math.log(product), gradient
 
     compiled: Kernel = softmax
     return compiled

@@ -22,6 +22,7 @@ from hazard import (
     estimands,
     exposures,
     laplace,
+    level_curves,
     model,
     panel,
     priors,
@@ -35,6 +36,9 @@ from hazard.baselines.fit import BaselineFit
 from hazard.diagnostics import EXPLORE, Gate, gate
 from hazard.errors import ConvergenceError, DesignError, RegisterError, UsageError
 from hazard.spec import IncidenceEstimand, ModelSpec
+
+_BY_LEVEL = "level_"
+"""Before the name of a quantity that is one of a level by which a term varies."""
 
 Progress = Callable[[str, float], None]
 Kept = Callable[[str], sampling.Pieces]
@@ -66,6 +70,9 @@ class Analysis:
         Tidy table (see :mod:`hazard.tables`).
     gate : Gate or None
         None for the approximate engine, which has no chains to judge.
+    checked : DataFrame or None
+        How far the approximation of the same posterior is from what was sampled, number by number
+        (see :func:`hazard.tables.apart`); None for the approximate engine.
     priors : DataFrame
     flow : DataFrame
     facts : mapping
@@ -76,6 +83,7 @@ class Analysis:
     posterior: xr.DataTree
     estimates: pd.DataFrame
     gate: Gate | None
+    checked: pd.DataFrame | None
     priors: pd.DataFrame
     flow: pd.DataFrame
     facts: Mapping[str, Any]
@@ -193,18 +201,23 @@ def analyse(
     clock.start("estimands")
     quantities = _quantities(drawn, built, rows.panel, spec)
     tree = drawn.assign({"estimands": xr.DataTree(xr.Dataset(quantities))})
-    judged = (
-        gate(drawn, limits=EXPLORE, quantities=_published(quantities))
-        if settings.engine == "nuts"
-        else None
-    )
-    estimates = _estimates(quantities, fits, life, spec)
+    own = _hazard_estimates(quantities, spec).assign(engine=settings.engine)
+    judged, checked = None, None
+    if settings.engine == "nuts":
+        judged = gate(drawn, limits=EXPLORE, quantities=_published(quantities))
+        clock.start("check of the approximation")
+        near = _approximated(around, _CHECK, clock, kept)
+        checked = tables.apart(
+            _hazard_estimates(_quantities(near, built, rows.panel, spec), spec), own
+        )
+    estimates = _joined([own, *_baseline_estimates(fits, life, spec)])
     clock.start("done")
     return Analysis(
         spec=spec,
         posterior=tree,
         estimates=estimates,
         gate=judged,
+        checked=checked,
         priors=priors.describe(spec),
         flow=rows.flow,
         facts={
@@ -212,10 +225,40 @@ def analyse(
             "panel": _counts(rows.panel, built),
             "held": {fit.estimator: _held(fit) for fit in fits},
             "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,
+            "rows_digest": _rows_digest(built),
             "settings": asdict(settings),
             "seconds": clock.seconds,
             "versions": versions(),
         },
+    )
+
+
+def flagged(analysis: Analysis, checked: pd.DataFrame, facts: Mapping[str, Any]) -> Analysis:
+    """An approximate analysis, each number with how far it was checked against sampling.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    checked : DataFrame
+        Of the sampled analysis.
+    facts : mapping
+        Of the sampled analysis: ``model_digest``, ``rows_digest``, ``posterior_digest``.
+    """
+    estimates = tables.flagged(analysis.estimates, checked)
+    own = estimates[estimates["estimator"] == tables.HAZARD_MODEL]
+    ends = own[["apart", "apart_lower", "apart_upper"]].abs()
+    checked_by = {
+        "same_model": facts["model_digest"] == analysis.spec.digest,
+        "same_rows": facts["rows_digest"] == analysis.facts["rows_digest"],
+        "posterior_digest": facts["posterior_digest"],
+        "numbers": len(own),
+        "checked": int(own["apart"].notna().sum()),
+        "median_apart": float(ends["apart"].median()),
+        "largest_apart": float(ends["apart"].max()),
+        "largest_apart_of_an_end": float(ends[["apart_lower", "apart_upper"]].max().max()),
+    }
+    return replace(
+        analysis, estimates=estimates, facts={**analysis.facts, "checked_by": checked_by}
     )
 
 
@@ -242,15 +285,22 @@ def _sampled(
     )
 
 
+def _rows_digest(built: design.Design) -> str:
+    """SHA-256 of the rows as the model sees them."""
+    total = hashlib.sha256(repr((built.exits, built.link)).encode())
+    arrays = [built.index, built.outcome, built.weight, *(each.matrix() for each in built.blocks)]
+    for values in arrays:
+        total.update(np.ascontiguousarray(values).tobytes())
+    return total.hexdigest()
+
+
 def _draws_digest(around: laplace.Laplace, settings: sampling.Settings) -> str:
     """SHA-256 of all that the draws depend on: rows, priors, settings but the cores, versions."""
     design = around.coordinates.design
-    total = hashlib.sha256(repr((replace(settings, cores=1), versions(), design.link)).encode())
-    arrays = [design.index, design.outcome, design.weight, around.mode.beta, *around.theta]
-    for block in design.blocks:
-        total.update(f"{block.name} {block.prior!r}".encode())
-        arrays.append(block.matrix())
-    for values in arrays:
+    rest = [f"{block.name} {block.prior!r}" for block in design.blocks]
+    rest += [repr((replace(settings, cores=1), versions())), _rows_digest(design)]
+    total = hashlib.sha256(" ".join(rest).encode())
+    for values in [around.mode.beta, *around.theta]:
         total.update(np.ascontiguousarray(values).tobytes())
     return total.hexdigest()
 
@@ -264,6 +314,7 @@ def _approximated(
     return xr.DataTree.from_dict({"posterior": drawn})
 
 
+_CHECK = sampling.Settings(draws=500, chains=2, engine="laplace")
 _ENGINES = {"nuts": _sampled, "laplace": _approximated}
 
 
@@ -307,6 +358,8 @@ def _quantities(
     if spec.lagged:
         curves = estimands.lag_curves(posterior, spec)
         found |= {str(name): values for name, values in curves.items()}
+        by_level = level_curves.all_level_curves(posterior, spec.lagged)
+        found |= {f"{_BY_LEVEL}{name}": values for name, values in by_level.items()}
     for wanted in spec.estimand:
         if isinstance(wanted, IncidenceEstimand):
             beta = estimands.coefficients(posterior, built)
@@ -329,33 +382,37 @@ def _published(quantities: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray
 
 
 def _without_gaps(values: xr.DataArray) -> xr.DataArray:
-    """A curve per term and lag; a term without a lag has no draw at all there."""
-    if "lag" not in values.dims or not bool(np.isnan(values).any()):
+    """Only what there is: a term without a lag or a level has no draw at all there."""
+    if not bool(np.isnan(values).any()):
         return values
-    flat = values.stack(curve=("term", "lag"))  # noqa: PD013 - of xarray, not of pandas
+    over = [str(name) for name in values.dims if name not in ("chain", "draw", "exit")]
+    flat = values.stack(curve=over)  # noqa: PD013 - of xarray, not of pandas
     drawn = flat.notnull().any(("chain", "draw", "exit"))  # noqa: PD004 - of xarray
     return flat.sel(curve=drawn).reset_index("curve")
 
 
-def _estimates(
-    quantities: Mapping[str, xr.DataArray], fits: list[Any], life: xr.Dataset, spec: ModelSpec
-) -> pd.DataFrame:
+def _hazard_estimates(quantities: Mapping[str, xr.DataArray], spec: ModelSpec) -> pd.DataFrame:
     parts = []
-    if spec.lagged:
-        parts.append(
-            tables.lag_curve_estimates(
-                xr.Dataset(
-                    {k: quantities[k] for k in ("lag_coefficient", "cumulative_lag_effect")}
-                ),
-                spec,
-            )
-        )
-        parts += [tables.baseline_estimates(fit, spec) for fit in fits]
+    for before in ("", _BY_LEVEL):
+        names = [f"{before}{name}" for name in ("lag_coefficient", "cumulative_lag_effect")]
+        if names[0] in quantities:
+            curves = xr.Dataset({name.removeprefix(before): quantities[name] for name in names})
+            parts.append(tables.lag_curve_estimates(curves, spec))
     for wanted in spec.estimand:
         if isinstance(wanted, IncidenceEstimand):
             incidence = quantities["cumulative_incidence"]
             parts.append(tables.incidence_estimates(incidence, spec, wanted.term))
-    parts.append(tables.aalen_johansen_estimates(life))
+    return _joined(parts or [tables.empty()])
+
+
+def _baseline_estimates(
+    fits: list[BaselineFit], life: xr.Dataset, spec: ModelSpec
+) -> list[pd.DataFrame]:
+    parts = [tables.baseline_estimates(fit, spec) for fit in fits] if spec.lagged else []
+    return [*parts, tables.aalen_johansen_estimates(life)]
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([part.astype(object) for part in parts], ignore_index=True).convert_dtypes()
 
 

@@ -1,11 +1,12 @@
 """The folders of a run, of evidence and of a sensitivity analysis: written whole or not at all.
 
-A run: ``posterior.nc`` (draws, sampler statistics, estimands), ``estimates.csv``, ``gate.csv``,
-``priors.csv``, ``flow.csv``. Evidence: ``posterior.nc``, ``estimates.csv``, ``gate.csv``,
-``correlation.csv``, ``lag_curves.png`` and ``.svg``. Sensitivity: ``sensitivity.csv``,
-``sensitivity.png`` and ``.svg``; where something was sampled ``gate.csv``, where something was
-repeated ``repeated.csv``. In each, ``manifest.json`` says how they were made and holds a digest of
-every other file. Nothing of the input rows is in them.
+A run: ``posterior.nc`` (draws, sampler statistics, estimands), ``estimates.csv``, ``priors.csv``,
+``flow.csv``; where it was sampled ``gate.csv`` and ``approximation.csv`` (how far the approximate
+engine is from the draws, number by number). Evidence: ``posterior.nc``, ``estimates.csv``,
+``gate.csv``, ``correlation.csv``, ``lag_curves.png`` and ``.svg``. Sensitivity:
+``sensitivity.csv``, ``sensitivity.png`` and ``.svg``; where something was sampled ``gate.csv``,
+where something was repeated ``repeated.csv``. In each, ``manifest.json`` says how they were made
+and holds a digest of every other file. Nothing of the input rows is in them.
 """
 
 from __future__ import annotations
@@ -40,12 +41,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder as read back; ``gate`` is None for the approximate engine."""
+    """A run folder as read back; ``gate`` and ``checked`` are None for the approximate engine."""
 
     spec: ModelSpec
     manifest: dict[str, Any]
     estimates: pd.DataFrame
     gate: pd.DataFrame | None
+    checked: pd.DataFrame | None
     priors: pd.DataFrame
     flow: pd.DataFrame
 
@@ -158,6 +160,8 @@ def write_run(path: Path, analysis: Analysis) -> None:
         write_table(analysis.estimates, folder / "estimates.csv")
         if analysis.gate is not None:
             write_table(analysis.gate.table, folder / "gate.csv")
+        if analysis.checked is not None:
+            write_table(analysis.checked, folder / "approximation.csv")
         write_table(analysis.priors, folder / "priors.csv")
         write_table(analysis.flow, folder / "flow.csv")
         manifest = {
@@ -234,14 +238,20 @@ def read_run(path: Path) -> Run:
         If there is no run folder, or a file of it is missing or no longer what was written.
     """
     manifest = _manifest(path, "run")
+    files = manifest["files"]
     return Run(
         spec=ModelSpec.model_validate(manifest["model"]),
         manifest=manifest,
-        estimates=pd.read_csv(path / "estimates.csv", dtype={"lag": "Int64", "month": "Int64"}),
-        gate=pd.read_csv(path / "gate.csv") if "gate.csv" in manifest["files"] else None,
+        estimates=_table(path / "estimates.csv"),
+        gate=_table(path / "gate.csv") if "gate.csv" in files else None,
+        checked=_table(path / "approximation.csv") if "approximation.csv" in files else None,
         priors=pd.read_csv(path / "priors.csv"),
         flow=pd.read_csv(path / "flow.csv"),
     )
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"lag": "Int64", "month": "Int64", "level": "str"})
 
 
 def read_evidence(path: Path) -> Evidence:

@@ -1,10 +1,15 @@
 """Draws and baseline fits -> tidy tables; every estimate with its interval, unit and error.
 
-Columns of an estimates table: estimator, quantity, exposure, network, exit, lag, arm, month,
-estimate, lower, upper, ci_prob, ci_kind, unit, mcse. A column that does not apply is empty.
+Columns of an estimates table: estimator, engine, quantity, term, exposure, network, level, exit,
+lag, arm, month, estimate, sd (of the posterior, or the standard error), lower, upper, ci_prob,
+ci_kind, unit, mcse. A column that does not apply is empty. ``level`` is the one whose own lag curve
+it is, where a term varies. ``engine`` says of a number of the hazard model whether it was sampled
+(``nuts``) or approximated (``laplace``); :func:`flagged` says how far an approximation was checked.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import arviz as az
 import numpy as np
@@ -16,14 +21,18 @@ from hazard.spec import ModelSpec
 
 COLUMNS = (
     "estimator",
+    "engine",
     "quantity",
+    "term",
     "exposure",
     "network",
+    "level",
     "exit",
     "lag",
     "arm",
     "month",
     "estimate",
+    "sd",
     "lower",
     "upper",
     "ci_prob",
@@ -31,7 +40,12 @@ COLUMNS = (
     "unit",
     "mcse",
 )
+KEY = ("quantity", "term", "exposure", "network", "level", "exit", "lag", "arm", "month")
+"""Columns that say which number it is, whoever found it."""
+CHECK = ("apart", "apart_lower", "apart_upper", "apart_mcse", "sd_ratio")
+"""Columns that say how far an approximate number is from a sampled one."""
 HAZARD_MODEL = "hazard model"
+_OVER = ("chain", "draw")
 
 
 def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
@@ -45,7 +59,7 @@ def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per element: its coordinates, estimate, lower, upper, ci_prob, ci_kind, mcse;
+        One row per element: its coordinates, estimate, sd, lower, upper, ci_prob, ci_kind, mcse;
         missing where a draw is not a number.
 
     Examples
@@ -55,12 +69,13 @@ def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
     array([[20.,  1., 39.]])
     """
     tail = (1 - ci_prob) / 2
-    edges = draws.quantile([tail, 1 - tail], dim=("chain", "draw"), skipna=False)
+    edges = draws.quantile([tail, 1 - tail], dim=_OVER, skipna=False)
     named = draws.rename("value")
     error = az.mcse(xr.Dataset({"value": named}))["value"]
     parts = xr.Dataset(
         {
-            "estimate": draws.mean(("chain", "draw"), skipna=False),
+            "estimate": draws.mean(_OVER, skipna=False),
+            "sd": draws.std(_OVER, ddof=1, skipna=False),
             "lower": edges.isel(quantile=0, drop=True),
             "upper": edges.isel(quantile=1, drop=True),
             "mcse": error,
@@ -70,12 +85,22 @@ def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
 
 
 def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
-    """Estimates of the lag curves of the hazard model and of their sums."""
+    """Estimates of lag curves of the hazard model and of their sums.
+
+    Parameters
+    ----------
+    curves : Dataset
+        From :func:`hazard.estimands.lag_curves`, or of the levels by which terms vary, from
+        :func:`hazard.level_curves.all_level_curves`.
+    spec : ModelSpec
+    """
     by_lag = summary(curves["lag_coefficient"]).assign(quantity="lag_coefficient")
     lags = {term.name: range(term.lags[0], term.lags[1] + 1) for term in spec.lagged}
     own = [lag in lags[term] for term, lag in zip(by_lag["term"], by_lag["lag"], strict=True)]
     total = summary(curves["cumulative_lag_effect"]).assign(quantity="cumulative_lag_effect")
     both = pd.concat([by_lag[own], total], ignore_index=True)
+    if "level" in both:
+        both = both[both["estimate"].notna()]  # levels that another term varies by
     unit = "log-odds" if spec.outcome.link == "softmax" else "log-hazard"
     return _ordered(_with_term(both, spec).assign(estimator=HAZARD_MODEL, unit=unit))
 
@@ -96,8 +121,14 @@ def baseline_estimates(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:
     if fit.unit == "probability":
         own["unit"] = f"probability per {spec.table.unit}"
     own = own[own["term"].isin([term.name for term in spec.lagged])]
-    lags = own["level"].astype(float)
-    tidy = own.assign(quantity="lag_coefficient", lag=lags, ci_prob=0.95, ci_kind="normal")
+    tidy = own.assign(
+        quantity="lag_coefficient",
+        lag=own["level"].astype(float),
+        level=None,
+        sd=own["standard_error"],
+        ci_prob=0.95,
+        ci_kind="normal",
+    )
     return _ordered(_with_term(tidy, spec))
 
 
@@ -107,6 +138,7 @@ def aalen_johansen_estimates(fitted: xr.Dataset) -> pd.DataFrame:
     tidy = xr.Dataset(
         {
             "estimate": estimate,
+            "sd": error,
             "lower": (estimate - 1.959964 * error).clip(min=0.0),
             "upper": (estimate + 1.959964 * error).clip(max=1.0),
         }
@@ -123,12 +155,76 @@ def aalen_johansen_estimates(fitted: xr.Dataset) -> pd.DataFrame:
     )
 
 
+def apart(
+    approximate: pd.DataFrame, sampled: pd.DataFrame, key: Sequence[str] = KEY
+) -> pd.DataFrame:
+    """How far approximate numbers are from sampled ones.
+
+    Parameters
+    ----------
+    approximate, sampled : DataFrame
+        With the columns of the key, estimate, sd, lower, upper and mcse.
+    key : sequence of str
+
+    Returns
+    -------
+    DataFrame
+        One row per number that is in both: the key; ``apart``, ``apart_lower`` and ``apart_upper``,
+        the approximate estimate and ends of the interval minus the sampled ones, in sampled
+        standard deviations; ``apart_mcse``, the Monte Carlo error of the first; ``sd_ratio``, the
+        approximate standard deviation over the sampled one.
+
+    Examples
+    --------
+    >>> one = {"exit": ["left"], "estimate": [1.0], "sd": [0.5], "lower": [0.0], "upper": [2.0]}
+    >>> first = pd.DataFrame({**one, "mcse": [0.0]})
+    >>> second = first.assign(estimate=0.9, sd=0.4)
+    >>> apart(first, second, ["exit"]).round(3).to_numpy().tolist()
+    [['left', 0.25, 0.0, 0.0, 0.0, 1.25]]
+    """
+    names = ["estimate", "sd", "lower", "upper", "mcse"]
+    sides = [_keyed(rows, key).join(rows[names].astype(float)) for rows in (approximate, sampled)]
+    both = sides[0].merge(sides[1], on=[*key], suffixes=("", "_sampled"), validate="one_to_one")
+    unit = both["sd_sampled"]
+    found = both[[*key]].copy()
+    for name, end in (("estimate", "apart"), ("lower", "apart_lower"), ("upper", "apart_upper")):
+        found[end] = (both[name] - both[f"{name}_sampled"]) / unit
+    found["apart_mcse"] = (both["mcse"] ** 2 + both["mcse_sampled"] ** 2) ** 0.5 / unit
+    found["sd_ratio"] = both["sd"] / unit
+    return found
+
+
+def flagged(estimates: pd.DataFrame, checked: pd.DataFrame) -> pd.DataFrame:
+    """Estimates, each approximate one with how far it is from sampling where that was looked at.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        Of an approximate run.
+    checked : DataFrame
+        From :func:`apart`, of a run that was sampled.
+
+    Returns
+    -------
+    DataFrame
+        With the columns of :data:`CHECK`; empty where a number was not checked.
+    """
+    known = _keyed(checked, KEY).join(checked[[*CHECK]].astype(float))
+    found = _keyed(estimates, KEY).merge(known, on=[*KEY], how="left", validate="many_to_one")
+    distances = found[[*CHECK]].set_axis(estimates.index)
+    return estimates.join(distances.where(estimates["estimator"] == HAZARD_MODEL))
+
+
+def _keyed(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    """Columns of a key, with one kind of missing value whatever their type."""
+    columns = {name: [None if pd.isna(v) else v for v in rows[name]] for name in key}
+    return pd.DataFrame(columns, index=rows.index, dtype=object)
+
+
 def _with_term(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     exposure = {term.name: term.exposure for term in spec.lagged}
     network = {term.name: term.network for term in spec.lagged}
-    return rows.assign(exposure=rows["term"].map(exposure), network=rows["term"].map(network)).drop(
-        columns="term"
-    )
+    return rows.assign(exposure=rows["term"].map(exposure), network=rows["term"].map(network))
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:

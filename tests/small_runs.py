@@ -34,7 +34,7 @@ def _lag_rows(model: ModelSpec) -> list[dict[str, Any]]:
     units = {"hazard model": "log-odds", "multinomial logit": "log-odds"}
     rows = []
     for t, term in enumerate(model.lagged):
-        labels = {"exposure": term.exposure, "network": term.network}
+        labels = {"term": term.name, "exposure": term.exposure, "network": term.network}
         for (e, exit_name), estimator in product(
             enumerate(model.outcome.exits),
             ("hazard model", "multinomial logit", "linear probability"),
@@ -60,7 +60,9 @@ def _incidence_rows(model: ModelSpec) -> list[dict[str, Any]]:
         if not isinstance(wanted, IncidenceEstimand):
             continue
         term = next((t for t in model.lagged if t.name == wanted.term), None)
-        labels = {"exposure": term.exposure, "network": term.network} if term else {}
+        labels = {}
+        if term:
+            labels = {"term": term.name, "exposure": term.exposure, "network": term.network}
         arms = {"without": 1.0, "with": 1.0} if term else {"observed": 1.0}
         for (e, exit_name), month in product(
             enumerate(model.outcome.exits), range(1, wanted.horizon_months + 1)
@@ -103,7 +105,8 @@ def _counted_rows(model: ModelSpec) -> list[dict[str, Any]]:
 
 def _interval(middle: float, half: float, estimator: str) -> dict[str, float]:
     error = half / 100 if estimator == "hazard model" else np.nan
-    return {"estimate": middle, "lower": middle - half, "upper": middle + half, "mcse": error}
+    ends = {"lower": middle - half, "upper": middle + half}
+    return {"estimate": middle, "sd": half / 1.96, **ends, "mcse": error}
 
 
 def gate_table(model: ModelSpec, worst: float = 1.002) -> pd.DataFrame:
@@ -154,6 +157,7 @@ def small_run(name: str = "oslo2016", *, source: str | None = None, passed: bool
         manifest=manifest,
         estimates=estimates(model),
         gate=gate_table(model, 1.002 if passed else 1.234),
+        checked=None,
         priors=priors.describe(model),
         flow=flow(registers=source != "table"),
     )
@@ -176,6 +180,7 @@ def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
             "coefficients per exit": 65,
         },
         "held": {"multinomial logit": {"not identified": 2, "at infinity": {"assisted": 5}}},
+        "rows_digest": "1" * 64,
         "settings": asdict(Settings(seed=3)),
         "versions": versions(),
     }
@@ -190,6 +195,7 @@ def small_analysis(rng: np.random.Generator) -> Analysis:
         posterior=xr.DataTree.from_dict({"posterior": draws, "estimands": draws}),
         estimates=run.estimates,
         gate=Gate(run.gate, 0, (1.0,), 4, EXPLORE, ()),
+        checked=None,
         priors=run.priors,
         flow=run.flow,
         facts=facts("registers", run.manifest["panel"]["exits"]),

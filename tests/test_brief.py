@@ -29,9 +29,30 @@ PAGES: Mapping[str, Callable[[], Any]] = {
     "no exposure": lambda: small_run("mgus2"),
     "own history": lambda: small_run("rossi_employment"),
     "panel alone": lambda: without_estimands(small_run("rossi_employment")),
+    "approximate": lambda: approximate_run(None),
+    "approximate, checked": lambda: approximate_run(CHECKED),
     "evidence": lambda: small_evidence(np.random.default_rng(1)),
     "evidence failed": lambda: small_evidence(np.random.default_rng(1), passed=False),
 }
+
+
+CHECKED = {
+    "same_model": True,
+    "same_rows": False,
+    "posterior_digest": "2" * 64,
+    "numbers": 400,
+    "checked": 380,
+    "median_apart": 0.0312,
+    "largest_apart": 0.1711,
+    "largest_apart_of_an_end": 0.2521,
+}
+
+
+def approximate_run(checked_by: Mapping[str, Any] | None) -> Run:
+    """A run of the approximate engine, which has no gate."""
+    run = small_run()
+    own = {**run.manifest, "gate": None, "limits": None, "checked_by": checked_by}
+    return replace(run, gate=None, manifest=own)
 
 
 def without_estimands(run: Run) -> Run:
@@ -371,9 +392,21 @@ def hostile_run() -> Run:
         manifest=manifest,
         estimates=run.estimates.assign(exit=run.estimates["exit"].map(swap)),
         gate=gate_table(model).assign(quantity=HOSTILE),
+        checked=None,
         priors=run.priors.assign(name=HOSTILE, distribution=HOSTILE, reason=HOSTILE),
         flow=run.flow.assign(step=HOSTILE, reason=HOSTILE),
     )
+
+
+def test_approximate_page_says_how_far_it_was_checked(pages: dict[tuple[str, Code], str]) -> None:
+    unchecked = Tree(pages["approximate", "en"]).said()
+    assert "None of the numbers was compared with sampling." in unchecked
+    checked = Tree(pages["approximate, checked", "en"]).said()
+    assert "380 of 400 numbers" in checked
+    assert "sampled the same model on other rows" in checked
+    assert "differ by 0.03 posterior standard deviations, at most by 0.17, and by 0.25" in checked
+    assert "0,17" in Tree(pages["approximate, checked", "nb"]).said()
+    assert "compared with" not in Tree(pages["registers", "en"]).said()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -22,9 +22,17 @@ from hazard.baselines import multinomial_logit
 from hazard.design import Design
 from hazard.errors import ConvergenceError
 from hazard.spec import IncidenceEstimand, ModelSpec
-from hazard.tables import COLUMNS
+from hazard.tables import CHECK, COLUMNS
 
-FILES = ["estimates.csv", "flow.csv", "gate.csv", "manifest.json", "posterior.nc", "priors.csv"]
+FILES = [
+    "approximation.csv",
+    "estimates.csv",
+    "flow.csv",
+    "gate.csv",
+    "manifest.json",
+    "posterior.nc",
+    "priors.csv",
+]
 FEW = ["--draws", "30", "--tune", "30", "--seed", "5"]
 KEY = ["exit", "month"]
 
@@ -193,6 +201,34 @@ def test_estimates_are_complete(runs: dict[str, Path], oslo: ModelSpec) -> None:
     assert {"hazard model", "linear probability", "multinomial logit"} == set(per_estimator.index)
     assert set(curves["network"]) == {"centre", "nationality"}
     assert set(rows["exit"]) == set(oslo.outcome.exits)
+
+
+def test_approximate_run_says_how_far_it_was_checked(
+    runs: dict[str, Path], registers: Path, tmp_path: Path
+) -> None:
+    sampled, out = runs["registers run"], tmp_path / "near"
+    options = ["--registers", registers, "--engine", "laplace", *FEW]
+    assert command("run", "oslo2016", *options, "--checked-by", sampled, "--out", out) == 0
+    found = manifest(out)["checked_by"]
+    assert (found["same_model"], found["same_rows"]) == (True, True)
+    assert found["numbers"] == found["checked"] > 200
+    rows = pd.read_csv(out / "estimates.csv")
+    assert list(rows) == [*COLUMNS, *CHECK]
+    own = rows["estimator"] == "hazard model"
+    assert rows["apart"].notna().tolist() == own.tolist()
+    # 120 draws of a sampler that hardly began: a mean within five of its errors, and a half
+    assert rows.loc[own, "apart"].abs().max() < 5 * rows.loc[own, "apart_mcse"].max() + 0.5
+    assert set(rows.loc[own, "engine"]) == {"laplace"}
+    # another model on the same registers: what both have is checked, and said to be of another
+    other = command("run", "leads", *options, "--checked-by", sampled, "--out", tmp_path / "leads")
+    assert other == 0
+    found = manifest(tmp_path / "leads")["checked_by"]
+    assert (found["same_model"], found["same_rows"]) == (False, False)
+    assert 0 < found["checked"] < found["numbers"]
+    for wrong, code in ((["--engine", "nuts"], 2), (["--engine", "laplace"], 2)):
+        unsampled = ["--checked-by", out, "--out", tmp_path / "none"]
+        assert command("run", "oslo2016", *options[:2], *wrong, *unsampled) == code
+    assert not (tmp_path / "none").exists()
 
 
 def test_no_id_reaches_a_run_folder(runs: dict[str, Path], registers: Path) -> None:

@@ -106,16 +106,25 @@ def test_swapped_exits_and_the_wrong_link_are_seen(
     assert np.abs(bent - gradient).max() > 1e-3
 
 
-def test_register_kernel_equals_general_loop(rng: np.random.Generator) -> None:
-    for n_exits in (1, 2, 3):
-        table = rng.normal(-2, 2, (9, n_exits))
-        index = rng.integers(0, 9, (50, 3)).astype(np.int32)
-        outcome = rng.integers(0, n_exits + 1, 50).astype(np.int8)
-        weight = rng.uniform(0.5, 3, 50)
-        fast = kernel(SOFTMAX, n_exits)(table, index, outcome, weight)
-        general = likelihood._general_kernel(SOFTMAX)(table, index, outcome, weight)
-        assert fast[0] == pytest.approx(general[0], rel=1e-12)
-        np.testing.assert_allclose(fast[1], general[1], rtol=1e-11, atol=1e-12)
+@pytest.mark.parametrize("n_exits", [1, 2, 3])
+@pytest.mark.parametrize("spread", [2.0, 60.0, 400.0])
+def test_register_kernel_equals_general_loop(
+    n_exits: int, spread: float, rng: np.random.Generator
+) -> None:
+    """Small odds, odds whose product soon leaves the numbers that there are, and beyond those.
+
+    A quarter of the rows has another weight than one: these and the others are summed apart.
+    """
+    table = spread * rng.uniform(-1, 1, (9, n_exits))
+    index = rng.integers(0, 9, (4000, 3)).astype(np.int32)
+    outcome = rng.integers(0, n_exits + 1, 4000).astype(np.int8)
+    weight = np.where(rng.random(4000) < 0.25, rng.uniform(0.5, 3, 4000), 1.0)
+    fast = kernel(SOFTMAX, n_exits)(table, index, outcome, weight)
+    general = likelihood._general_kernel(SOFTMAX)(table, index, outcome, weight)
+    # each of the sums over rows rounds by at most its number of terms
+    terms = (np.abs(table).max() * 3 + 2) * weight.sum()
+    assert fast[0] == pytest.approx(general[0], abs=4000 * EPS * terms)
+    np.testing.assert_allclose(fast[1], general[1], atol=4000 * EPS * weight.sum(), rtol=1e-11)
 
 
 # --- one row ------------------------------------------------------------------------------------

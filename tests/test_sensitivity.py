@@ -264,9 +264,9 @@ def test_repeated_by_hand(spec: ModelSpec) -> None:
     assert set(apart["prior"]) == {"model"}
     total = apart[(apart["quantity"] == "cumulative_lag_effect")].iloc[0]
     sd = 0.5 * np.delete(np.linspace(-1, 1, 41), 20).std(ddof=1)
-    assert total["estimate"] == pytest.approx(-0.5 / sd, rel=1e-9)
+    assert total["apart"] == pytest.approx(-0.5 / sd, rel=1e-9)
     assert total["sd_ratio"] == pytest.approx(2.0, rel=1e-9)
-    assert total["upper"] - total["estimate"] == pytest.approx(0.95 * 0.5 / sd, rel=0.03)
+    assert total["apart_upper"] - total["apart"] == pytest.approx(0.95 * 0.5 / sd, rel=0.03)
     [line] = sensitivity.repeated_text(apart)
     assert line.startswith(f"model: approximation and sampling are {0.5 / sd:.2f} posterior")
     assert line.endswith("8 of 8 conclusions are the same.")
@@ -365,7 +365,7 @@ def test_repeats_sample_each_prior(sampled: Sensitivity) -> None:
     assert sampled.gates.keys() == {"model", "normal:0.001"}
     assert set(sampled.repeated["prior"]) == {"model", "normal"}
     # 400 draws of either: a mean has an error of a twentieth of an sd, the ends a seventh
-    assert sampled.repeated["estimate"].abs().max() < 5 * np.sqrt(2) / 20 + 0.1
+    assert sampled.repeated["apart"].abs().max() < 5 * np.sqrt(2) / 20 + 0.1
     assert len(sensitivity.repeated_text(sampled.repeated)) == 2
 
 

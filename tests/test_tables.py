@@ -128,6 +128,47 @@ def test_incidence_table_and_its_difference(spec: ModelSpec, rng: np.random.Gene
     assert alone[["exposure", "network"]].isna().all(axis=None)
 
 
+# --- approximate beside sampled -----------------------------------------------------------------
+@pytest.fixture
+def sampled(spec: ModelSpec, rng: np.random.Generator) -> pd.DataFrame:
+    arms, exits = ["without", "with"], ["assisted", "disappeared"]
+    values = np.sort(rng.random((2, 60, 2, 2, 3)), axis=-1)
+    drawn = labelled(values, arm=arms, exit=exits, month=[1, 2, 3])
+    return tables.incidence_estimates(drawn, spec, "visit_centre")
+
+
+def test_apart_is_in_sampled_standard_deviations(sampled: pd.DataFrame) -> None:
+    """The approximation lies half an sd above and is twice as wide."""
+    moved = sampled.assign(
+        estimate=sampled["estimate"] + 0.5 * sampled["sd"],
+        lower=sampled["lower"] - sampled["sd"],
+        upper=sampled["upper"] + 2 * sampled["sd"],
+        sd=2 * sampled["sd"],
+        mcse=0.0,
+    )
+    found = tables.apart(moved.sample(frac=1, random_state=1), sampled)
+    assert len(found) == len(sampled)
+    expected = {"apart": 0.5, "apart_lower": -1.0, "apart_upper": 2.0, "sd_ratio": 2.0}
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-9)
+    other = tables.apart(moved, sampled.assign(term="another"))
+    assert len(other) == 0
+
+
+def test_flags_stand_at_the_numbers_that_were_checked(sampled: pd.DataFrame) -> None:
+    first = sampled["month"].eq(1)
+    checked = tables.apart(sampled, sampled[first].assign(estimate=0.0))
+    counted = sampled[sampled["month"].eq(2)].assign(estimator="Aalen-Johansen", arm="observed")
+    whole = pd.concat([counted, sampled.iloc[::-1]], ignore_index=True)
+    found = tables.flagged(whole, checked)
+    assert tuple(found.columns) == (*tables.COLUMNS, *tables.CHECK)
+    has = found["estimator"].eq(tables.HAZARD_MODEL) & found["month"].eq(1)
+    assert found["apart"].notna().tolist() == has.tolist()
+    shown = found[has]
+    np.testing.assert_allclose(shown["apart"], (shown["estimate"] / shown["sd"]).astype(float))
+    np.testing.assert_allclose(shown["sd_ratio"], 1.0)
+
+
 # --- the baselines ------------------------------------------------------------------------------
 def test_baseline_table_keeps_the_lags_only(spec: ModelSpec) -> None:
     labels = pd.DataFrame(

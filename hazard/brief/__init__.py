@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import jinja2
 
+from hazard import digits
 from hazard.brief import answer, appendix, caveats, checks, evidence, outcome
 from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
 from hazard.brief.languages import Code, Language, language
@@ -74,10 +75,32 @@ def _trust(view: View) -> tuple[Section, str | None]:
     """What is known of the computation, and the banner that it needs."""
     run = view.run
     if run.gate is None:
-        text = Paragraph(view.say("gate.approximate"))
-        return Section("gate", view.say("gate.heading"), (text,)), "approximate"
+        texts = (view.say("gate.approximate"), _how_far_checked(view))
+        blocks = tuple(Paragraph(text) for text in texts)
+        return Section("gate", view.say("gate.heading"), blocks), "approximate"
     verdict = checks.checked(run.gate, run.manifest["limits"], [run.manifest["gate"]])
     return checks.section(view.language, verdict), None if verdict.passed else "gate"
+
+
+def _how_far_checked(view: View) -> str:
+    """How far the numbers of an approximation were compared with sampled ones."""
+    found = view.run.manifest.get("checked_by")
+    if found is None or not found["checked"]:
+        return view.say("gate.unchecked")
+    marks, tongue = view.language.marks, view.language
+    distances = {
+        "median": found["median_apart"],
+        "largest": found["largest_apart"],
+        "end": found["largest_apart_of_an_end"],
+    }
+    return view.say(
+        "gate.checked",
+        checked=tongue.count(found["checked"]),
+        numbers=tongue.count(found["numbers"]),
+        model=view.say("gate.same_model" if found["same_model"] else "gate.other_model"),
+        rows=view.say("gate.same_rows" if found["same_rows"] else "gate.other_rows"),
+        **{name: digits.number(value, -2, marks) for name, value in distances.items()},
+    )
 
 
 def _numbers(page: Page) -> dict[str, int]:

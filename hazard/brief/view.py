@@ -90,8 +90,7 @@ class View:
         rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]
         own = rows["estimator"] == HAZARD_MODEL
         if self.incidence_term is not None:
-            term = self._term(self.incidence_term)
-            other = own & (rows["exposure"].ne(term.exposure) | rows["network"].ne(term.network))
+            other = own & rows["term"].ne(self.incidence_term)
             rows, own = rows[~other], own[~other]
         modelled = rows.loc[own, "month"]
         last = modelled.max() if len(modelled) else min(24, rows["month"].max())
@@ -141,8 +140,8 @@ class View:
     def curves(self, term: LaggedTerm, quantity: str = "lag_coefficient") -> pd.DataFrame:
         """Estimates of a quantity of a lagged term."""
         rows = self.run.estimates
-        chosen = rows["quantity"].eq(quantity) & rows["exposure"].eq(term.exposure)
-        return rows.loc[chosen & rows["network"].eq(term.network)]
+        chosen = rows["quantity"].eq(quantity) & rows["term"].eq(term.name)
+        return rows.loc[chosen & rows["level"].isna()]
 
     def at(self, exit_name: str, month: int, arm: str) -> digits.Estimate | None:
         """Incidence or difference of one exit, month and arm; ``counted`` is Aalen-Johansen."""

@@ -113,19 +113,14 @@ def repeated(found: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``estimate``, ``lower``, ``upper``: approximation minus sampling, in sampled posterior
-        standard deviations; ``mcse`` of the first in the same unit; ``sd_ratio``, the approximate
-        standard deviation over the sampled one; both conclusions.
+        From :func:`hazard.tables.apart`, with both conclusions.
     """
     key = ["prior", "scale", *KEY]
-    sides = [found[found["engine"] == name] for name in ("laplace", "nuts")]
-    both = sides[0].merge(sides[1], on=key, suffixes=("", "_nuts"), validate="one_to_one")
-    apart = both[key].copy()
-    for name in ("estimate", "lower", "upper"):
-        apart[name] = (both[name] - both[f"{name}_nuts"]) / both["sd_nuts"]
-    apart["mcse"] = (both["mcse"] ** 2 + both["mcse_nuts"] ** 2) ** 0.5 / both["sd_nuts"]
-    apart["sd_ratio"] = both["sd"] / both["sd_nuts"]
-    return apart.assign(conclusion=both["conclusion"], conclusion_nuts=both["conclusion_nuts"])
+    near, sampled = (found[found["engine"] == name] for name in ("laplace", "nuts"))
+    distances = tables.apart(near, sampled, key)
+    said = [rows[[*key, "conclusion"]] for rows in (near, sampled)]
+    both = said[0].merge(said[1], on=key, suffixes=("", "_nuts"), validate="one_to_one")
+    return distances.assign(conclusion=both["conclusion"], conclusion_nuts=both["conclusion_nuts"])
 
 
 def repeated_text(apart: pd.DataFrame) -> list[str]:
@@ -135,8 +130,8 @@ def repeated_text(apart: pd.DataFrame) -> list[str]:
         cell: Any = rows.iloc[0]
         name = cell["prior"] if pd.isna(cell["scale"]) else f"{cell['prior']}:{cell['scale']:g}"
         same = int((rows["conclusion"] == rows["conclusion_nuts"]).sum())
-        middle = rows["estimate"].astype(float).abs()
-        ends = rows[["lower", "upper"]].astype(float).abs().to_numpy()
+        middle = rows["apart"].astype(float).abs()
+        ends = rows[["apart_lower", "apart_upper"]].astype(float).abs().to_numpy()
         lines.append(
             f"{name}: approximation and sampling are {middle.median():.2f} posterior standard "
             f"deviations apart in the median estimate, at most {middle.max():.2f}, and at most "
@@ -173,10 +168,7 @@ def _of_fit(fit: Fitted, spec: ModelSpec) -> pd.DataFrame:
 def _summary(draws: xr.DataArray, quantity: str) -> pd.DataFrame:
     above, below = (draws > 0).mean(_OVER), (draws < 0).mean(_OVER)
     further = xr.Dataset(
-        {
-            "sd": draws.std(_OVER, ddof=1),
-            "probability_of_direction": above.where(above >= below, below),
-        }
+        {"probability_of_direction": above.where(above >= below, below)}
     ).to_dataframe()
     found = tables.summary(draws)
     n = draws.sizes["chain"] * draws.sizes["draw"]
