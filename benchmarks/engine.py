@@ -30,6 +30,7 @@ import pytensor.tensor as pt
 import xarray as xr
 
 from hazard import (
+    approximation,
     coordinates,
     design,
     diagnostics,
@@ -87,7 +88,7 @@ def published_rows(seed: int) -> tuple[pipeline.Rows, design.Design, spec.ModelS
 def density(seed: int, _: float) -> pd.DataFrame:
     """Milliseconds per log-density with gradient."""
     _, built, _ = published_rows(seed)
-    around = laplace.fit(coordinates.standard(built))
+    around = approximation.fit(coordinates.standard(built))
     data = likelihood.fast_rows(around.coordinates.design)
     levels = likelihood.table(data.blocks, around.mode.beta)
     run = likelihood.kernel(data.link, data.n_exits)
@@ -159,7 +160,7 @@ def approximate(seed: int, _: float) -> pd.DataFrame:
     """Seconds of the approximate engine, all exits at once, and of bam, one exit after another."""
     rows, built, _ = published_rows(seed)
     standard = coordinates.standard(design.collapsed(built))
-    ours = fastest(lambda: laplace.fit(standard), 3)
+    ours = fastest(lambda: approximation.fit(standard), 3)
     lines = [("laplace: three exits, correlated", ours)]
     seconds, version = _bam(rows)
     lines += [(f"mgcv::bam {version}: three fits", seconds)]
@@ -196,7 +197,7 @@ def sample(seed: int, minutes: float) -> pd.DataFrame:
     _, built, wanted = published_rows(seed)
     lines = []
     began = time.perf_counter()
-    around = laplace.fit(coordinates.standard(built))
+    around = approximation.fit(coordinates.standard(built))
     compiled = sampling.compile_model(
         model.build_model(around.coordinates, around.anchors()), around
     )

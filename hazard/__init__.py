@@ -34,6 +34,8 @@ a module imports only from modules above it.
     new_levels.py      effects of a centre or a nationality that the rows did not have
     estimands.py       draws -> lag curves, standardised cumulative incidence
     level_curves.py    draws -> lag curves of every level by which a term varies
+    predictive/        exits drawn anew from a posterior, and probabilities under the prior
+    scores/            how well a model predicts a person, a centre, the months to come
     evidence/          published coefficient tables -> posterior of lag curves
     tables.py          draws and fits -> tidy tables with interval, unit and error
     digits.py          estimates -> text with no digit finer than the Monte Carlo error

@@ -246,6 +246,40 @@ def sensitivity(
 
 
 @app.command()
+def score(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs on the same rows.")],
+    out: Out,
+    registers: Registers = None,
+    panel: Table = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="UNIT", help="What is left out: person, centre, ..., or future."),
+    ] = None,
+    refits: Annotated[int, typer.Option(min=0, help="Most refits per run and unit.")] = 20,
+    seed: Seed = 0,
+) -> None:
+    """Compare how well runs predict persons, centres or months that they have not seen."""
+    from hazard import store
+
+    store.check_new(out)
+    _refuse_two_sources("score", registers, panel)
+    found = []
+    with _progress() as told:
+        told("load", 0.0)
+        from hazard import pipeline, scores
+
+        plan = scores.Plan(most_refits=refits, seed=seed)
+        for run in runs:
+            finished = store.read_finished(run)
+            fitted = pipeline.finished(finished, _rows(finished.spec, registers, panel))
+            found += [
+                scores.score(fitted, unit, plan=plan, progress=told) for unit in by or ["person"]
+            ]
+    store.write_scores(out, found)
+    typer.echo(f"{scores.text(found)}\nWritten to {out}")
+
+
+@app.command()
 def evidence(out: Out, seed: Seed = 0) -> None:
     """Posterior of the published lag curves under several lag priors."""
     from hazard import store

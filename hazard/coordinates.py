@@ -10,11 +10,13 @@ approximation share these coordinates.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from hazard import correlations
 from hazard.design import Design
+from hazard.likelihood import Rows, fast_rows
 from hazard.prior_families import HorseshoePrior, InterceptPrior, MonotonePrior, NormalPrior
 from hazard.priors import concentration, factor, learned_scale, stand_in
 from hazard.terms.block import Block, FloatArray
@@ -99,6 +101,11 @@ class Coordinates:
     def n_exits(self) -> int:
         """Number of exits."""
         return len(self.design.exits)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows with as few look-ups as possible."""
+        return fast_rows(self.design)
 
     def prior_mean(self) -> FloatArray:
         """Prior mean of the coordinates, shape (coordinate, exit)."""

@@ -20,7 +20,7 @@ from threadpoolctl import ThreadpoolController
 from hazard import correlations
 from hazard.coordinates import Anchor, Coordinates, Learned
 from hazard.errors import ConvergenceError
-from hazard.likelihood import Rows, information, rows, value_and_gradient
+from hazard.likelihood import Rows, information, value_and_gradient
 from hazard.terms.block import FloatArray
 
 _STEPS = 60
@@ -112,7 +112,8 @@ def _libraries() -> ThreadpoolController:
 
 def _one_thread() -> AbstractContextManager[Any]:
     """A second thread gains little on a thousand rows, and loses much on a busy core."""
-    return _libraries().limit(limits=1, user_api="blas")
+    limited: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
+    return limited
 
 
 class _Step(NamedTuple):
@@ -311,10 +312,11 @@ def fit(coordinates: Coordinates, *, rounds: int = 60, tolerance: float = 1e-2) 
     .. [1] Breslow and Clayton (1993), Approximate inference in generalized linear mixed models,
        Journal of the American Statistical Association 88(421).
     """
-    data = rows(coordinates.design)
+    data = coordinates.rows
     mean = coordinates.prior_mean()
     everything = np.ones_like(mean, dtype=bool)
     beta, theta, left = mean, coordinates.start(), np.inf
+    share, last = 1.0, [np.zeros_like(own) for own in theta]
     for _ in range(rounds):
         penalty = Penalty(coordinates.prior_precision(theta), mean)
         with _one_thread():
@@ -323,7 +325,10 @@ def fit(coordinates: Coordinates, *, rounds: int = 60, tolerance: float = 1e-2) 
             if step.decrement > 1.0:
                 continue
             moves = _scoring(coordinates, beta, inverse_factor(step.cholesky), theta)
-        theta = tuple(own + move for own, (move, _) in zip(theta, moves, strict=True))
+        # moves to and fro are shortened until they come to rest
+        back = sum(float(a @ m) for a, (m, _) in zip(last, moves, strict=True)) < 0
+        share, last = (share / 2 if back else min(1.0, 1.5 * share)), [m for m, _ in moves]
+        theta = tuple(own + share * move for own, (move, _) in zip(theta, moves, strict=True))
         sds = [np.sqrt(np.diag(spread)) for _, spread in moves]
         left = max(
             (float((abs(m) / sd).max()) for (m, _), sd in zip(moves, sds, strict=True)), default=0.0
@@ -336,6 +341,31 @@ def fit(coordinates: Coordinates, *, rounds: int = 60, tolerance: float = 1e-2) 
         f"learned scales must settle within {rounds} rounds; the largest still moves by "
         f"{left:.2g} posterior standard deviations."
     )
+
+
+def rescored(around: Laplace, beta: FloatArray) -> Laplace:
+    """The approximation after one more update of the learned covariances, seen from other effects.
+
+    Parameters
+    ----------
+    around : Laplace
+    beta : ndarray, shape (coordinate, exit)
+        Coordinates whose squares say how large the learned covariances are, such as their mean
+        where :func:`fit` took their mode.
+
+    Raises
+    ------
+    ConvergenceError
+        If there is no mode under the updated covariances.
+    """
+    it = around.coordinates
+    moves = _scoring(it, beta, inverse_factor(around.mode.cholesky), around.theta)
+    theta = tuple(own + move for own, (move, _) in zip(around.theta, moves, strict=True))
+    mean = it.prior_mean()
+    penalty = Penalty(it.prior_precision(theta), mean)
+    free = np.ones_like(mean, dtype=bool)
+    mode = newton(it.rows, around.mode.beta, penalty, free=free)
+    return Laplace(it, mode, theta, tuple(spread for _, spread in moves))
 
 
 def _scoring(

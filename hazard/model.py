@@ -19,7 +19,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 from hazard import correlations, likelihood, links
 from hazard.approximation import variable
 from hazard.coordinates import Anchor, Coordinates, Learned
-from hazard.likelihood import fast_rows, kernel
+from hazard.likelihood import kernel
 from hazard.priors import Functions, n_normals, transform
 from hazard.terms.block import FloatArray
 
@@ -118,8 +118,7 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
     .. [2] Gorinova, Moore and Hoffman (2020), Automatic reparameterisation of probabilistic
        programs, ICML.
     """
-    design = coordinates.design
-    data = fast_rows(design)
+    data = coordinates.rows
     coords = _coords(coordinates)
     with pm.Model(coords=coords) as model:
         beta = pt.concatenate(_coefficients(coordinates, anchors or {}))

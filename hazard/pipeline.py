@@ -25,9 +25,11 @@ from hazard import (
     level_curves,
     model,
     panel,
+    predictive,
     priors,
     registers,
     sampling,
+    scores,
     table,
     tables,
 )
@@ -68,6 +70,8 @@ class Analysis:
         Groups ``posterior``, ``sample_stats`` and ``estimands``.
     estimates : DataFrame
         Tidy table (see :mod:`hazard.tables`).
+    predictive : DataFrame
+        Observed exits beside those that the model replicates (see :mod:`hazard.predictive`).
     gate : Gate or None
         None for the approximate engine, which has no chains to judge.
     checked : DataFrame or None
@@ -82,10 +86,31 @@ class Analysis:
     spec: ModelSpec
     posterior: xr.DataTree
     estimates: pd.DataFrame
+    predictive: pd.DataFrame
     gate: Gate | None
     checked: pd.DataFrame | None
     priors: pd.DataFrame
     flow: pd.DataFrame
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What is needed of a run folder to go on with its draws.
+
+    Attributes
+    ----------
+    name : str
+        Of the folder.
+    spec : ModelSpec
+    posterior : Dataset, dims (chain, draw, ...)
+    facts : mapping
+        Its manifest.
+    """
+
+    name: str
+    spec: ModelSpec
+    posterior: xr.Dataset
     facts: Mapping[str, Any]
 
 
@@ -196,7 +221,7 @@ def analyse(
     fits, without = _baselines(built)
     life = aalen_johansen.fit(rows.panel)
     clock.start("approximation")
-    around = laplace.fit(coordinates.standard(built))
+    around = approximation.fit(coordinates.standard(built))
     drawn = _ENGINES[settings.engine](around, settings, clock, kept)
     clock.start("estimands")
     quantities = _quantities(drawn, built, rows.panel, spec)
@@ -210,12 +235,16 @@ def analyse(
         checked = tables.apart(
             _hazard_estimates(_quantities(near, built, rows.panel, spec), spec), own
         )
+    clock.start("predictive check")
+    beta = estimands.coefficients(drawn["posterior"].to_dataset(), built)
+    replicated = predictive.check(beta, built, panel=rows.panel, by=spec.group_columns)
     estimates = _joined([own, *_baseline_estimates(fits, life, spec)])
     clock.start("done")
     return Analysis(
         spec=spec,
         posterior=tree,
         estimates=estimates,
+        predictive=replicated,
         gate=judged,
         checked=checked,
         priors=priors.describe(spec),
@@ -225,7 +254,7 @@ def analyse(
             "panel": _counts(rows.panel, built),
             "held": {fit.estimator: _held(fit) for fit in fits},
             "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,
-            "rows_digest": _rows_digest(built),
+            "rows_digest": rows_digest(built),
             "settings": asdict(settings),
             "seconds": clock.seconds,
             "versions": versions(),
@@ -262,6 +291,31 @@ def flagged(analysis: Analysis, checked: pd.DataFrame, facts: Mapping[str, Any])
     )
 
 
+def finished(run: FinishedRun, rows: Rows) -> scores.Fitted:
+    """A run that was written, on its rows again.
+
+    Parameters
+    ----------
+    run : FinishedRun
+    rows : Rows
+        Those it was made from.
+
+    Raises
+    ------
+    DesignError
+        If the rows are not those of the run.
+    """
+    built = design.build(rows.panel, rows.histories, run.spec)
+    if rows_digest(built) != run.facts["rows_digest"]:
+        raise DesignError(
+            f"rows must be those that run {run.name!r} was made from; got others. Give the same "
+            "registers or table."
+        )
+    engine = run.facts["settings"]["engine"]
+    found = scores.fitted(built, rows.panel, spec=run.spec, posterior=run.posterior, engine=engine)
+    return replace(found, name=run.name)
+
+
 def _baselines(built: design.Design) -> tuple[list[BaselineFit], dict[str, list[str]]]:
     """Baselines on the same rows; why there is none, of one that does not exist on them."""
     fits = [linear_probability.fit(built)]
@@ -285,7 +339,7 @@ def _sampled(
     )
 
 
-def _rows_digest(built: design.Design) -> str:
+def rows_digest(built: design.Design) -> str:
     """SHA-256 of the rows as the model sees them."""
     total = hashlib.sha256(repr((built.exits, built.link)).encode())
     arrays = [built.index, built.outcome, built.weight, *(each.matrix() for each in built.blocks)]
@@ -298,7 +352,7 @@ def _draws_digest(around: laplace.Laplace, settings: sampling.Settings) -> str:
     """SHA-256 of all that the draws depend on: rows, priors, settings but the cores, versions."""
     design = around.coordinates.design
     rest = [f"{block.name} {block.prior!r}" for block in design.blocks]
-    rest += [repr((replace(settings, cores=1), versions())), _rows_digest(design)]
+    rest += [repr((replace(settings, cores=1), versions())), rows_digest(design)]
     total = hashlib.sha256(" ".join(rest).encode())
     for values in [around.mode.beta, *around.theta]:
         total.update(np.ascontiguousarray(values).tobytes())

@@ -1,12 +1,13 @@
 """The folders of a run, of evidence and of a sensitivity analysis: written whole or not at all.
 
-A run: ``posterior.nc`` (draws, sampler statistics, estimands), ``estimates.csv``, ``priors.csv``,
-``flow.csv``; where it was sampled ``gate.csv`` and ``approximation.csv`` (how far the approximate
-engine is from the draws, number by number). Evidence: ``posterior.nc``, ``estimates.csv``,
-``gate.csv``, ``correlation.csv``, ``lag_curves.png`` and ``.svg``. Sensitivity:
-``sensitivity.csv``, ``sensitivity.png`` and ``.svg``; where something was sampled ``gate.csv``,
-where something was repeated ``repeated.csv``. In each, ``manifest.json`` says how they were made
-and holds a digest of every other file. Nothing of the input rows is in them.
+A run: ``posterior.nc`` (draws, sampler statistics, estimands), ``estimates.csv``,
+``predictive.csv`` (observed exits beside replicated ones), ``priors.csv``, ``flow.csv``; where it
+was sampled ``gate.csv`` and ``approximation.csv`` (how far the approximate engine is from the
+draws, number by number). Evidence: ``posterior.nc``, ``estimates.csv``, ``gate.csv``,
+``correlation.csv``, ``lag_curves.png`` and ``.svg``. Sensitivity: ``sensitivity.csv``,
+``sensitivity.png`` and ``.svg``; where something was sampled ``gate.csv``, where something was
+repeated ``repeated.csv``. Scores: ``scores.csv``. In each, ``manifest.json`` says how they were
+made and holds a digest of every other file. Nothing of the input rows is in them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,9 +31,11 @@ from hazard import figures
 from hazard.diagnostics import Gate
 from hazard.errors import UsageError
 from hazard.evidence import EvidenceResult
-from hazard.pipeline import Analysis, versions
+from hazard.pipeline import Analysis, FinishedRun, versions
 from hazard.prior_families import Prior
 from hazard.sampling import Pieces
+from hazard.scores import Score
+from hazard.scores import table as score_table
 from hazard.sensitivity import Sensitivity
 from hazard.spec import ModelSpec
 
@@ -46,6 +49,7 @@ class Run:
     spec: ModelSpec
     manifest: dict[str, Any]
     estimates: pd.DataFrame
+    predictive: pd.DataFrame
     gate: pd.DataFrame | None
     checked: pd.DataFrame | None
     priors: pd.DataFrame
@@ -158,6 +162,7 @@ def write_run(path: Path, analysis: Analysis) -> None:
     with new_folder(path) as folder:
         analysis.posterior.to_netcdf(folder / "posterior.nc", engine="h5netcdf")
         write_table(analysis.estimates, folder / "estimates.csv")
+        write_table(analysis.predictive, folder / "predictive.csv")
         if analysis.gate is not None:
             write_table(analysis.gate.table, folder / "gate.csv")
         if analysis.checked is not None:
@@ -218,6 +223,17 @@ def write_sensitivity(path: Path, found: Sensitivity) -> None:
         _seal(folder, manifest)
 
 
+def write_scores(path: Path, found: Sequence[Score]) -> None:
+    """Folder of how well models predict what they have not seen; nothing of a single person."""
+    with new_folder(path) as folder:
+        write_table(score_table(found), folder / "scores.csv")
+        facts = [
+            {"model": each.model, "unit": each.unit, "engine": each.engine, **each.facts}
+            for each in found
+        ]
+        _seal(folder, {"kind": "scores", "scores": facts, "versions": versions()})
+
+
 def read(path: Path) -> Run | Evidence:
     """Folder of a run or of evidence read back, without the draws.
 
@@ -243,6 +259,7 @@ def read_run(path: Path) -> Run:
         spec=ModelSpec.model_validate(manifest["model"]),
         manifest=manifest,
         estimates=_table(path / "estimates.csv"),
+        predictive=_table(path / "predictive.csv"),
         gate=_table(path / "gate.csv") if "gate.csv" in files else None,
         checked=_table(path / "approximation.csv") if "approximation.csv" in files else None,
         priors=pd.read_csv(path / "priors.csv"),
@@ -268,6 +285,19 @@ def read_evidence(path: Path) -> Evidence:
         gate=pd.read_csv(path / "gate.csv"),
         correlation=pd.read_csv(path / "correlation.csv"),
     )
+
+
+def read_finished(path: Path) -> FinishedRun:
+    """Run folder with its draws.
+
+    Raises
+    ------
+    UsageError
+        If there is no run folder, or a file of it is missing or no longer what was written.
+    """
+    run = read_run(path)
+    posterior = read_posterior(path)["posterior"].to_dataset().load()
+    return FinishedRun(path.name, run.spec, posterior, run.manifest)
 
 
 def read_posterior(path: Path) -> xr.DataTree:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard import evidence, priors, spec
+from hazard import evidence, predictive, priors, spec
 from hazard.diagnostics import EXPLORE, PUBLISH, Gate
 from hazard.pipeline import Analysis, versions
 from hazard.sampling import Settings
@@ -109,6 +109,26 @@ def _interval(middle: float, half: float, estimator: str) -> dict[str, float]:
     return {"estimate": middle, "sd": half / 1.96, **ends, "mcse": error}
 
 
+def checked(model: ModelSpec) -> pd.DataFrame:
+    """Replicated exits of everybody, of two levels of every column, and of three months."""
+    curves = {"all": ["all"], **{name: ["one", "two"] for name in model.group_columns}}
+    rows = []
+    for grouping, levels in [*curves.items(), ("month", ["1", "2", "3"])]:
+        for (place, level), (e, name) in product(enumerate(levels), enumerate(model.outcome.exits)):
+            own = {"grouping": grouping, "level": level, "exit": name}
+            sizes = {"n_persons": 300, "n_rows": 3000, "n_draws": 200}
+            count = {"quantity": "exits", "observed": 40.0 + place, "predicted": 38.5 + e}
+            rows.append({**own, **sizes, **count, "lower": 30.0, "upper": 52.0, "mcse": 0.4})
+            months = range(1, 25) if grouping == "all" else [12] if grouping in curves else []
+            for month in months:
+                share = 0.3 * (1 - np.exp(-month / (7 + e))) + 0.1 * place
+                inside = {"predicted": 0.99 * share, "lower": 0.9 * share, "upper": 1.03 * share}
+                kind = {"quantity": "cumulative_incidence", "month": month, "observed": share}
+                rows.append({**own, **sizes, **kind, **inside, "mcse": 0.001})
+    found = pd.DataFrame(rows).assign(p_value=0.4, p_value_mcse=0.03)
+    return found.astype({"month": "Int64"})[list(predictive.posterior.COLUMNS)]
+
+
 def gate_table(model: ModelSpec, worst: float = 1.002) -> pd.DataFrame:
     """Convergence of one parameter and of the numbers that a page prints."""
     names = ["beta_sex", "cumulative_incidence"]
@@ -156,6 +176,7 @@ def small_run(name: str = "oslo2016", *, source: str | None = None, passed: bool
         spec=model,
         manifest=manifest,
         estimates=estimates(model),
+        predictive=checked(model),
         gate=gate_table(model, 1.002 if passed else 1.234),
         checked=None,
         priors=priors.describe(model),
@@ -194,6 +215,7 @@ def small_analysis(rng: np.random.Generator) -> Analysis:
         spec=run.spec,
         posterior=xr.DataTree.from_dict({"posterior": draws, "estimands": draws}),
         estimates=run.estimates,
+        predictive=run.predictive,
         gate=Gate(run.gate, 0, (1.0,), 4, EXPLORE, ()),
         checked=None,
         priors=run.priors,

@@ -6,12 +6,14 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from small_models import Made, made
 
-from hazard import approximation
+from hazard import approximation, coordinates, design, laplace
 from hazard.laplace import Laplace
+from hazard.spec import ModelSpec
 from hazard.terms.block import FloatArray
 
 N = 20_000
@@ -42,17 +44,18 @@ def far(draws: FloatArray, mean: FloatArray, covariance: FloatArray) -> tuple[fl
 
 def claimed(it: Made, around: Laplace) -> tuple[FloatArray, FloatArray]:
     """Mean and covariance of the coefficients, with the learned covariances held."""
+    shift = approximation.mean_shift(around, approximation.normal_map(around))
     standard, size = it.standard, around.mode.beta.size
     unit = np.eye(size).reshape(size, *around.mode.beta.shape)
     root = np.stack([standard.coefficients(column).ravel() for column in unit], axis=1)
     cholesky = around.mode.cholesky
-    return standard.coefficients(around.mode.beta).ravel(), root @ np.linalg.solve(
+    return standard.coefficients(around.mode.beta + shift).ravel(), root @ np.linalg.solve(
         cholesky @ cholesky.T, root.T
     )
 
 
 @pytest.mark.parametrize("name", ["mgus2", "hump", "correlated groups", "varying"])
-def test_draws_have_mode_and_curvature(name: str, rng: np.random.Generator) -> None:
+def test_draws_have_mean_and_curvature(name: str, rng: np.random.Generator) -> None:
     """Where learned covariances have no spread, nothing else moves the coefficients."""
     it = made(name)
     held = replace(it.around, spread=tuple(1e-16 * own for own in it.around.spread))
@@ -92,6 +95,78 @@ def test_effects_widen_with_the_uncertainty_of_their_covariance(rng: np.random.G
     held = replace(it.around, spread=tuple(1e-16 * own for own in it.around.spread))
     wide, narrow = (drawn(around, rng)["u_centre"].var("draw") for around in (it.around, held))
     assert float(wide.mean()) > 1.02 * float(narrow.mean())
+
+
+def test_spread_of_rare_exits_recovery(rng: np.random.Generator) -> None:
+    """Two hundred exits in 6,000 months of 150 centres, whose log-odds have a spread of 2.
+
+    Distances from the truth are in posterior standard deviations; the mean of six has the standard
+    error 0.41. The spread seen from the mode is far too small; what is seen from the mean is not
+    the posterior either, but takes most of that away.
+    """
+    found = np.array([_distances(rng) for _ in range(6)]).mean(axis=0)
+    assert found[0] < -4 * 0.41  # the mode, a negative control
+    assert abs(found[1]) < 0.5 * abs(found[0])
+
+
+def _distances(rng: np.random.Generator) -> list[float]:
+    """Of the logarithm of the spread, from the mode and from the mean."""
+    centre = np.repeat(np.arange(150), 40)
+    share = 1 / (1 + np.exp(5 - rng.normal(0, 2, 150)[centre]))
+    left = rng.random(len(centre)) < share
+    panel = pd.DataFrame(
+        {"person": np.arange(len(centre)), "month": 1, "centre": centre.astype(str)}
+    )
+    panel["exit"] = np.where(left, "a", "stay")
+    prior = {"family": "pooled", "scale": 2.0, "reason": "an example only"}
+    outcome = {"exits": ["a"], "intercept": {"mean": -4, "scale": 2.5, "reason": "an example"}}
+    term = [{"kind": "group", "by": "centre", "prior": prior}]
+    spec = ModelSpec.model_validate(
+        {"name": "rare", "question": "how rare is it?", "outcome": outcome, "term": term}
+    )
+    it = coordinates.standard(design.build(panel, {}, spec))
+    fits = [laplace.fit(it), approximation.fit(it)]
+    return [float((f.theta[0][0] - math.log(2)) / f.spread[0][0, 0] ** 0.5) for f in fits]
+
+
+@pytest.mark.parametrize("n_exits", [1, 2])
+def test_rare_exits_equal_quadrature(n_exits: int) -> None:
+    """One exit of each kind in 60 months: the posterior leans far to the left of its mode.
+
+    The mean of the log-odds and of the monthly probability, by a grid over the log-odds.
+    """
+    it = rare(n_exits)
+    found = approximation.draws(it, 40_000, np.random.default_rng(5))["intercept"]
+    grid = np.linspace(-14, 2, 401)
+    eta = np.stack(np.meshgrid(*[grid] * n_exits, indexing="ij"), axis=-1)
+    total = np.log1p(np.exp(eta).sum(axis=-1))
+    log = eta.sum(axis=-1) - 60 * total - 0.5 * ((eta + 4) ** 2).sum(axis=-1) / 2.5**2
+    weight = np.exp(log - log.max())
+    weight /= weight.sum()
+    exact = float((weight * eta[..., 0]).sum())
+    share = float((weight * np.exp(eta[..., 0] - total)).sum())
+    draws = found.values[0]
+    told = np.exp(draws) / (1 + np.exp(draws).sum(axis=-1, keepdims=True))
+    mode = float(it.mode.beta[0, 0])
+    # the nearest normal is not the posterior: most of the distance goes, and nearly all of that of
+    # the probability, whose mean is what the slope is made of
+    assert abs(draws[:, 0].mean() - exact) < 0.5 * abs(mode - exact)
+    at_mode = np.exp(draws - draws.mean(axis=0) + it.mode.beta[0])
+    before = (at_mode / (1 + at_mode.sum(axis=-1, keepdims=True)))[:, 0].mean()
+    assert abs(told[:, 0].mean() - share) < 0.5 * abs(before - share)  # and a negative control
+    assert before > 1.2 * share
+
+
+def rare(n_exits: int) -> Laplace:
+    exits = ["a", "b"][:n_exits]
+    outcome = {"exits": exits, "intercept": {"mean": -4, "scale": 2.5, "reason": "an example"}}
+    spec = ModelSpec.model_validate(
+        {"name": "rare", "question": "how rare is it?", "outcome": outcome}
+    )
+    panel = pd.DataFrame(
+        {"person": range(60), "month": 1, "exit": [*exits, *["stay"] * (60 - n_exits)]}
+    )
+    return laplace.fit(coordinates.standard(design.build(panel, {}, spec)))
 
 
 def test_same_generator_same_draws() -> None:

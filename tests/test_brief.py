@@ -391,6 +391,7 @@ def hostile_run() -> Run:
         spec=model,
         manifest=manifest,
         estimates=run.estimates.assign(exit=run.estimates["exit"].map(swap)),
+        predictive=run.predictive.assign(exit=run.predictive["exit"].map(swap)),
         gate=gate_table(model).assign(quantity=HOSTILE),
         checked=None,
         priors=run.priors.assign(name=HOSTILE, distribution=HOSTILE, reason=HOSTILE),

@@ -31,6 +31,7 @@ FILES = [
     "gate.csv",
     "manifest.json",
     "posterior.nc",
+    "predictive.csv",
     "priors.csv",
 ]
 FEW = ["--draws", "30", "--tune", "30", "--seed", "5"]

@@ -18,7 +18,15 @@ from typer.testing import CliRunner
 from hazard import cli, evidence, figures, pipeline, spec, store
 from hazard.errors import UsageError
 
-RUN_FILES = {"posterior.nc", "estimates.csv", "gate.csv", "priors.csv", "flow.csv", "manifest.json"}
+RUN_FILES = {
+    "posterior.nc",
+    "estimates.csv",
+    "predictive.csv",
+    "gate.csv",
+    "priors.csv",
+    "flow.csv",
+    "manifest.json",
+}
 EVIDENCE_FILES = {
     "posterior.nc",
     "estimates.csv",

@@ -85,8 +85,7 @@ def from_counts(n_at_risk: xr.DataArray, n_exits: xr.DataArray) -> xr.Dataset:
     >>> estimate["cumulative_incidence"].values.tolist()
     [[0.25, 0.25], [0.0, 0.375]]
     """
-    _check(n_at_risk, n_exits)
-    hazard = (n_exits / n_at_risk.where(n_at_risk > 0, 1)).transpose("exit", "month")
+    hazard = hazards(n_at_risk, n_exits)
     counted = xr.Dataset(
         {
             "hazard": hazard,
@@ -97,6 +96,36 @@ def from_counts(n_at_risk: xr.DataArray, n_exits: xr.DataArray) -> xr.Dataset:
         }
     )
     return counted.assign(standard_error=np.sqrt(_variance(counted)))
+
+
+def hazards(n_at_risk: xr.DataArray, n_exits: xr.DataArray) -> xr.DataArray:
+    """Share of the persons at risk that leaves through each exit at each time.
+
+    Parameters
+    ----------
+    n_at_risk : DataArray, dims (..., month)
+        As for :func:`from_counts`; further dimensions hold several sets of persons.
+    n_exits : DataArray, dims (..., exit, month)
+        As for :func:`from_counts`.
+
+    Returns
+    -------
+    DataArray, dims (..., exit, month)
+        Probability in [0, 1]; 0 where nobody is at risk.
+
+    Raises
+    ------
+    DomainError
+        As for :func:`from_counts`.
+
+    Examples
+    --------
+    >>> n_exits = xr.DataArray([[1, 0], [0, 1]], dims=("exit", "month"))
+    >>> hazards(xr.DataArray([4, 2], dims="month"), n_exits).values.tolist()
+    [[0.25, 0.0], [0.0, 0.5]]
+    """
+    _check(n_at_risk, n_exits)
+    return (n_exits / n_at_risk.where(n_at_risk > 0, 1)).transpose(..., "exit", "month")
 
 
 def months_in_state(hazard: xr.DataArray, horizon: int) -> xr.DataArray:

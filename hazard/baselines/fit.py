@@ -11,9 +11,14 @@ import scipy.linalg
 import scipy.special
 
 from hazard.design import Design
+from hazard.errors import EstimandError
 from hazard.likelihood import Rows, cross_product
 from hazard.terms.block import FloatArray
 from hazard.terms.lagged import owners
+
+BoolArray = npt.NDArray[np.bool_]
+
+_RATIOS = {"log-odds": "relative risk ratio", "log-hazard": "hazard ratio"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,12 @@ class BaselineFit:
         NaN where the data do not identify the coefficient, minus infinity where it is separated.
     remarks : tuple of str
         Plain sentences: what was left out and why.
+    errors : str
+        How the standard errors were computed.
+    freedom : float
+        Degrees of freedom of the intervals; infinity for those of a normal distribution.
+    log_likelihood : float
+        At the maximum; NaN for least squares.
     """
 
     estimator: str
@@ -41,10 +52,13 @@ class BaselineFit:
     estimate: FloatArray
     standard_error: FloatArray
     remarks: tuple[str, ...]
+    errors: str = ""
+    freedom: float = np.inf
+    log_likelihood: float = np.nan
 
     def table(self, level: float = 0.95) -> pd.DataFrame:
-        """Tidy table with one row per coefficient and exit, and normal intervals."""
-        z = float(scipy.special.ndtri(0.5 + level / 2))
+        """Tidy table with one row per coefficient and exit, and its interval."""
+        z = float(scipy.special.stdtrit(self.freedom, 0.5 + level / 2))
         parts = []
         for j, name in enumerate(self.exits):
             est, se = self.estimate[:, j], self.standard_error[:, j]
@@ -56,9 +70,48 @@ class BaselineFit:
                 lower=est - z * se,
                 upper=est + z * se,
                 unit=self.unit,
+                errors=self.errors,
             )
             parts.append(part)
         return pd.concat(parts, ignore_index=True)
+
+    def ratios(self, level: float = 0.95) -> pd.DataFrame:
+        """Relative risk ratios of the coefficients, with their intervals.
+
+        Returns
+        -------
+        DataFrame
+            As :meth:`table`, exponentiated: of a log-odds b with standard error s the ratio exp(b),
+            the interval with exponentiated ends, and the standard error s exp(b) of the delta
+            method, which programs print beside a ratio; the interval is not made from it.
+
+        Raises
+        ------
+        EstimandError
+            If the coefficients are changes of a probability.
+
+        Examples
+        --------
+        >>> labels = pd.DataFrame({"term": ["visit"], "level": ["0"]})
+        >>> one = np.array([[np.log(2.0)]])
+        >>> fit = BaselineFit("logit", "log-odds", ("left",), labels, one, 0 * one + 0.1, ())
+        >>> fit.ratios()[["estimate", "standard_error", "lower", "upper"]].round(2).values.tolist()
+        [[2.0, 0.2, 1.64, 2.43]]
+        """
+        if self.unit not in _RATIOS:
+            raise EstimandError(
+                f"ratios must come from log-odds or log-hazards; got a coefficient in "
+                f"{self.unit!r}. Take them from the multinomial logit."
+            )
+        own = self.table(level)
+        ratio = np.exp(own["estimate"])
+        return own.assign(
+            estimate=ratio,
+            standard_error=ratio * own["standard_error"],
+            lower=np.exp(own["lower"]),
+            upper=np.exp(own["upper"]),
+            unit=_RATIOS[self.unit],
+        )
 
 
 def coefficient_labels(design: Design) -> pd.DataFrame:
@@ -79,26 +132,73 @@ def reference_curves(design: Design, plain: Design) -> list[str]:
     return remarks
 
 
-def independent_columns(data: Rows, tolerance: float = 1e-9) -> npt.NDArray[np.bool_]:
+def independent_columns(
+    data: Rows, *, among: BoolArray | None = None, tolerance: float = 1e-9
+) -> BoolArray:
     """Which columns of the design matrix are no combination of the others kept.
+
+    Parameters
+    ----------
+    data : Rows
+    among : ndarray of bool, shape (coefficient,), optional
+        Columns to look at; the others are not kept.
+    tolerance : float
 
     Returns
     -------
     ndarray of bool, shape (coefficient,)
-        Pivoted QR of the scaled cross-product decides; never-exposed columns are dependent.
+        Never-exposed columns are dependent; see :func:`independent`.
     """
     [gram] = cross_product(data, data.weight[:, None])
-    size = np.sqrt(np.diag(gram))
+    keep = np.ones(len(gram), dtype=bool) if among is None else among.copy()
+    part = gram[np.ix_(keep, keep)]
+    keep[keep] = independent(part, np.sqrt(np.diag(part)), tolerance)
+    return keep
+
+
+def independent(gram: FloatArray, size: FloatArray, tolerance: float = 1e-9) -> BoolArray:
+    """Which columns, of which ``gram`` has the cross-products, are no combination of those kept.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (column, column)
+    size : ndarray, shape (column,)
+        Root of the sum of squares of each column before anything was taken out of it: what is left
+        of it is judged by this.
+    tolerance : float
+
+    Returns
+    -------
+    ndarray of bool, shape (column,)
+        Pivoted QR of the scaled cross-products decides.
+
+    Examples
+    --------
+    >>> independent(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([1.0, 2.0])).sum()
+    np.int64(1)
+    """
     safe = np.where(size > 0, size, 1.0)
     _, upper, order = scipy.linalg.qr(gram / np.outer(safe, safe), pivoting=True, mode="economic")
     diagonal = np.abs(np.diag(upper))
     keep = np.zeros(len(size), dtype=bool)
-    keep[order[diagonal > tolerance * diagonal[0]]] = True
+    keep[order[diagonal > tolerance * max(diagonal[0], 1.0)]] = True
     return keep
 
 
-def named(labels: pd.DataFrame, which: npt.NDArray[np.bool_], most: int = 8) -> str:
+def named(labels: pd.DataFrame, which: BoolArray, most: int = 8) -> str:
     """Text that lists coefficients, such as ``centre C012, centre C200 and 3 more``."""
     chosen = [f"{t} {v}" for t, v in labels[which].itertuples(index=False)]
     more = f" and {len(chosen) - most} more" if len(chosen) > most else ""
     return ", ".join(chosen[:most]) + more
+
+
+def not_identified(labels: pd.DataFrame, lost: BoolArray) -> str:
+    """Remark that names the coefficients that the rows do not tell."""
+    return f"Not identified, left out: {named(labels, lost)}."
+
+
+def undefined(labels: pd.DataFrame, lost: BoolArray) -> list[str]:
+    """Remark that names the coefficients whose variance of two ways is negative, if any."""
+    if not lost.any():
+        return []
+    return [f"Variance of two ways of clusters negative, no error: {named(labels, lost)}."]

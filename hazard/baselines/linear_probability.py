@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 import scipy.linalg
 
+from hazard.baselines import robust
 from hazard.baselines.fit import (
     BaselineFit,
+    BoolArray,
     coefficient_labels,
     independent_columns,
-    named,
+    not_identified,
     reference_curves,
+    undefined,
 )
+from hazard.baselines.robust import Clusters, Errors
 from hazard.design import Design, collapsed, identified
 from hazard.likelihood import Rows, cross_product, gathered, linear_predictor, rows
 from hazard.terms.block import FloatArray
 
+UNIT = "probability"
 
-def fit(design: Design) -> BaselineFit:
+_ROUNDING = 1e-12
+
+
+def fit(design: Design, *, errors: Errors = "rows") -> BaselineFit:
     """Change in the monthly probability of each exit, by ordinary least squares.
 
     Parameters
@@ -25,57 +37,151 @@ def fit(design: Design) -> BaselineFit:
     design : Design
         Group terms become dummies relative to their largest level, and lag curves that vary by a
         group interactions.
+    errors : {"rows"} or Clusters
+        ``"rows"``: HC1, for independent rows of unequal variance, as published. Clusters (of
+        :func:`hazard.baselines.robust.clusters`): rows of a group may be related.
 
     Returns
     -------
     BaselineFit
-        Probability per month (or other period of the panel), per unit of the regressor, with HC1
-        standard errors.
+        Probability per month (or other period of the panel), per unit of the regressor.
 
     Notes
     -----
-    b = (X'X)^-1 X'y with y the indicator of the exit; variance
-    n / (n - k) (X'X)^-1 X' diag(e^2) X (X'X)^-1. Cross-products come from tables of pairs of
-    levels, so hundreds of dummies cost one pass over the rows.
+    b = (X'X)^-1 X'y with y the indicator of the exit. HC1 is
+    n / (n - k) (X'X)^-1 X' diag(e^2) X (X'X)^-1; with clusters g the middle is the sum of
+    X_g' e_g e_g' X_g, and the factor that of :func:`hazard.baselines.robust.small_sample`.
+    Cross-products come from tables of pairs of levels, so hundreds of dummies cost one pass over
+    the rows; absorbing their effects gives the same estimates.
 
     References
     ----------
     .. [1] MacKinnon and White (1985), Some heteroskedasticity-consistent covariance matrix
        estimators with improved finite sample properties, Journal of Econometrics 29(3).
+    .. [2] Cameron, Gelbach and Miller (2011), Robust inference with multiway clustering, Journal of
+       Business and Economic Statistics 29(2).
+    """
+    return fit_each(design, [errors])[0]
+
+
+def fit_each(design: Design, kinds: Sequence[Errors]) -> list[BaselineFit]:
+    """As :func:`fit`, with the same estimates under several kinds of errors.
+
+    Parameters
+    ----------
+    design : Design
+    kinds : sequence of {"rows"} or Clusters
+
+    Returns
+    -------
+    list of BaselineFit
+        One per kind of errors, in their order.
+    """
+    solved = _solved(design)
+    labels = coefficient_labels(solved.plain)
+    remarks = [] if solved.keep.all() else [not_identified(labels, ~solved.keep)]
+    remarks += reference_curves(design, solved.plain)
+    fits = []
+    for errors in kinds:
+        error, more = _standard_errors(solved, errors)
+        fits.append(
+            BaselineFit(
+                estimator="linear probability",
+                unit=UNIT,
+                exits=design.exits,
+                terms=labels,
+                estimate=solved.estimate,
+                standard_error=error,
+                remarks=(*remarks, *more),
+                errors=errors.name if isinstance(errors, Clusters) else "HC1",
+                freedom=robust.freedom(errors),
+            )
+        )
+    return fits
+
+
+def outside(design: Design, fit: BaselineFit) -> pd.DataFrame:
+    """Share of person-months whose fitted probability is none: below 0 or above 1.
+
+    Parameters
+    ----------
+    design : Design
+        That of the fit.
+    fit : BaselineFit
+        Of :func:`fit`.
+
+    Returns
+    -------
+    DataFrame, columns exit, below, above
+        Shares in [0, 1], for every exit and for ``stay``, which is 1 less the sum of the exits.
     """
     plain = identified(collapsed(design))
-    data = rows(plain)
-    keep = independent_columns(data)
-    [gram] = cross_product(data, data.weight[:, None])
-    inverse = scipy.linalg.inv(gram[np.ix_(keep, keep)])
-    left = (data.outcome[:, None] == np.arange(1, data.n_exits + 1)).astype(np.float64)
-    estimate = np.full((len(keep), data.n_exits), np.nan)
-    estimate[keep] = inverse @ _cross(data, left * data.weight[:, None])[keep]
-    residual = left - linear_predictor(data, np.nan_to_num(estimate))
-    meat = cross_product(data, data.weight[:, None] * residual**2)
-    n = float(data.weight.sum())
-    error = np.full_like(estimate, np.nan)
-    for j in range(data.n_exits):
-        covariance = inverse @ meat[j][np.ix_(keep, keep)] @ inverse * (n / (n - keep.sum()))
-        error[keep, j] = np.sqrt(np.diag(covariance))
-    labels = coefficient_labels(plain)
-    remarks = [] if keep.all() else [f"Not identified, left out: {named(labels, ~keep)}."]
-    remarks += reference_curves(design, plain)
-    return BaselineFit(
-        estimator="linear probability",
-        unit="probability",
-        exits=design.exits,
-        terms=labels,
-        estimate=estimate,
-        standard_error=error,
-        remarks=tuple(remarks),
+    left = linear_predictor(rows(plain), np.nan_to_num(fit.estimate))
+    everything = np.column_stack([1.0 - left.sum(axis=1), left])
+    share = plain.weight / plain.weight.sum()
+    return pd.DataFrame(
+        {
+            "exit": ["stay", *fit.exits],
+            "below": share @ (everything < -_ROUNDING),
+            "above": share @ (everything > 1 + _ROUNDING),
+        }
     )
 
 
-def _cross(data: Rows, values: FloatArray) -> FloatArray:
-    """X' values, shape (coefficient, exit)."""
+def left_through(data: Rows) -> FloatArray:
+    """Indicator of each exit, shape (row, exit)."""
+    return np.asarray(data.outcome[:, None] == np.arange(1, data.n_exits + 1), dtype=np.float64)
+
+
+def cross(data: Rows, values: FloatArray) -> FloatArray:
+    """X' values for the design matrix X, shape (coefficient, exit)."""
     levels = np.zeros((data.n_levels, values.shape[1]))
     for b in range(data.index.shape[1]):
         for j in range(values.shape[1]):
             levels[:, j] += np.bincount(data.index[:, b], values[:, j], data.n_levels)
     return gathered(data.blocks, levels)
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """Estimates and what their errors are made from."""
+
+    full: Design
+    plain: Design
+    keep: BoolArray
+    bread: FloatArray
+    estimate: FloatArray
+
+
+def _solved(design: Design) -> _Solved:
+    plain = identified(collapsed(design))
+    data = rows(plain)
+    keep = independent_columns(data)
+    [gram] = cross_product(data, data.weight[:, None])
+    bread = scipy.linalg.inv(gram[np.ix_(keep, keep)])
+    estimate = np.full((len(keep), data.n_exits), np.nan)
+    estimate[keep] = bread @ cross(data, left_through(data) * data.weight[:, None])[keep]
+    return _Solved(design, plain, keep, bread, estimate)
+
+
+def _standard_errors(solved: _Solved, errors: Errors) -> tuple[FloatArray, list[str]]:
+    """Standard errors, shape (coefficient, exit), and a remark where there is none."""
+    grouped = isinstance(errors, Clusters)
+    used = identified(solved.full) if grouped else solved.plain
+    data, keep = rows(used), solved.keep
+    residual = left_through(data) - linear_predictor(data, np.nan_to_num(solved.estimate))
+    factor = robust.small_sample(
+        float(data.weight.sum()), robust.counted(used, keep, errors), errors
+    )
+    error = np.full_like(solved.estimate, np.nan)
+    for j in range(data.n_exits):
+        filling = _meat(data, residual[:, [j]], errors)[np.ix_(keep, keep)]
+        error[keep, j] = robust.standard_errors(solved.bread, filling, factor)
+    lost = keep & np.isnan(error).any(axis=1)
+    return error, undefined(coefficient_labels(used), lost)
+
+
+def _meat(data: Rows, residual: FloatArray, errors: Errors) -> FloatArray:
+    if not isinstance(errors, Clusters):
+        return robust.meat_of_rows(data, residual)
+    return robust.meat(errors, lambda code: robust.sums(data, residual, code))

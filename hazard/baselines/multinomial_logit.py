@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numba
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import scipy.linalg
 
+from hazard.baselines import robust
 from hazard.baselines.fit import (
     BaselineFit,
+    BoolArray,
     coefficient_labels,
     independent_columns,
     named,
+    not_identified,
     reference_curves,
+    undefined,
 )
+from hazard.baselines.robust import Clusters, Errors
 from hazard.design import Design, coefficient_counts, collapsed, identified
-from hazard.laplace import Penalty, newton
-from hazard.likelihood import rows
+from hazard.laplace import Mode, Penalty, inverse_factor, newton
+from hazard.likelihood import Rows, linear_predictor, row_score, rows, value_and_gradient
 from hazard.terms.block import FloatArray
 
-BoolArray = npt.NDArray[np.bool_]
+Kind = Errors | Literal["information"]
 
 _AT_MINUS_INFINITY = -40.0
-_RUNAWAY = 15.0
+_STILL_MOVING = 0.01
 
 
-def fit(design: Design) -> BaselineFit:
+def fit(design: Design, *, errors: Kind = "information") -> BaselineFit:
     """Log-odds of each exit against staying, by maximum likelihood.
 
     Parameters
@@ -33,31 +43,107 @@ def fit(design: Design) -> BaselineFit:
     design : Design
         Group terms become dummies relative to their largest level, and lag curves that vary by a
         group interactions.
+    errors : {"information", "rows"} or Clusters
+        From the information, as published; from the sandwich of independent rows; or from that of
+        groups of rows (of :func:`hazard.baselines.robust.clusters`).
 
     Returns
     -------
     BaselineFit
-        Log-odds (softmax) or log-hazard (cloglog), with standard errors from the information.
+        Log-odds (softmax) or log-hazard (cloglog); :meth:`BaselineFit.ratios` exponentiates them.
 
     Raises
     ------
     ConvergenceError
-        If the maximum does not exist for another reason than an exit that a level lacks.
+        If the steps do not settle: the maximum lies at infinity, and no limit could be told.
 
     Notes
     -----
     Where no exit j occurs among the rows of a dummy, the likelihood rises without end as its
     coefficient goes to minus infinity (separation). In that limit these rows can no longer leave
     through j; the other coefficients are the maximum of the likelihood with j impossible there.
-    Such coefficients are held at the limit, reported as minus infinity, and named. So are those
-    that move the linear predictor by more than 15 at the maximum: together with others they
-    separate an exit.
+    Such coefficients are held at the limit, reported as minus infinity, and named. Columns that
+    the rows left then say twice of that exit are left out of it, and named. Where everybody leaves,
+    or only several columns together separate an exit, Newton steps do not become shorter while the
+    likelihood no longer rises; such coefficients are reported as infinite, in the direction of the
+    step, and named.
+
+    With the information H and scores s the sandwich is H^-1 (sum of s s') H^-1, by rows or by
+    groups of rows; no factor counts the coefficients (see
+    :func:`hazard.baselines.robust.small_sample`).
 
     References
     ----------
     .. [1] Albert and Anderson (1984), On the existence of maximum likelihood estimates in logistic
        regression models, Biometrika 71(1).
     """
+    return fit_each(design, [errors])[0]
+
+
+def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
+    """As :func:`fit`, with the same estimates under several kinds of errors.
+
+    Parameters
+    ----------
+    design : Design
+    kinds : sequence of {"information", "rows"} or Clusters
+
+    Returns
+    -------
+    list of BaselineFit
+        One per kind of errors, in their order.
+    """
+    solved = _solved(design)
+    labels = coefficient_labels(solved.plain)
+    remarks = _remarks(solved, labels) + reference_curves(design, solved.plain)
+    lost = solved.separated | (solved.runaway != 0)
+    fits = []
+    for errors in kinds:
+        error = _standard_errors(solved, errors)
+        negative = (solved.free & ~lost & np.isnan(error)).any(axis=1)
+        fits.append(
+            BaselineFit(
+                estimator="multinomial logit",
+                unit="log-odds" if design.link == "softmax" else "log-hazard",
+                exits=design.exits,
+                terms=labels,
+                estimate=_reported(solved),
+                standard_error=np.where(lost, np.nan, error),
+                remarks=(*remarks, *undefined(labels, negative)),
+                errors=_named(errors),
+                freedom=np.inf if errors == "information" else robust.freedom(errors),
+                log_likelihood=solved.value,
+            )
+        )
+    return fits
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """The maximum, and which coefficients it has; arrays have shape (coefficient, exit).
+
+    ``runaway`` is the sign of what is infinite together with others, else 0; ``cholesky`` the lower
+    factor of the information in the free coefficients.
+    """
+
+    full: Design
+    plain: Design
+    beta: FloatArray
+    value: float
+    cholesky: FloatArray
+    keep: BoolArray
+    known: BoolArray
+    twice: BoolArray
+    separated: BoolArray
+    runaway: FloatArray
+
+    @property
+    def free(self) -> BoolArray:
+        """Coefficients that were estimated."""
+        return self.known & ~self.separated
+
+
+def _solved(design: Design) -> _Solved:
     plain = identified(collapsed(design))
     data = rows(plain)
     keep = independent_columns(data)
@@ -65,29 +151,29 @@ def fit(design: Design) -> BaselineFit:
     known = np.repeat(keep[:, None], data.n_exits, axis=1)
     known[1:, counts[1:] == 0] = False  # of an exit that never occurs only the level is known
     separated = _separated(plain) & known
+    twice = _said_twice(data, known, separated)
+    known &= ~twice
     free = known & ~separated
     start = np.zeros(free.shape)
     start[0] = np.log(np.maximum(counts[1:], 0.5) / max(counts[0], 0.5))
     start[separated] = _AT_MINUS_INFINITY
     flat = Penalty(np.zeros((*start.shape, data.n_exits)), np.zeros_like(start))
     mode = newton(data, start, flat, free=free)
+    direction = _direction(data, mode, free)
     reach = np.concatenate([block.reach() for block in plain.blocks])
-    runaway = free & (np.abs(mode.beta) * reach[:, None] > _RUNAWAY)
-    error = np.full(free.shape, np.nan)
-    error[free] = _standard_errors(mode.cholesky)
-    labels = coefficient_labels(plain)
-    remarks = [] if keep.all() else [f"Not identified, left out: {named(labels, ~keep)}."]
-    remarks += reference_curves(design, plain)
-    for j, name in enumerate(design.exits):
-        remarks += _unbounded(name, labels, separated[:, j], runaway[:, j])
-    return BaselineFit(
-        estimator="multinomial logit",
-        unit="log-odds" if design.link == "softmax" else "log-hazard",
-        exits=design.exits,
-        terms=labels,
-        estimate=_reported(mode.beta, known, separated | runaway),
-        standard_error=np.where(separated | runaway, np.nan, error),
-        remarks=tuple(remarks),
+    runaway = np.abs(direction) * reach[:, None] > _STILL_MOVING
+    beta = mode.beta + np.where(runaway, 0.0, direction)  # the step is at hand: rounding is left
+    return _Solved(
+        full=design,
+        plain=plain,
+        beta=beta,
+        value=mode.value,
+        cholesky=mode.cholesky,
+        keep=keep,
+        known=known,
+        twice=twice,
+        separated=separated,
+        runaway=np.sign(direction) * runaway,
     )
 
 
@@ -100,23 +186,84 @@ def _separated(design: Design) -> BoolArray:
     return lacking
 
 
-def _standard_errors(cholesky: FloatArray) -> FloatArray:
-    inverse = scipy.linalg.solve_triangular(cholesky, np.eye(len(cholesky)), lower=True)
-    return np.asarray(np.sqrt((inverse**2).sum(axis=0)))
+def _said_twice(data: Rows, known: BoolArray, separated: BoolArray) -> BoolArray:
+    """Coefficients of an exit that the rows which can leave through it do not tell apart."""
+    impossible = linear_predictor(data, separated.astype(np.float64)) > 0
+    twice = np.zeros_like(known)
+    for j in np.flatnonzero(impossible.any(axis=0) & known[1:].any(axis=0)):
+        possible = replace(data, weight=np.where(impossible[:, j], 0.0, data.weight))
+        rest = known[:, j] & ~separated[:, j]
+        twice[:, j] = rest & ~independent_columns(possible, among=rest)
+    return twice
 
 
-def _reported(beta: FloatArray, known: BoolArray, lost: BoolArray) -> FloatArray:
-    return np.where(known, np.where(lost, np.copysign(np.inf, beta), beta), np.nan)
+def _direction(data: Rows, mode: Mode, free: BoolArray) -> FloatArray:
+    """The next Newton step: near 0 at a maximum, about 1 on the way to infinity."""
+    _, gradient = value_and_gradient(data, mode.beta)
+    direction = np.zeros_like(mode.beta)
+    direction[free] = scipy.linalg.cho_solve((mode.cholesky, True), gradient[free])
+    return direction
 
 
-def _unbounded(
-    exit_: str, labels: pd.DataFrame, separated: BoolArray, runaway: BoolArray
-) -> list[str]:
-    remarks = []
-    if separated.any():
-        where = named(labels, separated)
-        remarks.append(f"Without any exit '{exit_}', estimate at minus infinity: {where}.")
-    if runaway.any():
-        where = named(labels, runaway)
-        remarks.append(f"Together they tell exit '{exit_}' for sure, without bound: {where}.")
+# --- errors -------------------------------------------------------------------------------------
+def _standard_errors(solved: _Solved, errors: Kind) -> FloatArray:
+    error = np.full(solved.free.shape, np.nan)
+    inverse = inverse_factor(solved.cholesky)
+    if errors == "information":
+        error[solved.free] = np.sqrt((inverse**2).sum(axis=0))
+        return error
+    grouped = isinstance(errors, Clusters)
+    data = rows(identified(solved.full) if grouped else solved.plain)
+    score = _scores(data.link, linear_predictor(data, solved.beta), data.outcome)
+    moves = solved.free.ravel()
+    filling = _meat(data, score, errors)[np.ix_(moves, moves)]
+    factor = robust.small_sample(float(data.weight.sum()), 1, errors)
+    error[solved.free] = robust.standard_errors(inverse.T @ inverse, filling, factor)
+    return error
+
+
+def _meat(data: Rows, score: FloatArray, errors: Errors) -> FloatArray:
+    if not isinstance(errors, Clusters):
+        return robust.meat_of_rows(data, score)
+    return robust.meat(errors, lambda code: robust.sums(data, score, code))
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _scores(link: int, eta: FloatArray, outcome: npt.NDArray[np.int8]) -> FloatArray:
+    """Derivative of the log-likelihood of every row in its linear predictors, (row, exit)."""
+    score = np.empty_like(eta)
+    probability = np.empty(eta.shape[1])
+    for i in range(eta.shape[0]):
+        row_score(link, eta[i], outcome[i], probability, score[i])
+    return score
+
+
+def _named(errors: Kind) -> str:
+    if isinstance(errors, Clusters):
+        return errors.name
+    return {"information": "from the information", "rows": "robust"}[errors]
+
+
+# --- what is told -------------------------------------------------------------------------------
+def _reported(solved: _Solved) -> FloatArray:
+    beta = np.where(solved.separated, -np.inf, solved.beta)
+    beta = np.where(solved.runaway != 0, np.copysign(np.inf, solved.runaway), beta)
+    return np.where(solved.known, beta, np.nan)
+
+
+def _remarks(solved: _Solved, labels: pd.DataFrame) -> list[str]:
+    remarks = [] if solved.keep.all() else [not_identified(labels, ~solved.keep)]
+    for j, name in enumerate(solved.plain.exits):
+        separated, runaway, twice = (
+            named(labels, which[:, j])
+            for which in (solved.separated, solved.runaway != 0, solved.twice)
+        )
+        if separated:
+            remarks.append(f"Without any exit '{name}', estimate at minus infinity: {separated}.")
+        if runaway:
+            remarks.append(f"Exit '{name}' is told for sure, estimate without bound: {runaway}.")
+        if twice:
+            remarks.append(
+                f"Not identified for exit '{name}' by the rows where it can occur: {twice}."
+            )
     return remarks

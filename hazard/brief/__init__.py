@@ -8,7 +8,7 @@ from __future__ import annotations
 import jinja2
 
 from hazard import digits
-from hazard.brief import answer, appendix, caveats, checks, evidence, outcome
+from hazard.brief import answer, appendix, caveats, checks, evidence, fit, outcome
 from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
 from hazard.brief.languages import Code, Language, language
 from hazard.brief.view import View
@@ -60,7 +60,7 @@ def _page(view: View) -> Page:
         banners.append(("gate", view.say(f"banner.{banner}", section=gate.heading)))
     sections = [*answer.sections(view), outcome.incidence(view)]
     sections += [outcome.lags(view)] if view.shown_terms else []
-    sections += [gate, caveats.section(view), *appendix.sections(view)]
+    sections += [gate, fit.section(view), caveats.section(view), *appendix.sections(view)]
     return Page(
         lang=view.language.code,
         kicker=view.say("page.kicker", model=run.spec.name),

@@ -8,10 +8,11 @@ computed from parameters and data.
 from hazard.calibration.certificate import calibrate, certificate, read, summary
 from hazard.calibration.engines import Drawn, engine
 from hazard.calibration.example import small_rows
-from hazard.calibration.generate import outcomes, prior_draw
+from hazard.calibration.generate import outcomes
 from hazard.calibration.ranks import numbers, ranks
 from hazard.calibration.simulation import Plan, Problem, piece, pieces
 from hazard.calibration.uniformity import band, chi_square, detectable, p_value, power
+from hazard.predictive import prior_draw
 
 __all__ = [
     "Drawn",

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
-from hazard import approximation, laplace
+from hazard import approximation
 from hazard.coordinates import Coordinates
 from hazard.design import Design
 from hazard.errors import ConvergenceError
@@ -67,7 +67,7 @@ def of_design(it: Coordinates, simulated: Design) -> Coordinates:
 
 def _approximate(it: Coordinates) -> Fit:
     def fit(simulated: Design, n: int, rng: np.random.Generator) -> Drawn:
-        around = laplace.fit(of_design(it, simulated))
+        around = approximation.fit(of_design(it, simulated))
         return Drawn(approximation.draws(around, n, rng), float(n), 0)
 
     return fit
@@ -77,7 +77,7 @@ def _sampled(it: Coordinates, sampler: Sampler) -> Fit:
     """NUTS; raises ConvergenceError when eight times the usual draws are not effective enough."""
 
     def fit(simulated: Design, n: int, rng: np.random.Generator) -> Drawn:
-        around = laplace.fit(of_design(it, simulated))
+        around = approximation.fit(of_design(it, simulated))
         draws = max(n, _FEWEST_DRAWS)
         for _ in range(1 + _DOUBLINGS):
             settings = Settings(draws, chains=_CHAINS, cores=1, seed=int(rng.integers(2**31)))

@@ -1,4 +1,4 @@
-"""From the prior to a data set: coefficients, then one exit per person along the observed rows."""
+"""From coefficients to a data set: one exit per person along the observed rows."""
 
 from __future__ import annotations
 
@@ -8,71 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hazard import correlations
-from hazard.approximation import variable
-from hazard.coordinates import Coordinates, Learned
 from hazard.design import Design
 from hazard.likelihood import linear_predictor, rows
 from hazard.links import hazard
-from hazard.priors import n_normals, transform
 from hazard.terms.block import FloatArray
-
-
-def prior_draw(it: Coordinates, rng: np.random.Generator) -> xr.Dataset:
-    """One draw of everything the model learns, from its prior.
-
-    Parameters
-    ----------
-    it : Coordinates
-    rng : Generator
-
-    Returns
-    -------
-    Dataset, dims (chain, draw, ...)
-        One chain with one draw, and the variables of a posterior: ``intercept``, ``beta_<term>`` or
-        ``u_<group>``, ``sigma_<term>``, ``correlation_<term>``.
-    """
-    n_exits, exits = it.n_exits, list(it.design.exits)
-    z = rng.standard_normal((it.design.n_coefficients, n_exits))
-    for name, width in it.widths.items():
-        z[it.design.span(name)] *= width
-    own = it.design.span("intercept")
-    z[own] = it.intercept.mean + it.intercept.scale * z[own]
-    drawn: dict[str, xr.DataArray] = {}
-    for group in it.learned:
-        sigma, correlation = _covariance(group, n_exits, rng)
-        z[group.span] = z[group.span] @ np.linalg.cholesky(correlation).T * sigma
-        drawn[f"sigma_{group.name}"] = _labelled(sigma, {"exit": exits})
-        if group.concentration and n_exits > 1:
-            coords = {"exit": exits, "other_exit": exits}
-            drawn[f"correlation_{group.name}"] = _labelled(correlation, coords)
-    for name, prior in it.transformed.items():
-        scale = np.diag(it.factors[name])[:, None]
-        x = rng.standard_normal((n_normals(prior, len(scale)), n_exits))
-        z[it.design.span(name)] = transform(prior, x, len(scale)) / scale
-    beta = it.coefficients(z)
-    drawn["intercept"] = _labelled(beta[0], {"exit": exits})
-    for block in it.original.blocks[1:]:
-        coords = {f"{block.name}_level": [str(label) for label in block.coefficients]}
-        span = it.original.span(block.name)
-        drawn[variable(block)] = _labelled(beta[span], {**coords, "exit": exits})
-    return xr.Dataset(drawn)
-
-
-def _covariance(
-    group: Learned, n_exits: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Standard deviations (exit,) and correlations (exit, other exit) of a learned covariance."""
-    sigma = group.scale * np.abs(rng.standard_normal(n_exits))
-    if not group.concentration:
-        return sigma, np.eye(n_exits)
-    shape = correlations.beta_parameter(group.concentration, n_exits)
-    return sigma, correlations.correlation(2 * rng.beta(shape, shape) - 1, n_exits)
-
-
-def _labelled(values: FloatArray, coords: dict[str, list[str]]) -> xr.DataArray:
-    named = xr.DataArray(values, dims=tuple(coords), coords=coords)
-    return named.expand_dims(("chain", "draw"))
 
 
 def outcomes(

@@ -14,11 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from hazard import coordinates, design, estimands
 from hazard.calibration.engines import EngineName, Fit, engine
-from hazard.calibration.generate import outcomes, prior_draw
+from hazard.calibration.generate import outcomes
 from hazard.calibration.ranks import numbers, ranks
 from hazard.coordinates import Coordinates
 from hazard.errors import ConvergenceError
 from hazard.pipeline import Rows, refuse_constant, versions
+from hazard.predictive import prior_draw
 from hazard.spec import ModelSpec
 from hazard.store import write_file
 from hazard.terms.block import IntArray

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from hazard import coordinates, design, estimands, laplace
+from hazard import approximation, coordinates, design, estimands
 from hazard.design import Design
 from hazard.diagnostics import EXPLORE, Gate, gate
 from hazard.errors import UsageError
@@ -167,7 +167,7 @@ def fitted(
         for done, cell in enumerate(some):
             progress(stage, done / len(some))
             own = with_priors(built, cell.priors)
-            around = laplace.fit(coordinates.standard(own))
+            around = approximation.fit(coordinates.standard(own))
             drawn = sampler.draws(around, settings)
             quantities = _quantities(drawn, own, person, spec=spec, n=plan.incidence_draws)
             judged = _judged(drawn, quantities) if settings.engine == "nuts" else None

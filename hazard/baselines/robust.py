@@ -1,0 +1,288 @@
+"""Standard errors that hold when rows are not alike or not independent: the sandwich, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from hazard.design import Design
+from hazard.errors import DesignError
+from hazard.likelihood import Rows, cross_product
+from hazard.terms.block import AnyIntArray, FloatArray, IntArray, column
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Groups of rows whose errors may be related, in one way or two.
+
+    Attributes
+    ----------
+    by : tuple of str
+        Columns of the panel.
+    codes : tuple of ndarray of int64, shape (row,)
+        Group of every row of a design, from 0, for each column.
+    """
+
+    by: tuple[str, ...]
+    codes: tuple[IntArray, ...]
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups; of two ways, that with fewer."""
+        return min(int(code.max()) + 1 for code in self.codes)
+
+    @property
+    def name(self) -> str:
+        """How the errors are called in a table."""
+        return f"clustered by {' and '.join(self.by)}"
+
+    def signed(self) -> list[tuple[int, IntArray]]:
+        """Groups whose sums of scores make the meat, with their sign: V1 + V2 - V12.
+
+        Examples
+        --------
+        >>> ways = Clusters(("a", "b"), (np.array([0, 0, 1]), np.array([0, 1, 1]))).signed()
+        >>> [(sign, code.tolist()) for sign, code in ways]
+        [(1, [0, 0, 1]), (1, [0, 1, 1]), (-1, [0, 1, 2])]
+        """
+        single = [(1, code) for code in self.codes]
+        if len(self.codes) == 1:
+            return single
+        left, right = self.codes
+        both = pd.factorize(left * (int(right.max()) + 1) + right)[0].astype(np.int64)
+        return [*single, (-1, both)]
+
+
+Errors = Clusters | Literal["rows"]
+"""Errors of independent rows of unequal variance, or of rows that are related in groups."""
+
+
+def clusters(design: Design, panel: pd.DataFrame, by: Sequence[str]) -> Clusters:
+    """Groups of the rows of a design by one or two columns of its panel.
+
+    Parameters
+    ----------
+    design : Design
+        As built from the panel, one row per person-month.
+    panel : DataFrame
+    by : sequence of str
+        One or two columns, such as ``["centre"]`` or ``["centre", "nationality"]``.
+
+    Raises
+    ------
+    DesignError
+        If rows of the design stand for several person-months, or there are not one or two columns,
+        or a column is missing, has missing values or a single group.
+
+    Examples
+    --------
+    >>> from hazard import design, spec
+    >>> text = '''name = "example"
+    ... question = "an example?"
+    ... [outcome]
+    ... exits = ["left"]'''
+    >>> panel = pd.DataFrame({"person": [0, 0, 1], "month": [1, 2, 1], "exit": "stay"})
+    >>> built = design.build(panel.assign(centre=["B", "A", "B"]), {}, spec.load(text))
+    >>> found = clusters(built, panel.assign(centre=["B", "A", "B"]), ["centre"])
+    >>> found.name, found.codes[0].tolist(), found.n_groups
+    ('clustered by centre', [0, 1, 0], 2)
+    """
+    if (design.weight != 1).any():
+        raise DesignError(
+            "design must have one row per person-month, since the rows of a group are not alike; "
+            f"got a weight other than 1 in {int((design.weight != 1).sum()):,} of "
+            f"{len(design.weight):,} rows. Pass the design before equal rows are collapsed."
+        )
+    if len(by) not in (1, 2):
+        raise DesignError(
+            f"columns of clusters must be one or two; got {list(by)}. Name one or two."
+        )
+    rows = panel.iloc[design.row]
+    found = Clusters(
+        tuple(by), tuple(pd.factorize(column(rows, name))[0].astype(np.int64) for name in by)
+    )
+    for name, code in zip(by, found.codes, strict=True):
+        if code.max() == 0:
+            raise DesignError(
+                f"panel column {name!r} must have two groups or more for clustered errors; got 1. "
+                "Cluster by another column."
+            )
+    return found
+
+
+def sums(data: Rows, values: FloatArray, code: AnyIntArray) -> Any:
+    """Sum over the rows of each group of regressors times values.
+
+    Parameters
+    ----------
+    data : Rows
+    values : ndarray, shape (row, m)
+    code : ndarray of int, shape (row,)
+        Group of every row, from 0.
+
+    Returns
+    -------
+    sparse array, shape (group, coefficient * m)
+        Element (g, k * m + j) is the sum of x_ik values_ij over the rows i of group g.
+    """
+    m = values.shape[1]
+    n_blocks = data.index.shape[1]
+    group = np.repeat(code, n_blocks * m)
+    level = (data.index.astype(np.int64)[:, :, None] * m + np.arange(m)).ravel()
+    each = np.broadcast_to(values[:, None, :], (len(values), n_blocks, m)).ravel()
+    shape = (int(code.max()) + 1, data.n_levels * m)
+    by_level = sparse.coo_array((each, (group, level)), shape=shape).tocsr()
+    basis = sparse.block_diag([sparse.csr_array(block.matrix()) for block in data.blocks])
+    return (by_level @ sparse.kron(basis, sparse.eye_array(m), format="csr")).tocsr()
+
+
+def meat(clusters: Clusters, summed: Callable[[IntArray], Any]) -> FloatArray:
+    """Sum over groups of the outer product of the summed scores of a group.
+
+    Parameters
+    ----------
+    clusters : Clusters
+    summed : callable
+        From the group of every row to the summed scores, sparse, shape (group, parameter).
+
+    Returns
+    -------
+    ndarray, shape (parameter, parameter)
+        Of two ways the sum of both less that of the rows that share both [1]_. It need not be
+        positive definite.
+
+    References
+    ----------
+    .. [1] Cameron, Gelbach and Miller (2011), Robust inference with multiway clustering, Journal of
+       Business and Economic Statistics 29(2).
+    """
+    total = 0.0
+    for sign, code in clusters.signed():
+        scores = summed(code)
+        total = total + sign * (scores.T @ scores).toarray()
+    return np.asarray(total)
+
+
+def meat_of_rows(data: Rows, score: FloatArray) -> FloatArray:
+    """Sum over rows of the outer product of their scores, by the weight of the rows.
+
+    Parameters
+    ----------
+    data : Rows
+    score : ndarray, shape (row, m)
+        Derivative of what is maximised in the linear predictors of a row.
+
+    Returns
+    -------
+    ndarray, shape (coefficient * m, coefficient * m)
+    """
+    m = score.shape[1]
+    first, second = np.triu_indices(m)
+    parts = cross_product(data, data.weight[:, None] * score[:, first] * score[:, second])
+    n = parts.shape[1]
+    out = np.empty((n, m, n, m))
+    for part, a, b in zip(parts, first, second, strict=True):
+        out[:, a, :, b] = part
+        out[:, b, :, a] = part
+    return out.reshape(n * m, n * m)
+
+
+def standard_errors(bread: FloatArray, filling: FloatArray, factor: float) -> FloatArray:
+    """Root of the diagonal of factor * bread @ filling @ bread, NaN where it is negative.
+
+    Parameters
+    ----------
+    bread, filling : ndarray, shape (parameter, parameter)
+        Symmetric.
+    factor : float
+        Of :func:`small_sample`.
+
+    Examples
+    --------
+    >>> standard_errors(np.eye(2) / 2, np.diag([16.0, -1.0]), 1.0).tolist()
+    [2.0, nan]
+    """
+    variance = factor * ((bread @ filling) * bread).sum(axis=1)
+    return np.sqrt(np.where(variance >= 0, variance, np.nan))
+
+
+def small_sample(n_rows: float, n_parameters: float, errors: Errors) -> float:
+    """Factor by which the sandwich is made wider in small samples.
+
+    Parameters
+    ----------
+    n_rows : float
+        Number of person-months n.
+    n_parameters : float
+        Number of parameters k that count (see :func:`counted`); 1 after maximum likelihood.
+    errors : Errors
+
+    Notes
+    -----
+    Independent rows: n / (n - k). Clusters: (n - 1) / (n - k) * G / (G - 1) with G groups, those of
+    the way with fewer where there are two. With k = 1 these are n / (n - 1) and G / (G - 1). They
+    are the factors of Stata's ``regress`` and ``mlogit``, and of ``fixest``.
+
+    Examples
+    --------
+    >>> small_sample(10, 2, "rows")
+    1.25
+    >>> small_sample(10, 1, Clusters(("a",), (np.array([0, 1, 2]),)))
+    1.5
+    """
+    if not isinstance(errors, Clusters):
+        return n_rows / (n_rows - n_parameters)
+    groups = errors.n_groups
+    return (n_rows - 1) / (n_rows - n_parameters) * groups / (groups - 1)
+
+
+def counted(design: Design, keep: npt.NDArray[np.bool_], errors: Errors) -> int:
+    """Number of coefficients that count as parameters in the factor of :func:`small_sample`.
+
+    Parameters
+    ----------
+    design : Design
+        With a reference level per group, and one row per person-month.
+    keep : ndarray of bool, shape (coefficient,)
+        Coefficients that are estimated.
+    errors : Errors
+
+    Notes
+    -----
+    The effects of a group whose levels lie each in one cluster do not count: they grow with the
+    number of clusters, as in ``xtreg`` of Stata and in ``fixest``.
+    """
+    total = int(keep.sum())
+    if not isinstance(errors, Clusters):
+        return total
+    for b, block in enumerate(design.blocks):
+        if block.kind == "group" and nested(design.index[:, b], errors):
+            total -= int(keep[design.span(block.name)].sum())
+    return total
+
+
+def nested(level: AnyIntArray, clusters: Clusters) -> bool:
+    """Whether each level lies in one group, of one of the ways.
+
+    Examples
+    --------
+    >>> ways = Clusters(("a",), (np.array([0, 0, 1]),))
+    >>> nested(np.array([5, 7, 8]), ways), nested(np.array([5, 7, 7]), ways)
+    (True, False)
+    """
+    n_levels = len(np.unique(level))
+    return any(
+        len(np.unique(level.astype(np.int64) * (int(code.max()) + 1) + code)) == n_levels
+        for code in clusters.codes
+    )
+
+
+def freedom(errors: Errors) -> float:
+    """Degrees of freedom of intervals: the number of groups less one, or infinity."""
+    return float(errors.n_groups - 1) if isinstance(errors, Clusters) else np.inf

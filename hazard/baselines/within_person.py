@@ -1,0 +1,159 @@
+"""The linear probability model with an effect per person: what changes within a history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from scipy import sparse
+
+from hazard.baselines import robust
+from hazard.baselines.fit import (
+    BaselineFit,
+    BoolArray,
+    coefficient_labels,
+    independent,
+    named,
+    undefined,
+)
+from hazard.baselines.linear_probability import UNIT, cross, left_through
+from hazard.baselines.robust import Clusters
+from hazard.design import Design, identified
+from hazard.likelihood import Rows, cross_product, linear_predictor, rows
+from hazard.terms.block import FloatArray, IntArray
+
+
+def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -> BaselineFit:
+    """Change in the monthly probability of each exit, compared with the person's other months.
+
+    Parameters
+    ----------
+    design : Design
+        One row per person-month.
+    person : Clusters
+        Rows of each person, of :func:`hazard.baselines.robust.clusters`.
+    clusters : Clusters, optional
+        Rows whose errors may be related; those of a person by default.
+
+    Returns
+    -------
+    BaselineFit
+        NaN, and named in a remark, where a regressor is the same in all months of every person, or
+        a combination of others within persons.
+
+    Notes
+    -----
+    Least squares after the mean of the person is taken from the exit and from every regressor:
+    b = (X'MX)^-1 X'My with MX the rows less their person's mean. The effects of persons do not
+    count in the small-sample factor where each person lies in one cluster.
+
+    An exit ends the history, so that it always falls in the last month. Compared with the earlier
+    months of the same person, whatever rises with the time at risk then seems to cause it, and
+    whatever falls to prevent it: the check tells little of an exit that happens once.
+
+    Examples
+    --------
+    Two months and an exit in the second: the month has the coefficient 1, for everybody who leaves.
+
+    >>> import pandas as pd
+    >>> from hazard import design, spec
+    >>> text = '''name = "example"
+    ... question = "an example?"
+    ... [outcome]
+    ... exits = ["left"]
+    ... [[term]]
+    ... kind = "covariate"
+    ... column = "time"
+    ... prior = {family = "normal", scale = 1.0, reason = "an example only"}'''
+    >>> panel = pd.DataFrame({"person": [0, 0, 1, 1], "month": [1, 2, 1, 2]})
+    >>> panel = panel.assign(exit=["stay", "left"] * 2, time=panel["month"] * 1.0)
+    >>> built = design.build(panel, {}, spec.load(text))
+    >>> fit(built, robust.clusters(built, panel, ["person"])).estimate[1].round(12).tolist()
+    [1.0]
+    """
+    if clusters is None:
+        clusters = person
+    plain = identified(design)
+    within = _within(rows(plain), person.codes[0])
+    labels = coefficient_labels(plain)
+    estimate, residual, bread = _solved(within)
+    error, keep = np.full_like(estimate, np.nan), within.keep
+    factor = _factor(within, plain, clusters)
+    for j in range(len(plain.exits)):
+        filling = robust.meat(clusters, partial(_scores, within, residual[:, [j]]))
+        error[keep, j] = robust.standard_errors(bread, filling[np.ix_(keep, keep)], factor)
+    lost = ~keep
+    lost[0] = False  # the intercept is in the effects of the persons
+    remarks = [f"The same in all months of a person, left out: {named(labels, lost)}."]
+    return BaselineFit(
+        estimator="linear probability within persons",
+        unit=UNIT,
+        exits=design.exits,
+        terms=labels,
+        estimate=estimate,
+        standard_error=error,
+        remarks=(
+            *(remarks if lost.any() else []),
+            *undefined(labels, keep & np.isnan(error).any(axis=1)),
+        ),
+        errors=clusters.name,
+        freedom=robust.freedom(clusters),
+    )
+
+
+@dataclass(frozen=True)
+class _Within:
+    """Regressors of which the person's mean is taken: cross-products, and the means."""
+
+    data: Rows
+    code: IntArray
+    length: FloatArray
+    sums: Any
+    gram: FloatArray
+    keep: BoolArray
+
+
+def _within(data: Rows, code: IntArray) -> _Within:
+    length = np.bincount(code).astype(np.float64)
+    sums = robust.sums(data, np.ones((len(code), 1)), code)
+    [gram] = cross_product(data, data.weight[:, None])
+    size = np.sqrt(np.diag(gram))
+    gram = gram - (sums.T @ (sparse.diags_array(1 / length) @ sums)).toarray()
+    return _Within(data, code, length, sums, gram, independent(gram, size))
+
+
+def _solved(within: _Within) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Estimates, residuals and the inverse of the cross-products of the columns kept."""
+    data, keep = within.data, within.keep
+    left = left_through(data)
+    bread = scipy.linalg.inv(within.gram[np.ix_(keep, keep)])
+    apart = left - _means(within, left)[within.code]
+    estimate = np.full((len(keep), data.n_exits), np.nan)
+    estimate[keep] = bread @ cross(data, apart)[keep]
+    rest = left - linear_predictor(data, np.nan_to_num(estimate))
+    return estimate, rest - _means(within, rest)[within.code], bread
+
+
+def _means(within: _Within, values: FloatArray) -> FloatArray:
+    """Mean of every person, shape (person, exit)."""
+    columns = [np.bincount(within.code, column) for column in values.T]
+    return np.asarray(np.column_stack(columns) / within.length[:, None])
+
+
+def _scores(within: _Within, residual: FloatArray, code: IntArray) -> Any:
+    """Sum over the rows of each group of regressors less the person's mean times residuals."""
+    n_groups = int(code.max()) + 1
+    shared = sparse.coo_array(
+        (residual[:, 0], (code, within.code)), shape=(n_groups, len(within.length))
+    ).tocsr()
+    means = sparse.diags_array(1 / within.length) @ within.sums
+    return (robust.sums(within.data, residual, code) - shared @ means).tocsr()
+
+
+def _factor(within: _Within, plain: Design, clusters: Clusters) -> float:
+    effects = 1 if robust.nested(within.code, clusters) else len(within.length)
+    parameters = robust.counted(plain, within.keep, clusters) + effects
+    return robust.small_sample(float(len(within.code)), parameters, clusters)

@@ -1,0 +1,59 @@
+"""Whether the model fits: observed exits beside those that it replicates."""
+
+from __future__ import annotations
+
+from hazard import digits, figures, predictive
+from hazard.brief.blocks import Figure, Paragraph, Section, Table
+from hazard.brief.view import View
+
+_HEADS = ("by", "exit", "levels", "outside", "expected")
+
+
+def section(view: View) -> Section:
+    """Everybody and each group: what was observed, what the model draws anew."""
+    blocks = (Paragraph(view.say("fit.how")), _figure(view), _table(view))
+    return Section("fit", view.say("fit.heading"), blocks)
+
+
+def _words(view: View) -> dict[str, str]:
+    return {**view.language.words["predictive"], **view.language.words["marks"]}
+
+
+def _figure(view: View) -> Figure:
+    checked, words, labels = view.run.predictive, _words(view), view.exit_labels
+    drawn = figures.predictive(checked, labels=labels, words=words)
+    return Figure(
+        name="figure-fit",
+        numbers="table-fit",
+        svg=figures.svg(drawn, "fit"),
+        caption=view.say("fit.caption"),
+        text=figures.predictive_text(checked, labels=labels, words=words),
+    )
+
+
+def _table(view: View) -> Table:
+    """Levels outside their interval: of groups by incidence, of periods by their exits."""
+    told = predictive.summary(view.run.predictive)
+    told = told[told["grouping"] != predictive.ALL]
+    followed = set(told.loc[told["quantity"] == "cumulative_incidence", "grouping"])
+    chosen = told["quantity"].eq("cumulative_incidence") | ~told["grouping"].isin(followed)
+    groups = []
+    for name in told["grouping"].unique():
+        rows = told[chosen & told["grouping"].eq(name)]
+        cells = tuple(
+            (
+                view.exit_labels[row["exit"]],
+                view.language.whole(row["n_levels"]),
+                view.language.whole(row["n_outside"]),
+                digits.number(row["n_expected"], -1, view.language.marks),
+            )
+            for row in rows.to_dict("records")
+        )
+        groups.append((view.language.name("predictive", str(name)), cells))
+    return Table(
+        name="table-fit",
+        caption=view.say("fit.table"),
+        head=tuple(view.say(f"fit.head_{name}") for name in _HEADS),
+        looks=("head", "number", "number", "number"),
+        groups=tuple(groups),
+    )
