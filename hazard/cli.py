@@ -318,25 +318,70 @@ def calibrate(
 
     wanted = spec.read(model)
     _refuse_existing(out)
-    if registers is not None and panel is not None:
-        raise UsageError("calibrate must be given --registers or --panel, not both.")
     with _progress() as told:
         told("load", 0.0)
-        from hazard import calibration, pipeline
+        from hazard import calibration
 
         told("read", 0.0)
-        if registers is not None:
-            rows = pipeline.rows_from_registers(registers, wanted)
-        elif panel is not None:
-            rows = pipeline.rows_from_table(panel, wanted)
-        else:
-            rows = calibration.small_rows(wanted)
+        rows = _rows_or_small("calibrate", wanted, registers, panel)
         problem = calibration.Problem.of(rows, wanted)
         plan = calibration.Plan(simulations, engine.value, seed)
         found = calibration.calibrate(problem, plan, out, told)
     typer.echo(f"Certificate written to {out}: {calibration.summary(found)}")
     if not found["passed"]:
         raise typer.Exit(4)
+
+
+@app.command()
+def prior(
+    model: ModelName,
+    out: Out,
+    registers: Registers = None,
+    panel: Table = None,
+    draws: Annotated[int, typer.Option(min=20, help="Draws from the prior.")] = 200,
+    seed: Seed = 0,
+) -> None:
+    """Say what a model believes before it sees an exit: monthly probabilities, incidences.
+
+    Without data on a small generated panel.
+    """
+    import numpy as np
+
+    from hazard import coordinates, design, predictive, spec, store
+
+    wanted = spec.read(model)
+    if out.suffix != ".csv":
+        raise UsageError(f"prior --out must end in .csv; got {str(out)!r}.")
+    _refuse_existing(out)
+    with _progress() as told:
+        told("prior", 0.0)
+        rows = _rows_or_small("prior", wanted, registers, panel)
+        built = design.build(rows.panel, rows.histories, wanted)
+        drawn = predictive.prior_draws(
+            coordinates.standard(built), draws, np.random.default_rng(seed)
+        )
+        person = rows.panel["person"].to_numpy()
+        found = predictive.prior_predictive(drawn, built, person=person, spec=wanted)
+    store.write_file(out, lambda draft: store.write_table(found, draft))
+    shown = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
+    typer.echo(found[shown].fillna("").to_string(index=False, float_format="{:.3f}".format))
+    typer.echo(f"Written to {out}")
+
+
+@app.command()
+def tables(
+    folder: Annotated[Path, typer.Argument(metavar="RUN")],
+    out: Out,
+) -> None:
+    """Write the coefficients of a run in the layout of Table 7-1 of the 2016 report, beside it."""
+    from hazard import appendix_tables, store
+
+    if out.suffix != ".csv":
+        raise UsageError(f"tables --out must end in .csv; got {str(out)!r}.")
+    _refuse_existing(out)
+    found = appendix_tables.coefficient_table(store.read_run(folder).estimates)
+    store.write_file(out, lambda draft: store.write_table(found, draft))
+    typer.echo(f"{len(found)} rows written to {out}")
 
 
 @app.command()
@@ -406,6 +451,18 @@ def _rows(wanted: ModelSpec, registers: Path | None, panel: Path | None) -> Rows
     if registers is not None:
         return pipeline.rows_from_registers(registers, wanted)
     return pipeline.rows_from_table(panel, wanted)
+
+
+def _rows_or_small(
+    command: str, wanted: ModelSpec, registers: Path | None, panel: Path | None
+) -> Rows:
+    """Rows of the data that were named, or generated ones."""
+    from hazard import calibration
+
+    _refuse_two_sources(command, registers, panel)
+    if registers is None and panel is None:
+        return calibration.small_rows(wanted)
+    return _rows(wanted, registers, panel)
 
 
 def _refuse_existing(out: Path) -> None:

@@ -192,6 +192,20 @@ WRONG_USE = {
     "run oslo2016 --panel {}/text.txt --out {}/new": (
         "table must be a .csv or a .parquet file; got '{}/text.txt'."
     ),
+    "run rossi --engine nuts --checked-by {}/registers --out {}/new": (
+        "--checked-by must come with --engine laplace; nuts is what checks."
+    ),
+    "run rossi --engine laplace --checked-by {}/registers --out {}/new": (
+        "run folder must hold a manifest.json that a run wrote; none in '{}/registers'."
+    ),
+    "score {}/registers --out {}/new": (
+        "run folder must hold a manifest.json that a run wrote; none in '{}/registers'."
+    ),
+    "score {}/registers --out {}/text.txt": "output '{}/text.txt' " + FREE,
+    "prior mgus2 --out {}/new.txt": "prior --out must end in .csv; got '{}/new.txt'.",
+    "prior mgus2 --registers {}/registers --panel {}/table.csv --out {}/new.csv": (
+        "prior must be given --registers or --panel, not both."
+    ),
     "run rossi --out {}/registers": "output '{}/registers' " + FREE,
     "run rossi --out {}/text.txt": "output '{}/text.txt' " + FREE,
     "describe {}/registers --out {}/text.txt": "output '{}/text.txt' " + FREE,
@@ -534,6 +548,18 @@ def test_interrupt(hazard: Call, place: Path, monkeypatch: pytest.MonkeyPatch) -
     for command in register_commands(place):
         assert hazard(*command).code == 130
     assert listing(place) == before
+
+
+def test_prior_says_what_is_believed(hazard: Call, tmp_path: Path) -> None:
+    called = hazard("prior", "mgus2", "--draws", "40", "--out", tmp_path / "prior.csv")
+    assert (called.code, called.err) == (0, "")
+    rows = pd.read_csv(tmp_path / "prior.csv")
+    assert set(rows["exit"]) == {"pcm", "death", "any exit"}
+    assert (rows["p2_5"] < rows["p97_5"]).all()
+    assert "monthly_probability" in called.out
+    again = hazard("prior", "mgus2", "--draws", "40", "--seed", "1", "--out", tmp_path / "b.csv")
+    assert again.code == 0
+    assert not rows.equals(pd.read_csv(tmp_path / "b.csv"))
 
 
 # --- the installed script -----------------------------------------------------------------------

@@ -232,6 +232,40 @@ def test_approximate_run_says_how_far_it_was_checked(
     assert not (tmp_path / "none").exists()
 
 
+def test_score_compares_two_runs(
+    registers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = ["--registers", registers]
+    for name in ("oslo2016", "country_shocks"):
+        options = [*source, "--engine", "laplace", *FEW, "--draws", "100"]
+        assert command("run", name, *options, "--out", tmp_path / name) == 0
+    both = [tmp_path / "oslo2016", tmp_path / "country_shocks"]
+    units = ["--by", "person", "--by", "centre", "--refits", "0"]
+    assert command("score", *both, *source, *units, "--out", tmp_path / "scores") == 0
+    assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == [
+        "manifest.json",
+        "scores.csv",
+    ]
+    rows = pd.read_csv(tmp_path / "scores" / "scores.csv")
+    assert rows.groupby(["unit", "quantity"]).size().tolist() == [2, 1, 2, 1]
+    value = rows.set_index(["unit", "quantity", "model"])["estimate"]
+    for unit in ("person", "centre"):
+        left, right = (value[unit, "elpd", path.name] for path in both)
+        apart = value[unit, "elpd difference", "oslo2016"]
+        assert apart == pytest.approx(left - right, abs=1e-6)
+        assert left < 0
+    assert "By person: oslo2016 less country_shocks" in capsys.readouterr().out
+    # the rows of another definition of the data are refused
+    other = tmp_path / "other"
+    assert command("run", "disappearance_3_days", *source, *options[2:], "--out", other) == 0
+    changed = json.loads((other / "manifest.json").read_text(encoding="utf-8"))
+    changed["rows_digest"] = "0" * 64
+    (other / "manifest.json").write_text(json.dumps(changed), encoding="utf-8")
+    assert command("score", other, *source, "--out", tmp_path / "none") == 3
+    assert "must be those that run 'other' was made from" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
 def test_no_id_reaches_a_run_folder(runs: dict[str, Path], registers: Path) -> None:
     persons = pd.read_csv(registers / "udi_persons.csv")
     ids = {*persons["person_id"], *persons["family_id"]}

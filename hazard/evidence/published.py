@@ -65,7 +65,7 @@ def published_curves(
     >>> curve["coefficient"].values.tolist()
     [0.4, 0.455, 0.731, 0.365, 0.794, 0.527, 0.84]
     """
-    printed = _bundled("oslo2016_table_7_1.csv") if table is None else table
+    printed = published_table() if table is None else table
     named = printed.rename(columns={"outcome": "exit", "lag_months": "lag"})
     long = pd.concat(
         named.assign(estimator=name, coefficient=named[b], standard_error=named[s])
@@ -81,6 +81,18 @@ def published_curves(
         .assign_coords({key: ("curve", keys[key].to_numpy(dtype=str)) for key in CURVE})
         .assign_attrs(half_width=0.5 * 10.0**-decimals)
     )
+
+
+def published_table() -> pd.DataFrame:
+    """Table 7-1 of Oslo Economics (2016) as printed.
+
+    Returns
+    -------
+    DataFrame
+        ``outcome``, ``exposure``, ``network``, ``lag_months``, ``lpm_coefficient``, ``lpm_se``,
+        ``mnlogit_log_odds``, ``mnlogit_se``; 56 rows.
+    """
+    return _bundled("oslo2016_table_7_1.csv")
 
 
 def _bundled(name: str) -> pd.DataFrame:
