@@ -6,7 +6,8 @@
 
 All three simulate registers of the published size, and print one table. ``approximate`` compares
 with R where ``Rscript`` and the package mgcv are installed. ``sample`` gives the plain graph the
-stated time, stops it, and measures on the draws that it made; the plain graph is the same model as
+stated time, stops it, and measures on the draws that it made, or takes a number that is too large
+for it where it made hardly any; the plain graph is the same model as
 one writes it in PyMC, sampled with the defaults of nutpie.
 """
 
@@ -59,6 +60,9 @@ for (exit in c("assisted", "disappeared", "forced")) {
 }
 cat(proc.time()[3] - began, as.character(packageVersion("mgcv")), "\\n")
 """
+
+
+_FEWEST = 8.0  # draws of which an effective number can be told
 
 
 def fastest(work: Callable[[], object], times: int) -> float:
@@ -239,8 +243,9 @@ def _plain(graph: Any, seconds: float) -> tuple[float, float, float]:
     draws = tree["posterior"].to_dataset()
     kept = int(draws.sizes["draw"])
     print(f"plain graph: {kept} draws after warm-up in {spent:.0f} s")
-    if kept < 8:
-        return 0.0, 0.0, spent
+    if kept < _FEWEST:
+        print(f"plain graph: too few to count, taken as {_FEWEST} effective draws")
+        return _FEWEST, _FEWEST, spent
     effects = {str(k): v for k, v in draws.items() if str(k).startswith(("effect", "intercept"))}
     judged = diagnostics.gate(
         xr.DataTree.from_dict({"posterior": xr.Dataset(effects)})

@@ -23,7 +23,7 @@ from hazard.laplace import Laplace, Penalty, inverse_factor
 from hazard.likelihood import value_and_gradient
 from hazard.terms.block import Block, FloatArray
 
-_PAIRS, _STEPS, _ROUNDS = 25, 3, 2
+_FOURS, _STEPS, _ROUNDS = 13, 3, 2
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def mean_shift(around: Laplace, mapped: NormalMap) -> FloatArray:
     as many exits are expected as were observed, but for the priors. Where exits are rare the mode
     expects more: probabilities bend upwards, and the posterior leans to the left. Newton steps with
     the curvature at the mode go there, shortened until the expected log posterior does not fall;
-    the expectation is over pairs of opposite draws, in which all that is odd cancels.
+    the expectation is over fours of opposite draws, in which all that is odd cancels.
 
     References
     ----------
@@ -178,14 +178,17 @@ def mean_shift(around: Laplace, mapped: NormalMap) -> FloatArray:
        INLA, Computational Statistics and Data Analysis 181.
     """
     it, rng = around.coordinates, np.random.default_rng(0)  # one number per approximation
-    w = rng.standard_normal((mapped.n_normals, _PAIRS))
-    held = held_draws(around, mapped, _PAIRS, rng)
-    moved = _moved(around, mapped, np.hstack([w, -w]), np.hstack([held, held]))
+    w = rng.standard_normal((mapped.n_normals, _FOURS))
+    held = held_draws(around, mapped, _FOURS, rng)
+    # opposite effects under the same covariances too: what has no rows is not moved at all
+    own = np.arange(len(w)) < mapped.n_normals - sum(len(theta) for theta in around.theta)
+    flip = np.where(own, -1.0, 1.0)[:, None]
+    moved = _moved(around, mapped, np.hstack([w, flip * w, -flip * w, -w]), np.hstack([held] * 4))
     data, mean = it.rows, it.prior_mean()
     root, _ = _given_held(around, mapped.held)
     penalties = [
         Penalty(it.prior_precision(tuple(own[:, i] for own in moved.theta)), mean)
-        for i in range(2 * _PAIRS)
+        for i in range(4 * _FOURS)
     ]
 
     def expected(shift: FloatArray) -> tuple[float, FloatArray]:
