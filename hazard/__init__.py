@@ -43,7 +43,7 @@ a module imports only from modules above it.
     pipeline.py        the stages in line: rows -> everything a run folder holds
     sensitivity/       the model under every lag prior, on the same rows
     describe/          the published descriptive tables and figures, from any panel
-    appendix_tables.py coefficients of a run in the layout of the published table
+    appendix.py        coefficients of a run in the layout of the published table
     store.py           the run folder: netCDF, CSV, manifest; written whole or not at all
     calibration/       prior -> exits -> posterior -> ranks of the truth -> a certificate
     brief/             text and template: a run folder -> HTML, Norwegian and English

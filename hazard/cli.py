@@ -374,12 +374,12 @@ def tables(
     out: Out,
 ) -> None:
     """Write the coefficients of a run in the layout of Table 7-1 of the 2016 report, beside it."""
-    from hazard import appendix_tables, store
+    from hazard import appendix, store
 
     if out.suffix != ".csv":
         raise UsageError(f"tables --out must end in .csv; got {str(out)!r}.")
     _refuse_existing(out)
-    found = appendix_tables.coefficient_table(store.read_run(folder).estimates)
+    found = appendix.coefficient_table(store.read_run(folder).estimates)
     store.write_file(out, lambda draft: store.write_table(found, draft))
     typer.echo(f"{len(found)} rows written to {out}")
 

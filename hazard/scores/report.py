@@ -54,5 +54,8 @@ def _sentence(row: dict[Hashable, Any]) -> str:
     else:
         said = f"By {row['unit']}: {row['model']}, expected log predictive density {numbers}."
     if row["n_not_refitted"]:
-        said += f" Not to be trusted in {row['n_not_refitted']:,} units: raise --refits."
+        said += (
+            f" Not to be trusted in {row['n_not_refitted']:,} of the units; --refits fits more of "
+            "them again."
+        )
     return said

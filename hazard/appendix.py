@@ -6,6 +6,7 @@ columns of the two published estimators come first, under their published names.
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from hazard.errors import EstimandError
@@ -13,6 +14,7 @@ from hazard.evidence import published_table
 from hazard.tables import HAZARD_MODEL
 
 KEY = ["outcome", "exposure", "network", "lag_months"]
+_ORDER = ["exposure", "outcome", "network"]
 COLUMNS = {
     "linear probability": ("lpm_coefficient", "lpm_se"),
     "multinomial logit": ("mnlogit_log_odds", "mnlogit_se"),
@@ -64,7 +66,11 @@ def coefficient_table(estimates: pd.DataFrame) -> pd.DataFrame:
             "coefficient table must have one term per exposure and network; got another in "
             f"{twice}. Run a model with one threshold each."
         )
-    found = named[KEY].drop_duplicates().reset_index(drop=True)
+    found = named[KEY].drop_duplicates()
+    ranks = [found["lag_months"].to_numpy(dtype=int)]
+    ranks += [pd.factorize(found[name])[0] for name in reversed(_ORDER)]
+    found = found.iloc[np.lexsort(ranks)]
+    found = found.reset_index(drop=True)
     for estimator, columns in COLUMNS.items():
         part = named.loc[named["estimator"].eq(estimator), [*KEY, "estimate", "sd"]]
         if len(part):
