@@ -19,6 +19,7 @@ from hazard.errors import UsageError
 from hazard.pipeline import Progress, Rows, published_months, refuse_constant, silent, versions
 from hazard.prior_families import Prior
 from hazard.sampling import Settings
+from hazard.scores.records import thinned
 from hazard.sensitivity.cells import Cell, cells, chosen
 from hazard.sensitivity.engines import Sampler
 from hazard.sensitivity.tidy import Fitted, repeated, table
@@ -197,19 +198,12 @@ def _quantities(
     found = {str(name): values for name, values in curves.items()}
     for wanted in spec.estimand:
         if isinstance(wanted, IncidenceEstimand) and wanted.term is not None:
-            beta = estimands.coefficients(_thinned(posterior, n), built)
+            beta = estimands.coefficients(thinned(posterior, n), built)
             incidence = estimands.incidence(beta, built, person, wanted)
             months = list(published_months(wanted.horizon_months))
             contrast = incidence.sel(month=months).diff("arm").squeeze("arm", drop=True)
             found["risk_difference"] = contrast.expand_dims(term=[wanted.term], axis=2)
     return found
-
-
-def _thinned(posterior: xr.Dataset, n: int) -> xr.Dataset:
-    """At most ``n`` draws, evenly spaced over every chain."""
-    length = posterior.sizes["draw"]
-    kept = min(length, max(1, n // posterior.sizes["chain"]))
-    return posterior.isel(draw=np.arange(kept) * length // kept)
 
 
 def _judged(drawn: xr.DataTree, quantities: Mapping[str, xr.DataArray]) -> Gate:
