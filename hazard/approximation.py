@@ -165,17 +165,12 @@ def mean_shift(around: Laplace, mapped: NormalMap) -> FloatArray:
 
     Notes
     -----
-    Among normals with the same covariance the one nearest to the posterior in the Kullback-Leibler
-    divergence from it has the mean at which the expected slope of the log posterior is zero: then
+    Among normals q with the same covariance the divergence KL(q, posterior) is smallest where the
+    mean of q makes the expected slope of the log posterior zero (a variational mean): then
     as many exits are expected as were observed, but for the priors. Where exits are rare the mode
     expects more: probabilities bend upwards, and the posterior leans to the left. Newton steps with
     the curvature at the mode go there, shortened until the expected log posterior does not fall;
     the expectation is over fours of opposite draws, in which all that is odd cancels.
-
-    References
-    ----------
-    .. [1] van Niekerk, Krainski, Rustand and Rue (2023), A new avenue for Bayesian inference with
-       INLA, Computational Statistics and Data Analysis 181.
     """
     it, rng = around.coordinates, np.random.default_rng(0)  # one number per approximation
     w = rng.standard_normal((mapped.n_normals, _FOURS))

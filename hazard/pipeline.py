@@ -224,21 +224,24 @@ def analyse(
     around = approximation.fit(coordinates.standard(built))
     drawn = _ENGINES[settings.engine](around, settings, clock, kept)
     clock.start("estimands")
-    quantities = _quantities(drawn, built, rows.panel, spec)
+    posterior = drawn["posterior"].to_dataset()
+    quantities = _quantities(posterior, built, rows.panel, spec)
     tree = drawn.assign({"estimands": xr.DataTree(xr.Dataset(quantities))})
     own = _hazard_estimates(quantities, spec).assign(engine=settings.engine)
     judged, checked = None, None
     if settings.engine == "nuts":
         judged = gate(drawn, limits=EXPLORE, quantities=_published(quantities))
         clock.start("check of the approximation")
-        near = _approximated(around, _CHECK, clock, kept)
+        near = approximation.draws(around, _CHECKED_DRAWS, np.random.default_rng(settings.seed))
         checked = tables.apart(
             _hazard_estimates(_quantities(near, built, rows.panel, spec), spec), own
         )
     clock.start("predictive check")
-    beta = estimands.coefficients(drawn["posterior"].to_dataset(), built)
+    beta = estimands.coefficients(posterior, built)
     replicated = predictive.check(beta, built, panel=rows.panel, by=spec.group_columns)
     estimates = _joined([own, *_baseline_estimates(fits, life, spec)])
+    if checked is None:  # approximate numbers, none of which is checked yet
+        estimates = estimates.reindex(columns=[*tables.COLUMNS, *tables.CHECK])
     clock.start("done")
     return Analysis(
         spec=spec,
@@ -368,7 +371,7 @@ def _approximated(
     return xr.DataTree.from_dict({"posterior": drawn})
 
 
-_CHECK = sampling.Settings(draws=500, chains=2, engine="laplace")
+_CHECKED_DRAWS = 1000
 _ENGINES = {"nuts": _sampled, "laplace": _approximated}
 
 
@@ -405,9 +408,8 @@ class _Clock:
 
 
 def _quantities(
-    drawn: xr.DataTree, built: design.Design, frame: pd.DataFrame, spec: ModelSpec
+    posterior: xr.Dataset, built: design.Design, frame: pd.DataFrame, spec: ModelSpec
 ) -> dict[str, xr.DataArray]:
-    posterior = drawn["posterior"].to_dataset()
     found: dict[str, xr.DataArray] = {}
     if spec.lagged:
         curves = estimands.lag_curves(posterior, spec)

@@ -212,7 +212,8 @@ def flagged(estimates: pd.DataFrame, checked: pd.DataFrame) -> pd.DataFrame:
     known = _keyed(checked, KEY).join(checked[[*CHECK]].astype(float))
     found = _keyed(estimates, KEY).merge(known, on=[*KEY], how="left", validate="many_to_one")
     distances = found[[*CHECK]].set_axis(estimates.index)
-    return estimates.join(distances.where(estimates["estimator"] == HAZARD_MODEL))
+    plain = estimates.drop(columns=[*CHECK], errors="ignore")
+    return plain.join(distances.where(estimates["estimator"] == HAZARD_MODEL))
 
 
 def _keyed(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:

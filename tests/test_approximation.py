@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.optimize
 import xarray as xr
 from small_models import Made, made
 
@@ -157,16 +158,48 @@ def test_rare_exits_equal_quadrature(n_exits: int) -> None:
     assert before > 1.2 * share
 
 
+def test_shift_equals_the_root_by_quadrature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three exits in 200 months: the mean at which the expected slope is zero, by Gauss-Hermite.
+
+    The root moves with the error of the expected slope over its derivative. In a four of opposite
+    draws what is odd cancels, twice: 1,000 fours are so many independent values of the even part.
+    """
+    monkeypatch.setattr(approximation, "_FOURS", 1000)
+    monkeypatch.setattr(approximation, "_STEPS", 12)
+    panel = pd.DataFrame({"person": range(200), "month": 1, "exit": ["a"] * 3 + ["stay"] * 197})
+    at = laplace.fit(coordinates.standard(design.build(panel, {}, rare_spec(["a"]))))
+    mode, sd = float(at.mode.beta[0, 0]), 1 / float(at.mode.cholesky[0, 0])
+    nodes, weight = np.polynomial.hermite_e.hermegauss(60)
+    weight = weight / weight.sum()
+
+    def share(z: FloatArray) -> FloatArray:
+        return 1 / (1 + np.exp(-z))
+
+    def slope(mean: float) -> float:
+        return float(3 - 200 * weight @ share(mean + sd * nodes) - (mean + 4) / 2.5**2)
+
+    root = float(scipy.optimize.brentq(slope, mode - 3, mode + 1))
+    even = 100 * (share(root + sd * nodes) + share(root - sd * nodes))
+    error = math.sqrt(weight @ even**2 - (weight @ even) ** 2) / math.sqrt(1000)
+    bend = -(slope(root + 1e-4) - slope(root - 1e-4)) / 2e-4
+    found = mode + float(approximation.mean_shift(at, approximation.normal_map(at))[0, 0])
+    assert abs(found - root) < 4 * error / bend
+    assert abs(mode - root) > 4 * error / bend  # negative control: no shift at all
+
+
 def rare(n_exits: int) -> Laplace:
     exits = ["a", "b"][:n_exits]
-    outcome = {"exits": exits, "intercept": {"mean": -4, "scale": 2.5, "reason": "an example"}}
-    spec = ModelSpec.model_validate(
-        {"name": "rare", "question": "how rare is it?", "outcome": outcome}
-    )
     panel = pd.DataFrame(
         {"person": range(60), "month": 1, "exit": [*exits, *["stay"] * (60 - n_exits)]}
     )
-    return laplace.fit(coordinates.standard(design.build(panel, {}, spec)))
+    return laplace.fit(coordinates.standard(design.build(panel, {}, rare_spec(exits))))
+
+
+def rare_spec(exits: list[str]) -> ModelSpec:
+    outcome = {"exits": exits, "intercept": {"mean": -4, "scale": 2.5, "reason": "an example"}}
+    return ModelSpec.model_validate(
+        {"name": "rare", "question": "how rare is it?", "outcome": outcome}
+    )
 
 
 def test_same_generator_same_draws() -> None:

@@ -220,6 +220,11 @@ def test_approximate_run_says_how_far_it_was_checked(
     # 120 draws of a sampler that hardly began: a mean within five of its errors, and a half
     assert rows.loc[own, "apart"].abs().max() < 5 * rows.loc[own, "apart_mcse"].max() + 0.5
     assert set(rows.loc[own, "engine"]) == {"laplace"}
+    # without a sampled run every number stands as not checked
+    assert command("run", "oslo2016", *options, "--out", tmp_path / "alone") == 0
+    alone = pd.read_csv(tmp_path / "alone" / "estimates.csv")
+    assert list(alone) == [*COLUMNS, *CHECK]
+    assert alone[[*CHECK]].isna().all(axis=None)
     # another model on the same registers: what both have is checked, and said to be of another
     other = command("run", "leads", *options, "--checked-by", sampled, "--out", tmp_path / "leads")
     assert other == 0
