@@ -47,5 +47,5 @@ a module imports only from modules above it.
     store.py           the run folder: netCDF, CSV, manifest; written whole or not at all
     calibration/       prior -> exits -> posterior -> ranks of the truth -> a certificate
     brief/             text and template: a run folder -> HTML, Norwegian and English
-    cli.py             arguments in, functions called, exit code out
+    cli/               arguments in, functions called, exit code out
 """

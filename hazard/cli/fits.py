@@ -1,0 +1,257 @@
+"""Commands that fit a model: run, sensitivity, score, calibrate, prior, evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hazard.cli.app import (
+    Engine,
+    ModelName,
+    Out,
+    Registers,
+    Seed,
+    Table,
+    app,
+    progress,
+    read_rows,
+    read_rows_or_small,
+    refuse_existing,
+    refuse_two_sources,
+)
+from hazard.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@app.command()
+def run(
+    model: ModelName,
+    out: Out,
+    registers: Registers = None,
+    panel: Table = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Sample, or approximate in seconds.")
+    ] = Engine.nuts,
+    seed: Seed = 0,
+    draws: Annotated[int, typer.Option(min=4, help="Draws per chain that are kept.")] = 1000,
+    tune: Annotated[int, typer.Option(min=4, help="Draws per chain to adapt.")] = 200,
+    chains: Annotated[int, typer.Option(min=1)] = 4,
+    cores: Annotated[int, typer.Option(min=1)] = 2,
+    checked_by: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="A sampled run: how far was the approximation off there?"),
+    ] = None,
+) -> None:
+    """Fit a model and its baselines; exit code 4 when sampling did not converge.
+
+    Chains are kept as they end: the same call after an interruption goes on with the rest.
+    """
+    from hazard import spec, store
+
+    wanted = spec.read(model)
+    store.check_new(out)
+    refuse_two_sources("run", registers, panel)
+    sampled = _sampled(checked_by, engine)
+    with progress() as told, store.kept_chains(out) as kept:
+        told("load", 0.0)
+        from hazard import pipeline, sampling
+
+        told("read", 0.0)
+        rows = read_rows(wanted, registers, panel)
+        settings = sampling.Settings(draws, tune, chains, cores, seed=seed, engine=engine.value)
+        analysis = pipeline.analyse(rows, wanted, settings, progress=told, kept=kept)
+        if sampled is not None:
+            analysis = pipeline.flagged(analysis, *sampled)
+        store.write_run(out, analysis)
+    typer.echo(f"Run written to {out}")
+    if analysis.gate is None:
+        typer.echo("The numbers are approximate; --engine nuts samples the posterior.")
+    else:
+        for failure in analysis.gate.failures:
+            typer.echo(f"Gate: {failure}", err=True)
+        if not analysis.gate.passed:
+            raise typer.Exit(4)
+
+
+@app.command()
+def sensitivity(
+    model: ModelName,
+    out: Out,
+    registers: Registers = None,
+    panel: Table = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Approximate in minutes, or sample each.")
+    ] = Engine.laplace,
+    repeat: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PRIOR", help="Sampled too, such as horseshoe:0.5 or model."),
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Refit a model under every lag prior; exit code 4 when sampling did not converge."""
+    from hazard import spec, store
+
+    wanted = spec.read(model)
+    store.check_new(out)
+    refuse_two_sources("sensitivity", registers, panel)
+    with progress() as told:
+        told("load", 0.0)
+        from hazard import figures
+        from hazard import sensitivity as atlas
+
+        plan = atlas.plan(wanted, engine=engine.value, repeat=repeat or (), seed=seed)
+        told("read", 0.0)
+        found = atlas.run(read_rows(wanted, registers, panel), wanted, plan, progress=told)
+    store.write_sensitivity(out, found)
+    typer.echo(f"{figures.sensitivity_text(found.table)}\nWritten to {out}")
+    for line in atlas.repeated_text(found.repeated):
+        typer.echo(line)
+    for cell, judged in found.gates.items():
+        for failure in judged.failures:
+            typer.echo(f"Gate, prior {cell!r}: {failure}", err=True)
+    if not found.passed:
+        raise typer.Exit(4)
+
+
+@app.command()
+def score(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs on the same rows.")],
+    out: Out,
+    registers: Registers = None,
+    panel: Table = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="UNIT", help="What is left out: person, centre, ..., or future."),
+    ] = None,
+    refits: Annotated[int, typer.Option(min=0, help="Most refits per run and unit.")] = 20,
+    seed: Seed = 0,
+) -> None:
+    """Compare how well runs predict persons, centres or months that they have not seen."""
+    from hazard import store
+
+    store.check_new(out)
+    refuse_two_sources("score", registers, panel)
+    found = []
+    with progress() as told:
+        told("load", 0.0)
+        from hazard import pipeline, scores
+
+        plan = scores.Plan(most_refits=refits, seed=seed)
+        for run in runs:
+            finished = store.read_finished(run)
+            fitted = pipeline.finished(finished, read_rows(finished.spec, registers, panel))
+            found += [
+                scores.score(fitted, unit, plan=plan, progress=told) for unit in by or ["person"]
+            ]
+    store.write_scores(out, found)
+    typer.echo(f"{scores.text(found)}\nWritten to {out}")
+
+
+@app.command()
+def evidence(out: Out, seed: Seed = 0) -> None:
+    """Posterior of the published lag curves under several lag priors."""
+    from hazard import store
+
+    store.check_new(out)
+    with progress() as told:
+        told("load", 0.0)
+        from hazard import evidence as published
+
+        told("sample", 0.0)
+        found = published.run(seed, progress=lambda line: told(line, 0.0))
+    store.write_evidence(out, found)
+    typer.echo(f"Evidence written to {out}")
+    for prior, judged in found.gates.items():
+        for failure in judged.failures:
+            typer.echo(f"Gate, prior {prior!r}: {failure}", err=True)
+    if not found.passed:
+        raise typer.Exit(4)
+
+
+@app.command()
+def calibrate(
+    model: ModelName,
+    out: Out,
+    simulations: Annotated[int, typer.Option(min=1, help="Data sets drawn from the prior.")] = 100,
+    engine: Annotated[Engine, typer.Option(help="What is calibrated.")] = Engine.nuts,
+    registers: Registers = None,
+    panel: Table = None,
+    seed: Seed = 0,
+) -> None:
+    """Certify an engine on data simulated from the prior; exit code 4 when it does not pass.
+
+    Without data on a small generated panel. A call that was interrupted is taken up by the next.
+    """
+    from hazard import spec
+
+    wanted = spec.read(model)
+    refuse_existing(out)
+    with progress() as told:
+        told("load", 0.0)
+        from hazard import calibration
+
+        told("read", 0.0)
+        rows = read_rows_or_small("calibrate", wanted, registers, panel)
+        problem = calibration.Problem.of(rows, wanted)
+        plan = calibration.Plan(simulations, engine.value, seed)
+        found = calibration.calibrate(problem, plan, out, told)
+    typer.echo(f"Certificate written to {out}: {calibration.summary(found)}")
+    if not found["passed"]:
+        raise typer.Exit(4)
+
+
+@app.command()
+def prior(
+    model: ModelName,
+    out: Out,
+    registers: Registers = None,
+    panel: Table = None,
+    draws: Annotated[int, typer.Option(min=20, help="Draws from the prior.")] = 200,
+    seed: Seed = 0,
+) -> None:
+    """Say what a model believes before it sees an exit: monthly probabilities, incidences.
+
+    Without data on a small generated panel.
+    """
+    import numpy as np
+
+    from hazard import coordinates, design, predictive, spec, store
+
+    wanted = spec.read(model)
+    if out.suffix != ".csv":
+        raise UsageError(f"prior --out must end in .csv; got {str(out)!r}.")
+    refuse_existing(out)
+    with progress() as told:
+        told("prior", 0.0)
+        rows = read_rows_or_small("prior", wanted, registers, panel)
+        built = design.build(rows.panel, rows.histories, wanted)
+        drawn = predictive.prior_draws(
+            coordinates.standard(built), draws, np.random.default_rng(seed)
+        )
+        person = rows.panel["person"].to_numpy()
+        found = predictive.prior_predictive(drawn, built, person=person, spec=wanted)
+    store.write_file(out, lambda draft: store.write_table(found, draft))
+    shown = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
+    typer.echo(found[shown].fillna("").to_string(index=False, float_format="{:.3f}".format))
+    typer.echo(f"Written to {out}")
+
+
+def _sampled(checked_by: Path | None, engine: Engine) -> tuple[pd.DataFrame, dict[str, Any]] | None:
+    """What a sampled run says of the approximate engine, and whose run it is."""
+    from hazard import store
+
+    if checked_by is None:
+        return None
+    if engine == Engine.nuts:
+        raise UsageError("--checked-by must come with --engine laplace; nuts is what checks.")
+    found = store.read_run(checked_by)
+    if found.checked is None:
+        raise UsageError(
+            f"--checked-by must name a run with an approximation.csv; {str(checked_by)!r} has none."
+            " Give one of --engine nuts."
+        )
+    return found.checked, found.manifest

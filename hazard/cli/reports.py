@@ -1,0 +1,52 @@
+"""Commands that tell: tables, brief, models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hazard.cli.app import Language, Out, app, refuse_existing
+from hazard.errors import UsageError
+
+
+@app.command()
+def tables(
+    folder: Annotated[Path, typer.Argument(metavar="RUN")],
+    out: Out,
+) -> None:
+    """Write the coefficients of a run in the layout of Table 7-1 of the 2016 report, beside it."""
+    from hazard import appendix, store
+
+    if out.suffix != ".csv":
+        raise UsageError(f"tables --out must end in .csv; got {str(out)!r}.")
+    refuse_existing(out)
+    found = appendix.coefficient_table(store.read_run(folder).estimates)
+    store.write_file(out, lambda draft: store.write_table(found, draft))
+    typer.echo(f"{len(found)} rows written to {out}")
+
+
+@app.command()
+def brief(
+    folder: Annotated[Path, typer.Argument(metavar="RUN")],
+    out: Out,
+    lang: Annotated[Language, typer.Option()] = Language.nb,
+) -> None:
+    """Write a brief of a run, or of evidence, as one HTML file."""
+    from hazard import brief as briefs
+    from hazard import store
+
+    refuse_existing(out)
+    page = briefs.html(store.read(folder), lang.value)
+    store.write_file(out, lambda draft: draft.write_text(page, encoding="utf-8"))
+    typer.echo(str(out))
+
+
+@app.command()
+def models() -> None:
+    """List the bundled models and the question that each one asks."""
+    from hazard import spec
+
+    for path in sorted(spec.models_folder().glob("*.toml")):
+        typer.echo(f"{path.stem:22} {spec.read(path.stem).question}")
