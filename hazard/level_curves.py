@@ -11,7 +11,7 @@ from hazard import new_levels
 from hazard.errors import EstimandError
 from hazard.estimands import cumulative_lag_effect, lag_curve, term_coefficients
 from hazard.spec import LaggedTerm
-from hazard.terms.lagged import labels, owners
+from hazard.terms.lagged import labels, owners, window_labels, window_of_lag
 
 
 def level_curves(
@@ -108,18 +108,21 @@ def _differences(
     varies_by, name = term.varies_by, str(term.varying_name)
     if varies_by is None:
         raise EstimandError(f"term {term.name!r} must vary by a group for curves of its levels.")
-    at, lags = f"{name}_level", np.arange(term.lags[0], term.lags[1] + 1)
+    at, windows = f"{name}_level", window_labels(term.coefficient_windows)
     found = term_coefficients(posterior, name).transpose("chain", "draw", at, "exit")
     known = owners(found[at].values)
     new = [level for level in levels if level not in known]
     if new and varies_by.levels is None:
-        drawn = new_levels.draw(posterior, name, varies_by.prior, labels(new, lags).tolist(), rng)
+        drawn = new_levels.draw(
+            posterior, name, varies_by.prior, labels(new, windows).tolist(), rng
+        )
         found = xr.concat([found, drawn], dim=at)
         known += new
     n_chains, n_draws, _, n_exits = found.shape
     kept = {dim: found[dim] for dim in ("chain", "draw", "exit") if dim in found.coords}
+    each = found.values.reshape(n_chains, n_draws, len(known), len(windows), n_exits)
     return xr.DataArray(
-        found.values.reshape(n_chains, n_draws, len(known), len(lags), n_exits),
-        {**kept, "level": known, "lag": lags},
+        each[:, :, :, window_of_lag(term)],
+        {**kept, "level": known, "lag": np.array(term.every_lag)},
         ("chain", "draw", "level", "lag", "exit"),
     )

@@ -30,10 +30,11 @@ from hazard import (
     registers,
     sampling,
     scores,
+    subset,
     table,
     tables,
 )
-from hazard.baselines import aalen_johansen, linear_probability, multinomial_logit
+from hazard.baselines import aalen_johansen, linear_probability, multinomial_logit, robust
 from hazard.baselines.fit import BaselineFit
 from hazard.diagnostics import EXPLORE, Gate, gate
 from hazard.errors import ConvergenceError, DesignError, RegisterError, UsageError
@@ -140,7 +141,7 @@ def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     )
     simulated = (directory / "truth").is_dir()
     source = "simulated registers" if simulated else "registers"
-    return Rows(built, histories, defined.flow, source)
+    return _only(Rows(built, histories, defined.flow, source), spec)
 
 
 def refuse_broken(report: pd.DataFrame) -> None:
@@ -185,7 +186,30 @@ def rows_from_table(path: Path | None, spec: ModelSpec) -> Rows:
         ]
         + [{"step": "in the panel", "persons": int(built["person"].nunique())}]
     )
-    return Rows(built, histories, flow, "table")
+    return _only(Rows(built, histories, flow, "table"), spec)
+
+
+def _only(rows: Rows, spec: ModelSpec) -> Rows:
+    """The rows that the model asks for; their exposures stay those that everybody made."""
+    if not spec.only:
+        return rows
+    which = subset.chosen(rows.panel, spec.only)
+    kept = subset.of_rows(rows.panel, which)
+    persons = [int(frame["person"].nunique()) for frame in (rows.panel, kept)]
+    lines = pd.DataFrame(
+        {
+            "step": ["excluded", "kept"],
+            "reason": ["not among those that the model is of", "those that the model is of"],
+            "persons": [persons[0] - persons[1], persons[1]],
+        }
+    )
+    if "reason" in rows.flow:
+        lines = lines.assign(families=lines["persons"])
+    else:
+        lines = lines.assign(step=lines["reason"]).drop(columns="reason")
+    histories = {name: each[which] for name, each in rows.histories.items()}
+    flow = pd.concat([rows.flow, lines], ignore_index=True)
+    return replace(rows, panel=kept, histories=histories, flow=flow)
 
 
 def analyse(
@@ -218,7 +242,7 @@ def analyse(
     built = design.build(rows.panel, rows.histories, spec)
     refuse_constant(built)
     clock.start("baselines")
-    fits, without = _baselines(built)
+    fits, without = _baselines(built, rows.panel, spec)
     life = aalen_johansen.fit(rows.panel)
     clock.start("approximation")
     around = approximation.fit(coordinates.standard(built))
@@ -319,11 +343,15 @@ def finished(run: FinishedRun, rows: Rows) -> scores.Fitted:
     return replace(found, name=run.name)
 
 
-def _baselines(built: design.Design) -> tuple[list[BaselineFit], dict[str, list[str]]]:
+def _baselines(
+    built: design.Design, frame: pd.DataFrame, spec: ModelSpec
+) -> tuple[list[BaselineFit], dict[str, list[str]]]:
     """Baselines on the same rows; why there is none, of one that does not exist on them."""
-    fits = [linear_probability.fit(built)]
+    by = spec.baselines.clusters
+    groups = None if by is None else robust.clusters(built, frame, by)
+    fits = [linear_probability.fit(built, errors=groups or "rows")]
     try:
-        fits.append(multinomial_logit.fit(built))
+        fits.append(multinomial_logit.fit(built, errors=groups or "information"))
     except ConvergenceError as error:
         return fits, {"multinomial logit": [str(error)]}
     return fits, {}

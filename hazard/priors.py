@@ -37,9 +37,9 @@ def factor(prior: Prior, place: npt.ArrayLike) -> FloatArray:
     ----------
     prior : Prior
         Any but ``horseshoe`` and ``monotone``, which are not normal (see :func:`transform`).
-    place : array_like of int, shape (n,)
-        Lag of each coefficient, or its position 0, ..., n - 1. A lead counts as the lag of the same
-        distance in ``decay``, ``hump`` and ``spike``.
+    place : array_like of float, shape (n,)
+        Lag of each coefficient (of a window of lags its middle), or its position 0, ..., n - 1. A
+        lead counts as the lag of the same distance in ``decay``, ``hump`` and ``spike``.
 
     Returns
     -------
@@ -48,12 +48,14 @@ def factor(prior: Prior, place: npt.ArrayLike) -> FloatArray:
 
     Notes
     -----
-    With l the place, d = |l| and k = 0, 1, ... the position:
+    With l the place, d = |l|, k = 0, 1, ... the position, and g the gap to the place before, which
+    is 1 but between windows:
 
     * ``normal``: F = scale I; ``pooled`` and ``correlated``: F = I.
-    * ``random_walk``: running sums of steps, the first with sd ``start``, the others ``scale``; of
-      order 2, running sums of steps that are running sums themselves.
-    * ``learned_walk``: running sums of steps of sd 1.
+    * ``random_walk``: running sums of steps, the first with sd ``start``, the others ``scale``
+      sqrt(g); of order 2, each step is g times a slope, and the slopes are such sums, from 0 and
+      with the gaps between the middles of the steps.
+    * ``learned_walk``: running sums of steps of sd sqrt(g), the first of sd 1.
     * ``decay``: sd scale 2^(-d / half_life).
     * ``hump``: sd scale (r exp(1 - r))^shape with r = (d + 1) / (peak + 1), correlations
       correlation^|l - m|.
@@ -76,9 +78,9 @@ def factor(prior: Prior, place: npt.ArrayLike) -> FloatArray:
     lag = np.asarray(place, dtype=np.float64)
     match prior:
         case RandomWalkPrior():
-            return _walk(prior, len(lag))
+            return _walk(prior, lag)
         case LearnedWalkPrior():
-            return np.tril(np.ones((len(lag), len(lag))))
+            return _sums(np.sqrt(np.diff(lag, prepend=lag[0] - 1)))
         case HumpPrior():
             apart = np.abs(np.subtract.outer(lag, lag))
             return _sd(prior, np.abs(lag))[:, None] * np.linalg.cholesky(prior.correlation**apart)
@@ -110,13 +112,22 @@ def _polynomial(prior: PolynomialPrior, lag: FloatArray) -> FloatArray:
     return np.asarray(prior.scale * np.sqrt(len(lag) / r) * np.linalg.qr(powers)[0])
 
 
-def _walk(prior: RandomWalkPrior, n: int) -> FloatArray:
-    sums = np.tril(np.ones((n, n)))
-    own = sums * prior.scale
-    if prior.order == 2:
-        own[1:, 1:] = sums[:-1, :-1] @ own[1:, 1:]
-    own[:, 0] = prior.start
+def _walk(prior: RandomWalkPrior, lag: FloatArray) -> FloatArray:
+    gaps = np.diff(lag)
+    own = np.full((len(lag), len(lag)), prior.start)
+    own[0, 1:] = 0.0
+    if prior.order == 1:
+        own[1:, 1:] = _sums(prior.scale * np.sqrt(gaps))
+        return own
+    between = np.concatenate([[1.0], (gaps[1:] + gaps[:-1]) / 2])[: len(gaps)]
+    slopes = _sums(prior.scale * np.sqrt(between))
+    own[1:, 1:] = _sums(gaps) @ slopes
     return own
+
+
+def _sums(sd: FloatArray) -> FloatArray:
+    """Running sums of independent steps with these standard deviations, as a factor."""
+    return np.tril(np.ones((len(sd), len(sd)))) * sd
 
 
 def covariance(prior: Prior, place: npt.ArrayLike) -> FloatArray:
@@ -126,7 +137,7 @@ def covariance(prior: Prior, place: npt.ArrayLike) -> FloatArray:
     ----------
     prior : Prior
         Any but ``horseshoe`` and ``monotone``.
-    place : array_like of int, shape (n,)
+    place : array_like of float, shape (n,)
         As in :func:`factor`.
 
     Returns

@@ -28,6 +28,7 @@ from hazard.spells import expand, refuse
 
 __all__ = ["bundled", "expand", "panel", "read"]
 
+_ALWAYS = ("person", "month", "calendar", "entry", "exit")
 _BLOCK = 2**31 - 1  # bytes, the most that pyarrow takes; it infers types from the first block
 
 
@@ -76,7 +77,8 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of :mod:`hazard.contracts` and those of the terms, sorted by person and month.
+        The columns of :mod:`hazard.contracts` and those that the model names, sorted by person and
+        month.
         A lagged term that is not about ``own`` rows has columns as
         :func:`hazard.exposures.lag_column` names them, in which a missing value is history before
         the start. ``attrs["left_out"]`` counts the persons left out, by reason: for a missing
@@ -108,9 +110,10 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 
 
 def _required(spec: ModelSpec) -> list[str]:
-    """Columns that must not be missing: covariates, groups, the person's own exposures."""
+    """Columns that must not be missing: covariates, groups, own exposures, of rows and clusters."""
     named = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
-    named += [name for name in spec.group_columns if name != "calendar"]
+    other = [*spec.group_columns, *spec.only, *(spec.baselines.clusters or ())]
+    named += [name for name in other if name not in _ALWAYS]
     return list(dict.fromkeys([*named, *_exposures(spec)]))
 
 
@@ -191,7 +194,7 @@ def _as_numbers(rows: pd.DataFrame, names: Sequence[str]) -> None:
 
 def _finished(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     """Rows that break no rule, in the order and with the dtypes of a panel."""
-    present = ["person", "month", "calendar", "entry", "exit", *_required(spec), *_lags(spec)]
+    present = [*_ALWAYS, *_required(spec), *_lags(spec)]
     finished = rows[[name for name in dict.fromkeys(present) if name in rows]].copy()
     finished["person"] = pd.factorize(rows["person"])[0].astype(np.int64)
     finished["exit"] = pd.Categorical(rows["exit"], ["stay", *spec.outcome.exits])

@@ -1,10 +1,12 @@
 """Draws and baseline fits -> tidy tables; every estimate with its interval, unit and error.
 
 Columns of an estimates table: estimator, engine, quantity, term, exposure, network, level, exit,
-lag, arm, month, estimate, sd (of the posterior, or the standard error), lower, upper, ci_prob,
-ci_kind, unit, mcse. A column that does not apply is empty. ``level`` is the one whose own lag curve
-it is, where a term varies. ``engine`` says of a number of the hazard model whether it was sampled
-(``nuts``) or approximated (``laplace``); :func:`flagged` says how far an approximation was checked.
+lag, arm, month, estimate, sd (of the posterior, or the standard error), errors (how the standard
+error of a baseline was computed), lower, upper, ci_prob, ci_kind, unit, mcse. A column that does
+not apply is empty. A lag has the coefficient of the window that holds it. ``level`` is the one
+whose own lag curve it is, where a term varies. ``engine`` says of a number of the hazard model
+whether it was sampled (``nuts``) or approximated (``laplace``); :func:`flagged` says how far an
+approximation was checked.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import xarray as xr
 
 from hazard.baselines.fit import BaselineFit
 from hazard.spec import ModelSpec
+from hazard.terms.lagged import window_labels, window_of_lag
 
 COLUMNS = (
     "estimator",
@@ -33,6 +36,7 @@ COLUMNS = (
     "month",
     "estimate",
     "sd",
+    "errors",
     "lower",
     "upper",
     "ci_prob",
@@ -95,7 +99,7 @@ def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
     spec : ModelSpec
     """
     by_lag = summary(curves["lag_coefficient"]).assign(quantity="lag_coefficient")
-    lags = {term.name: range(term.lags[0], term.lags[1] + 1) for term in spec.lagged}
+    lags = {term.name: term.every_lag for term in spec.lagged}
     own = [lag in lags[term] for term, lag in zip(by_lag["term"], by_lag["lag"], strict=True)]
     total = summary(curves["cumulative_lag_effect"]).assign(quantity="cumulative_lag_effect")
     both = pd.concat([by_lag[own], total], ignore_index=True)
@@ -116,20 +120,33 @@ def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | No
 
 
 def baseline_estimates(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:
-    """Lag coefficients of a baseline; a probability is one per period of the panel."""
-    own = fit.table()
+    """Lag coefficients of a baseline; a probability is one per period of the panel.
+
+    The intervals are those of a t distribution where the errors have finitely many degrees of
+    freedom.
+    """
+    own = fit.table().merge(_lags(spec), on=["term", "level"], validate="many_to_many")
     if fit.unit == "probability":
         own["unit"] = f"probability per {spec.table.unit}"
-    own = own[own["term"].isin([term.name for term in spec.lagged])]
     tidy = own.assign(
         quantity="lag_coefficient",
-        lag=own["level"].astype(float),
         level=None,
         sd=own["standard_error"],
         ci_prob=0.95,
-        ci_kind="normal",
+        ci_kind="normal" if np.isinf(fit.freedom) else "t",
     )
     return _ordered(_with_term(tidy, spec))
+
+
+def _lags(spec: ModelSpec) -> pd.DataFrame:
+    """Every lag, with the label of the coefficient that holds it."""
+    rows = []
+    for term in spec.lagged:
+        labels = window_labels(term.coefficient_windows)[window_of_lag(term)]
+        rows += [
+            (term.name, str(label), lag) for label, lag in zip(labels, term.every_lag, strict=True)
+        ]
+    return pd.DataFrame(rows, columns=["term", "level", "lag"])
 
 
 def aalen_johansen_estimates(fitted: xr.Dataset) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from small_runs import estimates
@@ -65,3 +66,58 @@ def test_curves_of_levels_are_left_out_and_two_terms_are_refused() -> None:
         appendix.coefficient_table(twice)
     with pytest.raises(EstimandError, match="must have lag coefficients"):
         appendix.coefficient_table(rows[rows["quantity"] == "risk_difference"])
+
+
+# --- Table 7-2 ----------------------------------------------------------------------------------
+WINDOW = ["outcome", "exposure", "network", "lag_window_months"]
+
+
+@pytest.mark.parametrize(("name", "country"), [("iraq", "iraq"), ("afghanistan", "afghanistan")])
+def test_windows_are_those_of_the_report(name: str, country: str, shared: Path) -> None:
+    model = spec.read(name)
+    found = appendix.in_layout(estimates(model), model)
+    printed = pd.read_csv(shared / "published" / "oslo2016_table_7_2.csv")
+    assert found[WINDOW].to_numpy().tolist() == printed[WINDOW].to_numpy().tolist()
+    for column in (f"{country}_rrr", f"{country}_rrr_se"):
+        assert found[f"published_{column}"].tolist() == printed[column].tolist()
+    assert sum(column.startswith("published") for column in found) == 2
+
+
+def test_ratios_by_hand() -> None:
+    """Log-odds ln 2 with error 0.1, from 0 to ln 4: ratio 2, error 0.2, from 1 to 4."""
+    model = spec.read("iraq")
+    rows = estimates(model)
+    numbers = {"estimate": np.log(2), "sd": 0.1, "lower": 0.0, "upper": np.log(4)}
+    logit = rows["estimator"].eq("multinomial logit") & rows["lag"].eq(3)
+    rows.loc[logit, list(numbers)] = list(numbers.values())
+    found = appendix.in_layout(rows, model)
+    own = found[found["lag_window_months"] == "3-4"]
+    columns = [f"mnlogit_{name}" for name in ("rrr", "se", "lower", "upper")]
+    np.testing.assert_allclose(own[columns], [[2, 0.2, 1, 4]] * 2, rtol=1e-12)
+    others = found.loc[found["lag_window_months"] != "3-4", "mnlogit_rrr"]
+    assert (np.abs(others - 2) > 1e-6).all()  # negative control: other windows are other lags
+    assert "hazard_model_rrr" in found
+
+
+def test_only_a_published_country_has_numbers_beside() -> None:
+    model = spec.read("iraq")
+    rows = estimates(model)
+    for only in ({}, {"nationality": ("Irak", "Iran")}, {"nationality": "Iran"}, {"sex": "Irak"}):
+        found = appendix.in_layout(rows, model.model_copy(update={"only": only}))
+        assert not any(column.startswith("published") for column in found)
+    listed = model.model_copy(update={"only": {"nationality": ("Irak",)}})
+    assert "published_iraq_rrr" in appendix.in_layout(rows, listed)
+
+
+def test_layout_follows_the_model() -> None:
+    model = spec.read("oslo2016_published")
+    rows = estimates(model)
+    whole = appendix.coefficient_table(rows)
+    pd.testing.assert_frame_equal(appendix.in_layout(rows, model), whole)
+
+
+def test_ratios_of_other_links_are_refused() -> None:
+    model = spec.read("iraq")
+    rows = estimates(model).replace({"unit": {"log-odds": "log-hazard"}})
+    with pytest.raises(EstimandError, match="must come from log-odds; got coefficients in"):
+        appendix.in_layout(rows, model)

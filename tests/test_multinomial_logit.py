@@ -29,10 +29,9 @@ from small_panels import (
 
 from hazard import design, pipeline
 from hazard import spec as specs
-from hazard.baselines import lag_groups, linear_probability, multinomial_logit, robust
+from hazard.baselines import linear_probability, multinomial_logit, robust
 from hazard.baselines.fit import BaselineFit
 from hazard.design import Design
-from hazard.errors import DesignError
 from hazard.likelihood import rows, value_and_gradient
 from hazard.spec import LaggedTerm, ModelSpec
 
@@ -180,12 +179,12 @@ def test_separated_centre_equals_brute_force(
     assert (~others).sum() == 1
     brute = restricted_maximum(made, 1, 2)
     np.testing.assert_allclose(fit.estimate[others], brute[others], atol=1e-6)
-    for held in (-60.0, -20.0):
-        monkeypatch.setattr(multinomial_logit, "_AT_MINUS_INFINITY", held)
+    for held in (60.0, 20.0):
+        monkeypatch.setattr(multinomial_logit, "AT_INFINITY", held)
         again = multinomial_logit.fit(made)
         np.testing.assert_allclose(again.estimate[others], fit.estimate[others], atol=1e-6)
         np.testing.assert_allclose(again.standard_error[others], fit.standard_error[others], 1e-6)
-    monkeypatch.setattr(multinomial_logit, "_AT_MINUS_INFINITY", -1.0)  # negative control
+    monkeypatch.setattr(multinomial_logit, "AT_INFINITY", 1.0)  # negative control
     wrong = multinomial_logit.fit(made)
     assert np.abs(wrong.estimate[others] - fit.estimate[others]).max() > 1e-3
 
@@ -256,8 +255,8 @@ def test_held_effect_does_not_matter_to_the_others(
     limit = multinomial_logit.fit(made)
     others = np.isfinite(limit.estimate)
     apart = []
-    for held in (-10.0, -12.0, -14.0):
-        monkeypatch.setattr(multinomial_logit, "_AT_MINUS_INFINITY", held)
+    for held in (10.0, 12.0, 14.0):
+        monkeypatch.setattr(multinomial_logit, "AT_INFINITY", held)
         again = multinomial_logit.fit(made)
         apart.append(np.abs(again.estimate[others] - limit.estimate[others]).max())
     # expected exits among the rows of the centre, of which there were none: its share of the rows
@@ -394,38 +393,6 @@ def row_removal(panel: pd.DataFrame) -> np.ndarray:
 
     found = optimize.minimize(loss, np.zeros(10), jac=True, method="BFGS", options={"gtol": 1e-7})
     return found.x.reshape(-1, 2)[1][None]
-
-
-# --- lags taken together ------------------------------------------------------------------------
-def test_grouped_lags_are_columns_of_their_own(rng: np.random.Generator) -> None:
-    """The same fit as with histories of two months, each of which says whether in either."""
-    seven, four = (
-        model(SEX + NORMAL, VISIT.replace("[0, 2]", lags) + WALK, exits=2)
-        for lags in ("[0, 6]", "[0, 3]")
-    )
-    small = small_panel(seven, rng, persons=300)
-    history = small.histories["visit_centre"].fillna(0.0)
-    own = history.values
-    pairs = [own[:, 0], *(own[:, [k, k + 1]].max(axis=1) for k in (1, 3, 5))]
-    by_hand = history[:, :4].copy(data=np.column_stack(pairs))
-    made = build(SmallPanel(small.panel, {"visit_centre": history}), seven)
-    direct = build(SmallPanel(small.panel, {"visit_centre": by_hand}), four)
-    for estimator in (multinomial_logit, linear_probability):
-        one, two = estimator.fit(lag_groups.grouped(made)), estimator.fit(direct)
-        np.testing.assert_allclose(one.estimate, two.estimate, atol=1e-8)
-        np.testing.assert_allclose(one.standard_error, two.standard_error, rtol=1e-6)
-        assert one.terms["level"].tolist()[-4:] == ["0", "1-2", "3-4", "5-6"]
-    summed = np.column_stack([own[:, 0], *(own[:, [k, k + 1]].sum(axis=1) for k in (1, 3, 5))])
-    wrong = build(SmallPanel(small.panel, {"visit_centre": by_hand.copy(data=summed)}), four)
-    other = multinomial_logit.fit(wrong)  # negative control: the number of the two months
-    assert np.abs(other.estimate - multinomial_logit.fit(direct).estimate).max() > 1e-3
-
-
-def test_grouped_lags_refuse_what_does_not_fit(rng: np.random.Generator) -> None:
-    spec = model(VISIT + WALK)
-    made = build(small_panel(spec, rng), spec)
-    with pytest.raises(DesignError, match=r"once and in order, \[0, 1, 2\]; got \[0, 1, 2, 3, 4"):
-        lag_groups.grouped(made)
 
 
 # --- public data with published results ---------------------------------------------------------

@@ -125,16 +125,23 @@ def test_plan_refuses_to_repeat_what_is_sampled() -> None:
 
 
 # --- prior intervals ----------------------------------------------------------------------------
+def single(*lags: int) -> tuple[tuple[int, int], ...]:
+    """Windows of one lag each."""
+    return tuple((lag, lag) for lag in lags)
+
+
 def test_prior_interval_by_hand() -> None:
     """A walk 1, 1 + 4 has variances 1 and 5; their sum 1 + 5 + 2 = 8."""
     walk = RandomWalkPrior(family="random_walk", start=1.0, scale=2.0, reason="an example")
     expected = stats.norm.ppf(0.975) * np.sqrt([1, 5, 8])
-    np.testing.assert_allclose(sensitivity.half_widths(walk, (0, 1)), expected, rtol=1e-12)
+    np.testing.assert_allclose(sensitivity.half_widths(walk, single(0, 1)), expected, rtol=1e-12)
 
 
 def test_leads_count_in_the_sum_only_alone() -> None:
     prior = NormalPrior(family="normal", scale=1.0, reason="an example")
-    both, leads = (sensitivity.half_widths(prior, lags)[-1] for lags in ((-1, 0), (-2, -1)))
+    both, leads = (
+        sensitivity.half_widths(prior, single(*lags))[-1] for lags in ((-1, 0), (-2, -1))
+    )
     assert leads == pytest.approx(np.sqrt(2) * both, rel=1e-12)
 
 
@@ -150,7 +157,7 @@ def test_simulated_interval_reference_normal() -> None:
     exact = stats.norm.ppf(0.975)
     density = 2 * stats.norm.pdf(exact)
     for lags in ((0,), (0, 1, 2)):
-        found = sensitivity.half_widths(prior, lags)
+        found = sensitivity.half_widths(prior, single(*lags))
         assert within(found[0], exact, density)
         assert not within(1.02 * found[0], exact, density)  # negative control
     assert (np.diff(found[:3]) < 0).all()
@@ -168,7 +175,7 @@ def test_simulated_interval_reference_product_of_normals() -> None:
     exact = optimize.brentq(missing, 0.5, 5)
     density = (missing(exact + 1e-3) - missing(exact - 1e-3)) / 2e-3
     prior = PooledPrior(family="pooled", scale=2.0, reason="an example")
-    found = sensitivity.half_widths(prior, (0, 1))
+    found = sensitivity.half_widths(prior, single(0, 1))
     assert within(found[0] / 2, exact, density)
     assert within(found[2] / np.sqrt(8), exact, density)  # both lags share their sd
     assert not within(found[0] / 2, stats.norm.ppf(0.975), density)

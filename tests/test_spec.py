@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,48 @@ def test_terms_by_hand() -> None:
     assert spec.outcome.exits == ("assisted", "forced")
 
 
+def test_windows_rows_and_errors_by_hand() -> None:
+    joined = EXAMPLE.replace("lags", "windows = [[0, 0], [1, 2]]\nlags")
+    more = '[only]\nnationality = "Irak"\nsex = ["female", "male"]\n'
+    more += '[baselines]\nclusters = ["centre"]\n'
+    spec = specs.load(joined.replace("[outcome]", more + "[outcome]"))
+    assert spec.lagged[0].coefficient_windows == ((0, 0), (1, 2))
+    assert spec.only == {"nationality": "Irak", "sex": ("female", "male")}
+    assert spec.baselines.clusters == ("centre",)
+    plain = specs.load(EXAMPLE)
+    assert plain.lagged[0].coefficient_windows == ((0, 0), (1, 1), (2, 2))
+    assert (plain.only, plain.baselines.clusters) == ({}, None)
+
+
+@pytest.mark.parametrize("name", ["threshold_two", "threshold_three", "without_applications"])
+def test_robustness_models_differ_in_what_they_say(name: str) -> None:
+    """All but the lagged terms, name, question and estimands are those of the main model."""
+    own, main = specs.read(name), specs.read("oslo2016")
+    for part in ("data", "table", "outcome", "references", "only", "baselines"):
+        assert getattr(own, part) == getattr(main, part)
+    others = [[t for t in spec.term if t not in spec.lagged] for spec in (own, main)]
+    assert others[0] == others[1]
+    forced = [t for t in main.lagged if t.exposure == "forced_return"]
+    kept = [t for t in own.lagged if t.exposure == "forced_return"]
+    at_least = {"threshold_two": 2, "threshold_three": 3}.get(name, 1)
+    assert [t.model_copy(update={"at_least": at_least}) for t in forced] == kept
+    rest = [t for t in main.lagged if t not in forced]
+    assert [t for t in own.lagged if t not in kept] == ([] if name.startswith("without") else rest)
+
+
+def test_country_models_differ_in_the_country() -> None:
+    one, two = specs.read("iraq"), specs.read("afghanistan")
+    assert (one.only, two.only) == ({"nationality": "Irak"}, {"nationality": "Afghanistan"})
+    assert [one.term, one.outcome, one.data] == [two.term, two.outcome, two.data]
+    published = specs.read("oslo2016_published")
+    assert one.outcome == published.outcome
+    assert one.data == published.data
+    assert [term.name for term in one.term] == [
+        *("sex", "large_family", "centre", "forced_return_centre")
+    ]
+    assert one.term[:3] == published.term[1:4]
+
+
 def test_a_model_is_frozen() -> None:
     with pytest.raises(ValidationError, match="Instance is frozen"):
         specs.load(EXAMPLE).outcome.link = "cloglog"
@@ -157,6 +200,37 @@ WRONG: dict[str, tuple[str, ...]] = {
     "term.2.lagged.lags: tuple should have at most 2 items after validation, not 3.": (
         "[0, 2]",
         "[0, 1, 2]",
+    ),
+    "term.2.lagged: windows must come with measure 'at_least', of which a window says whether it "
+    "happened in any of its months; got 'count'.": (
+        *("lags", 'windows = [[0, 2]]\nmeasure = "count"\nlags'),
+    ),
+    "term.2.lagged: windows must have lag 0 by itself with a prior of family 'spike', whose spike "
+    "is in the month of the event.": (
+        VISIT,
+        VISIT.replace("lags", "windows = [[0, 1], [2, 2]]\nlags").replace(
+            '"normal"', '"spike", rest = 0.1'
+        ),
+    ),
+    "only.nationality.level: input should be a valid string.": (
+        "[outcome]",
+        "[only]\nnationality = 3\n[outcome]",
+    ),
+    "only.nationality.levels: tuple should have at least 1 item after validation, not 0.": (
+        "[outcome]",
+        "[only]\nnationality = []\n[outcome]",
+    ),
+    "baselines.cluster is not a known key. Did you mean 'clusters'?": (
+        "[outcome]",
+        '[baselines]\ncluster = ["centre"]\n[outcome]',
+    ),
+    "baselines: clusters must name different columns.": (
+        "[outcome]",
+        '[baselines]\nclusters = ["centre", "centre"]\n[outcome]',
+    ),
+    "baselines.clusters: tuple should have at most 2 items after validation, not 3.": (
+        "[outcome]",
+        '[baselines]\nclusters = ["centre", "person", "nationality"]\n[outcome]',
     ),
     "term.2.lagged.history_before_start: field required.": (
         'history_before_start = "missing"\n',
@@ -210,6 +284,26 @@ def test_wrong_content_is_one_sentence(sentence: str) -> None:
     for new in others:
         with pytest.raises(SpecError, match=f"^{re.escape(f'example.toml: {sentence}')}$"):
             specs.load(EXAMPLE.replace(old, new), where="example.toml")
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        "[[0, 0], [2, 2]]",
+        "[[0, 1], [1, 2]]",
+        "[[1, 2], [0, 0]]",
+        "[[0, 2], [2, 1]]",
+        "[[0, 1]]",
+        "[]",
+    ],
+)
+def test_windows_hold_each_lag(windows: str) -> None:
+    sentence = (
+        "model file: term.2.lagged: windows must hold each lag from 0 to 2 once and in order, as "
+        f"[first, last]; got {windows}."
+    )
+    with pytest.raises(SpecError, match=f"^{re.escape(sentence)}$"):
+        specs.load(EXAMPLE.replace("lags", f"windows = {windows}\nlags"))
 
 
 RATE = EXAMPLE.replace("lags", 'measure = "per_resident"\nlags').replace(INCIDENCE, "")
@@ -313,7 +407,7 @@ def test_installed_package_has_the_models_inside(
     installed = tmp_path / inside
     installed.mkdir(parents=True)
     (installed / "other.toml").write_text(EXAMPLE, encoding="utf-8")
-    monkeypatch.setattr(specs.resources, "files", lambda package: tmp_path / package)
+    monkeypatch.setattr(resources, "files", lambda package: tmp_path / package)
     assert models_folder() == installed
     assert specs.read("other") == specs.load(EXAMPLE)
     with pytest.raises(UsageError, match=r"one of \['other'\]; got 'oslo2016'"):
@@ -321,5 +415,5 @@ def test_installed_package_has_the_models_inside(
 
 
 def test_checkout_has_the_models_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(specs.resources, "files", lambda package: tmp_path / package)
+    monkeypatch.setattr(resources, "files", lambda package: tmp_path / package)
     assert models_folder() == tmp_path / "models"

@@ -222,3 +222,38 @@ def test_aalen_johansen_table_by_hand() -> None:
 def test_empty_table_has_the_columns() -> None:
     assert tuple(tables.empty().columns) == tables.COLUMNS
     assert len(tables.empty()) == 0
+
+
+# --- errors of the baselines --------------------------------------------------------------------
+def fitted(freedom: float, errors: str) -> BaselineFit:
+    labels = pd.DataFrame({"term": ["visit_centre"] * 2, "level": ["0", "1-2"]})
+    values = np.array([[0.5, -1.0], [1.5, 2.0]])
+    return BaselineFit(
+        *(
+            "multinomial logit",
+            "log-odds",
+            ("assisted", "disappeared"),
+            labels,
+            values,
+            0 * values + 2,
+        ),
+        remarks=(),
+        errors=errors,
+        freedom=freedom,
+    )
+
+
+@pytest.mark.parametrize(
+    ("freedom", "kind", "reach"), [(np.inf, "normal", 1.959964), (4.0, "t", 2.776445)]
+)
+def test_baseline_errors_by_hand(freedom: float, kind: str, reach: float) -> None:
+    """Five clusters leave four degrees of freedom; a lag has the number of its window."""
+    spec = model(VISIT.replace("lags", "windows = [[0, 0], [1, 2]]\nlags") + NORMAL, exits=2)
+    found = tables.baseline_estimates(fitted(freedom, "clustered by centre"), spec)
+    assert set(found["ci_kind"]) == {kind}
+    assert set(found["errors"]) == {"clustered by centre"}
+    one = found[found["exit"] == "disappeared"]
+    assert one["lag"].tolist() == [0, 1, 2]
+    assert one["estimate"].tolist() == [-1.0, 2.0, 2.0]
+    np.testing.assert_allclose(one["upper"] - one["estimate"], 2 * reach, rtol=1e-6)
+    assert one["level"].isna().all()  # no curve of a level

@@ -65,8 +65,17 @@ def _models(view: View) -> Section:
     ]
     coefficients = tongue.whole(panel["coefficients per exit"])
     text = Paragraph(view.say("appendix.models_text", coefficients=coefficients))
-    blocks = (text, Points(tuple(lines)))
+    blocks = (text, Points(tuple(lines)), Paragraph(_errors(view)))
     return Section("models", view.say("appendix.models"), blocks, level=3)
+
+
+def _errors(view: View) -> str:
+    """How the intervals of the baselines were computed."""
+    by = view.run.spec.baselines.clusters
+    if by is None:
+        return view.say("appendix.errors_rows")
+    names = [view.language.name("term", name).lower() for name in by]
+    return view.say("appendix.errors_clusters", groups=", ".join(names))
 
 
 def _priors(view: View) -> list[Block]:

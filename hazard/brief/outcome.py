@@ -84,8 +84,10 @@ def _cell(found: digits.Estimate | None, text: Callable[..., str], view: View) -
 # --- lag curves -----------------------------------------------------------------------------------
 def lags(view: View) -> Section:
     """Lag curves of the exposure that the question is about."""
+    joined = any(term.windows is not None for term in view.shown_terms)
     blocks: list[Block] = [
         Paragraph(view.say("lags.how", ratio=view.say(f"lags.{_scale(view)}"))),
+        *([Paragraph(view.say("lags.joined"))] if joined else []),
         *(_lag_figure(view, term) for term in view.shown_terms),
         Paragraph(view.say("lags.three")),
     ]

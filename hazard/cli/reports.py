@@ -16,13 +16,17 @@ def tables(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
     out: Out,
 ) -> None:
-    """Write the coefficients of a run in the layout of Table 7-1 of the 2016 report, beside it."""
+    """Write the coefficients of a run in the layout of the 2016 report, its numbers beside.
+
+    Table 7-1, or Table 7-2 of a model that joins lags to windows.
+    """
     from hazard import appendix, store
 
     if out.suffix != ".csv":
         raise UsageError(f"tables --out must end in .csv; got {str(out)!r}.")
     refuse_existing(out)
-    found = appendix.coefficient_table(store.read_run(folder).estimates)
+    run = store.read_run(folder)
+    found = appendix.in_layout(run.estimates, run.spec)
     store.write_file(out, lambda draft: store.write_table(found, draft))
     typer.echo(f"{len(found)} rows written to {out}")
 

@@ -18,7 +18,11 @@ import xarray as xr
 
 from hazard.diagnostics import PUBLISH, Gate, GateLimits, gate
 from hazard.evidence.normal import PRIORS, normal_posterior, prior_covariance
-from hazard.evidence.published import published_curves, published_table
+from hazard.evidence.published import (
+    published_country_table,
+    published_curves,
+    published_table,
+)
 from hazard.evidence.rounded import SETTINGS, Progress, build_model, posterior
 from hazard.evidence.tidy import estimates, neighbour_correlation, prior_table, published_estimates
 from hazard.prior_families import Prior
@@ -35,6 +39,7 @@ __all__ = [
     "posterior",
     "prior_covariance",
     "prior_table",
+    "published_country_table",
     "published_curves",
     "published_estimates",
     "published_table",

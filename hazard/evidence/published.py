@@ -95,6 +95,18 @@ def published_table() -> pd.DataFrame:
     return _bundled("oslo2016_table_7_1.csv")
 
 
+def published_country_table() -> pd.DataFrame:
+    """Table 7-2 of Oslo Economics (2016) as printed: relative risk ratios of two countries.
+
+    Returns
+    -------
+    DataFrame
+        ``outcome``, ``exposure``, ``network``, ``lag_window_months`` (``0``, ``1-2``, ...),
+        ``iraq_rrr``, ``iraq_rrr_se``, ``afghanistan_rrr``, ``afghanistan_rrr_se``; 8 rows.
+    """
+    return _bundled("oslo2016_table_7_2.csv")
+
+
 def _bundled(name: str) -> pd.DataFrame:
     with resources.files("hazard").joinpath("published", name).open(encoding="utf-8") as stream:
         return pd.read_csv(stream)

@@ -126,7 +126,9 @@ def cells(spec: ModelSpec, scales: Mapping[float, str] = SCALES) -> tuple[Cell, 
     -------
     tuple of Cell
         All families of one scale have the same prior variance, summed over lags: they differ in
-        the shape that they expect, not in how much.
+        the shape that they expect, not in how much. Of a term with windows each window counts as
+        one lag, at its middle; where one joins lag 0 with others there is no ``spike``, which is
+        in the month of the event.
 
     Raises
     ------
@@ -141,10 +143,13 @@ def cells(spec: ModelSpec, scales: Mapping[float, str] = SCALES) -> tuple[Cell, 
     """
     if not spec.lagged:
         raise EstimandError("sensitivity must be of a model with a lagged term; it has none.")
-    lags = {term.name: np.arange(term.lags[0], term.lags[1] + 1) for term in spec.lagged}
+    lags = {term.name: np.mean(term.coefficient_windows, axis=1) for term in spec.lagged}
+    no_month = any(a < b and a <= 0 <= b for t in spec.lagged for a, b in t.coefficient_windows)
     own = {term.name: term.prior for term in spec.lagged}
     found = [Cell(REFERENCE, None, "the priors of the model file", own)]
     for family, shape in _SHAPES.items():
+        if family == "spike" and no_month:
+            continue
         for scale, why in scales.items():
             priors = {name: scaled(shape, scale, place) for name, place in lags.items()}
             found.append(Cell(family, scale, f"{shape.reason}; {why}", priors))

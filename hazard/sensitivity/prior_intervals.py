@@ -16,7 +16,7 @@ _NORMAL_95 = 1.959963984540054
 
 
 @cache
-def half_widths(prior: Prior, lags: tuple[int, ...], seed: int = 0) -> FloatArray:
+def half_widths(prior: Prior, windows: tuple[tuple[int, int], ...], seed: int = 0) -> FloatArray:
     """Half the width of the 95 percent prior interval of every lag, then of their sum.
 
     Every family is symmetric around zero, so that the interval is plus or minus this.
@@ -24,25 +24,31 @@ def half_widths(prior: Prior, lags: tuple[int, ...], seed: int = 0) -> FloatArra
     Parameters
     ----------
     prior : Prior
-    lags : tuple of int
-        Leads count in the sum only where there is nothing else.
+    windows : tuple of (int, int)
+        First and last lag of each coefficient. Leads count in the sum only where there is nothing
+        else.
     seed : int
         Of the 100,000 prior draws, where the prior is not normal; exact where it is.
 
     Returns
     -------
-    ndarray, shape (n + 1,)
+    ndarray, shape (number of lags + 1,)
 
     Examples
     --------
     >>> from hazard.prior_families import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example")
-    >>> half_widths(prior, (0, 1, 2, 3)).round(2)
+    >>> half_widths(prior, ((0, 0), (1, 1), (2, 2), (3, 3))).round(2)
     array([1.96, 1.96, 1.96, 1.96, 3.92])
+    >>> half_widths(prior, ((0, 0), (1, 3))).round(2)  # the sum is one and three times the other
+    array([1.96, 1.96, 1.96, 1.96, 6.2 ])
     """
-    place = np.array(lags)
-    counted = place >= 0 if (place >= 0).any() else np.ones(len(place), dtype=bool)
-    weights = np.vstack([np.eye(len(place)), counted])
+    first, last = np.array(windows).T
+    lags = np.arange(first[0], last[-1] + 1)
+    holds = (first <= lags[:, None]) & (lags[:, None] <= last)
+    counted = lags >= 0 if (lags >= 0).any() else np.ones(len(lags), dtype=bool)
+    weights = np.vstack([holds, counted @ holds.astype(np.float64)])
+    place = (first + last) / 2
     if isinstance(prior, HorseshoePrior | MonotonePrior) or learned_scale(prior) is not None:
         drawn = weights @ curves(prior, place, _SIMULATED, np.random.default_rng(seed))
         return np.asarray(np.quantile(np.abs(drawn), 0.95, axis=1))

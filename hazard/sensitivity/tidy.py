@@ -193,9 +193,9 @@ def conclusions(lower: pd.Series, upper: pd.Series) -> list[str]:
 def _prior_half_widths(rows: pd.DataFrame, cell: Cell, spec: ModelSpec) -> pd.Series:
     widths: dict[tuple[str, str, float], float] = {}
     for term in spec.lagged:
-        lags = tuple(range(term.lags[0], term.lags[1] + 1))
-        *by_lag, total = half_widths(cell.priors[term.name], lags).tolist()
-        for lag, width in zip(lags, by_lag, strict=True):
+        windows = term.coefficient_windows
+        *by_lag, total = half_widths(cell.priors[term.name], windows).tolist()
+        for lag, width in zip(term.every_lag, by_lag, strict=True):
             widths["lag_coefficient", term.name, float(lag)] = width
         widths["cumulative_lag_effect", term.name, -np.inf] = total
     place = rows["lag"].astype(float).fillna(-np.inf)

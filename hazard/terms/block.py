@@ -35,8 +35,8 @@ class Block:
     copies : int
         The coefficients are so many copies of one curve, each with the same prior: one per level of
         the group by which a term varies.
-    lags : ndarray of int64, or None
-        Lag of each coefficient of one copy, where there are lags.
+    lags : ndarray of int64, shape (coefficient of one copy, 2), or None
+        First and last lag of each coefficient of one copy, where there are lags.
     starts : ndarray of int64, or None
         First month at risk of each level, of a baseline.
     centre : float
@@ -74,9 +74,15 @@ class Block:
         """The basis as a dense array."""
         return np.eye(self.n_levels) if self.basis is None else self.basis
 
-    def places(self) -> IntArray:
-        """Lag of each coefficient of one copy, or its position where there are no lags."""
-        return np.arange(self.n_coefficients // self.copies) if self.lags is None else self.lags
+    def windows(self) -> IntArray:
+        """First and last lag of each coefficient of one copy; positions where there are no lags."""
+        if self.lags is not None:
+            return self.lags
+        return np.arange(self.n_coefficients // self.copies)[:, None].repeat(2, axis=1)
+
+    def places(self) -> FloatArray:
+        """Where each coefficient of one copy lies for a prior: the middle of its window."""
+        return np.asarray(self.windows().mean(axis=1))
 
     def reach(self) -> FloatArray:
         """Largest weight of each coefficient, without its sign, shape (coefficient,)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from hazard.terms.group import combinations, extended
 
 
 def build(term: LaggedTerm, history: FloatArray) -> tuple[Block, IntArray]:
-    """Block with one level per distinct history and one coefficient per lag.
+    """Block with one level per distinct history and one coefficient per lag or window of lags.
 
     Parameters
     ----------
@@ -25,6 +26,12 @@ def build(term: LaggedTerm, history: FloatArray) -> tuple[Block, IntArray]:
     history : ndarray, shape (row, lag)
         Indicators, counts or rates; lags ascend, leads before lag 0. Rates have about as many
         distinct histories as there are rows, so that hardly any rows are equal.
+
+    Notes
+    -----
+    The regressor of a window is the largest of its lags: whether it happened in any of these
+    months. Oslo Economics (2016), section 4.4, says that the months are joined, not how; "in any of
+    them" is our reading.
 
     Examples
     --------
@@ -35,18 +42,59 @@ def build(term: LaggedTerm, history: FloatArray) -> tuple[Block, IntArray]:
     >>> block, index = build(term, np.array([[0.0, 1.0], [0.0, 0.0], [0.0, 1.0]]))
     >>> index.tolist(), block.basis.tolist()
     ([1, 0, 1], [[0.0, 0.0], [0.0, 1.0]])
+    >>> joined = LaggedTerm(**{**dict(term), "windows": ((0, 1),)})
+    >>> block, index = build(joined, np.array([[0.0, 1.0], [0.0, 0.0], [1.0, 1.0]]))
+    >>> block.coefficients.tolist(), block.basis[index].tolist()
+    (['0-1'], [[1.0], [0.0], [1.0]])
     """
-    patterns, index = _patterns(np.asarray(history, dtype=np.float64))
-    lags = np.arange(term.lags[0], term.lags[1] + 1)
+    windows = np.array(term.coefficient_windows)
+    each = [slice(first - term.lags[0], last - term.lags[0] + 1) for first, last in windows]
+    lags = np.asarray(history, dtype=np.float64)
+    patterns, index = _patterns(np.column_stack([lags[:, of].max(axis=1) for of in each]))
     return Block(
         name=term.name,
         kind=term.kind,
         levels=np.arange(len(patterns)),
-        coefficients=lags,
+        coefficients=window_labels(windows),
         basis=patterns,
         prior=term.prior,
-        lags=lags,
+        lags=windows,
     ), index
+
+
+def window_labels(windows: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Labels of windows of lags: numbers where each has one lag, else ``first-last``.
+
+    Examples
+    --------
+    >>> window_labels([[0, 0], [1, 1]]).tolist(), window_labels([[0, 0], [1, 2]]).tolist()
+    ([0, 1], ['0', '1-2'])
+    >>> window_labels([[-2, -1]]).tolist()
+    ['-2 to -1']
+    """
+    first, last = np.asarray(windows).T
+    if (first == last).all():
+        return np.asarray(first)
+    between = np.where(first < 0, " to ", "-")
+    names = [
+        str(a) if a == b else f"{a}{to}{b}" for a, to, b in zip(first, between, last, strict=True)
+    ]
+    return np.array(names)
+
+
+def window_of_lag(term: LaggedTerm) -> IntArray:
+    """Position of the coefficient of every lag of a term, shape (lag,).
+
+    Examples
+    --------
+    >>> prior = {"family": "normal", "scale": 1.0, "reason": "an example only"}
+    >>> term = LaggedTerm(kind="lagged", exposure="event", network="centre", lags=(0, 3),
+    ...                   windows=((0, 0), (1, 3)), history_before_start="missing", prior=prior)
+    >>> window_of_lag(term).tolist()
+    [0, 1, 1, 1]
+    """
+    windows = term.coefficient_windows
+    return np.repeat(np.arange(len(windows)), [last - first + 1 for first, last in windows])
 
 
 def differences(
@@ -91,9 +139,8 @@ def differences(
     (['B, 0', 'B, 1'], [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     """
     block, pattern = common
-    lags = block.places()
     levels, owner = _owners(varies_by, rows, frozen)
-    n, n_lags = block.n_levels, len(lags)
+    n, n_lags = block.n_levels, block.n_coefficients
     found, index = np.unique(np.where(owner < 0, -1, owner * n + pattern), return_inverse=True)
     of_level = found // n  # -1 stays -1
     basis = np.zeros((len(found), len(levels), n_lags))
@@ -104,7 +151,7 @@ def differences(
         name=f"{block.name}_by_{varies_by.by}",
         kind="varying",
         levels=np.arange(len(found)),
-        coefficients=labels(levels, lags),
+        coefficients=labels(levels, block.coefficients),
         basis=basis.reshape(len(found), -1),
         prior=varies_by.prior,
         copies=len(levels),
@@ -114,8 +161,10 @@ def differences(
     return made, index.astype(np.int64)
 
 
-def labels(levels: Sequence[str] | npt.NDArray[np.str_], lags: IntArray) -> npt.NDArray[np.str_]:
-    """Labels of the coefficients of every level, lag by lag.
+def labels(
+    levels: Sequence[str] | npt.NDArray[np.str_], lags: npt.NDArray[Any]
+) -> npt.NDArray[np.str_]:
+    """Labels of the coefficients of every level, lag by lag or window by window.
 
     Examples
     --------
@@ -159,7 +208,7 @@ def known_rows(
 
 
 def _check_shape(term: LaggedTerm, shape: tuple[int, ...], n_rows: int) -> None:
-    wanted = (n_rows, term.lags[1] - term.lags[0] + 1)
+    wanted = (n_rows, len(term.every_lag))
     if shape != wanted:
         raise DesignError(
             f"history of term {term.name!r} must have one row per row of the panel and one column "

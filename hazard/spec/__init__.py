@@ -1,0 +1,89 @@
+"""A model as a file: frozen records read from TOML, with a closed vocabulary.
+
+A model file names the question, the definitions of the data, the outcome, the terms of the linear
+predictor with a prior and a reason for each, and the estimands. An unknown key is an error that
+proposes the nearest known one.
+"""
+
+from hazard.spec.arms import (
+    Added,
+    Arm,
+    Campaign,
+    Delayed,
+    Intervention,
+    More,
+    NoEvents,
+    Observed,
+    OneInMonth,
+)
+from hazard.spec.baselines import BaselinesSpec
+from hazard.spec.costs import Cost, CostsSpec
+from hazard.spec.data import DataSpec, OutcomeSpec
+from hazard.spec.estimands import (
+    CENTRE_SIZE,
+    EFFECTS,
+    MADE_GROUPS,
+    SINCE_START,
+    AverageChangeEstimand,
+    Estimand,
+    IncidenceEstimand,
+    LagCurveEstimand,
+    StandardisedEstimand,
+)
+from hazard.spec.identification import IdentificationSpec
+from hazard.spec.model import ModelSpec
+from hazard.spec.names import PERIODS
+from hazard.spec.tables import EndpointSpec, TableSpec
+from hazard.spec.terms import (
+    BaselineTerm,
+    CalendarTerm,
+    CovariateTerm,
+    GroupTerm,
+    LaggedTerm,
+    Spline,
+    Term,
+    VariesBy,
+)
+from hazard.spec.text import load, models_folder, read
+
+__all__ = [
+    "CENTRE_SIZE",
+    "EFFECTS",
+    "MADE_GROUPS",
+    "PERIODS",
+    "SINCE_START",
+    "Added",
+    "Arm",
+    "AverageChangeEstimand",
+    "BaselineTerm",
+    "BaselinesSpec",
+    "CalendarTerm",
+    "Campaign",
+    "Cost",
+    "CostsSpec",
+    "CovariateTerm",
+    "DataSpec",
+    "Delayed",
+    "EndpointSpec",
+    "Estimand",
+    "GroupTerm",
+    "IdentificationSpec",
+    "IncidenceEstimand",
+    "Intervention",
+    "LagCurveEstimand",
+    "LaggedTerm",
+    "ModelSpec",
+    "More",
+    "NoEvents",
+    "Observed",
+    "OneInMonth",
+    "OutcomeSpec",
+    "Spline",
+    "StandardisedEstimand",
+    "TableSpec",
+    "Term",
+    "VariesBy",
+    "load",
+    "models_folder",
+    "read",
+]

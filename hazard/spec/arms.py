@@ -1,0 +1,107 @@
+"""Interventions and arms as frozen records: the closed vocabulary in which an arm is written."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hazard.prior_families import Record
+
+_Count = Annotated[int, Field(ge=1)]
+
+
+class _OnTerm(Record):
+    """``term`` is a lagged term, or an exposure, which stands for all its terms."""
+
+    term: str
+
+
+class Observed(_OnTerm):
+    """The events that the registers have."""
+
+    kind: Literal["observed"] = "observed"
+
+
+class NoEvents(_OnTerm):
+    """No event from the start on."""
+
+    kind: Literal["none"] = "none"
+
+
+class OneInMonth(_OnTerm):
+    """One event in a month of the path, 1 being that of the start, and none in the others.
+
+    ``events`` is how many there are; by default as many as the threshold of the term. Of an
+    exposure with several terms, the event is one in each of their networks.
+    """
+
+    kind: Literal["one_in_month"] = "one_in_month"
+    month: _Count
+    events: _Count | None = None
+
+
+class Delayed(_OnTerm):
+    """The observed events from the start on, ``months`` later."""
+
+    kind: Literal["delayed"] = "delayed"
+    months: Annotated[int, Field(ge=0)]
+
+
+class More(_OnTerm):
+    """The observed events, and with probability ``share`` a copy of each, of another family.
+
+    The copy falls in the same month, or up to ``spread`` months later, each as likely. It is at the
+    same centre and of the same nationality as the event. An indicator of at least one event does
+    not change when the copy falls in the same month: such a term needs a ``spread``. Whoever had
+    the event does not see its copy; several copies of a family in one month count once. The same
+    seed draws the same copies for every term and every part of the paths, and with a larger share
+    all of a smaller one.
+    """
+
+    kind: Literal["more"] = "more"
+    share: Annotated[float, Field(ge=0, le=1)]
+    spread: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Added(_OnTerm):
+    """One event more in a month of the path, or ``events`` more."""
+
+    kind: Literal["added"] = "added"
+    month: _Count
+    events: _Count | None = None
+
+
+class Campaign(_OnTerm):
+    """One event more at the centre, or ``events``, in months with more than ``threshold`` families.
+
+    The families are all whom the registers know to live there in the month, the person's own
+    included, as observed: the rule follows what happened at the centre, not what it brings about.
+    It says nothing of the nationality of those returned, so that the term is one of ``centre``.
+    """
+
+    kind: Literal["campaign"] = "campaign"
+    threshold: Annotated[int, Field(ge=0)]
+    events: _Count | None = None
+
+
+Intervention = Annotated[
+    Observed | NoEvents | OneInMonth | Delayed | More | Added | Campaign,
+    Field(discriminator="kind"),
+]
+
+
+class Arm(Record):
+    """A counterfactual branch: interventions in order, and what is told of the months before.
+
+    Examples
+    --------
+    >>> arm = Arm(name="without", interventions=(NoEvents(term="forced_return_centre"),))
+    >>> Arm.model_validate(arm.model_dump()) == arm
+    True
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    interventions: tuple[Intervention, ...] = ()
+    before: Literal["observed", "none"] = "observed"

@@ -1,0 +1,186 @@
+"""What is asked of the posterior."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from hazard.errors import did_you_mean
+from hazard.prior_families import Positive, Record
+from hazard.spec.arms import Arm, NoEvents, OneInMonth
+from hazard.spec.names import Month, Name
+
+EFFECTS = ("total", "controlled_direct", "separable")
+Effect = Literal["total", "controlled_direct", "separable"]
+CENTRE_SIZE, SINCE_START = "centre_size", "months_since_rejection"
+MADE_GROUPS = (CENTRE_SIZE, SINCE_START)
+"""Groups that are made at the start of a path, and are not columns of the panel."""
+
+
+class _Estimand(Record):
+    """``name`` tells estimands of one kind apart; the kind is the name of the first."""
+
+    name: Name | None = None
+
+    @property
+    def label(self) -> str:
+        """Name of the estimand, unique in a model."""
+        return self.name or str(getattr(self, "kind", ""))
+
+
+class LagCurveEstimand(_Estimand):
+    """The coefficients of a lagged term, lag by lag, and their sum.
+
+    ``relevant`` is a size on the scale of the linear predictor that matters, such as 0.1.
+    """
+
+    kind: Literal["lag_curve"]
+    relevant: Positive | None = None
+
+
+class IncidenceEstimand(_Estimand):
+    """Cumulative incidence with and without one event in month 1.
+
+    ``term`` names a lagged term (``exposure_network``); without it there is one arm, as observed.
+    Of a term with a threshold the event is so many at once. A rate ``per_resident`` has no such
+    arm: one unit of it is an event of everybody, and one event is another rate at every centre.
+    ``relevant`` is a difference of probabilities that matters.
+    """
+
+    kind: Literal["cumulative_incidence"]
+    term: str | None = None
+    horizon_months: Annotated[int, Field(ge=1)] = 24
+    relevant: Positive | None = None
+
+
+class AverageChangeEstimand(_Estimand):
+    """Change of the monthly probability of every exit by one event, lag by lag, and the sum.
+
+    ``term`` names a lagged term; without it all of them are answered. ``relevant`` is a change of
+    the monthly probability that matters: 0.001 is a tenth of a percentage point.
+    """
+
+    kind: Literal["average_change"]
+    term: str | None = None
+    relevant: Positive | None = None
+
+
+class StandardisedEstimand(_Estimand):
+    """Risks averaged over persons as if nobody left, under arms that say what happened around them.
+
+    ``term`` names the event whose arms are compared, a lagged term. Without ``arms`` they are
+    ``without`` any of its events from the start on, and ``with`` one in month 1. With them the
+    first is what all others are compared to, and months count from month ``event_month``.
+
+    ``starts``: ``first`` is the first month at risk of everybody; ``drawn`` one month at risk of
+    each person, drawn with ``seed``; a month such as 2014-06 is all who are at risk then.
+    ``beyond`` says what becomes of paths that go on after the last month of the panel: its last
+    year comes again, or they are left out.
+
+    ``effect``: ``total`` leaves the competing exits as they are. ``controlled_direct`` sets the
+    hazards of all but ``exit`` to zero. ``separable`` changes the hazard of ``exit`` only, or that
+    of the others only: two parts of the total.
+
+    ``by``: results for every level of a column of the panel, of ``centre_size`` (families at the
+    centre at the start) or of ``months_since_rejection``. Levels with fewer than ``fewest``
+    persons are put together.
+
+    ``residents`` is the number of families for whom the event happened: what is told per event
+    is so many times what is told of one. ``observed``: as many others as there are at the centre.
+
+    ``centres``: ``new`` draws the effects of a centre that the model has not seen, ``observed``
+    takes those of the centre of the start.
+
+    ``far``: of lags in which a history may differ from all that was observed before it is flagged;
+    ``refuse_share``: the share of path-months farther than this at which the run fails.
+
+    ``relevant`` is a difference of probabilities that matters, ``relevant_months`` one of months.
+    ``draws`` is the most draws that are used, evenly spaced over those there are.
+    """
+
+    kind: Literal["standardised"]
+    term: str
+    arms: Annotated[tuple[Arm, ...], Field(min_length=2)] | None = None
+    event_month: Annotated[int, Field(ge=1)] = 1
+    horizon_months: Annotated[int, Field(ge=1)] = 24
+    starts: Literal["first", "drawn"] | Month = "first"
+    seed: Annotated[int, Field(ge=0)] = 0
+    beyond: Literal["repeat", "leave_out"] = "repeat"
+    effect: Effect = "total"
+    exit: Name | None = None
+    by: tuple[Name, ...] = ()
+    fewest: Annotated[int, Field(ge=10)] = 100
+    residents: Positive | Literal["observed"] = "observed"
+    centres: Literal["observed", "new"] = "observed"
+    far: Annotated[int, Field(ge=0)] = 1
+    refuse_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    relevant: Positive | None = None
+    relevant_months: Positive | None = None
+    draws: Annotated[int, Field(ge=4)] = 1000
+
+    @model_validator(mode="after")
+    def _distinct(self) -> StandardisedEstimand:
+        names = [arm.name for arm in self.arms or ()]
+        if len(set(names)) < len(names):
+            raise ValueError(f"arms must have different names; got {names}")
+        if len(set(self.by)) < len(self.by):
+            raise ValueError("by must name different columns")
+        if self.event_month > self.horizon_months:
+            raise ValueError("event_month must lie within horizon_months")
+        return self
+
+    @model_validator(mode="after")
+    def _of_one_exit(self) -> StandardisedEstimand:
+        if (self.effect == "total") == (self.exit is not None):
+            raise ValueError(
+                f"exit must come with effect 'controlled_direct' or 'separable', and only then; "
+                f"got exit {self.exit!r} with effect {self.effect!r}"
+            )
+        return self
+
+    @property
+    def compared(self) -> tuple[Arm, ...]:
+        """Arms, the one that the others are compared to first."""
+        return self.arms or (
+            Arm(name="without", interventions=(NoEvents(term=self.term),)),
+            Arm(name="with", interventions=(OneInMonth(term=self.term, month=self.event_month),)),
+        )
+
+
+Estimand = Annotated[
+    LagCurveEstimand | IncidenceEstimand | AverageChangeEstimand | StandardisedEstimand,
+    Field(discriminator="kind"),
+]
+
+
+def check_terms(estimand: Estimand, lagged: dict[str, str]) -> None:
+    """Raise when an estimand or an arm of it names a term that the model does not have.
+
+    Parameters
+    ----------
+    estimand : Estimand
+    lagged : dict of str to str
+        Exposure of every lagged term.
+
+    Raises
+    ------
+    ValueError
+        One sentence with the known names, and the nearest.
+    """
+    term = getattr(estimand, "term", None)
+    if term is not None and term not in lagged:
+        raise ValueError(
+            f"estimand term must be one of {list(lagged)}; got {term!r}."
+            + did_you_mean(term, lagged)
+        )
+    if not isinstance(estimand, StandardisedEstimand):
+        return
+    known = [*lagged, *dict.fromkeys(lagged.values())]
+    named = [one.term for arm in estimand.compared for one in arm.interventions]
+    for each in named:
+        if each not in known:
+            raise ValueError(
+                f"term of an intervention must be one of {known}; got {each!r}."
+                + did_you_mean(each, known)
+            )

@@ -1,0 +1,106 @@
+"""One analysis as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import Field, model_validator
+
+from hazard.errors import did_you_mean
+from hazard.prior_families import Record
+from hazard.spec.baselines import BaselinesSpec
+from hazard.spec.costs import CostsSpec
+from hazard.spec.data import DataSpec, OutcomeSpec
+from hazard.spec.estimands import Estimand, IncidenceEstimand, StandardisedEstimand, check_terms
+from hazard.spec.identification import IdentificationSpec
+from hazard.spec.names import PERIODS, Levels, Name
+from hazard.spec.tables import TableSpec
+from hazard.spec.terms import GroupTerm, LaggedTerm, Term
+
+
+class ModelSpec(Record):
+    """One analysis: question, data, outcome, terms, estimands.
+
+    ``only`` names columns of the panel, and the level or levels of them to which the rows are
+    restricted: ``nationality = "Irak"``. The exposures are still made from everybody.
+    """
+
+    name: Name
+    question: str = Field(min_length=10)
+    references: tuple[str, ...] = ()
+    data: DataSpec = DataSpec()
+    table: TableSpec = TableSpec()
+    only: dict[Name, Levels] = Field(default_factory=dict)
+    outcome: OutcomeSpec
+    term: tuple[Term, ...] = ()
+    estimand: tuple[Estimand, ...] = ()
+    identification: IdentificationSpec = IdentificationSpec()
+    costs: CostsSpec | None = None
+    baselines: BaselinesSpec = BaselinesSpec()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelSpec:
+        names = [term.name for term in self.term]
+        names += [term.varying_name for term in self.lagged if term.varying_name is not None]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"each term must appear once; {', '.join(twice)} appears twice")
+        labels = [estimand.label for estimand in self.estimand]
+        if twice := sorted({label for label in labels if labels.count(label) > 1}):
+            raise ValueError(
+                "each estimand must have its own name, which is its kind unless name says another; "
+                f"{', '.join(twice)} appears twice"
+            )
+        lagged = {term.name: term.exposure for term in self.lagged}
+        for estimand in self.estimand:
+            check_terms(estimand, lagged)
+        return self
+
+    @model_validator(mode="after")
+    def _known_exits(self) -> ModelSpec:
+        standardised = [e for e in self.estimand if isinstance(e, StandardisedEstimand)]
+        asked = [(f"estimand {e.label!r}", e.exit) for e in standardised if e.exit is not None]
+        asked += [("costs", name) for name in (self.costs.exits if self.costs else ())]
+        for where, name in asked:
+            if name not in self.outcome.exits:
+                raise ValueError(
+                    f"exit of {where} must be one of {list(self.outcome.exits)}; got {name!r}."
+                    + did_you_mean(name, self.outcome.exits)
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _answerable(self) -> ModelSpec:
+        rates = [term.name for term in self.lagged if term.measure == "per_resident"]
+        for estimand in self.estimand:
+            if isinstance(estimand, IncidenceEstimand) and estimand.term in rates:
+                raise ValueError(
+                    f"estimand term must not be measured per resident; got {estimand.term!r}, where"
+                    " one event is another rate at every centre. Name a term with measure"
+                    " 'at_least' or 'count', or leave the term of the estimand out"
+                )
+        leads = [term.name for term in self.lagged if term.lags[0] < 0 and term.moves]
+        if self.data.history_centre == "then" and leads:
+            raise ValueError(
+                f"lags must not be negative with data.history_centre 'then'; got leads in {leads},"
+                " where the centre of the time lies in the future. Use history_centre 'current', or"
+                " leave out the leads"
+            )
+        return self
+
+    @property
+    def lagged(self) -> tuple[LaggedTerm, ...]:
+        """The lagged terms, in file order."""
+        return tuple(term for term in self.term if isinstance(term, LaggedTerm))
+
+    @property
+    def group_columns(self) -> tuple[str, ...]:
+        """Columns of the panel by which rows are grouped, ``calendar`` for periods of time."""
+        named = [part for term in self.term if isinstance(term, GroupTerm) for part in term.parts]
+        named += [term.varies_by.by for term in self.lagged if term.varies_by is not None]
+        return tuple(dict.fromkeys("calendar" if each in PERIODS else each for each in named))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, independent of comments and layout of the file."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

@@ -1,0 +1,83 @@
+"""How to read a ready table."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from hazard.months import Written
+from hazard.prior_families import Positive, Record
+from hazard.spec.names import Month, Name
+
+
+class EndpointSpec(Record):
+    """One way out of a table with one row per person: left at ``time`` if ``event`` is ``code``."""
+
+    name: Name
+    time: Name
+    event: Name
+    code: int | str = 1
+
+
+class TableSpec(Record):
+    """How to read a ready table.
+
+    ``layout = "rows"``: one row per person and month at risk, with an ``exit`` column.
+    ``layout = "spells"``: one row per person; the first of the ``exit`` endpoints ends the spell,
+    in the stated order when two fall in one month, and the latest ``time`` is the end of follow-up.
+    The month of a ``time`` is (time - ``origin``) x ``time_scale``, rounded up when ``time_scale``
+    is not 1 (``time_scale = 12`` for years). ``calendar`` is the calendar month of month 1.
+    ``wide`` maps a new column to the stem of numbered ones (``emp`` for ``emp1``, ``emp2``, ...).
+    ``incomplete = "drop"`` leaves out persons with a missing covariate, and counts them.
+    ``source`` names a bundled example that is used when no file is given.
+
+    With ``start`` (spells only) every ``time`` is a date, written as ``dates`` says, or empty while
+    the spell goes on. A row is then ``unit_months`` calendar months, counted from the month of
+    ``start``, and lies in the window (its first and last month included) as a whole. Who started
+    before ``window_start`` enters late; who stayed beyond ``window_end`` is censored.
+    ``again = "separate"`` takes each spell of a person as a person, if they do not overlap.
+    """
+
+    layout: Literal["rows", "spells"] = "rows"
+    person: Name = "person"
+    month: Name = "month"
+    exit: str | tuple[EndpointSpec, ...] = "exit"
+    entry: Name | None = None
+    calendar: Name | None = "calendar"
+    unit: str = "month"
+    origin: float = 0.0
+    time_scale: Positive = 1.0
+    wide: dict[Name, str] = Field(default_factory=dict)
+    incomplete: Literal["error", "drop"] = "error"
+    start: Name | None = None
+    dates: Written = "yyyy-mm-dd"
+    unit_months: Annotated[int, Field(ge=1)] = 1
+    window_start: Month | None = None
+    window_end: Month | None = None
+    again: Literal["refuse", "separate"] = "refuse"
+    source: Literal["lifelines.rossi", "lifelines.canadian_senators"] | None = None
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> TableSpec:
+        if (self.layout == "rows") != isinstance(self.exit, str):
+            raise ValueError("exit must name a column for layout 'rows', endpoints for 'spells'")
+        if self.layout == "rows" and (self.wide or self.origin or self.time_scale != 1):
+            raise ValueError("wide, origin and time_scale need layout 'spells'")
+        return self
+
+    @model_validator(mode="after")
+    def _dated(self) -> TableSpec:
+        if self.start is None:
+            known = type(self).model_fields
+            needy = ("dates", "unit_months", "window_start", "window_end", "again")
+            if lost := [name for name in needy if getattr(self, name) != known[name].default]:
+                raise ValueError(f"{', '.join(lost)} must come with the date column start")
+            return self
+        if self.layout == "rows" or self.entry or self.origin or self.time_scale != 1:
+            raise ValueError("start needs layout 'spells', without entry, origin and time_scale")
+        if self.window_start and self.window_end and self.window_start > self.window_end:
+            raise ValueError("window_start must not be after window_end")
+        if self.unit_months != 1 and self.unit == "month":
+            raise ValueError("unit must name what unit_months months are, such as 'year' for 12")
+        return self
