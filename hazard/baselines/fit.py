@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.linalg
 import scipy.special
+import xarray as xr
 
 from hazard.design import Design
 from hazard.errors import EstimandError
@@ -18,7 +19,13 @@ from hazard.terms.lagged import owners
 
 BoolArray = npt.NDArray[np.bool_]
 
-_RATIOS = {"log-odds": "relative risk ratio", "log-hazard": "hazard ratio"}
+AT_INFINITY = 40.0
+"""Log-odds that no data tell from infinite ones."""
+_RATIOS = {
+    "log-odds": "relative risk ratio",
+    "log-hazard": "hazard ratio",
+    "log-subdistribution hazard": "subdistribution hazard ratio",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class BaselineFit:
         Degrees of freedom of the intervals; infinity for those of a normal distribution.
     log_likelihood : float
         At the maximum; NaN for least squares.
+    covariance : ndarray, shape (coefficient, exit, coefficient, exit), or None
+        Of the estimates; NaN for what has no error, None where only errors are known.
     """
 
     estimator: str
@@ -55,6 +64,7 @@ class BaselineFit:
     errors: str = ""
     freedom: float = np.inf
     log_likelihood: float = np.nan
+    covariance: FloatArray | None = None
 
     def table(self, level: float = 0.95) -> pd.DataFrame:
         """Tidy table with one row per coefficient and exit, and its interval."""
@@ -74,6 +84,103 @@ class BaselineFit:
             )
             parts.append(part)
         return pd.concat(parts, ignore_index=True)
+
+    def draws(self, n: int, rng: np.random.Generator) -> xr.DataArray:
+        """Draws from the normal distribution around the estimates.
+
+        Whatever turns posterior draws into a quantity turns these into its estimate and interval,
+        so that nothing that follows asks which estimator it was.
+
+        Parameters
+        ----------
+        n : int
+        rng : Generator
+
+        Returns
+        -------
+        DataArray, dims (chain, draw, coefficient, exit)
+            One chain. A coefficient that is not identified is 0, as its reference; an infinite one
+            stays at the limit, so far out that no row can tell. Directions in which a covariance
+            of two ways of clusters is negative have no spread.
+
+        Raises
+        ------
+        EstimandError
+            If the fit has no covariance.
+
+        Examples
+        --------
+        >>> labels = pd.DataFrame({"term": ["visit"], "level": ["0"]})
+        >>> one = np.array([[1.0]])
+        >>> fit = BaselineFit("logit", "log-odds", ("left",), labels, one, 0 * one, (),
+        ...                   covariance=np.zeros((1, 1, 1, 1)))
+        >>> fit.draws(2, np.random.default_rng(1)).values.ravel().tolist()
+        [1.0, 1.0]
+        """
+        centre = self.centre()
+        free = np.isfinite(self.standard_error) & np.isfinite(self.estimate)
+        size = int(free.sum())
+        drawn = np.repeat(centre[None], n, axis=0)
+        drawn[:, free] += rng.standard_normal((n, size)) @ _root(self._among(free)).T
+        return xr.DataArray(
+            drawn[None],
+            dims=("chain", "draw", "coefficient", "exit"),
+            coords={"exit": list(self.exits)},
+        )
+
+    def centre(self) -> FloatArray:
+        """Estimates as numbers to go on with, shape (coefficient, exit); see :meth:`draws`."""
+        return np.clip(
+            np.nan_to_num(self.estimate, posinf=np.inf, neginf=-np.inf), -AT_INFINITY, AT_INFINITY
+        )
+
+    def combination(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Estimate and standard error of a weighted sum of coefficients, exit by exit.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (coefficient,)
+            Coefficients with weight 0 may be anything.
+
+        Returns
+        -------
+        estimate, standard_error : ndarray, shape (exit,)
+            NaN where a coefficient of the sum is not identified, or a variance is negative.
+
+        Raises
+        ------
+        EstimandError
+            If the fit has no covariance.
+
+        Examples
+        --------
+        >>> labels = pd.DataFrame({"term": ["visit"] * 2, "level": ["0", "1"]})
+        >>> estimate, error = np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]])
+        >>> fit = BaselineFit("logit", "log-odds", ("left",), labels, estimate, error, (),
+        ...                   covariance=np.diag([9.0, 16.0]).reshape(2, 1, 2, 1))
+        >>> [part.tolist() for part in fit.combination(np.array([1.0, 1.0]))]
+        [[3.0], [5.0]]
+        """
+        taken = weights != 0
+        w = weights[taken]
+        total = w @ self.estimate[taken]
+        variances = []
+        for j in range(len(self.exits)):
+            chosen = np.zeros(self.estimate.shape, dtype=bool)
+            chosen[taken, j] = True
+            variances.append(w @ self._among(chosen) @ w)
+        variance = np.array(variances)
+        return total, np.sqrt(np.where(variance >= 0, variance, np.nan))
+
+    def _among(self, chosen: BoolArray) -> FloatArray:
+        if self.covariance is None:
+            raise EstimandError(
+                f"fit must have a covariance for sums and draws; that of the {self.estimator} has "
+                "none. Use its single coefficients."
+            )
+        size = self.estimate.size
+        flat = chosen.ravel()
+        return np.asarray(self.covariance.reshape(size, size)[np.ix_(flat, flat)])
 
     def ratios(self, level: float = 0.95) -> pd.DataFrame:
         """Relative risk ratios of the coefficients, with their intervals.
@@ -112,6 +219,37 @@ class BaselineFit:
             upper=np.exp(own["upper"]),
             unit=_RATIOS[self.unit],
         )
+
+
+def _root(covariance: FloatArray) -> FloatArray:
+    """A matrix R with R R' = covariance, without the directions of negative variance."""
+    values, vectors = scipy.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+
+def spread_out(covariance: FloatArray, chosen: BoolArray) -> FloatArray:
+    """Covariance of some coefficients as one of all, NaN for the others.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (chosen, chosen)
+    chosen : ndarray of bool, shape (coefficient, exit)
+
+    Returns
+    -------
+    ndarray, shape (coefficient, exit, coefficient, exit)
+    """
+    size = chosen.size
+    out = np.full((size, size), np.nan)
+    out[np.ix_(chosen.ravel(), chosen.ravel())] = covariance
+    return out.reshape(*chosen.shape, *chosen.shape)
+
+
+def errors_of(covariance: FloatArray) -> FloatArray:
+    """Root of the variances, shape (coefficient, exit), NaN where one is negative."""
+    n, m = covariance.shape[:2]
+    variance = np.diag(covariance.reshape(n * m, n * m)).reshape(n, m)
+    return np.sqrt(np.where(variance >= 0, variance, np.nan))
 
 
 def coefficient_labels(design: Design) -> pd.DataFrame:

@@ -14,9 +14,11 @@ from hazard.baselines.fit import (
     BaselineFit,
     BoolArray,
     coefficient_labels,
+    errors_of,
     independent_columns,
     not_identified,
     reference_curves,
+    spread_out,
     undefined,
 )
 from hazard.baselines.robust import Clusters, Errors
@@ -83,7 +85,7 @@ def fit_each(design: Design, kinds: Sequence[Errors]) -> list[BaselineFit]:
     remarks += reference_curves(design, solved.plain)
     fits = []
     for errors in kinds:
-        error, more = _standard_errors(solved, errors)
+        covariance, more = _covariance(solved, errors)
         fits.append(
             BaselineFit(
                 estimator="linear probability",
@@ -91,10 +93,11 @@ def fit_each(design: Design, kinds: Sequence[Errors]) -> list[BaselineFit]:
                 exits=design.exits,
                 terms=labels,
                 estimate=solved.estimate,
-                standard_error=error,
+                standard_error=errors_of(covariance),
                 remarks=(*remarks, *more),
                 errors=errors.name if isinstance(errors, Clusters) else "HC1",
                 freedom=robust.freedom(errors),
+                covariance=covariance,
             )
         )
     return fits
@@ -164,8 +167,8 @@ def _solved(design: Design) -> _Solved:
     return _Solved(design, plain, keep, bread, estimate)
 
 
-def _standard_errors(solved: _Solved, errors: Errors) -> tuple[FloatArray, list[str]]:
-    """Standard errors, shape (coefficient, exit), and a remark where there is none."""
+def _covariance(solved: _Solved, errors: Errors) -> tuple[FloatArray, list[str]]:
+    """Covariance of all estimates, and a remark where a variance is negative."""
     grouped = isinstance(errors, Clusters)
     used = identified(solved.full) if grouped else solved.plain
     data, keep = rows(used), solved.keep
@@ -173,12 +176,17 @@ def _standard_errors(solved: _Solved, errors: Errors) -> tuple[FloatArray, list[
     factor = robust.small_sample(
         float(data.weight.sum()), robust.counted(used, keep, errors), errors
     )
-    error = np.full_like(solved.estimate, np.nan)
-    for j in range(data.n_exits):
-        filling = _meat(data, residual[:, [j]], errors)[np.ix_(keep, keep)]
-        error[keep, j] = robust.standard_errors(solved.bread, filling, factor)
-    lost = keep & np.isnan(error).any(axis=1)
-    return error, undefined(coefficient_labels(used), lost)
+    m, k = data.n_exits, int(keep.sum())
+    filling = _meat(data, residual, errors).reshape(len(keep), m, len(keep), m)
+    covariance = np.empty((k, m, k, m))
+    for a in range(m):
+        for b in range(m):
+            part = filling[:, a, :, b][np.ix_(keep, keep)]
+            covariance[:, a, :, b] = robust.sandwich(solved.bread, part, factor)
+    chosen = np.repeat(keep[:, None], m, axis=1)
+    everything = spread_out(covariance.reshape(k * m, k * m), chosen)
+    lost = keep & np.isnan(errors_of(everything)).any(axis=1)
+    return everything, undefined(coefficient_labels(used), lost)
 
 
 def _meat(data: Rows, residual: FloatArray, errors: Errors) -> FloatArray:

@@ -14,13 +14,16 @@ import scipy.linalg
 
 from hazard.baselines import robust
 from hazard.baselines.fit import (
+    AT_INFINITY,
     BaselineFit,
     BoolArray,
     coefficient_labels,
+    errors_of,
     independent_columns,
     named,
     not_identified,
     reference_curves,
+    spread_out,
     undefined,
 )
 from hazard.baselines.robust import Clusters, Errors
@@ -31,7 +34,6 @@ from hazard.terms.block import FloatArray
 
 Kind = Errors | Literal["information"]
 
-_AT_MINUS_INFINITY = -40.0
 _STILL_MOVING = 0.01
 
 
@@ -99,7 +101,8 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
     lost = solved.separated | (solved.runaway != 0)
     fits = []
     for errors in kinds:
-        error = _standard_errors(solved, errors)
+        covariance = spread_out(_covariance(solved, errors), solved.free)
+        error = errors_of(covariance)
         negative = (solved.free & ~lost & np.isnan(error)).any(axis=1)
         fits.append(
             BaselineFit(
@@ -113,6 +116,7 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
                 errors=_named(errors),
                 freedom=np.inf if errors == "information" else robust.freedom(errors),
                 log_likelihood=solved.value,
+                covariance=covariance,
             )
         )
     return fits
@@ -156,7 +160,7 @@ def _solved(design: Design) -> _Solved:
     free = known & ~separated
     start = np.zeros(free.shape)
     start[0] = np.log(np.maximum(counts[1:], 0.5) / max(counts[0], 0.5))
-    start[separated] = _AT_MINUS_INFINITY
+    start[separated] = -AT_INFINITY
     flat = Penalty(np.zeros((*start.shape, data.n_exits)), np.zeros_like(start))
     mode = newton(data, start, flat, free=free)
     direction = _direction(data, mode, free)
@@ -206,20 +210,19 @@ def _direction(data: Rows, mode: Mode, free: BoolArray) -> FloatArray:
 
 
 # --- errors -------------------------------------------------------------------------------------
-def _standard_errors(solved: _Solved, errors: Kind) -> FloatArray:
-    error = np.full(solved.free.shape, np.nan)
+def _covariance(solved: _Solved, errors: Kind) -> FloatArray:
+    """Covariance of the free coefficients."""
     inverse = inverse_factor(solved.cholesky)
+    bread = np.asarray(inverse.T @ inverse)
     if errors == "information":
-        error[solved.free] = np.sqrt((inverse**2).sum(axis=0))
-        return error
+        return bread
     grouped = isinstance(errors, Clusters)
     data = rows(identified(solved.full) if grouped else solved.plain)
     score = _scores(data.link, linear_predictor(data, solved.beta), data.outcome)
     moves = solved.free.ravel()
     filling = _meat(data, score, errors)[np.ix_(moves, moves)]
     factor = robust.small_sample(float(data.weight.sum()), 1, errors)
-    error[solved.free] = robust.standard_errors(inverse.T @ inverse, filling, factor)
-    return error
+    return robust.sandwich(bread, filling, factor)
 
 
 def _meat(data: Rows, score: FloatArray, errors: Errors) -> FloatArray:

@@ -193,8 +193,8 @@ def meat_of_rows(data: Rows, score: FloatArray) -> FloatArray:
     return out.reshape(n * m, n * m)
 
 
-def standard_errors(bread: FloatArray, filling: FloatArray, factor: float) -> FloatArray:
-    """Root of the diagonal of factor * bread @ filling @ bread, NaN where it is negative.
+def sandwich(bread: FloatArray, filling: FloatArray, factor: float) -> FloatArray:
+    """Covariance factor * bread @ filling @ bread.
 
     Parameters
     ----------
@@ -205,11 +205,10 @@ def standard_errors(bread: FloatArray, filling: FloatArray, factor: float) -> Fl
 
     Examples
     --------
-    >>> standard_errors(np.eye(2) / 2, np.diag([16.0, -1.0]), 1.0).tolist()
-    [2.0, nan]
+    >>> sandwich(np.eye(2) / 2, np.diag([16.0, 4.0]), 1.0).tolist()
+    [[4.0, 0.0], [0.0, 1.0]]
     """
-    variance = factor * ((bread @ filling) * bread).sum(axis=1)
-    return np.sqrt(np.where(variance >= 0, variance, np.nan))
+    return np.asarray(factor * (bread @ filling @ bread))
 
 
 def small_sample(n_rows: float, n_parameters: float, errors: Errors) -> float:

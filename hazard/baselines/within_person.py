@@ -15,6 +15,7 @@ from hazard.baselines.fit import (
     BaselineFit,
     BoolArray,
     coefficient_labels,
+    errors_of,
     independent,
     named,
     undefined,
@@ -80,11 +81,14 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
     within = _within(rows(plain), person.codes[0])
     labels = coefficient_labels(plain)
     estimate, residual, bread = _solved(within)
-    error, keep = np.full_like(estimate, np.nan), within.keep
+    keep, n_exits = within.keep, len(plain.exits)
     factor = _factor(within, plain, clusters)
-    for j in range(len(plain.exits)):
+    covariance = np.full((len(keep), n_exits, len(keep), n_exits), np.nan)
+    for j in range(n_exits):
         filling = robust.meat(clusters, partial(_scores, within, residual[:, [j]]))
-        error[keep, j] = robust.standard_errors(bread, filling[np.ix_(keep, keep)], factor)
+        own = robust.sandwich(bread, filling[np.ix_(keep, keep)], factor)
+        covariance[np.ix_(keep, [j], keep, [j])] = own[:, None, :, None]
+    error = errors_of(covariance)
     lost = ~keep
     lost[0] = False  # the intercept is in the effects of the persons
     remarks = [f"The same in all months of a person, left out: {named(labels, lost)}."]
@@ -101,6 +105,7 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
         ),
         errors=clusters.name,
         freedom=robust.freedom(clusters),
+        covariance=covariance,
     )
 
 

@@ -1,0 +1,288 @@
+"""The partial likelihood of weighted risk sets: the one formula behind Cox and Fine and Gray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import scipy.linalg
+from scipy import sparse
+
+from hazard.baselines.fit import BoolArray, independent
+from hazard.errors import ConvergenceError
+from hazard.likelihood import Rows, cross_product, linear_predictor
+from hazard.terms.block import FloatArray, IntArray
+
+Ties = Literal["efron", "breslow"]
+
+_MOST_STEPS = 50
+_SETTLED = 1e-10
+_STILL_MOVING = 0.01
+_LONGEST = 5.0  # on the way to infinity the information is nearly singular, and steps are wild
+
+
+@dataclass(frozen=True, eq=False)
+class RiskSets:
+    """Who is compared at each time, and who leaves.
+
+    Attributes
+    ----------
+    weight : sparse array, shape (unit, time)
+        Weight of each unit in the risk set of each time; 0 for who is not in it.
+    leaves : sparse array, shape (unit, time)
+        1 where a unit leaves, else 0; its weight there is 1, and it leaves once.
+    ties : {"efron", "breslow"}
+        What is done when several leave at one time.
+    """
+
+    weight: Any
+    leaves: Any
+    ties: Ties
+
+    def only(self, possible: BoolArray) -> RiskSets:
+        """The same without the units that cannot leave, of whom none does."""
+        kept = sparse.diags_array(possible.astype(np.float64))
+        return RiskSets((kept @ self.weight).tocsr(), self.leaves, self.ties)
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """Where the partial likelihood is largest.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (coefficient,)
+        0 where a coefficient is not in ``keep``.
+    keep : ndarray of bool, shape (coefficient,)
+        Coefficients that the risk sets tell.
+    covariance : ndarray, shape (kept, kept)
+        Inverse of the information.
+    value : float
+        Log of the partial likelihood.
+    runaway : ndarray, shape (coefficient,)
+        Sign of a coefficient that grows without bound, else 0.
+    """
+
+    beta: FloatArray
+    keep: BoolArray
+    covariance: FloatArray
+    value: float
+    runaway: FloatArray
+
+
+def columns(data: Rows) -> Any:
+    """Design matrix of the rows, sparse, shape (row, coefficient)."""
+    starts = np.concatenate([[0], np.cumsum([block.n_levels for block in data.blocks])])
+    parts = [
+        sparse.csr_array(block.matrix())[data.index[:, b] - starts[b]]
+        for b, block in enumerate(data.blocks)
+    ]
+    return sparse.hstack(parts, format="csr")
+
+
+def separated(data: Rows, sets: RiskSets) -> BoolArray:
+    """Coefficients of dummies and counts that are 0 for everybody who leaves, and not for others.
+
+    Parameters
+    ----------
+    data : Rows
+    sets : RiskSets
+
+    Returns
+    -------
+    ndarray of bool, shape (coefficient,)
+        Their likelihood rises without end towards minus infinity.
+    """
+    matrix = columns(data)
+    one_signed = np.concatenate([(block.matrix() >= 0).all(axis=0) for block in data.blocks])
+    of_leaving = matrix.T @ np.asarray(sets.leaves.sum(axis=1))
+    lacking: BoolArray = one_signed & (of_leaving == 0) & (np.asarray(matrix.sum(axis=0)) > 0)
+    return lacking
+
+
+def maximise(data: Rows, sets: RiskSets, among: BoolArray) -> Maximum:
+    """Coefficients that make the order in which units leave most probable.
+
+    Parameters
+    ----------
+    data : Rows
+        One row per unit, without an intercept.
+    sets : RiskSets
+    among : ndarray of bool, shape (coefficient,)
+        Coefficients to estimate; the others are 0.
+
+    Returns
+    -------
+    Maximum
+
+    Raises
+    ------
+    ConvergenceError
+        If the likelihood still rises after fifty Newton steps.
+
+    Notes
+    -----
+    With relative hazards e = exp(x'b), weights w and D those who leave at a time, the logarithm of
+    the partial likelihood is the sum over D of x'b less the sum over l = 0, ..., d - 1 of
+
+    log(sum of w e over the risk set - (l / d) * sum of e over D)
+
+    after Efron; Breslow's has 0 for l / d. Without ties both are Cox's. Coefficients that no
+    risk set tells, such as that of what all of its units share, are left out.
+
+    References
+    ----------
+    .. [1] Cox (1972), Regression models and life-tables, Journal of the Royal Statistical Society
+       B 34(2).
+    .. [2] Efron (1977), The efficiency of Cox's likelihood function for censored data, Journal of
+       the American Statistical Association 72(359).
+    .. [3] Breslow (1974), Covariance analysis of censored survival data, Biometrics 30(1).
+    """
+    matrix = columns(data)
+    beta = np.zeros(matrix.shape[1])
+    keep = _told(data, matrix, sets, among)
+    state = _State(data, matrix, sets, beta)
+    reach = np.concatenate([block.reach() for block in data.blocks])
+    for _ in range(_MOST_STEPS):
+        step, gain = _step(state, keep)
+        if gain < _SETTLED:
+            break
+        longest = float((np.abs(step) * reach).max())
+        state = _better(state, step * min(1.0, _LONGEST / longest))
+    else:
+        raise ConvergenceError(
+            f"partial likelihood must have a maximum; it still rises after {_MOST_STEPS} steps. "
+            "Leave out a term that tells an exit for sure."
+        )
+    runaway = np.sign(step) * (np.abs(step) * reach > _STILL_MOVING)
+    covariance = np.linalg.inv(state.information()[np.ix_(keep, keep)])
+    return Maximum(
+        state.beta + np.where(runaway, 0.0, step), keep, covariance, state.value, runaway
+    )
+
+
+def score_sums(data: Rows, sets: RiskSets, found: Maximum, code: IntArray) -> FloatArray:
+    """Derivative of the log-likelihood, in the coefficients kept, summed over groups of units.
+
+    Parameters
+    ----------
+    data : Rows
+    sets : RiskSets
+    found : Maximum
+        Of :func:`maximise`.
+    code : ndarray of int, shape (unit,)
+        Group of every unit, from 0.
+
+    Returns
+    -------
+    ndarray, shape (group, kept)
+        Sums to 0 over the groups. A unit adds its own exit less what was expected of it in every
+        risk set [1]_; with ties after Efron each of those who leave has a share in every step.
+
+    References
+    ----------
+    .. [1] Lin and Wei (1989), The robust inference for the Cox proportional hazards model, Journal
+       of the American Statistical Association 84(408).
+    """
+    state = _State(data, columns(data), sets, found.beta)
+    groups = sparse.coo_array((np.ones(len(code)), (code, np.arange(len(code))))).tocsr()
+    relative = groups @ sparse.diags_array(state.relative)
+    own = groups @ sparse.diags_array(state.left - state.expected)
+    at_risk, leaving = state.at_risk, state.leaving
+    whole = at_risk * state.power(0, 2) - leaving * state.power(1, 2)
+    taken = at_risk * state.power(1, 2) - leaving * state.power(2, 2)
+    number = np.maximum(state.number, 1.0)[:, None]
+    mean = (at_risk * state.power(0, 1) - leaving * state.power(1, 1)) / number
+    scores = (own @ state.matrix).toarray()
+    scores += (relative @ sets.weight) @ whole - (relative @ sets.leaves) @ taken
+    scores -= (groups @ sets.leaves) @ mean
+    return np.asarray(scores[:, found.keep])
+
+
+class _State:
+    """Sums over the risk sets at some coefficients."""
+
+    def __init__(self, data: Rows, matrix: Any, sets: RiskSets, beta: FloatArray) -> None:
+        self.data, self.matrix, self.sets, self.beta = data, matrix, sets, beta
+        eta = linear_predictor(data, beta[:, None])[:, 0]
+        eta -= eta.max()  # a shift of all changes nothing, and nothing overflows
+        self.relative = np.exp(eta)
+        self.number = np.asarray(sets.leaves.sum(axis=0))
+        self.left = np.asarray(sets.leaves.sum(axis=1))
+        self.time, self.share = _steps_of(self.number, sets.ties)
+        total, leaving = sets.weight.T @ self.relative, sets.leaves.T @ self.relative
+        self.size = total[self.time] - self.share * leaving[self.time]
+        self.value = float(self.left @ eta - np.log(self.size).sum())
+        expected = sets.weight @ self.power(0, 1)[:, 0] - sets.leaves @ self.power(1, 1)[:, 0]
+        self.expected = self.relative * expected
+
+    def power(self, of_share: int, of_size: int) -> FloatArray:
+        """Sum over the steps of a time of share**a / size**b, shape (time, 1)."""
+        values = self.share**of_share / self.size**of_size
+        return np.bincount(self.time, values, len(self.number))[:, None]
+
+    @property
+    def gradient(self) -> FloatArray:
+        return np.asarray(self.matrix.T @ (self.left - self.expected))
+
+    @property
+    def at_risk(self) -> FloatArray:
+        return self._summed(self.sets.weight)
+
+    @property
+    def leaving(self) -> FloatArray:
+        return self._summed(self.sets.leaves)
+
+    def _summed(self, member: Any) -> FloatArray:
+        """Sum of the relative hazards times the covariates, shape (time, coefficient)."""
+        scaled = sparse.diags_array(self.relative) @ self.matrix
+        return np.asarray((member.T @ scaled).toarray())
+
+    def information(self) -> FloatArray:
+        """Minus the second derivative: covariances of the covariates within risk sets, summed."""
+        [squares] = cross_product(self.data, self.expected[:, None])
+        at_risk, leaving = self.at_risk, self.leaving
+        mixed = at_risk.T @ (self.power(1, 2) * leaving)
+        means = at_risk.T @ (self.power(0, 2) * at_risk) - mixed - mixed.T
+        return np.asarray(squares - means - leaving.T @ (self.power(2, 2) * leaving))
+
+
+def _steps_of(number: FloatArray, ties: Ties) -> tuple[IntArray, FloatArray]:
+    """Time of every factor of the likelihood, and the share of those leaving that is taken out."""
+    whole = number.astype(np.int64)
+    time = np.repeat(np.arange(len(whole)), whole)
+    before = np.arange(len(time)) - np.repeat(np.cumsum(whole) - whole, whole)
+    share = before / whole[time] if ties == "efron" else np.zeros(len(time))
+    return time, share
+
+
+def _told(data: Rows, matrix: Any, sets: RiskSets, among: BoolArray) -> BoolArray:
+    """Which coefficients the risk sets tell apart."""
+    state = _State(data, matrix, sets, np.zeros(matrix.shape[1]))
+    keep = among.copy()
+    [squares] = cross_product(data, state.expected[:, None])
+    size = np.sqrt(np.maximum(np.diag(squares), 0.0))
+    keep[keep] = independent(state.information()[np.ix_(keep, keep)], size[keep])
+    return keep
+
+
+def _step(state: _State, keep: BoolArray) -> tuple[FloatArray, float]:
+    """Newton step, and twice the rise of the likelihood that it promises."""
+    gradient = state.gradient[keep]
+    step = np.zeros(len(keep))
+    step[keep] = scipy.linalg.lstsq(state.information()[np.ix_(keep, keep)], gradient)[0]
+    return step, float(gradient @ step[keep])
+
+
+def _better(state: _State, step: FloatArray) -> _State:
+    """The first of ever shorter steps that does not lower the likelihood."""
+    for halvings in range(30):
+        near = state.beta + step * 0.5**halvings
+        tried = _State(state.data, state.matrix, state.sets, near)
+        if tried.value >= state.value - _SETTLED * max(1.0, abs(state.value)):
+            return tried
+    raise ConvergenceError(
+        "partial likelihood must rise along a Newton step; it did not after 30 halvings. Leave out "
+        "a term that tells an exit for sure."
+    )
