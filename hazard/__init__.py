@@ -8,7 +8,7 @@ a module imports only from modules above it.
     links.py           linear predictor <-> exit probabilities: the one hazard formula
     survival.py        hazards -> survival, cumulative incidence, expected months
     prior_families.py  priors as frozen records, each with a scale and its reason
-    spec.py            a model as a file: frozen records, TOML in
+    spec/              a model as a file: frozen records, TOML in
     contracts.py       the columns of a panel and the rules that they obey
     simulate/          registers with a known truth, calibrated to the published margins
     registers/         read, link, check and define: dated registers -> histories of families
@@ -18,6 +18,7 @@ a module imports only from modules above it.
     dated.py           dated spells, seen through a window of months -> the same
     examples.py        public tables that come with an installed package
     table.py           a ready table -> the same panel
+    subset.py          the rows of some persons only, such as one nationality
     terms/             one term of the linear predictor per module
     design.py          panel + histories + spec -> the linear predictor as index tables
     priors.py          prior families -> factors and transformations; a table with the reasons
@@ -30,18 +31,23 @@ a module imports only from modules above it.
     model.py           build_model(coordinates) -> pm.Model; never samples
     sampling.py        NUTS in whitened coordinates -> DataTree
     diagnostics.py     the convergence gate
-    baselines/         linear probability, multinomial logit, Aalen-Johansen, life table
+    baselines/         linear probability, multinomial logit, Cox, Fine-Gray, life table
     new_levels.py      effects of a centre or a nationality that the rows did not have
+    interventions/     persons as if nobody left, and histories as if other things had happened
     estimands.py       draws -> lag curves, standardised cumulative incidence
+    changes.py         draws -> change of the monthly probability by an event, lag by lag
     level_curves.py    draws -> lag curves of every level by which a term varies
     predictive/        exits drawn anew from a posterior, and probabilities under the prior
     scores/            how well a model predicts a person, a centre, the months to come
     evidence/          published coefficient tables -> posterior of lag curves
     tables.py          draws and fits -> tidy tables with interval, unit and error
     digits.py          estimates -> text with no digit finer than the Monte Carlo error
+    ever_treated/      a treatment coded as ever, and as it happens; a simulation of both
     figures/           tidy tables -> figures; no computation
     pipeline.py        the stages in line: rows -> everything a run folder holds
+    classical.py       the classical survival analysis of a panel, as tidy tables
     sensitivity/       the model under every lag prior, on the same rows
+    concordance/       three estimators on one scale, why they differ, and the published two
     describe/          the published descriptive tables and figures, from any panel
     appendix.py        coefficients of a run in the layout of the published table
     store.py           the run folder: netCDF, CSV, manifest; written whole or not at all

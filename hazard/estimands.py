@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numba
 import numpy as np
@@ -17,7 +18,9 @@ from hazard.links import LINK_CODES, share_out
 from hazard.spec import IncidenceEstimand, LaggedTerm, ModelSpec
 from hazard.terms.baseline import level_of_month
 from hazard.terms.block import FloatArray, IntArray
+from hazard.terms.lagged import window_of_lag
 
+_Persons = tuple[npt.NDArray[np.int64], FloatArray]  # distinct first rows, and their shares
 _PARTS = 16  # persons are summed in a fixed number of parts: no sum depends on the cores
 
 
@@ -71,8 +74,9 @@ def lag_curves(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     -------
     Dataset
         ``lag_coefficient`` (chain, draw, term, lag, exit), NaN for lags a term does not have, and
-        ``cumulative_lag_effect`` (chain, draw, term, exit): the change in the linear predictor
-        after one event in every one of the lags (of a rate per resident, an event of everybody).
+        ``cumulative_lag_effect`` (chain, draw, term, exit): what one event adds to the linear
+        predictor, summed over the months in which it acts (of a rate per resident, an event of
+        everybody). Without windows it is also the change after one event in every one of the lags.
         Leads (lags below 0) count only in a term that has nothing else.
 
     Raises
@@ -101,9 +105,12 @@ def term_coefficients(posterior: xr.Dataset, name: str) -> xr.DataArray:
 
 
 def lag_curve(posterior: xr.Dataset, term: LaggedTerm) -> xr.DataArray:
-    """Coefficient of every lag of one term, with the dimension ``lag``."""
+    """What one event adds at every lag of one term, with the dimension ``lag``.
+
+    It is the coefficient of the lag, or of the window that holds it.
+    """
     own = term_coefficients(posterior, term.name).rename({f"{term.name}_level": "lag"})
-    return own.assign_coords(lag=np.arange(term.lags[0], term.lags[1] + 1))
+    return own.isel(lag=window_of_lag(term)).assign_coords(lag=np.array(term.every_lag))
 
 
 def cumulative_lag_effect(curve: xr.DataArray) -> xr.DataArray:
@@ -152,6 +159,48 @@ def incidence(
     For every person i, F_j(t) = sum over s <= t of h_ij(s) S_i(s - 1); the result is the mean over
     persons: a standardised cumulative incidence.
     """
+    code = LINK_CODES[design.link]
+
+    def leaving(levels: FloatArray, persons: _Persons, path: FloatArray) -> FloatArray:
+        return np.asarray(_incidence(code, levels, *persons, np.exp(path)))
+
+    return _standardised(beta, design, (np.asarray(person), estimand), leaving)
+
+
+def linear_incidence(
+    beta: xr.DataArray, design: Design, person: npt.ArrayLike, estimand: IncidenceEstimand
+) -> xr.DataArray:
+    """As :func:`incidence`, where the linear predictor is itself the probability.
+
+    Parameters
+    ----------
+    beta : DataArray, dims (chain, draw, coefficient, exit)
+        Of a linear probability model.
+    design : Design
+    person : array_like of int
+    estimand : IncidenceEstimand
+
+    Returns
+    -------
+    DataArray, dims (chain, draw, arm, exit, month)
+        Like the probabilities of a straight line it may leave [0, 1]; nothing is clipped.
+
+    Raises
+    ------
+    EstimandError
+        If the term is not in the design.
+    """
+    return _standardised(beta, design, (np.asarray(person), estimand), _linear_incidence)
+
+
+def _standardised(
+    beta: xr.DataArray,
+    design: Design,
+    wanted: tuple[npt.NDArray[np.int64], IncidenceEstimand],
+    leaving: Callable[[FloatArray, _Persons, FloatArray], FloatArray],
+) -> xr.DataArray:
+    """Cumulative sums of what ``leaving`` says of the months, draw by draw."""
+    person, estimand = wanted
     names = [block.name for block in design.blocks]
     if estimand.term is not None and estimand.term not in names:
         raise EstimandError(
@@ -164,17 +213,11 @@ def incidence(
         if block.kind == "baseline"
         or (estimand.term is not None and estimand.term in (block.name, block.around))
     ]
-    profiles, weight = _profiles(design, np.asarray(person), moved)
+    persons = _profiles(design, person, moved)
     arms = ["observed"] if estimand.term is None else ["without", "with"]
     draws = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")
     standardised = [
-        _incidence(
-            LINK_CODES[design.link],
-            table(design.blocks, one),
-            profiles,
-            weight,
-            np.exp(_paths(design, one, estimand)),
-        )
+        leaving(table(design.blocks, one), persons, _paths(design, one, estimand))
         for one in draws.values
     ]
     by_sample = xr.DataArray(
@@ -191,9 +234,7 @@ def incidence(
     return by_sample.unstack("sample").transpose("chain", "draw", "arm", "exit", "month")
 
 
-def _profiles(
-    design: Design, person: npt.NDArray[np.int64], moved: list[int]
-) -> tuple[npt.NDArray[np.int64], FloatArray]:
+def _profiles(design: Design, person: npt.NDArray[np.int64], moved: list[int]) -> _Persons:
     """Distinct first rows with their number of persons.
 
     Moved blocks are set aside. The last column is the lag curve that the person has: the place of
@@ -228,21 +269,23 @@ def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> Flo
         if block.kind == "baseline":
             base += (block.matrix() @ part)[level_of_month(block, np.arange(1, horizon + 1))]
         elif estimand.term is not None and block.name == estimand.term:
-            _act(base[1], block.places(), part)
+            _act(base[1], block.windows(), part)
         elif estimand.term is not None and block.around == estimand.term:
             own = np.zeros((block.copies + 1, horizon, n_exits))
             for curve, each in enumerate(part.reshape(block.copies, -1, n_exits)):
-                _act(own[curve], block.places(), each)
+                _act(own[curve], block.windows(), each)
     path = np.repeat(base[None], len(own), axis=0)
     path[:, -1, : own.shape[1]] += own
     return path
 
 
-def _act(path: FloatArray, lags: IntArray, effect: FloatArray) -> None:
-    """Add an effect with lag l to month 1 + l; a lead acts before month 1."""
-    for lag, each in zip(lags, effect, strict=True):
-        if 0 <= lag < len(path):
-            path[lag] += each
+def _act(path: FloatArray, windows: IntArray, effect: FloatArray) -> None:
+    """Add an effect with lag l to month 1 + l; a lead acts before month 1.
+
+    The effect of a window is that of each of its lags: one event lies in it at all of them.
+    """
+    for (first, last), each in zip(windows, effect, strict=True):
+        path[max(first, 0) : max(last + 1, 0)] += each
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -289,3 +332,17 @@ def _incidence(
                 fixed[j] = math.exp(fixed[j])
             _add_exits(link, fixed, path[profiles[i, -1]], weight[i], parts[part])
     return parts.sum(axis=0)
+
+
+def _linear_incidence(levels: FloatArray, persons: _Persons, path: FloatArray) -> FloatArray:
+    """Mean probability of leaving in each month, shape (arm, exit, month)."""
+    profiles, weight = persons
+    fixed = levels[profiles[:, :-1]].sum(axis=1)
+    own = path[profiles[:, -1]]
+    there = np.repeat(weight[:, None], path.shape[1], axis=1)
+    out = np.empty((path.shape[1], path.shape[3], path.shape[2]))
+    for month in range(path.shape[2]):
+        leave = fixed[:, None] + own[:, :, month]
+        out[:, :, month] = np.einsum("pa,pae->ae", there, leave)
+        there *= 1.0 - leave.sum(axis=2)
+    return out

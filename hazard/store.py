@@ -6,8 +6,11 @@ was sampled ``gate.csv`` and ``approximation.csv`` (how far the approximate engi
 draws, number by number). Evidence: ``posterior.nc``, ``estimates.csv``, ``gate.csv``,
 ``correlation.csv``, ``lag_curves.png`` and ``.svg``. Sensitivity: ``sensitivity.csv``,
 ``sensitivity.png`` and ``.svg``; where something was sampled ``gate.csv``, where something was
-repeated ``repeated.csv``. Scores: ``scores.csv``. In each, ``manifest.json`` says how they were
-made and holds a digest of every other file. Nothing of the input rows is in them.
+repeated ``repeated.csv``. Scores: ``scores.csv``. Concordance: ``estimates.csv``,
+``decomposition.csv``, ``errors.csv``, ``outside.csv``, ``concordance.png`` and ``.svg``; where the
+terms are those of the published table ``columns.csv`` and ``apart.csv``. In each, ``manifest.json``
+says how they were made and holds a digest of every other file. Nothing of the input rows is in
+them.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from hazard import figures
+from hazard.concordance import Concordance
 from hazard.diagnostics import Gate
 from hazard.errors import UsageError
 from hazard.evidence import EvidenceResult
@@ -64,6 +68,26 @@ class Evidence:
     estimates: pd.DataFrame
     gate: pd.DataFrame
     correlation: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ConcordanceFolder:
+    """A concordance folder as read back; ``columns`` and ``apart`` are of the published table."""
+
+    first: ModelSpec
+    last: ModelSpec
+    manifest: dict[str, Any]
+    estimates: pd.DataFrame
+    decomposition: pd.DataFrame
+    errors: pd.DataFrame
+    outside: pd.DataFrame
+    columns: pd.DataFrame | None
+    apart: pd.DataFrame | None
+
+    @property
+    def event(self) -> str:
+        """The lagged term that the page is about."""
+        return str(self.manifest["event"])
 
 
 @contextmanager
@@ -234,15 +258,63 @@ def write_scores(path: Path, found: Sequence[Score]) -> None:
         _seal(folder, {"kind": "scores", "scores": facts, "versions": versions()})
 
 
-def read(path: Path) -> Run | Evidence:
-    """Folder of a run or of evidence read back, without the draws.
+def write_concordance(path: Path, found: Concordance) -> None:
+    """Folder of three estimators on one scale, with its figure."""
+    with new_folder(path) as folder:
+        for name in _CONCORDANCE:
+            write_table(getattr(found, name), folder / f"{name}.csv")
+        if found.compatibility is not None:
+            write_table(found.compatibility.columns, folder / "columns.csv")
+            write_table(found.compatibility.apart, folder / "apart.csv")
+        _write_figure(figures.concordance(found.estimates), folder / "concordance")
+        manifest = {
+            "kind": "concordance",
+            "first": found.first.model_dump(mode="json"),
+            "last": found.last.model_dump(mode="json"),
+            **found.facts,
+        }
+        _seal(folder, manifest)
+
+
+def read_concordance(path: Path) -> ConcordanceFolder:
+    """Concordance folder read back.
 
     Raises
     ------
     UsageError
         If there is no such folder, or a file of it is missing or no longer what was written.
     """
-    return read_evidence(path) if _manifest(path)["kind"] == "evidence" else read_run(path)
+    manifest = _manifest(path, "concordance")
+    published = "columns.csv" in manifest["files"]
+    return ConcordanceFolder(
+        first=ModelSpec.model_validate(manifest["first"]),
+        last=ModelSpec.model_validate(manifest["last"]),
+        manifest=manifest,
+        estimates=_table(path / "estimates.csv"),
+        decomposition=_table(path / "decomposition.csv"),
+        errors=_table(path / "errors.csv"),
+        outside=_table(path / "outside.csv"),
+        columns=pd.read_csv(path / "columns.csv") if published else None,
+        apart=pd.read_csv(path / "apart.csv") if published else None,
+    )
+
+
+_CONCORDANCE = ("estimates", "decomposition", "errors", "outside")
+
+
+def read(path: Path) -> Run | Evidence | ConcordanceFolder:
+    """Folder of a run, of evidence or of a concordance read back, without the draws.
+
+    Raises
+    ------
+    UsageError
+        If there is no such folder, or a file of it is missing or no longer what was written.
+    """
+    readers: dict[str, Callable[[Path], Run | Evidence | ConcordanceFolder]] = {
+        "evidence": read_evidence,
+        "concordance": read_concordance,
+    }
+    return readers.get(_manifest(path)["kind"], read_run)(path)
 
 
 def read_run(path: Path) -> Run:

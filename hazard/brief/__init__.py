@@ -1,4 +1,4 @@
-"""A run folder or an evidence folder -> a brief: one HTML page, Norwegian or English.
+"""A folder of a run, of evidence, of a concordance -> one HTML page, Norwegian or English.
 
 The texts of a language are one catalogue file. Every number comes from the folder.
 """
@@ -8,21 +8,21 @@ from __future__ import annotations
 import jinja2
 
 from hazard import digits
-from hazard.brief import answer, appendix, caveats, checks, evidence, fit, outcome
+from hazard.brief import answer, appendix, caveats, checks, concordance, evidence, fit, outcome
 from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
 from hazard.brief.languages import Code, Language, language
 from hazard.brief.view import View
-from hazard.store import Evidence, Run
+from hazard.store import ConcordanceFolder, Evidence, Run
 
 __all__ = ["html"]
 
 
-def html(run: Run | Evidence, lang: Code) -> str:
-    """The brief of a run, or of evidence, as one page that needs nothing but itself.
+def html(run: Run | Evidence | ConcordanceFolder, lang: Code) -> str:
+    """The brief of a run, of evidence or of a concordance, as one page that needs no other file.
 
     Parameters
     ----------
-    run : Run or Evidence
+    run : Run, Evidence or ConcordanceFolder
         As :func:`hazard.store.read` returns it.
     lang : {"nb", "en"}
         Norwegian bokmål or English; the numbers are the same.
@@ -33,8 +33,11 @@ def html(run: Run | Evidence, lang: Code) -> str:
         HTML without script and without any address outside the page.
     """
     tongue = language(lang)
-    page = evidence.page(run, tongue) if isinstance(run, Evidence) else _page(View(run, tongue))
-    return rendered(page, tongue)
+    if isinstance(run, Evidence):
+        return rendered(evidence.page(run, tongue), tongue)
+    if isinstance(run, ConcordanceFolder):
+        return rendered(concordance.page(run, tongue), tongue)
+    return rendered(_page(View(run, tongue)), tongue)
 
 
 def rendered(page: Page, tongue: Language) -> str:

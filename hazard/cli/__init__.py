@@ -6,12 +6,12 @@ import sys
 
 import typer
 
-from hazard.cli import data, fits, reports
+from hazard.cli import data, ever_treated, fits, reports, survival
 from hazard.cli.app import app
 from hazard.cli.data import SCENARIOS
 from hazard.errors import HazardError, UsageError
 
-__all__ = ["SCENARIOS", "app", "data", "fits", "main", "reports"]
+__all__ = ["SCENARIOS", "app", "data", "ever_treated", "fits", "main", "reports", "survival"]
 
 
 def main() -> None:

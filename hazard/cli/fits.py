@@ -1,4 +1,4 @@
-"""Commands that fit a model: run, sensitivity, score, calibrate, prior, evidence."""
+"""Commands that fit a model: run, sensitivity, concordance, score, calibrate, prior, evidence."""
 
 from __future__ import annotations
 
@@ -115,6 +115,41 @@ def sensitivity(
             typer.echo(f"Gate, prior {cell!r}: {failure}", err=True)
     if not found.passed:
         raise typer.Exit(4)
+
+
+@app.command()
+def concordance(
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="Model of the two baselines.")],
+    last: Annotated[str, typer.Argument(metavar="LAST", help="Model of the hazard model.")],
+    out: Out,
+    registers: Registers = None,
+    panel: Table = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="A run of LAST on these rows, for its draws."),
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Put three estimators on one scale, say why they differ, and check the published columns.
+
+    The page is made of the folder: hazard brief FOLDER.
+    """
+    from hazard import spec, store
+
+    models = spec.read(first), spec.read(last)
+    store.check_new(out)
+    refuse_two_sources("concordance", registers, panel)
+    with progress() as told:
+        told("load", 0.0)
+        from hazard import concordance as agreement
+        from hazard import pipeline
+
+        told("read", 0.0)
+        rows = read_rows(models[1], registers, panel)
+        drawn = None if run is None else pipeline.finished(store.read_finished(run), rows)
+        found = agreement.concord(rows, models, drawn=drawn, seed=seed, progress=told)
+    store.write_concordance(out, found)
+    typer.echo(f"Written to {out}; 'hazard brief {out}' makes the page.")
 
 
 @app.command()
