@@ -64,11 +64,11 @@ def fit(design: Design, *, errors: Kind = "information") -> BaselineFit:
     Where no exit j occurs among the rows of a dummy, the likelihood rises without end as its
     coefficient goes to minus infinity (separation). In that limit these rows can no longer leave
     through j; the other coefficients are the maximum of the likelihood with j impossible there.
-    Such coefficients are held at the limit, reported as minus infinity, and named. Columns that
-    the rows left then say twice of that exit are left out of it, and named. Where everybody leaves,
-    or only several columns together separate an exit, Newton steps do not become shorter while the
-    likelihood no longer rises; such coefficients are reported as infinite, in the direction of the
-    step, and named.
+    Such coefficients are held at the limit, reported as minus infinity, and named; so are, at
+    infinity, those of dummies among whose rows everybody leaves in one way. Columns that the rows
+    left then say twice of that exit are left out of it, and named. Where only several columns
+    together separate an exit, Newton steps do not become shorter while the likelihood no longer
+    rises; such coefficients are reported as infinite, in the direction of the step, and named.
 
     With the information H and scores s the sandwich is H^-1 (sum of s s') H^-1, by rows or by
     groups of rows; no factor counts the coefficients (see
@@ -139,12 +139,8 @@ class _Solved:
     known: BoolArray
     twice: BoolArray
     separated: BoolArray
+    free: BoolArray
     runaway: FloatArray
-
-    @property
-    def free(self) -> BoolArray:
-        """Coefficients that were estimated."""
-        return self.known & ~self.separated
 
 
 def _solved(design: Design) -> _Solved:
@@ -154,13 +150,14 @@ def _solved(design: Design) -> _Solved:
     counts = np.bincount(data.outcome, data.weight, data.n_exits + 1)
     known = np.repeat(keep[:, None], data.n_exits, axis=1)
     known[1:, counts[1:] == 0] = False  # of an exit that never occurs only the level is known
-    separated = _separated(plain) & known
-    twice = _said_twice(data, known, separated)
+    lacking, sure = _separated(plain)
+    separated, sure = lacking & known, sure & known
+    twice = _said_twice(data, known, (separated, sure))
     known &= ~twice
-    free = known & ~separated
+    free = known & ~separated & ~sure
     start = np.zeros(free.shape)
     start[0] = np.log(np.maximum(counts[1:], 0.5) / max(counts[0], 0.5))
-    start[separated] = -AT_INFINITY
+    start[separated], start[sure] = -AT_INFINITY, AT_INFINITY
     flat = Penalty(np.zeros((*start.shape, data.n_exits)), np.zeros_like(start))
     mode = newton(data, start, flat, free=free)
     direction = _direction(data, mode, free)
@@ -177,26 +174,29 @@ def _solved(design: Design) -> _Solved:
         known=known,
         twice=twice,
         separated=separated,
-        runaway=np.sign(direction) * runaway,
+        free=free,
+        runaway=np.sign(direction) * runaway + (sure & known),
     )
 
 
-def _separated(design: Design) -> BoolArray:
-    """Coefficients of dummies and counts among whose rows an exit never occurs."""
+def _separated(design: Design) -> tuple[BoolArray, BoolArray]:
+    """Coefficients of dummies and counts among whose rows an exit never occurs, or always."""
     one_signed = np.concatenate([(block.matrix() >= 0).all(axis=0) for block in design.blocks])
     counts = coefficient_counts(design)
     occurs = counts.sum(axis=1) > 0
     lacking: BoolArray = (counts[:, 1:] == 0) & (one_signed & occurs)[:, None]
-    return lacking
+    alone = (counts[:, 0] == 0) & ((counts[:, 1:] > 0).sum(axis=1) == 1)
+    return lacking, ~lacking & (one_signed & alone)[:, None]
 
 
-def _said_twice(data: Rows, known: BoolArray, separated: BoolArray) -> BoolArray:
-    """Coefficients of an exit that the rows which can leave through it do not tell apart."""
-    impossible = linear_predictor(data, separated.astype(np.float64)) > 0
+def _said_twice(data: Rows, known: BoolArray, held: tuple[BoolArray, BoolArray]) -> BoolArray:
+    """Coefficients of an exit that the rows which may leave through it or not do not tell apart."""
+    impossible, certain = (linear_predictor(data, one.astype(np.float64)) > 0 for one in held)
+    settled = impossible | certain.any(axis=1)[:, None]
     twice = np.zeros_like(known)
-    for j in np.flatnonzero(impossible.any(axis=0) & known[1:].any(axis=0)):
-        possible = replace(data, weight=np.where(impossible[:, j], 0.0, data.weight))
-        rest = known[:, j] & ~separated[:, j]
+    for j in np.flatnonzero(settled.any(axis=0) & known[1:].any(axis=0)):
+        possible = replace(data, weight=np.where(settled[:, j], 0.0, data.weight))
+        rest = known[:, j] & ~held[0][:, j] & ~held[1][:, j]
         twice[:, j] = rest & ~independent_columns(possible, among=rest)
     return twice
 
