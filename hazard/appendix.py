@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from hazard.baselines.fit import exponentials
 from hazard.errors import EstimandError
 from hazard.evidence import published_country_table, published_table
 from hazard.spec import ModelSpec
@@ -183,16 +184,10 @@ def _ratios(named: pd.DataFrame, estimator: str) -> pd.DataFrame:
             "relative risk ratios must come from log-odds; got coefficients in "
             f"{sorted(set(own['unit']) - {'log-odds'})}. Use a model with link 'softmax'."
         )
-    log, before = own[["estimate", "lower", "upper"]].astype(float), _RATIOS[estimator]
-    ratio = np.exp(log["estimate"])
-    return own[KEY].assign(
-        **{
-            f"{before}_rrr": ratio,
-            f"{before}_se": ratio * own["sd"].astype(float),
-            f"{before}_lower": np.exp(log["lower"]),
-            f"{before}_upper": np.exp(log["upper"]),
-        }
-    )
+    names = {"estimate": "rrr", "sd": "se", "lower": "lower", "upper": "upper"}
+    ratios = exponentials(own[[*names]].astype(float), error="sd")
+    before = _RATIOS[estimator]
+    return own[KEY].join(ratios.rename(columns={k: f"{before}_{v}" for k, v in names.items()}))
 
 
 def _with_country(found: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:

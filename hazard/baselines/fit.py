@@ -211,14 +211,39 @@ class BaselineFit:
                 f"{self.unit!r}. Take them from the multinomial logit."
             )
         own = self.table(level)
-        ratio = np.exp(own["estimate"])
-        return own.assign(
-            estimate=ratio,
-            standard_error=ratio * own["standard_error"],
-            lower=np.exp(own["lower"]),
-            upper=np.exp(own["upper"]),
-            unit=_RATIOS[self.unit],
-        )
+        return exponentials(own, error="standard_error").assign(unit=_RATIOS[self.unit])
+
+
+def exponentials(rows: pd.DataFrame, *, error: str) -> pd.DataFrame:
+    """Ratios of estimates on the log scale.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With ``estimate``, ``lower``, ``upper`` and the column of their errors.
+    error : str
+
+    Returns
+    -------
+    DataFrame
+        The same rows: exp(b), the exponentials of the ends, and the error s exp(b) of the delta
+        method.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"estimate": [np.log(2)], "sd": [0.1], "lower": [0.0], "upper": [1.0]})
+    >>> exponentials(log, error="sd").round(2).to_numpy().tolist()
+    [[2.0, 0.2, 1.0, 2.72]]
+    """
+    ratio = np.exp(rows["estimate"])
+    return rows.assign(
+        **{
+            "estimate": ratio,
+            error: ratio * rows[error],
+            "lower": np.exp(rows["lower"]),
+            "upper": np.exp(rows["upper"]),
+        }
+    )
 
 
 def _root(covariance: FloatArray) -> FloatArray:
