@@ -35,16 +35,20 @@ a module imports only from modules above it.
     new_levels.py      effects of a centre or a nationality that the rows did not have
     interventions/     persons as if nobody left, and histories as if other things had happened
     estimands.py       draws -> lag curves, standardised cumulative incidence
+    standardised/      draws and paths -> risks under arms: total, direct, separable; contrasts
+    more_or_earlier/   what an event adds to an exit, and what it only brings forward
     changes.py         draws -> change of the monthly probability by an event, lag by lag
     level_curves.py    draws -> lag curves of every level by which a term varies
     predictive/        exits drawn anew from a posterior, and probabilities under the prior
     scores/            how well a model predicts a person, a centre, the months to come
     evidence/          published coefficient tables -> posterior of lag curves
+    summaries.py       draws -> estimate, intervals, probabilities, Monte Carlo errors
     tables.py          draws and fits -> tidy tables with interval, unit and error
     digits.py          estimates -> text with no digit finer than the Monte Carlo error
+    scenario/          the whole system month by month: exits that others see, and what they do
     ever_treated/      a treatment coded as ever, and as it happens; a simulation of both
     figures/           tidy tables -> figures; no computation
-    pipeline.py        the stages in line: rows -> everything a run folder holds
+    pipeline/          the stages in line: rows -> everything a run folder holds
     classical.py       the classical survival analysis of a panel, as tidy tables
     sensitivity/       the model under every lag prior, on the same rows
     concordance/       three estimators on one scale, why they differ, and the published two

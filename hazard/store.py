@@ -340,7 +340,8 @@ def read_run(path: Path) -> Run:
 
 
 def _table(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={"lag": "Int64", "month": "Int64", "level": "str"})
+    text = dict.fromkeys(("level", "estimand", "by"), "str")
+    return pd.read_csv(path, dtype={"lag": "Int64", "month": "Int64", **text})
 
 
 def read_evidence(path: Path) -> Evidence:
@@ -380,7 +381,8 @@ def read_posterior(path: Path) -> xr.DataTree:
 def content_digest(tree: xr.DataTree) -> str:
     """SHA-256 of the draws themselves, which is the same for the same draws in another file."""
     total = hashlib.sha256()
-    for group in ("posterior", "estimands"):
+    told = sorted(name for name in tree.children if name.startswith("answer_"))
+    for group in ("posterior", "estimands", *told):
         if group not in tree.children:
             continue
         for name, values in sorted(tree[group].data_vars.items(), key=lambda item: str(item[0])):

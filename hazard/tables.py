@@ -1,34 +1,58 @@
 """Draws and baseline fits -> tidy tables; every estimate with its interval, unit and error.
 
-Columns of an estimates table: estimator, engine, quantity, term, exposure, network, level, exit,
-lag, arm, month, estimate, sd (of the posterior, or the standard error), errors (how the standard
-error of a baseline was computed), lower, upper, ci_prob, ci_kind, unit, mcse. A column that does
-not apply is empty. A lag has the coefficient of the window that holds it. ``level`` is the one
-whose own lag curve it is, where a term varies. ``engine`` says of a number of the hazard model
-whether it was sampled (``nuts``) or approximated (``laplace``); :func:`flagged` says how far an
-approximation was checked.
+Columns of an estimates table: estimator, engine, estimand (its name in the model file), effect,
+quantity, term, exposure, network, by, level, exit, lag, arm, month, estimate, sd (of the posterior,
+or the standard error), errors (how the standard error of a baseline was computed), lower, upper,
+ci_prob, ci_kind, unit, mcse; then, of a posterior, narrower intervals, probabilities and their
+errors (see :func:`hazard.summaries.detailed`). A column that does not apply is empty. A lag has the
+coefficient of the window that holds it. ``level`` of the column ``by`` is the one whose own lag
+curve or risk it is. ``effect`` says which one it is: ``conditional`` (a coefficient, given that the
+person is still there), ``total``, ``controlled_direct`` or ``separable``. ``engine`` says of a
+number of the hazard model whether it was sampled (``nuts``) or approximated (``laplace``);
+:func:`flagged` says how far an approximation was checked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from hazard.baselines.fit import BaselineFit
 from hazard.spec import ModelSpec
+from hazard.summaries import DETAIL, NOT_COMPARED, Compared, detailed, summary
 from hazard.terms.lagged import window_labels, window_of_lag
 
+__all__ = [
+    "CHECK",
+    "COLUMNS",
+    "HAZARD_MODEL",
+    "KEY",
+    "Told",
+    "aalen_johansen_estimates",
+    "apart",
+    "baseline_estimates",
+    "empty",
+    "flagged",
+    "incidence_estimates",
+    "known_values",
+    "lag_curve_estimates",
+    "quantity_estimates",
+    "summary",
+]
 COLUMNS = (
     "estimator",
     "engine",
+    "estimand",
+    "effect",
     "quantity",
     "term",
     "exposure",
     "network",
+    "by",
     "level",
     "exit",
     "lag",
@@ -43,49 +67,96 @@ COLUMNS = (
     "ci_kind",
     "unit",
     "mcse",
+    *DETAIL,
 )
-KEY = ("quantity", "term", "exposure", "network", "level", "exit", "lag", "arm", "month")
+KEY = (
+    "estimand",
+    "quantity",
+    "term",
+    "exposure",
+    "network",
+    "by",
+    "level",
+    "exit",
+    "lag",
+    "arm",
+    "month",
+)
 """Columns that say which number it is, whoever found it."""
 CHECK = ("apart", "apart_lower", "apart_upper", "apart_mcse", "sd_ratio")
 """Columns that say how far an approximate number is from a sampled one."""
 HAZARD_MODEL = "hazard model"
-_OVER = ("chain", "draw")
+_CONDITIONAL, _TOTAL = "conditional", "total"
 
 
-def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
-    """Mean, equal-tailed interval and Monte Carlo error of every element.
+@dataclass(frozen=True)
+class Told:
+    """What draws are of: the labels of their rows, and what they are held against.
+
+    Attributes
+    ----------
+    quantity, unit : str
+    estimand, effect : str or None
+    term : str or None
+        The lagged term whose event it is about.
+    by : str or None
+        Column whose levels are the dimension ``level``.
+    arm : str or None
+        Where ``arm`` is no dimension: the arms that are compared.
+    held : Compared
+    """
+
+    quantity: str
+    unit: str
+    estimand: str | None = None
+    effect: str | None = None
+    term: str | None = None
+    by: str | None = None
+    arm: str | None = None
+    held: Compared = NOT_COMPARED
+
+
+def quantity_estimates(draws: xr.DataArray, told: Told, spec: ModelSpec) -> pd.DataFrame:
+    """Estimates of every element of some draws of the hazard model.
 
     Parameters
     ----------
     draws : DataArray, dims (chain, draw, ...)
-    ci_prob : float
+        The other dimensions are columns of the table.
+    told : Told
+    spec : ModelSpec
 
     Returns
     -------
     DataFrame
-        One row per element: its coordinates, estimate, sd, lower, upper, ci_prob, ci_kind, mcse;
-        missing where a draw is not a number.
-
-    Examples
-    --------
-    >>> draws = xr.DataArray(np.arange(41.0)[None], dims=("chain", "draw"))
-    >>> summary(draws.expand_dims(exit=["a"]))[["estimate", "lower", "upper"]].round(9).values
-    array([[20.,  1., 39.]])
+        With the columns of :data:`COLUMNS`.
     """
-    tail = (1 - ci_prob) / 2
-    edges = draws.quantile([tail, 1 - tail], dim=_OVER, skipna=False)
-    named = draws.rename("value")
-    error = az.mcse(xr.Dataset({"value": named}))["value"]
-    parts = xr.Dataset(
-        {
-            "estimate": draws.mean(_OVER, skipna=False),
-            "sd": draws.std(_OVER, ddof=1, skipna=False),
-            "lower": edges.isel(quantile=0, drop=True),
-            "upper": edges.isel(quantile=1, drop=True),
-            "mcse": error,
-        }
-    )
-    return parts.to_dataframe().reset_index().assign(ci_prob=ci_prob, ci_kind="equal-tailed")
+    return _labelled(detailed(draws, told.held), told, spec)
+
+
+def known_values(values: xr.DataArray, told: Told, spec: ModelSpec) -> pd.DataFrame:
+    """Rows of numbers that have no draws, such as shares of what was observed.
+
+    Parameters
+    ----------
+    values : DataArray
+        Its dimensions are columns of the table.
+    told : Told
+    spec : ModelSpec
+
+    Returns
+    -------
+    DataFrame
+        With the columns of :data:`COLUMNS`; no interval and no Monte Carlo error.
+    """
+    return _labelled(values.to_dataframe("estimate").reset_index(), told, spec)
+
+
+def _labelled(rows: pd.DataFrame, told: Told, spec: ModelSpec) -> pd.DataFrame:
+    labels = {name: getattr(told, name) for name in ("estimand", "effect", "term", "by", "arm")}
+    free = {name: value for name, value in labels.items() if name not in rows}
+    named = rows.assign(**free, quantity=told.quantity, unit=told.unit, estimator=HAZARD_MODEL)
+    return _ordered(_with_term(named, spec))
 
 
 def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
@@ -98,25 +169,46 @@ def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
         :func:`hazard.level_curves.all_level_curves`.
     spec : ModelSpec
     """
-    by_lag = summary(curves["lag_coefficient"]).assign(quantity="lag_coefficient")
-    lags = {term.name: term.every_lag for term in spec.lagged}
-    own = [lag in lags[term] for term, lag in zip(by_lag["term"], by_lag["lag"], strict=True)]
-    total = summary(curves["cumulative_lag_effect"]).assign(quantity="cumulative_lag_effect")
-    both = pd.concat([by_lag[own], total], ignore_index=True)
-    if "level" in both:
-        both = both[both["estimate"].notna()]  # levels that another term varies by
+    held = Compared(0.0, _relevant(spec, "lag_curve"))
     unit = "log-odds" if spec.outcome.link == "softmax" else "log-hazard"
-    return _ordered(_with_term(both, spec).assign(estimator=HAZARD_MODEL, unit=unit))
+    parts = [
+        quantity_estimates(
+            curves[name],
+            Told(name, unit, "lag_curve", _CONDITIONAL, held=held, term=None),
+            spec,
+        )
+        for name in ("lag_coefficient", "cumulative_lag_effect")
+    ]
+    lags = {term.name: term.every_lag for term in spec.lagged}
+    own = [lag in lags[term] for term, lag in zip(parts[0]["term"], parts[0]["lag"], strict=True)]
+    both = pd.concat([parts[0][own], parts[1]], ignore_index=True)
+    if "level" in curves.dims:
+        both = both[both["estimate"].notna()]  # levels that another term varies by
+        varying = {term.name: term.varies_by.by for term in spec.lagged if term.varies_by}
+        both = both.assign(by=both["term"].map(varying))
+    return both
 
 
 def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | None) -> pd.DataFrame:
     """Estimates of cumulative incidence per arm and, with two arms, of their difference."""
-    parts = [summary(incidence).assign(quantity="cumulative_incidence")]
+    kind = "cumulative_incidence"
+    share = Told(kind, "probability", kind, _TOTAL, term)
+    parts = [quantity_estimates(incidence, share, spec)]
     if term is not None:
         contrast = incidence.sel(arm="with", drop=True) - incidence.sel(arm="without", drop=True)
-        parts.append(summary(contrast).assign(quantity="risk_difference", arm="with - without"))
-    both = pd.concat(parts, ignore_index=True).assign(term=term)
-    return _ordered(_with_term(both, spec).assign(estimator=HAZARD_MODEL, unit="probability"))
+        difference = replace(
+            share,
+            quantity="risk_difference",
+            arm="with - without",
+            held=Compared(0.0, _relevant(spec, kind)),
+        )
+        parts.append(quantity_estimates(contrast, difference, spec))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _relevant(spec: ModelSpec, label: str) -> float | None:
+    """The size that matters of an estimand of the model."""
+    return next((each.relevant for each in spec.estimand if each.label == label), None)
 
 
 def baseline_estimates(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:

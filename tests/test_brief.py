@@ -31,6 +31,8 @@ PAGES: Mapping[str, Callable[[], Any]] = {
     "panel alone": lambda: without_estimands(small_run("rossi_employment")),
     "approximate": lambda: approximate_run(None),
     "approximate, checked": lambda: approximate_run(CHECKED),
+    "costs": lambda: small_run("forced_return_costs"),
+    "unanswered": lambda: unanswered_run("dated events must come from registers."),
     "evidence": lambda: small_evidence(np.random.default_rng(1)),
     "evidence failed": lambda: small_evidence(np.random.default_rng(1), passed=False),
 }
@@ -53,6 +55,23 @@ def approximate_run(checked_by: Mapping[str, Any] | None) -> Run:
     run = small_run()
     own = {**run.manifest, "gate": None, "limits": None, "checked_by": checked_by}
     return replace(run, gate=None, manifest=own)
+
+
+def unanswered_run(reason: str) -> Run:
+    """A run of a ready table, which cannot answer what takes registers."""
+    run = small_run(source="table")
+    facts = {"standardised": {"not answered": reason}}
+    kept = run.estimates[run.estimates["estimand"].isna()]
+    return replace(run, estimates=kept, manifest={**run.manifest, "answers": facts})
+
+
+def identified_run() -> Run:
+    """A run whose model file says by what right differences are effects."""
+    run = small_run()
+    stated = spec.IdentificationSpec(
+        strategy="no confounding given the terms", assumptions=("Police look at nothing else.",)
+    )
+    return replace(run, spec=run.spec.model_copy(update={"identification": stated}))
 
 
 def without_estimands(run: Run) -> Run:
@@ -318,6 +337,62 @@ def test_planted_claims_are_found(pages: dict[tuple[str, Code], str]) -> None:
     for claim in ("An effect of", "which causes", "Det fører til", "Effekten er", "påvirker"):
         assert len(claims(claim)) == 1
     assert claims(Tree(pages["registers", "nb"]).said(without=("q",))) == ["Effekter"]
+
+
+def test_effects_are_named_where_the_model_file_declares_them() -> None:
+    page = Tree(brief.html(identified_run(), "en")).said()
+    assert "The numbers are effects of a forced return at the same centre, if" in page
+    assert "no confounding given the terms" in page
+    assert "Police look at nothing else." in page
+    assert "describe an association" not in page
+    norwegian = Tree(brief.html(identified_run(), "nb")).said()
+    assert "Tallene er effekter av en tvangsretur på samme mottak, hvis" in norwegian
+    plain = Tree(brief.html(small_run(), "en")).said()  # negative control
+    assert "describe an association" in plain
+    assert "What must hold" not in plain
+
+
+# --- more, or only earlier ------------------------------------------------------------------------
+# Per 100, by hand: 3.1 at the end of the window, 0.7 x 3.1 = 2.2 at the horizon, 0.9 in between.
+# 14 x 0.031 = 0.43 applications per event.
+def test_more_or_earlier_by_hand(pages: dict[tuple[str, Code], str]) -> None:
+    page = Tree(pages["registers", "en"]).said().replace("\u00a0", " ")
+    assert "+3.1 (+2.0 to +4.2) after 7 months; +2.2 (+1.1 to +3.3) after 24" in page
+    assert "Brought forward: +0.9 (−0.2 to +2.0)" in page
+    assert "−1.7 (−2.8 to −0.6) after 7 months; −1.2 (−2.3 to −0.1) after 24." in page
+    assert page.count("Brought forward:") == 1  # fewer are not brought forward
+    assert "Applied for assisted return: +0.43 (+0.23 to +0.63)" in page
+    assert "on average 14.2 other families are there" in page
+    assert "Caution: 3.1 percent of the months that are followed" in page
+    assert "Caution: after 7 months the model lets" in page
+    assert "total ones" in page
+    norwegian = Tree(pages["registers", "nb"]).said().replace("\u00a0", " ")
+    assert "+3,1 (+2,0 til +4,2) etter 7 måneder; +2,2 (+1,1 til +3,3) etter 24" in norwegian
+
+
+def test_incidences_above_are_not_those_of_the_paths(pages: dict[tuple[str, Code], str]) -> None:
+    """The table of the first section has the numbers of its own estimand."""
+    run = small_run()
+    kept = run.estimates[run.estimates["estimand"].isna()]
+    alone = brief.html(replace(run, estimates=kept), "en")
+    shown = rows_of(pages["registers", "en"], "table-incidence")
+    assert shown == rows_of(alone, "table-incidence")
+
+
+def test_costs_are_told_with_year_and_source(pages: dict[tuple[str, Code], str]) -> None:
+    page = Tree(pages["costs", "en"]).said().replace("\u00a0", " ")
+    assert "change by −45,000 (−56,000 to −34,000) NOK per event" in page
+    assert "prices of 2012, 2014, 2016" in page
+    assert "The event itself, 59,500 NOK, is not in it." in page
+    [month, *_] = rows_of(pages["costs", "en"], "table-costs")
+    assert month[:3] == ["A month", "11,800", "2016"]
+    assert "NOK" not in Tree(pages["registers", "en"]).said()
+
+
+def test_why_there_is_no_answer(pages: dict[tuple[str, Code], str]) -> None:
+    page = Tree(pages["unanswered", "en"]).said()
+    assert "could not answer the question of the model file: dated events must come" in page
+    assert "Brought forward" not in page
 
 
 # --- banners --------------------------------------------------------------------------------------

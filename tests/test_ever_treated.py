@@ -18,7 +18,7 @@ import pyarrow.parquet
 import pytest
 import typer.testing
 
-from hazard import cli, design, ever_treated, figures, pipeline, spec
+from hazard import cli, design, ever_treated, exposures, figures, pipeline, spec
 from hazard.baselines import multinomial_logit
 from hazard.contracts import check_panel
 from hazard.errors import DomainError, PanelError, SpecError
@@ -313,7 +313,7 @@ def rows_of_one_sample() -> tuple[pd.DataFrame, pipeline.Rows]:
     of = published_world()
     panel = ever_treated.panel_of(ever_treated.persons(of, np.random.default_rng(5)), of)
     term = MODEL.lagged[0]
-    history = pipeline.exposures.own_history(panel, term)
+    history = exposures.own_history(panel, term)
     return panel, pipeline.Rows(panel, {term.name: history}, pd.DataFrame(), "table")
 
 

@@ -417,3 +417,79 @@ def test_installed_package_has_the_models_inside(
 def test_checkout_has_the_models_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "files", lambda package: tmp_path / package)
     assert models_folder() == tmp_path / "models"
+
+
+# --- estimands, identification, costs ------------------------------------------------------------
+STANDARDISED = '[[estimand]]\nkind = "standardised"\nterm = "visit_centre"\n'
+
+
+def test_four_lines_are_an_estimand() -> None:
+    found = specs.load(EXAMPLE.replace(INCIDENCE, STANDARDISED)).estimand[0]
+    assert isinstance(found, specs.StandardisedEstimand)
+    without, with_ = found.compared
+    assert (without.name, with_.name) == ("without", "with")
+    assert without.interventions == (specs.NoEvents(term="visit_centre"),)
+    assert with_.interventions == (specs.OneInMonth(term="visit_centre", month=1),)
+    assert (found.horizon_months, found.effect, found.label) == (24, "total", "standardised")
+
+
+def test_arms_are_written_in_the_file() -> None:
+    arms = (
+        'arms = [{ name = "as it was" }, { name = "later", interventions = '
+        '[{ kind = "delayed", term = "visit", months = 3 }], before = "none" }]\n'
+    )
+    found = specs.load(EXAMPLE.replace(INCIDENCE, STANDARDISED + arms)).estimand[0]
+    assert [arm.name for arm in found.compared] == ["as it was", "later"]
+    assert found.compared[1].interventions == (specs.Delayed(term="visit", months=3),)
+
+
+def test_estimands_of_a_kind_have_names() -> None:
+    text = EXAMPLE.replace(INCIDENCE, STANDARDISED + STANDARDISED + 'name = "second"\n')
+    assert [each.label for each in specs.load(text).estimand] == ["standardised", "second"]
+    with pytest.raises(SpecError, match=r"its own name.*; standardised appears twice\.$"):
+        specs.load(EXAMPLE.replace(INCIDENCE, STANDARDISED + STANDARDISED))
+
+
+ASSUMED = '[identification]\nstrategy = "no confounding given the terms"\nassumptions = ['
+COST = '{ value = 10, year = 2015, source = "an example only" }'
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (STANDARDISED.replace("visit_c", "visitt_c"), "Did you mean 'visit_centre'?"),
+        (STANDARDISED + 'effect = "separable"\n', "exit must come with effect"),
+        (STANDARDISED + 'exit = "forced"\n', "exit must come with effect"),
+        (
+            STANDARDISED + 'effect = "controlled_direct"\nexit = "forsed"\n',
+            "Did you mean 'forced'?",
+        ),
+        (STANDARDISED + "horizon = 12\n", "Did you mean 'horizon_months'?"),
+        (STANDARDISED + "event_month = 30\n", "event_month must lie within horizon_months"),
+        (STANDARDISED + 'arms = [{ name = "a" }, { name = "a" }]\n', "arms must have different"),
+        (
+            STANDARDISED + 'arms = [{ name = "a" }, { name = "b", interventions = '
+            '[{ kind = "none", term = "visitt" }] }]\n',
+            "term of an intervention must be one of",
+        ),
+        (ASSUMED + "]\n", "strategy must come with its assumptions"),
+        (ASSUMED + '"Too short"]\n', "identification.assumptions.0"),
+        ('[identification]\nassumptions = ["Nothing else differs."]\n', "other than 'none'"),
+        (f"[costs]\nexits.forsed = {COST}\n", "Did you mean 'forced'?"),
+        (f"[costs]\nmonht = {COST}\n", "Did you mean 'month'?"),
+        ("[costs]\nmonth = { value = 10, year = 2015 }\n", "costs.month.source: field required"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(change: str, sentence: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(sentence)):
+        specs.load(EXAMPLE.replace(INCIDENCE, change))
+
+
+def test_identification_and_costs_are_read() -> None:
+    text = ASSUMED + f'"Nothing else differs."]\n[costs]\nmonth = {COST}\nexits.forced = {COST}\n'
+    found = specs.load(EXAMPLE + text)
+    assert found.identification.declared
+    assert not specs.load(EXAMPLE).identification.declared
+    assert found.costs is not None
+    assert found.costs.years == (2015,)
+    assert found.digest != specs.load(EXAMPLE).digest

@@ -8,7 +8,17 @@ from __future__ import annotations
 import jinja2
 
 from hazard import digits
-from hazard.brief import answer, appendix, caveats, checks, concordance, evidence, fit, outcome
+from hazard.brief import (
+    answer,
+    appendix,
+    caveats,
+    checks,
+    concordance,
+    evidence,
+    fit,
+    more,
+    outcome,
+)
 from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
 from hazard.brief.languages import Code, Language, language
 from hazard.brief.view import View
@@ -62,6 +72,7 @@ def _page(view: View) -> Page:
     if banner is not None:
         banners.append(("gate", view.say(f"banner.{banner}", section=gate.heading)))
     sections = [*answer.sections(view), outcome.incidence(view)]
+    sections += [*more.sections(view), *more.identification(view), *more.costs(view)]
     sections += [outcome.lags(view)] if view.shown_terms else []
     sections += [gate, fit.section(view), caveats.section(view), *appendix.sections(view)]
     return Page(

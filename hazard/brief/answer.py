@@ -11,16 +11,12 @@ from hazard.brief.view import View
 def sections(view: View) -> list[Section]:
     """Everything of the first half page, after the question."""
     kind = "arms" if view.arms else "plain"
+    cannot = view.say("identified.cannot" if view.identified else f"cannot.{kind}")
     return [
         Section("answer", view.say("answer.heading"), tuple(_answer(view))),
         Section("sure", view.say("sure.heading"), (_sure(view),), level=3),
         Section("mind", view.say("mind.heading"), (_mind(view),), level=3),
-        Section(
-            "cannot",
-            view.say("cannot.heading"),
-            (Paragraph(view.say(f"cannot.{kind}")),),
-            level=3,
-        ),
+        Section("cannot", view.say("cannot.heading"), (Paragraph(cannot),), level=3),
     ]
 
 
@@ -32,8 +28,11 @@ def _answer(view: View) -> list[Block]:
     else:
         lines = [_plain(view, name, of) for name in view.exits] + _ratios(view)
         first, brackets = "answer.first_plain", "answer.brackets_plain"
+    opening = view.say(first)
+    if view.arms and view.identified:
+        opening = view.say("identified.first", section=view.say("identified.heading"))
     return [
-        Paragraph(view.say(first)),
+        Paragraph(opening),
         Points(tuple(lines)),
         Paragraph(view.say(brackets, of=view.language.whole(of))),
     ]

@@ -15,6 +15,7 @@ from hazard.brief.languages import Language
 from hazard.brief.view import grouped
 
 _PRINTED = ("lag_coefficient", "cumulative_lag_effect", "cumulative_incidence", "risk_difference")
+_ANSWERS = ("_risk_difference", "_summed_change")  # after the name of an estimand
 # Column of gate.csv, limit, whether the limit is the most or the least, last digit to print.
 _MEASURES = (
     ("r_hat", "r_hat", "most", -3),
@@ -64,7 +65,8 @@ def section(language: Language, found: Checked, *, texts: str = "gate") -> Secti
     ``texts`` is the part of the catalogue with the verdict: ``gate``, or ``evidence`` where every
     quantity is one that the page is about.
     """
-    printed = found.table["variable"].isin(_PRINTED)
+    names = found.table["variable"]
+    printed = names.isin(_PRINTED) | names.str.endswith(_ANSWERS)
     columns = [found.table, found.table[printed]] if texts == "gate" else [found.table]
     rows, lost = [], []
     for name, limit, bound, power in (*_MEASURES, *_SAMPLER):

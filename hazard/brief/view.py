@@ -11,7 +11,7 @@ import pandas as pd
 from hazard import digits
 from hazard.brief.languages import Language
 from hazard.pipeline import published_months
-from hazard.spec import IncidenceEstimand, LaggedTerm
+from hazard.spec import IncidenceEstimand, LaggedTerm, StandardisedEstimand
 from hazard.store import Run
 from hazard.tables import HAZARD_MODEL
 
@@ -39,6 +39,7 @@ class View:
             "People": capital(people),
             "person": tongue.name("person", self._kind),
             "unit": tongue.name("unit", unit),
+            "Unit": capital(tongue.name("unit", unit)),
             "units": units,
             "Units": capital(units),
             "first_unit": tongue.name("first_unit", unit),
@@ -62,6 +63,11 @@ class View:
     def source(self) -> str:
         """Where the rows came from."""
         return str(self.run.manifest["source"])
+
+    @property
+    def identified(self) -> bool:
+        """Whether the model file says on what ground differences are effects."""
+        return self.run.spec.identification.declared
 
     @cached_property
     def incidence_term(self) -> str | None:
@@ -88,6 +94,8 @@ class View:
         """
         rows = self.run.estimates
         rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]
+        others = [e.label for e in self.run.spec.estimand if isinstance(e, StandardisedEstimand)]
+        rows = rows[~rows["estimand"].isin(others)]
         own = rows["estimator"] == HAZARD_MODEL
         if self.incidence_term is not None:
             other = own & rows["term"].ne(self.incidence_term)
@@ -107,6 +115,10 @@ class View:
     def months(self) -> tuple[int, ...]:
         """Months of which incidences are printed."""
         return published_months(int(self.incidence["month"].max()))
+
+    def months_of(self, horizon: int) -> tuple[int, ...]:
+        """Months of which differences up to a horizon are printed."""
+        return published_months(horizon)
 
     @property
     def exits(self) -> tuple[str, ...]:
@@ -165,9 +177,10 @@ class View:
         return words | dict(self.language.words["estimator"])
 
 
-def estimate(rows: pd.DataFrame) -> digits.Estimate:
-    """First of some rows of an estimates table."""
-    names = ["estimate", "lower", "upper", "mcse"]
+def estimate(rows: pd.DataFrame, interval: str = "") -> digits.Estimate:
+    """First of some rows of an estimates table; ``interval`` is 50 or 80 in place of the widest."""
+    ends = [f"{end}_{interval}" if interval else end for end in ("lower", "upper")]
+    names = ["estimate", *ends, "mcse"]
     return digits.Estimate(*rows[names].astype(float).iloc[0].tolist())
 
 

@@ -6,12 +6,22 @@ import sys
 
 import typer
 
-from hazard.cli import data, ever_treated, fits, reports, survival
+from hazard.cli import data, ever_treated, fits, reports, scenario, survival
 from hazard.cli.app import app
 from hazard.cli.data import SCENARIOS
 from hazard.errors import HazardError, UsageError
 
-__all__ = ["SCENARIOS", "app", "data", "ever_treated", "fits", "main", "reports", "survival"]
+__all__ = [
+    "SCENARIOS",
+    "app",
+    "data",
+    "ever_treated",
+    "fits",
+    "main",
+    "reports",
+    "scenario",
+    "survival",
+]
 
 
 def main() -> None:

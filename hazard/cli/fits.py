@@ -68,6 +68,9 @@ def run(
             analysis = pipeline.flagged(analysis, *sampled)
         store.write_run(out, analysis)
     typer.echo(f"Run written to {out}")
+    for name, facts in analysis.facts["answers"].items():
+        if "not answered" in facts:
+            typer.echo(f"Estimand {name!r} is not answered: {facts['not answered']}")
     if analysis.gate is None:
         typer.echo("The numbers are approximate; --engine nuts samples the posterior.")
     else:

@@ -18,6 +18,7 @@ from hazard.figures.evidence import EVIDENCE_WORDS, evidence_lag_curves, evidenc
 from hazard.figures.incidence import incidence, incidence_text
 from hazard.figures.lag_curves import lag_curves, lag_curves_text
 from hazard.figures.predictive import PREDICTIVE_WORDS, predictive, predictive_text
+from hazard.figures.scenario import SCENARIO_WORDS, scenario, scenario_text
 from hazard.figures.sensitivity import sensitivity, sensitivity_text
 from hazard.figures.style import rendered, svg
 from hazard.figures.survival import SURVIVAL_WORDS, survival_curves, survival_curves_text
@@ -27,6 +28,7 @@ __all__ = [
     "EVER_TREATED_WORDS",
     "EVIDENCE_WORDS",
     "PREDICTIVE_WORDS",
+    "SCENARIO_WORDS",
     "SURVIVAL_WORDS",
     "concordance",
     "concordance_text",
@@ -45,6 +47,8 @@ __all__ = [
     "predictive",
     "predictive_text",
     "rendered",
+    "scenario",
+    "scenario_text",
     "sensitivity",
     "sensitivity_text",
     "survival_curves",

@@ -18,8 +18,8 @@ MADE_GROUPS = (CENTRE_SIZE, SINCE_START)
 """Groups that are made at the start of a path, and are not columns of the panel."""
 
 
-class _Estimand(Record):
-    """``name`` tells estimands of one kind apart; the kind is the name of the first."""
+class _Named(Record):
+    """``name`` tells estimands of one kind apart; without it the name is the kind."""
 
     name: Name | None = None
 
@@ -29,7 +29,7 @@ class _Estimand(Record):
         return self.name or str(getattr(self, "kind", ""))
 
 
-class LagCurveEstimand(_Estimand):
+class LagCurveEstimand(Record):
     """The coefficients of a lagged term, lag by lag, and their sum.
 
     ``relevant`` is a size on the scale of the linear predictor that matters, such as 0.1.
@@ -38,8 +38,13 @@ class LagCurveEstimand(_Estimand):
     kind: Literal["lag_curve"]
     relevant: Positive | None = None
 
+    @property
+    def label(self) -> str:
+        """Name of the estimand; there is one of the kind in a model."""
+        return self.kind
 
-class IncidenceEstimand(_Estimand):
+
+class IncidenceEstimand(Record):
     """Cumulative incidence with and without one event in month 1.
 
     ``term`` names a lagged term (``exposure_network``); without it there is one arm, as observed.
@@ -53,8 +58,13 @@ class IncidenceEstimand(_Estimand):
     horizon_months: Annotated[int, Field(ge=1)] = 24
     relevant: Positive | None = None
 
+    @property
+    def label(self) -> str:
+        """Name of the estimand; there is one of the kind in a model."""
+        return self.kind
 
-class AverageChangeEstimand(_Estimand):
+
+class AverageChangeEstimand(_Named):
     """Change of the monthly probability of every exit by one event, lag by lag, and the sum.
 
     ``term`` names a lagged term; without it all of them are answered. ``relevant`` is a change of
@@ -66,7 +76,7 @@ class AverageChangeEstimand(_Estimand):
     relevant: Positive | None = None
 
 
-class StandardisedEstimand(_Estimand):
+class StandardisedEstimand(_Named):
     """Risks averaged over persons as if nobody left, under arms that say what happened around them.
 
     ``term`` names the event whose arms are compared, a lagged term. Without ``arms`` they are
@@ -137,6 +147,8 @@ class StandardisedEstimand(_Estimand):
                 f"exit must come with effect 'controlled_direct' or 'separable', and only then; "
                 f"got exit {self.exit!r} with effect {self.effect!r}"
             )
+        if self.effect == "separable" and len(self.compared) != 2:
+            raise ValueError("effect 'separable' must have two arms, without the event and with it")
         return self
 
     @property

@@ -1,0 +1,79 @@
+"""Scenarios with feedback on registers of the published size.
+
+    python benchmarks/scenario.py REGISTERS RUN [--draws N]
+
+Model and draws of a run on these registers; two arms, as observed and with one forced return more
+at every centre in the first month, each with feedback and without. Seconds of wall time and of the
+processor in all threads, after a first life that compiles; then how far more sweeps within a month
+move the result, beside its Monte Carlo error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from hazard import estimands, pipeline, scenario, store
+from hazard.interventions import Added
+
+ARMS = (
+    scenario.ScenarioArm(name="observed"),
+    scenario.ScenarioArm(
+        name="more", at={"centre": "each"}, interventions=(Added(term="forced_return", month=1),)
+    ),
+)
+
+
+def prepared(
+    registers: Path, folder: Path, horizon: int | None
+) -> tuple[scenario.System, xr.DataArray]:
+    """System and coefficients: all months, or the middle ones."""
+    run = store.read_finished(folder)
+    rows = pipeline.rows_from_registers(registers, run.spec)
+    frozen = pipeline.finished(run, rows).design
+    calendar = rows.panel["calendar"].to_numpy()
+    first, last = int(calendar[frozen.row].min()), int(calendar.max())
+    start = first if horizon is None else (first + last) // 2
+    of = scenario.families(rows.panel, start, horizon=horizon or last - first + 1)
+    system = scenario.system(of, rows.found, ARMS, frozen=frozen, spec=run.spec)
+    return system, estimands.coefficients(run.posterior, system.design)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("registers", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--draws", type=int, default=200)
+    asked = parser.parse_args()
+    lines = []
+    for horizon in (24, None):
+        system, beta = prepared(asked.registers, asked.run, horizon)
+        scenario.simulate(system, beta, scenario.Plan(draws=4, replications=1))
+        for sweeps in (5, 15) if horizon else (5,):
+            plan = scenario.Plan(draws=asked.draws, replications=1, sweeps=sweeps)
+            began = time.perf_counter(), time.process_time()
+            found = scenario.simulate(system, beta, plan)
+            wall, cpu = time.perf_counter() - began[0], time.process_time() - began[1]
+            rows = scenario.per_event(found)
+            row = rows[(rows["version"] == "feedback") & (rows["exit"] == "assisted")].iloc[-1]
+            lines.append(
+                {
+                    "months": found.sizes["month"],
+                    "families": int(found["families"][0]),
+                    "sweeps": sweeps,
+                    "family-months": float(found["stock"].sum() / asked.draws),
+                    "wall": wall,
+                    "cpu": cpu,
+                    "assisted per event": row["estimate"],
+                    "mcse": row["mcse"],
+                }
+            )
+    print(pd.DataFrame(lines).round(4).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

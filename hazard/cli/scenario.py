@@ -1,0 +1,107 @@
+"""The command of scenarios with feedback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hazard.cli.app import Out, Registers, Seed, app, progress
+from hazard.errors import UsageError
+
+if TYPE_CHECKING:
+    from hazard.scenario import ScenarioArm
+    from hazard.scenario.tidy import Wording
+    from hazard.spec import ModelSpec
+
+
+@app.command()
+def scenario(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run made from these registers.")],
+    out: Out,
+    registers: Registers = None,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM", help="First month; else the first with known history."),
+    ] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, help="Months; else all there are.")] = None,
+    arms: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Arms as TOML; the first is the reference.")
+    ] = None,
+    centre: Annotated[
+        str, typer.Option(help="Without --arms: where one forced return is added in month 1.")
+    ] = "each",
+    draws: Annotated[int, typer.Option(min=4, help="Posterior draws.")] = 200,
+    replications: Annotated[int, typer.Option(min=1, help="Lives per draw.")] = 2,
+    seed: Seed = 0,
+) -> None:
+    """Simulate all families month by month: who leaves is seen by the others, who then react.
+
+    Beside it the version in which they see what was observed, and the difference. Without --arms:
+    one forced return more in the first month, at a centre or at each.
+    """
+    from hazard import store
+
+    if registers is None:
+        raise UsageError("scenario must be given --registers DIR, for it needs dated events.")
+    store.check_new(out)
+    asked = _default(centre) if arms is None else _read(arms)
+    with progress() as told:
+        told("load", 0.0)
+        from hazard import estimands, figures, months, pipeline
+        from hazard import scenario as system
+
+        told("read", 0.0)
+        finished = store.read_finished(run)
+        rows = pipeline.rows_from_registers(registers, finished.spec)
+        frozen = pipeline.finished(finished, rows).design
+        if rows.found is None:
+            raise UsageError("scenario must have registers, for it needs dated events.")
+        known = rows.panel["calendar"].to_numpy()[frozen.row]
+        first = int(known.min()) if start is None else months.month_number(start)
+        last = int(rows.panel["calendar"].max())
+        of = system.families(rows.panel, first, horizon=horizon or last - first + 1)
+        made = system.system(of, rows.found, asked, frozen=frozen, spec=finished.spec)
+        told("simulate", 0.0)
+        beta = estimands.coefficients(finished.posterior, made.design)
+        plan = system.Plan(draws=draws, replications=replications, seed=seed)
+        found = system.simulate(made, beta, plan)
+        told("tables", 0.0)
+        estimates, events = system.estimates(found), system.per_event(found)
+    said = system.sentences(events, made.facts, wording=_wording(finished.spec))
+    with store.new_folder(out) as folder:
+        store.write_table(estimates, folder / "scenario.csv")
+        store.write_table(events, folder / "per_event.csv")
+        if len(asked) > 1:
+            figure = figures.scenario(estimates, reference=asked[0].name)
+            for kind in ("png", "svg"):
+                (folder / f"scenario.{kind}").write_bytes(figures.rendered(figure, kind))
+            said.append(figures.scenario_text(estimates))
+        (folder / "findings.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
+    typer.echo("\n".join(said) + f"\nWritten to {out}")
+
+
+def _wording(model: ModelSpec) -> Wording:
+    return "effect" if model.identification.declared else "association"
+
+
+def _default(centre: str) -> Sequence[ScenarioArm]:
+    """As observed, and with one forced return more."""
+    from hazard.interventions import Added
+    from hazard.scenario import ScenarioArm
+
+    added = Added(term="forced_return", month=1)
+    return (
+        ScenarioArm(name="observed"),
+        ScenarioArm(name="one forced return more", at={"centre": centre}, interventions=(added,)),
+    )
+
+
+def _read(path: Path) -> Sequence[ScenarioArm]:
+    from hazard.scenario import arms_from
+
+    if not path.is_file():
+        raise UsageError(f"file of arms must exist; no file at {str(path)!r}.")
+    return arms_from(path.read_text(encoding="utf-8"), where=path.name)

@@ -1,0 +1,69 @@
+"""A run beside another one: a finished run on its rows, an approximation beside a sampled one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from hazard import design, scores, tables
+from hazard.errors import DesignError
+from hazard.pipeline.facts import rows_digest
+from hazard.pipeline.records import Analysis, FinishedRun, Rows
+
+
+def flagged(analysis: Analysis, checked: pd.DataFrame, facts: Mapping[str, Any]) -> Analysis:
+    """An approximate analysis, each number with how far it was checked against sampling.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    checked : DataFrame
+        Of the sampled analysis.
+    facts : mapping
+        Of the sampled analysis: ``model_digest``, ``rows_digest``, ``posterior_digest``.
+    """
+    estimates = tables.flagged(analysis.estimates, checked)
+    own = estimates[estimates["estimator"] == tables.HAZARD_MODEL]
+    own = own[own["sd"].notna()]  # numbers that have draws
+    ends = own[["apart", "apart_lower", "apart_upper"]].abs()
+    checked_by = {
+        "same_model": facts["model_digest"] == analysis.spec.digest,
+        "same_rows": facts["rows_digest"] == analysis.facts["rows_digest"],
+        "posterior_digest": facts["posterior_digest"],
+        "numbers": len(own),
+        "checked": int(own["apart"].notna().sum()),
+        "median_apart": float(ends["apart"].median()),
+        "largest_apart": float(ends["apart"].max()),
+        "largest_apart_of_an_end": float(ends[["apart_lower", "apart_upper"]].max().max()),
+    }
+    return replace(
+        analysis, estimates=estimates, facts={**analysis.facts, "checked_by": checked_by}
+    )
+
+
+def finished(run: FinishedRun, rows: Rows) -> scores.Fitted:
+    """A run that was written, on its rows again.
+
+    Parameters
+    ----------
+    run : FinishedRun
+    rows : Rows
+        Those it was made from.
+
+    Raises
+    ------
+    DesignError
+        If the rows are not those of the run.
+    """
+    built = design.build(rows.panel, rows.histories, run.spec)
+    if rows_digest(built) != run.facts["rows_digest"]:
+        raise DesignError(
+            f"rows must be those that run {run.name!r} was made from; got others. Give the same "
+            "registers or table."
+        )
+    engine = run.facts["settings"]["engine"]
+    found = scores.fitted(built, rows.panel, spec=run.spec, posterior=run.posterior, engine=engine)
+    return replace(found, name=run.name)

@@ -1,0 +1,107 @@
+"""Facts about a run: digests, versions, seconds, counts of the panel, remarks of the baselines."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hazard import design, laplace, sampling
+from hazard.baselines.fit import BaselineFit
+from hazard.errors import DesignError
+from hazard.pipeline.records import Progress
+
+
+def refuse_constant(built: design.Design) -> None:
+    """Raise when a term has one level only, so that it says nothing.
+
+    Raises
+    ------
+    DesignError
+        One sentence that names every such term.
+    """
+    constant = [block.name for block in built.blocks if not block.n_coefficients]
+    if constant:
+        raise DesignError(
+            f"terms must have two levels or more among the rows; got one of {', '.join(constant)}. "
+            "Leave them out of the model file."
+        )
+
+
+class Clock:
+    """Wall time of each stage, told to the progress as stages begin."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self.tell = progress
+        self._stage, self._since = "", time.perf_counter()
+
+    def start(self, stage: str) -> None:
+        """End the stage before, and begin one."""
+        now = time.perf_counter()
+        if self._stage:
+            self.seconds[self._stage] = round(now - self._since, 2)
+        self._stage, self._since = stage, now
+        self.tell(stage, 0.0)
+
+
+def rows_digest(built: design.Design) -> str:
+    """SHA-256 of the rows as the model sees them."""
+    total = hashlib.sha256(repr((built.exits, built.link)).encode())
+    arrays = [built.index, built.outcome, built.weight, *(each.matrix() for each in built.blocks)]
+    for values in arrays:
+        total.update(np.ascontiguousarray(values).tobytes())
+    return total.hexdigest()
+
+
+def draws_digest(around: laplace.Laplace, settings: sampling.Settings) -> str:
+    """SHA-256 of all that the draws depend on: rows, priors, settings but the cores, versions."""
+    design = around.coordinates.design
+    rest = [f"{block.name} {block.prior!r}" for block in design.blocks]
+    rest += [repr((replace(settings, cores=1), versions())), rows_digest(design)]
+    total = hashlib.sha256(" ".join(rest).encode())
+    for values in [around.mode.beta, *around.theta]:
+        total.update(np.ascontiguousarray(values).tobytes())
+    return total.hexdigest()
+
+
+def counts(frame: pd.DataFrame, built: design.Design) -> dict[str, Any]:
+    """Numbers of rows, persons, exits and levels, of the panel and of the design."""
+    exits = frame["exit"].value_counts()
+    persons = int(frame["person"].nunique())
+    return {
+        "rows": len(frame),
+        "persons": persons,
+        "exits": {name: int(exits.get(name, 0)) for name in built.exits},
+        "no exit": persons - int(sum(exits.get(name, 0) for name in built.exits)),
+        "rows in the design": len(built.outcome),
+        "persons in the design": int(frame["person"].iloc[built.row].nunique()),
+        "exits in the design": {
+            name: int((built.outcome == code).sum()) for code, name in enumerate(built.exits, 1)
+        },
+        "rows left out": dict(built.left_out),
+        "levels": {block.name: block.n_levels for block in built.blocks if block.basis is None},
+        "coefficients per exit": built.n_coefficients,
+    }
+
+
+def held(fit: BaselineFit) -> dict[str, Any]:
+    """How many coefficients a baseline could not estimate."""
+    infinite = np.isinf(fit.estimate).sum(axis=0)
+    return {
+        "not identified": int(np.isnan(fit.estimate).all(axis=1).sum()),
+        "at infinity": dict(zip(fit.exits, infinite.tolist(), strict=True)),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of every package that can change a number."""
+    names = ("hazard", "pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "pandas", "xarray")
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {"python": platform.python_version(), **found}

@@ -1,0 +1,92 @@
+"""What the stages hand on: rows, an analysis, a run that was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from hazard import sampling
+from hazard.diagnostics import Gate
+from hazard.registers import Histories
+from hazard.spec import ModelSpec
+
+Progress = Callable[[str, float], None]
+Kept = Callable[[str], sampling.Pieces]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The panel with its exposure histories, how many people led to it, and where it came from.
+
+    ``source`` is ``"registers"``, ``"simulated registers"`` or ``"table"``; ``found`` is what the
+    registers know of everybody, for histories that did not happen.
+    """
+
+    panel: pd.DataFrame
+    histories: Mapping[str, xr.DataArray]
+    flow: pd.DataFrame
+    source: str
+    found: Histories | None = None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that one run of a model found.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    posterior : DataTree
+        Groups ``posterior``, ``sample_stats`` and ``estimands``.
+    estimates : DataFrame
+        Tidy table (see :mod:`hazard.tables`).
+    predictive : DataFrame
+        Observed exits beside those that the model replicates (see :mod:`hazard.predictive`).
+    gate : Gate or None
+        None for the approximate engine, which has no chains to judge.
+    checked : DataFrame or None
+        How far the approximation of the same posterior is from what was sampled, number by number
+        (see :func:`hazard.tables.apart`); None for the approximate engine.
+    priors : DataFrame
+    flow : DataFrame
+    facts : mapping
+        Numbers of the panel, remarks of the baselines, settings, seconds, versions.
+    """
+
+    spec: ModelSpec
+    posterior: xr.DataTree
+    estimates: pd.DataFrame
+    predictive: pd.DataFrame
+    gate: Gate | None
+    checked: pd.DataFrame | None
+    priors: pd.DataFrame
+    flow: pd.DataFrame
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What is needed of a run folder to go on with its draws.
+
+    Attributes
+    ----------
+    name : str
+        Of the folder.
+    spec : ModelSpec
+    posterior : Dataset, dims (chain, draw, ...)
+    facts : mapping
+        Its manifest.
+    """
+
+    name: str
+    spec: ModelSpec
+    posterior: xr.Dataset
+    facts: Mapping[str, Any]
+
+
+def silent(stage: str, share: float) -> None:
+    """Progress that is not shown."""

@@ -1,0 +1,178 @@
+"""The stages in line: from rows to everything that a run folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hazard import (
+    approximation,
+    coordinates,
+    design,
+    estimands,
+    laplace,
+    model,
+    predictive,
+    priors,
+    sampling,
+    tables,
+)
+from hazard.baselines import aalen_johansen, linear_probability, multinomial_logit, robust
+from hazard.baselines.fit import BaselineFit
+from hazard.diagnostics import EXPLORE, gate
+from hazard.errors import ConvergenceError
+from hazard.pipeline.answers import Answer, Asked, answers
+from hazard.pipeline.facts import (
+    Clock,
+    counts,
+    draws_digest,
+    held,
+    refuse_constant,
+    rows_digest,
+    versions,
+)
+from hazard.pipeline.quantities import (
+    baseline_estimates,
+    by_draw,
+    hazard_estimates,
+    joined,
+    judged,
+)
+from hazard.pipeline.records import Analysis, Kept, Progress, Rows, silent
+from hazard.spec import ModelSpec
+
+
+def analyse(
+    rows: Rows,
+    spec: ModelSpec,
+    settings: sampling.Settings,
+    *,
+    progress: Progress = silent,
+    kept: Kept = lambda _: sampling.NOT_KEPT,
+) -> Analysis:
+    """Fit the hazard model and the baselines to the same rows, and compute the estimands.
+
+    Parameters
+    ----------
+    rows : Rows
+    spec : ModelSpec
+    settings : Settings
+    progress : callable
+        Called with the name of the stage and the share of it that is done.
+    kept : callable, optional
+        From a digest of all that the draws depend on to where finished chains are kept.
+
+    Returns
+    -------
+    Analysis
+        Also when the gate is not passed: the failure is in ``gate`` and travels along.
+    """
+    clock = Clock(progress)
+    clock.start("design")
+    built = design.build(rows.panel, rows.histories, spec)
+    refuse_constant(built)
+    clock.start("baselines")
+    fits, without = _baselines(built, rows.panel, spec)
+    life = aalen_johansen.fit(rows.panel)
+    clock.start("approximation")
+    around = approximation.fit(coordinates.standard(built))
+    drawn = _ENGINES[settings.engine](around, settings, clock, kept)
+    clock.start("estimands")
+    posterior = drawn["posterior"].to_dataset()
+    found = by_draw(posterior, built, rows.panel, spec)
+    answered = answers(
+        Asked(posterior, built, rows, spec), lambda label: clock.start(f"estimand {label}")
+    )
+    groups = {f"answer_{each.label}": xr.DataTree(each.draws) for each in answered}
+    tree = drawn.assign({"estimands": xr.DataTree(xr.Dataset(found)), **groups})
+    own = _estimates(found, answered, spec).assign(engine=settings.engine)
+    verdict, checked = None, None
+    if settings.engine == "nuts":
+        printed = judged(found)
+        for each in answered:
+            printed |= each.judged
+        verdict = gate(drawn, limits=EXPLORE, quantities=printed)
+        clock.start("check of the approximation")
+        near = approximation.draws(around, _CHECKED_DRAWS, np.random.default_rng(settings.seed))
+        beside = answers(Asked(near, built, rows, spec))
+        told = _estimates(by_draw(near, built, rows.panel, spec), beside, spec)
+        checked = tables.apart(told[told["sd"].notna()], own)
+    clock.start("predictive check")
+    beta = estimands.coefficients(posterior, built)
+    replicated = predictive.check(beta, built, panel=rows.panel, by=spec.group_columns)
+    estimates = joined([own, *baseline_estimates(fits, life, spec)])
+    if checked is None:  # approximate numbers, none of which is checked yet
+        estimates = estimates.reindex(columns=[*tables.COLUMNS, *tables.CHECK])
+    clock.start("done")
+    return Analysis(
+        spec=spec,
+        posterior=tree,
+        estimates=estimates,
+        predictive=replicated,
+        gate=verdict,
+        checked=checked,
+        priors=priors.describe(spec),
+        flow=rows.flow,
+        facts={
+            "source": rows.source,
+            "panel": counts(rows.panel, built),
+            "held": {fit.estimator: held(fit) for fit in fits},
+            "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,
+            "rows_digest": rows_digest(built),
+            "answers": {each.label: dict(each.facts) for each in answered},
+            "settings": asdict(settings),
+            "seconds": clock.seconds,
+            "versions": versions(),
+        },
+    )
+
+
+def _estimates(
+    found: Mapping[str, xr.DataArray], answered: Sequence[Answer], spec: ModelSpec
+) -> pd.DataFrame:
+    """Everything that a posterior says, in one table."""
+    return joined([hazard_estimates(found, spec), *(each.estimates for each in answered)])
+
+
+def _baselines(
+    built: design.Design, frame: pd.DataFrame, spec: ModelSpec
+) -> tuple[list[BaselineFit], dict[str, list[str]]]:
+    """Baselines on the same rows; why there is none, of one that does not exist on them."""
+    by = spec.baselines.clusters
+    groups = None if by is None else robust.clusters(built, frame, by)
+    fits = [linear_probability.fit(built, errors=groups or "rows")]
+    try:
+        fits.append(multinomial_logit.fit(built, errors=groups or "information"))
+    except ConvergenceError as error:
+        return fits, {"multinomial logit": [str(error)]}
+    return fits, {}
+
+
+def _sampled(
+    around: laplace.Laplace, settings: sampling.Settings, clock: Clock, kept: Kept
+) -> xr.DataTree:
+    clock.start("compile")
+    graph = model.build_model(around.coordinates, around.anchors())
+    compiled = sampling.compile_model(graph, around)
+    clock.start("sample")
+    pieces = kept(draws_digest(around, settings))
+    return sampling.sample(
+        compiled, settings, lambda share: clock.tell("sample", share), pieces=pieces
+    )
+
+
+def _approximated(
+    around: laplace.Laplace, settings: sampling.Settings, clock: Clock, kept: Kept
+) -> xr.DataTree:
+    clock.start("draws")
+    n = settings.draws * settings.chains
+    drawn = approximation.draws(around, n, np.random.default_rng(settings.seed))
+    return xr.DataTree.from_dict({"posterior": drawn})
+
+
+_CHECKED_DRAWS = 1000
+_ENGINES = {"nuts": _sampled, "laplace": _approximated}

@@ -1,0 +1,38 @@
+"""Standardised risks: what would happen to the persons of a panel, on average, under every arm.
+
+Draws of the coefficients and the rows of paths (:mod:`hazard.interventions`) become cumulative
+incidences and survival, averaged over persons and kept by draw. A *branch* says whose odds each
+exit has: those of one arm (total effects), none (controlled direct effects) or those of another arm
+(separable effects). Contrasts and months follow from the averages.
+"""
+
+from hazard.standardised.branches import (
+    Branch,
+    controlled_direct,
+    known_arms,
+    separable,
+    separable_effects,
+    total,
+)
+from hazard.standardised.contrasts import months_lost, months_of_stay, risk_difference, risk_ratio
+from hazard.standardised.groups import EVERYBODY
+from hazard.standardised.risks import standardise, standardise_by
+from hazard.standardised.rows import PathRows, path_rows
+
+__all__ = [
+    "EVERYBODY",
+    "Branch",
+    "PathRows",
+    "controlled_direct",
+    "known_arms",
+    "months_lost",
+    "months_of_stay",
+    "path_rows",
+    "risk_difference",
+    "risk_ratio",
+    "separable",
+    "separable_effects",
+    "standardise",
+    "standardise_by",
+    "total",
+]
