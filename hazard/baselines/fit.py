@@ -144,8 +144,10 @@ class BaselineFit:
 
         Returns
         -------
-        estimate, standard_error : ndarray, shape (exit,)
-            NaN where a coefficient of the sum is not identified, or a variance is negative.
+        estimate : ndarray, shape (exit,)
+            NaN where a coefficient of the sum is not identified.
+        standard_error : ndarray, shape (exit,)
+            NaN there too, and where a variance is negative.
 
         Raises
         ------

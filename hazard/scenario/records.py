@@ -20,7 +20,7 @@ class ScenarioArm(Arm):
 
     ``at`` names columns and a level of each, such as ``{centre = "A"}``: events there are acted on,
     and an added event happens there. Without it the arm acts on all events. An added event must
-    have a place; with the level ``each`` there is one at every level where families were observed to
+    have a place; with the level ``each`` there is one at every level where families were seen to
     be at risk in its month. Who reads a term of a network that is not named does not see it.
 
     ``closed`` are exits through which nobody leaves.
