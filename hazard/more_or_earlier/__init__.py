@@ -9,7 +9,9 @@ window. With lags that end with the window everybody's hazards are then the same
 because of the event only as many are then missing as would have left anyway at the usual hazard,
 whoever they were: A(H) = A(w) + (S(w; with) - S(w; without)) P(leave by H | there at w) for every
 person. The answer is built in, and it is mostly "more". Lags that reach to the horizon let the data
-speak, with less to say: ``benchmarks/more_or_earlier.py`` shows both on planted truths.
+speak, but they see more than the event: see ``benchmarks/more_or_earlier.py``. Where people differ
+in what nobody observes, those left at places that many leave are others than those left elsewhere,
+and many past events go with such places. There even long lags say "more" of what is only earlier.
 """
 
 from hazard.more_or_earlier.decomposition import Event, difference, event_of, more_or_earlier
