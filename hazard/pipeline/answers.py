@@ -36,7 +36,8 @@ class Answer:
     estimates : DataFrame
         Tidy table (see :mod:`hazard.tables`).
     judged : mapping of str to DataArray
-        What the gate judges.
+        What the gate judges if all draws were used: chains that are thinned are too short for its
+        limits, which hold for the parameters that all of it is made from.
     facts : mapping
         How it was computed.
     """

@@ -94,7 +94,8 @@ def analyse(
     if settings.engine == "nuts":
         printed = judged(found)
         for each in answered:
-            printed |= each.judged
+            if each.facts.get("draws") == posterior.sizes["chain"] * posterior.sizes["draw"]:
+                printed |= each.judged
         verdict = gate(drawn, limits=EXPLORE, quantities=printed)
         clock.start("check of the approximation")
         near = approximation.draws(around, _CHECKED_DRAWS, np.random.default_rng(settings.seed))
