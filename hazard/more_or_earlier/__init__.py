@@ -8,10 +8,11 @@ A model can only tell the two apart if it can say that exposed persons leave les
 window. With lags that end with the window everybody's hazards are then the same. Of those who left
 because of the event only as many are then missing as would have left anyway at the usual hazard,
 whoever they were: A(H) = A(w) + (S(w; with) - S(w; without)) P(leave by H | there at w) for every
-person. The answer is built in, and it is mostly "more". Lags that reach to the horizon let the data
-speak, but they see more than the event: see ``benchmarks/more_or_earlier.py``. Where people differ
-in what nobody observes, those left at places that many leave are others than those left elsewhere,
-and many past events go with such places. There even long lags say "more" of what is only earlier.
+person. The answer is built in, and it is mostly "more". Lags that reach to the horizon
+would let the data speak. On the planted truths of ``benchmarks/more_or_earlier.py`` they do not
+help: where people differ in what nobody observes, far lags may also tell who is still there, and
+"more" is still said of what is only earlier. So "additional" is a number of the model, to be read
+with that warning, until a model is shown to recover both truths.
 """
 
 from hazard.more_or_earlier.decomposition import Event, difference, event_of, more_or_earlier
