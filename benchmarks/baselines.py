@@ -116,7 +116,7 @@ def treated_otherwise(built: design.Design, best: BaselineFit, lagged: list[str]
     for held in (60.0, 40.0, 20.0, 7.0):
         multinomial_logit.AT_INFINITY = held
         other = multinomial_logit.fit(built)
-        apart = np.abs(other.estimate - best.estimate)[lags] / best.standard_error[lags]
+        apart = np.abs(other.estimate[lags] - best.estimate[lags]) / best.standard_error[lags]
         print(f"  {-held:5.0f}   {apart.max():.1e}")
     multinomial_logit.AT_INFINITY = before
 
