@@ -179,7 +179,7 @@ def test_constant_hazards_are_geometric(link: Link, rng: np.random.Generator) ->
     np.testing.assert_allclose(found["survival"], stay**month, rtol=0, atol=ROUNDING)
     expected = np.outer(odds / odds.sum(), 1 - stay**month)
     np.testing.assert_allclose(found["cumulative_incidence"], expected, rtol=0, atol=ROUNDING)
-    mean = sd.months_of_stay(found["survival"]).item()
+    mean = survival.months_of_stay(found["survival"]).item()
     assert mean == pytest.approx((1 - stay**24) / (1 - stay), abs=24 * ROUNDING)
 
 
@@ -313,12 +313,14 @@ def test_survival_and_risks_sum_to_one_and_months_to_the_horizon(at: Setting) ->
     np.testing.assert_allclose(gone.sum("exit") + there, 1.0, rtol=0, atol=ROUNDING)
     assert (gone.diff("month") >= 0).all()
     assert (there.diff("month") <= 0).all()
-    months = sd.months_of_stay(there) + sd.months_lost(gone).sum("exit")
+    months = survival.months_of_stay(there) + survival.months_lost(gone).sum("exit")
     np.testing.assert_allclose(months, HORIZON, rtol=0, atol=HORIZON * ROUNDING)
     by_hazard = by_rows(at.rows()[0], at.beta.values[0, 0], sd.Branch("with", "with"))
     labelled = hazard(xr.DataArray(by_hazard, dims=("path", "month", "exit")))
     stay = survival.expected_months(labelled).mean("path").item()
-    assert sd.months_of_stay(there)[0, 0, 0].item() == pytest.approx(stay, abs=HORIZON * ROUNDING)
+    assert survival.months_of_stay(there)[0, 0, 0].item() == pytest.approx(
+        stay, abs=HORIZON * ROUNDING
+    )
 
 
 def test_arms_that_do_not_differ_differ_by_exactly_nothing(at: Setting) -> None:

@@ -61,13 +61,20 @@ of the row (``"current"``); the centre of the time is unknown once the family ha
 
 from hazard.exposures.columns import from_columns, lag_column, to_columns
 from hazard.exposures.own import own_history
-from hazard.exposures.peers import RESIDENT, HistoryCentre, peer_histories, register_histories
+from hazard.exposures.peers import (
+    RESIDENT,
+    HistoryCentre,
+    layers,
+    peer_histories,
+    register_histories,
+)
 
 __all__ = [
     "RESIDENT",
     "HistoryCentre",
     "from_columns",
     "lag_column",
+    "layers",
     "own_history",
     "peer_histories",
     "register_histories",

@@ -162,7 +162,7 @@ def _peer_histories(
         return {}
     of_panel = rows(panel, _columns(terms), window, lived)
     counted = dict.fromkeys(
-        (what, layer) for term in terms for what in _counted(term) for layer in _layers(term)
+        (what, layer) for term in terms for what in _counted(term) for layer in layers(term)
     )
     frames = {what: once(what) for what in dict.fromkeys(what for what, _ in counted)}
     found = {(what, layer): families(frames[what], layer, of_panel) for what, layer in counted}
@@ -176,11 +176,30 @@ def _check_columns(panel: pd.DataFrame, events: pd.DataFrame, terms: Sequence[La
 
 def _columns(terms: Sequence[LaggedTerm]) -> list[str]:
     """Columns that make the groups of the terms."""
-    return list(dict.fromkeys(name for term in terms for part in _layers(term) for name in part))
+    return list(dict.fromkeys(name for term in terms for part in layers(term) for name in part))
 
 
-def _layers(term: LaggedTerm) -> tuple[Layer, ...]:
-    """Groups whose families are seen; those of a second layer are taken away from the first."""
+def layers(term: LaggedTerm) -> tuple[Layer, ...]:
+    """Columns of the groups whose families are seen, layer by layer.
+
+    Parameters
+    ----------
+    term : LaggedTerm
+        With a network of others.
+
+    Returns
+    -------
+    tuple of tuple of str
+        Families of a second layer are taken away from the first.
+
+    Examples
+    --------
+    >>> prior = {"family": "normal", "scale": 1.0, "reason": "an example only"}
+    >>> term = LaggedTerm(kind="lagged", exposure="event", network="centre_other", lags=(0, 1),
+    ...                   history_before_start="missing", prior=prior)
+    >>> layers(term)
+    (('centre',), ('centre', 'nationality'))
+    """
     return _PARTS.get(term.network, ((term.network,),))
 
 
@@ -233,7 +252,7 @@ def _values(term: LaggedTerm, part: Rows, found: Found, lag: int) -> FloatArray:
     month = part.month - lag
     known: BoolArray = (month >= 0) & (month < part.n_months)
     month = np.where(known, month, 0)
-    groups = {layer: part.group(layer, month) for layer in _layers(term)}
+    groups = {layer: part.group(layer, month) for layer in layers(term)}
     for group in groups.values():
         known &= group >= 0
     number, *residents = [_others(what, part, month, groups, found) for what in _counted(term)]

@@ -8,7 +8,8 @@ import xarray as xr
 
 from hazard.errors import EstimandError
 from hazard.spec import LaggedTerm
-from hazard.standardised import known_arms, months_of_stay, risk_difference
+from hazard.standardised import known_arms, risk_difference
+from hazard.survival import months_of_stay
 
 
 class Event(NamedTuple):

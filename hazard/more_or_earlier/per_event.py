@@ -8,7 +8,7 @@ import xarray as xr
 
 from hazard.errors import EstimandError
 from hazard.more_or_earlier.decomposition import difference
-from hazard.standardised import months_of_stay
+from hazard.survival import months_of_stay
 
 
 def per_forced_return(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import xarray as xr
 
-from hazard import standardised
+from hazard import standardised, survival
 from hazard.more_or_earlier import Event, event_of, more_or_earlier, per_forced_return
 from hazard.pipeline.quantities import published_months
 from hazard.pipeline.standardised import Risks
@@ -111,9 +111,9 @@ def _levels(of: Answered) -> Iterator[Told_]:
     risks = of.everybody()
     yield risks["cumulative_incidence"], _told(of, "cumulative_incidence", PROBABILITY)
     yield risks["survival"], _told(of, "survival", PROBABILITY)
-    stay = standardised.months_of_stay(risks["survival"])
+    stay = survival.months_of_stay(risks["survival"])
     yield stay, _told(of, "months_of_stay", _units(of))
-    lost = standardised.months_lost(risks["cumulative_incidence"])
+    lost = survival.months_lost(risks["cumulative_incidence"])
     yield lost, _told(of, "months_lost", _units(of))
 
 
@@ -130,9 +130,9 @@ def _contrasts(of: Answered, arm: str) -> Iterator[Told_]:
     ).isel(arm=0, drop=True)
     told = _told(of, "risk_ratio", RATIO, f"{arm} / {of.reference}")
     yield ratio, _held(told, Compared(1.0))
-    lost = _difference(of, standardised.months_lost(two["cumulative_incidence"]))
+    lost = _difference(of, survival.months_lost(two["cumulative_incidence"]))
     yield lost, _held(_told(of, "change_in_months_lost", _units(of), versus), stay)
-    shorter = _difference(of, standardised.months_of_stay(two["survival"]))
+    shorter = _difference(of, survival.months_of_stay(two["survival"]))
     shorter = shorter.expand_dims(month=[of.wanted.horizon_months], axis=-1)
     yield shorter, _held(_told(of, "change_in_stay", _units(of), versus), stay)
     yield from _decomposed(of, arm, two)
@@ -240,7 +240,7 @@ def _by_group(of: Answered, arm: str) -> Iterator[Told_]:
 
         difference = _difference(of, two["cumulative_incidence"].sel(month=months))
         yield difference, told("risk_difference", PROBABILITY, chance)
-        shorter = _difference(of, standardised.months_of_stay(two["survival"]))
+        shorter = _difference(of, survival.months_of_stay(two["survival"]))
         yield shorter, told("change_in_stay", _units(of), stay)
         yield from ((draws, replace(each, by=name)) for draws, each in _decomposed(of, arm, two))
 

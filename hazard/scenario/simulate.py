@@ -15,6 +15,7 @@ import xarray as xr
 
 from hazard.design import Design
 from hazard.errors import EstimandError
+from hazard.exposures import layers
 from hazard.likelihood import table
 from hazard.links import LINK_CODES
 from hazard.registers import Histories
@@ -32,14 +33,6 @@ EXPOSURE_OF: Mapping[str, str] = MappingProxyType(
     {"assisted": "assisted_application", "forced": "forced_return"}
 )
 """Exposure that an exit is for others."""
-# Columns that make a network, and those of a part of it that does not count.
-_NETWORKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
-    {
-        "centre_nationality": (("centre", "nationality"), ()),
-        "centre_other": (("centre",), ("centre", "nationality")),
-        "nationality_elsewhere": (("nationality",), ("centre", "nationality")),
-    }
-)
 _LONGEST = 60  # lags, for they are the bits of a number
 
 
@@ -271,11 +264,11 @@ def _exit_of(term: LaggedTerm, exits: list[str]) -> int:
 
 def _groups(starts: pd.DataFrame, term: LaggedTerm) -> tuple[IntArray, IntArray]:
     """Numbers of the network of every family, and of the part that does not count, -1 for none."""
-    columns, less = _NETWORKS.get(term.network, ((term.network,), ()))
+    columns, *less = layers(term)
     whole = _numbered(starts, columns)
     if not less:
         return whole, np.full_like(whole, -1)
-    return whole, _numbered(starts, less) + whole.max() + 1
+    return whole, _numbered(starts, less[0]) + whole.max() + 1
 
 
 def _numbered(starts: pd.DataFrame, columns: tuple[str, ...]) -> IntArray:

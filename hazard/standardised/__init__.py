@@ -14,7 +14,7 @@ from hazard.standardised.branches import (
     separable_effects,
     total,
 )
-from hazard.standardised.contrasts import months_lost, months_of_stay, risk_difference, risk_ratio
+from hazard.standardised.contrasts import risk_difference, risk_ratio
 from hazard.standardised.groups import EVERYBODY
 from hazard.standardised.risks import standardise, standardise_by
 from hazard.standardised.rows import PathRows, path_rows
@@ -25,8 +25,6 @@ __all__ = [
     "PathRows",
     "controlled_direct",
     "known_arms",
-    "months_lost",
-    "months_of_stay",
     "path_rows",
     "risk_difference",
     "risk_ratio",
