@@ -463,3 +463,31 @@ def test_reference_genotype_of_aidssi(shared: Path) -> None:
         np.testing.assert_allclose(cell(fit, "ccr5", "WM", exit_), figures, atol=0.03)
     swapped = cell(fit, "ccr5", "WM", "SI")[0]  # negative control: two exits swapped
     assert abs(swapped - published["AIDS"][0]) > 0.03
+
+
+# --- levels where everybody leaves in one way ---------------------------------------------------
+# centre  stays  assisted  disappeared
+# A           6         2            2     the reference: most rows
+# B           1         3            0     one who stays makes it finite
+# C           0         3            0     told for sure
+# D           0         1            1     leaves for sure, and nobody knows how
+def test_only_a_level_where_all_leave_in_one_way_is_sure_by_hand() -> None:
+    counted = {"A": (6, 2, 2), "B": (1, 3, 0), "C": (0, 3, 0), "D": (0, 1, 1)}
+    names = ["stay", "assisted", "disappeared"]
+    rows = [
+        (centre, name)
+        for centre, numbers in counted.items()
+        for name, n in zip(names, numbers, strict=True)
+        for _ in range(n)
+    ]
+    panel = pd.DataFrame(rows, columns=["centre", "exit"])
+    panel = panel.assign(person=range(len(panel)), month=1, entry=0)
+    panel["exit"] = pd.Categorical(panel["exit"], names)
+    fit = multinomial_logit.fit(design.build(panel, {}, model(CENTRE + POOLED, exits=2)))
+    own = dict(zip(fit.terms["level"], fit.estimate.tolist(), strict=True))
+    base = np.log(2 / 6)
+    assert own["B"] == pytest.approx([np.log(3) - base, -np.inf], abs=1e-9)
+    assert own["C"] == [np.inf, -np.inf]
+    assert own["D"] == [np.inf, np.inf]
+    assert any("told for sure" in remark and "centre C" in remark for remark in fit.remarks)
+    assert not any("told for sure" in remark and "centre B" in remark for remark in fit.remarks)
