@@ -1,35 +1,43 @@
 """More, or only earlier: what the decomposition says of registers whose truth is known.
 
     python benchmarks/more_or_earlier.py --out FILE.csv [--size small] [SEED ...]
+    python benchmarks/more_or_earlier.py --solve
 
-For every seed (1 to 8 by default) registers of two scenarios are simulated: ``earlier_only``, where
-a forced return at the centre makes families apply in the month after who would have applied later,
-and ``more_only``, where it makes others apply who would not. ``both`` is the two countries side by
-side. Everybody is put on a path of 24 months from the first month at risk, with one forced return
+For every seed (1 to 8 by default) registers of five scenarios are simulated. In three of them all
+families of a place are alike, and a forced return at the centre changes the odds of applying of
+those who were there: ``brought_forward`` (more in the month after, fewer for the rest of two years,
+none more in all), ``added`` (more in the month after and that is all) and ``partly_added`` (half
+way). In two others families differ in what nobody observes, their plans: ``earlier_only`` (a forced
+return makes families apply who would have applied later) and ``more_only`` (it makes others apply).
+
+Everybody is put on a path of 24 months from the first month at risk, with one forced return
 in month 1, and without any. The truth follows from the plans and the planted odds, which no model
 is told. Three models are fitted with the approximate engine. They differ in the lags of the forced
 return:
 
-    report      lags 0 to 6: after month 7 whoever is left leaves like the others
-    long        lags 0 to 23: to the end of the path those left may leave less often
-    long, free  the same, and the effect of one month need not resemble that of the next
+    report   lags 0 to 6: after month 7 whoever is left leaves like the others
+    always   lags 0 to 23, of all that happened at the centre, before the family came too
+    since    lags 0 to 23, of what happened while the family was at risk (``more_or_earlier.toml``)
 
 The window ends with month 7 for all of them. What lies before the registers is taken as no event.
 Counted is how often the interval of 95 percent holds the truth. A call with the same file takes up
-where the last one stopped; code that has changed since needs a new file.
+where the last one stopped; code that has changed since needs a new file. ``--solve`` finds how much
+less those who saw an event must apply in ``brought_forward`` for nobody to be added.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.optimize import brentq
 
 from hazard import (
     approximation,
@@ -44,6 +52,7 @@ from hazard import (
     standardised,
     survival,
 )
+from hazard.exposures.rules import since_risk
 from hazard.links import hazard
 from hazard.simulate import Truth
 from hazard.simulate.margins import EXITS, EXPOSURES, N_LAGS, FloatArray, IntArray, SizeName
@@ -55,7 +64,7 @@ from hazard.store import write_file
 
 HORIZON, WINDOW_END, DRAWS = 24, 7, 500
 EVENT = more_or_earlier.Event(1, WINDOW_END)
-SCENARIOS = ("earlier_only", "more_only")
+SCENARIOS = ("brought_forward", "added", "partly_added", "earlier_only", "more_only")
 TERM = "forced_return_centre"
 ARMS = tuple(
     interventions.Arm(name=name, interventions=(one,), before="none")
@@ -64,15 +73,10 @@ ARMS = tuple(
         ("without", interventions.NoEvents(term=TERM)),
     )
 )
-FREE = {
-    "family": "normal",
-    "scale": 1.0,
-    "reason": "an effect of one month need not resemble that of the next",
-}
 MODELS: dict[str, dict[str, object]] = {
     "report": {"lags": (0, 6)},
-    "long": {"lags": (0, 23)},
-    "long, free": {"lags": (0, 23), "prior": FREE},
+    "always": {"lags": (0, HORIZON - 1)},
+    "since": {"lags": (0, HORIZON - 1), "history_before_risk": "zero"},
 }
 QUANTITIES = ("at_window_end", "additional", "brought_forward", "change_in_stay")
 NEVER = -700.0  # of which the odds are next to nothing
@@ -80,12 +84,11 @@ COLUMNS = ["size", "seed", "scenario", "model", "quantity", "truth", "estimate",
 
 
 class Known(NamedTuple):
-    """Panel and histories of a scenario, and the true risks on the paths that start in it."""
+    """Panel and histories of a scenario, and its truth."""
 
     panel: pd.DataFrame
     histories: dict[str, xr.DataArray]
-    risks: xr.Dataset
-    n_paths: int
+    truth: Truth
 
 
 # --- registers and paths ------------------------------------------------------------------------
@@ -96,29 +99,8 @@ def known(name: str, size: SizeName, seed: int) -> Known:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "registers"
         simulate.write(simulate.registers(truth, rng), folder)
-        rows = pipeline.rows_from_registers(folder, model("long"))
-    paths = paths_of(rows.panel)
-    return Known(rows.panel, dict(rows.histories), true_risks(truth, paths), len(paths.row))
-
-
-def both(one: Known, other: Known) -> Known:
-    """Two countries side by side, that have no centre in common."""
-    moved = other.panel.assign(person=other.panel["person"] + one.panel["person"].max() + 1)
-    panels = []
-    for panel, mark in ((one.panel, "I "), (moved, "II ")):
-        centre = panel["centre"].cat.rename_categories(lambda label, mark=mark: mark + str(label))
-        panels.append(panel.assign(centre=centre))
-    panel = pd.concat(panels, ignore_index=True)
-    for name in ("centre", "nationality"):
-        labels = [part[name].astype(str) for part in panels]
-        panel[name] = pd.Categorical(pd.concat(labels, ignore_index=True))
-    histories = {
-        name: xr.concat([history, other.histories[name]], dim="row")
-        for name, history in one.histories.items()
-    }
-    n = one.n_paths + other.n_paths
-    risks = (one.risks * one.n_paths + other.risks * other.n_paths) / n
-    return Known(panel, histories, risks, n)
+        rows = pipeline.rows_from_registers(folder, model("always"))
+    return Known(rows.panel, dict(rows.histories), truth)
 
 
 def paths_of(panel: pd.DataFrame) -> interventions.Paths:
@@ -133,7 +115,7 @@ def true_risks(truth: Truth, paths: interventions.Paths, *, n_paths: int = 1000)
     """Standardised risks of the mechanism itself, the plans averaged over.
 
     A family has no plan, or one for each of the months alike; given its plan its exits are those of
-    the simulator, month by month, exposed in the month after the event and in no other.
+    the simulator, month by month, after the event and in a world without it.
     """
     planned, share = plans(truth)
     effects = effects_of(truth)
@@ -154,9 +136,11 @@ def true_risks(truth: Truth, paths: interventions.Paths, *, n_paths: int = 1000)
     return sums
 
 
-def plans(truth: Truth) -> tuple[FloatArray, FloatArray]:
+def plans(truth: Truth) -> tuple[IntArray, FloatArray]:
     """Planned months with their shares; the first is no plan."""
     scenario = truth.scenario
+    if scenario.movers == "none":
+        return np.array([NO_PLAN]), np.array([1.0])
     months = np.arange(1, scenario.horizon + 1)
     share = np.full(len(months), scenario.movers_share / len(months))
     return np.array([NO_PLAN, *months]), np.array([1 - scenario.movers_share, *share])
@@ -167,21 +151,26 @@ def path_odds(truth: Truth, effects: Effects, paths: interventions.Paths, plan: 
     calendar = paths.calendar(np.arange(1, HORIZON + 1))
     there = families(truth, paths, plan)
     eta = np.empty((*calendar.shape, len(ARMS), len(EXITS)))
-    for when in np.unique(calendar):
-        row, month = np.nonzero(calendar == when)
-        eta[row, month] = month_odds(effects, some(there, row), int(when), exposed=False)[:, None]
-        row = row[month == EVENT.month]  # the month after the event, counted from 0
-        if len(row):
-            own = month_odds(effects, some(there, row), int(when), exposed=True)
-            eta[row, EVENT.month, 0] = own
+    for row, month in month_by_month(calendar):
+        family, when = some(there, row), int(calendar[row[0], month])
+        eta[row, month, 0] = month_odds(effects, family, when, ago=month + 1 - EVENT.month)
+        eta[row, month, 1] = month_odds(effects, family, when, ago=None)
     return eta
 
 
-def month_odds(effects: Effects, there: There, calendar: int, *, exposed: bool) -> FloatArray:
-    """Log-odds of the simulator in a month, after a month with a forced return at every centre."""
-    counts = np.zeros((len(EXPOSURES), N_LAGS + 1, len(effects.network)), dtype=np.int64)
-    counts[EXPOSURES.index("forced_return"), -2] = exposed
-    eta = month_of_families(there, calendar, effects=effects, counts=counts[:, 1:]).eta
+def month_by_month(calendar: IntArray) -> Iterator[tuple[IntArray, int]]:
+    """Paths that are in the same calendar month in a month of the path, counted from 0."""
+    for month in range(calendar.shape[1]):
+        for when in np.unique(calendar[:, month]):
+            yield np.flatnonzero(calendar[:, month] == when), month
+
+
+def month_odds(effects: Effects, there: There, calendar: int, *, ago: int | None) -> FloatArray:
+    """Log-odds of the simulator in a month, with a forced return at every centre so long ago."""
+    counts = np.zeros((len(EXPOSURES), HORIZON + N_LAGS, len(effects.network)), dtype=np.int64)
+    if ago is not None and ago > 0:
+        counts[EXPOSURES.index("forced_return"), -1 - ago] = 1
+    eta = month_of_families(there, calendar, effects=effects, counts=counts).eta
     return np.maximum(eta, NEVER)
 
 
@@ -227,16 +216,16 @@ def model(name: str) -> ModelSpec:
     return plain.model_copy(update={"name": name, "term": (*terms, own), "estimand": ()})
 
 
-def fitted_risks(found: Known, wanted: ModelSpec) -> xr.Dataset:
+def fitted_risks(found: Known, paths: interventions.Paths, wanted: ModelSpec) -> xr.Dataset:
     """Standardised risks of a model, on the paths of the truth."""
     term = wanted.lagged[0]
-    histories = {TERM: found.histories[TERM].isel(lag=slice(0, term.lags[1] + 1))}
+    told = found.histories[TERM].isel(lag=slice(0, term.lags[1] + 1))
+    histories = {TERM: since_risk(told, found.panel, term)}
     built = design.build(found.panel, histories, wanted)
     around = approximation.fit(coordinates.standard(built))
     drawn = approximation.draws(around, DRAWS, np.random.default_rng(0))
     beta = estimands.coefficients(drawn, built)
-    path = paths_of(found.panel)
-    events = interventions.from_rows(path, histories, wanted.lagged)
+    events = interventions.from_rows(paths, histories, wanted.lagged)
     parts = standardised.path_rows(events, ARMS, built, wanted)
     return standardised.standardise(beta, parts)
 
@@ -247,15 +236,39 @@ def decomposed(risks: xr.Dataset) -> xr.Dataset:
     return found.assign({name: 100 * found[name] for name in QUANTITIES[:-1]})
 
 
-def compared(found: Known, name: str) -> pd.DataFrame:
+def compared(true: xr.Dataset, fitted: xr.Dataset) -> pd.DataFrame:
     """Truth, estimate and interval of 95 percent of every quantity."""
-    true, fitted = decomposed(found.risks), decomposed(fitted_risks(found, model(name)))
     lines = []
     for quantity in QUANTITIES:
         draws = fitted[quantity].values.ravel()
         own = (true[quantity].item(), draws.mean(), *np.quantile(draws, [0.025, 0.975]))
         lines.append((quantity, *own))
     return pd.DataFrame(lines, columns=["quantity", "truth", "estimate", "lower", "upper"])
+
+
+def of_scenario(name: str, size: SizeName, seed: int) -> pd.DataFrame:
+    """Lines of all models on the registers of a scenario."""
+    found = known(name, size, seed)
+    paths = paths_of(found.panel)
+    true = decomposed(true_risks(found.truth, paths))
+    lines = []
+    for each in MODELS:
+        own = compared(true, decomposed(fitted_risks(found, paths, model(each))))
+        lines.append(own.assign(size=size, seed=seed, scenario=name, model=each)[COLUMNS])
+    return pd.concat(lines, ignore_index=True)
+
+
+def solved(seed: int = 1) -> float:
+    """Log-odds by which those who saw the event must apply less often for nobody to be added."""
+    found = known("brought_forward", "published", seed)
+    paths, plain = paths_of(found.panel), found.truth.scenario
+
+    def additional(less: float) -> float:
+        memory = (plain.memory[0], *[less] * (len(plain.memory) - 1))
+        truth = replace(found.truth, scenario=replace(plain, memory=memory))
+        return float(decomposed(true_risks(truth, paths))["additional"])
+
+    return float(brentq(additional, -0.5, 0.0, xtol=1e-4))
 
 
 # --- the table ----------------------------------------------------------------------------------
@@ -265,14 +278,8 @@ def complete(path: Path, size: SizeName, seeds: Sequence[int]) -> pd.DataFrame:
         before = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
         if ((before["size"] == size) & (before["seed"] == seed)).any():
             continue
-        apart = [known(name, size, seed) for name in SCENARIOS]
         lines = [before] if len(before) else []
-        for scenario, found in zip((*SCENARIOS, "both"), (*apart, both(*apart)), strict=True):
-            for name in MODELS:
-                own = compared(found, name).assign(
-                    size=size, seed=seed, scenario=scenario, model=name
-                )
-                lines.append(own[COLUMNS])
+        lines += [of_scenario(name, size, seed) for name in SCENARIOS]
         every = pd.concat(lines, ignore_index=True)
         write_file(path, lambda draft, every=every: every.to_csv(draft, index=False))
         print(f"seed {seed}", flush=True)
@@ -304,9 +311,14 @@ def main() -> None:
     """Add the data sets that the file lacks, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=list(range(1, 9)), metavar="SEED")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--out", type=Path, metavar="FILE.csv")
+    what.add_argument("--solve", action="store_true")
     parser.add_argument("--size", choices=("small", "published"), default="small")
     given = parser.parse_args()
+    if given.solve:
+        print(f"less often, in log-odds: {solved():.4f}")
+        return
     found = complete(given.out, given.size, given.seeds)
     print("Applications; percentage points, and months of stay")
     print(summary(found).to_string(index=False, float_format="{:.2f}".format))

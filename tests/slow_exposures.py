@@ -133,6 +133,7 @@ class Loops:
     month: Callable[[int, int], int] = lambda calendar, lag: calendar - lag
     resides: Callable[[SlowEvent, str], bool] = lambda event, family: event[0] != family
     month_of_residents: Callable[[int, int], int] = lambda calendar, lag: calendar - lag
+    first_month: int = 1
 
 
 RIGHT = Loops()
@@ -142,12 +143,17 @@ def slow_history(known: Dated, one: LaggedTerm, *, centre: str, loops: Loops = R
     """History of a term by loops over families, months at risk, lags and dated events."""
     lines = []
     for name, rows in known.rows.items():
-        for _, calendar, now, _ in rows:
+        for month, calendar, now, _ in rows:
             where = now if centre == "current" else None
             by_lag = {
                 lag: _told(known, one, (name, calendar, lag), where, loops)
                 for lag in range(min(one.lags[0], 0), max(one.lags[1], 0) + 1)
             }
+            if one.history_before_risk == "zero":
+                by_lag = {
+                    lag: told if month - lag >= loops.first_month else 0.0
+                    for lag, told in by_lag.items()
+                }
             lines.append(list(_ruled(one, by_lag)))
     return np.array(lines, dtype=np.float32)
 

@@ -22,12 +22,12 @@ MEASURES = [
 COMPLETION = DataSpec(assisted_date="completion")
 
 terms = st.builds(
-    lambda exposure, network, rule, measure, lags: term(
-        exposure, network, rule, lags=lags, **measure
+    lambda exposure, network, rules, measure, lags: term(
+        exposure, network, rules[0], history_before_risk=rules[1], lags=lags, **measure
     ),
     st.sampled_from(["forced_return", "assisted_application"]),
     st.sampled_from(NETWORKS),
-    st.sampled_from(["missing", "zero", "carry"]),
+    st.tuples(st.sampled_from(["missing", "zero", "carry"]), st.sampled_from(["observed", "zero"])),
     st.sampled_from(MEASURES),
     st.sampled_from([(0, 3), (0, 0), (2, 4), (-3, 2), (-4, -2), (-1, 0)]),
 )
@@ -101,3 +101,19 @@ def test_loops_with_a_mistake_differ(network: str, mistake: Loops) -> None:
         np.testing.assert_array_equal(found[one.name], right)
         wrong = slow_history(known, one, centre="current", loops=mistake)
         assert np.array_equal(found[one.name], wrong, equal_nan=True) == harmless
+
+
+RISK_BEGINS_LATER = Loops(first_month=2)
+RISK_BEGINS_EARLIER = Loops(first_month=0)
+
+
+def test_history_before_risk_equals_slow_loops_and_no_other_month() -> None:
+    given_registers = random_registers(np.random.default_rng(5), 150)
+    known = dated(given_registers, COMPLETION)
+    zero = {"measure": "count", "history_before_risk": "zero"}
+    asked = term("assisted_application", "centre", lags=(0, 4), **zero)
+    found = histories_of(given_registers, [asked], centre="current", data=COMPLETION)[asked.name]
+    np.testing.assert_array_equal(found, slow_history(known, asked, centre="current"))
+    for mistake in (RISK_BEGINS_LATER, RISK_BEGINS_EARLIER):  # negative controls
+        wrong = slow_history(known, asked, centre="current", loops=mistake)
+        assert not np.array_equal(found, wrong, equal_nan=True)

@@ -257,13 +257,15 @@ ALL = [
 ]
 
 
+@pytest.mark.parametrize("before_risk", ["observed", "zero"])
 @pytest.mark.parametrize("centre", ["current", "then"])
 def test_observed_on_observed_rows_is_the_history_of_the_panel(
-    rng: np.random.Generator, centre: str
+    rng: np.random.Generator, centre: str, before_risk: str
 ) -> None:
     panel, found = made(random_registers(rng, 150))
     own = term("family_size", "own", lags=(0, 3))
-    asked = [*ALL, own]
+    rule = {"history_before_risk": before_risk}
+    asked = [one.model_copy(update=rule) for one in [*ALL, own]]
     of_panel = exposures.register_histories(panel, found, asked, history_centre=centre)
     compared = 0
     for calendar in range(found.window.first, found.window.last - 1):

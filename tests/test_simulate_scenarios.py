@@ -246,6 +246,35 @@ def test_plans_identity_are_kept(scene: Scene) -> None:
     assert (scene("more_only").oracle["exit"][unplanned] == "assisted").any()
 
 
+@pytest.mark.parametrize("name", ["brought_forward", "added", "partly_added"])
+def test_memory_of_what_was_seen_at_risk(name: str, scene: Scene) -> None:
+    lived = scene(name)
+    oracle, memory = lived.oracle, np.array(lived.truth.scenario.memory)
+    months = oracle["month"].to_numpy()
+    first = months <= 7  # whose time at risk lies within the lags that the oracle tells of
+    lags = np.arange(1, 7)
+    seen = oracle[[f"forced_return_centre_lag{lag}" for lag in lags]].to_numpy(dtype=float)
+    at_risk = seen * (months[:, None] - lags >= 1)
+    curve = np.append(memory, np.zeros(6))[:6]
+    plain = linear_predictor(lived, lived.truth.effects)
+    applies = xr.DataArray([1.0, 0.0, 0.0], {"exit": list(EXITS)}, "exit")
+
+    def along(told: np.ndarray, direction: np.ndarray) -> float:
+        eta = plain + xr.DataArray(told @ curve, dims="row") * applies
+        return abs(score(left(lived, eta)[ASSISTED], direction, first))
+
+    assert along(at_risk, at_risk[:, 0]) < 5
+    assert along(0 * seen, at_risk[:, 0]) > 5  # negative control
+    later = at_risk[:, 1:].sum(axis=1)
+    assert along(at_risk, later) < 5
+    before = (seen - at_risk) @ curve
+    assert along(at_risk, before) < 5
+    assert along(seen, before) > 5  # negative control: what was seen before counts for nothing
+    if name == "brought_forward":
+        only_at_once = at_risk * (lags == 1)
+        assert along(only_at_once, later) > 5  # negative control
+
+
 # --- what the registers show --------------------------------------------------------------------
 def test_misregistered_shares(scene: Scene) -> None:
     lived = scene("misregistered")

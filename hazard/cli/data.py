@@ -14,7 +14,8 @@ from hazard.errors import RegisterError, UsageError
 # Written out, so that `--help` need not import the simulator.
 SCENARIOS = (
     "What is planted: default, null, shocks, shocks_with_effect, campaigns, frailty, anticipation, "
-    "by_nationality, misregistered, late, earlier_only, more_only, messy."
+    "by_nationality, misregistered, late, earlier_only, more_only, brought_forward, added, "
+    "partly_added, messy."
 )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from hazard.errors import HistoryError
-from hazard.exposures.rules import lags, need, ruled
+from hazard.exposures.rules import lags, need, ruled, since_risk
 from hazard.registers.keys import BoolArray
 from hazard.spec import LaggedTerm
 
@@ -88,7 +88,8 @@ def _from_columns(frame: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
             f"columns {strange} must hold {_HOLDS[term.measure]} or empty cells; got other values."
         )
     values = frame[names].to_numpy(dtype=np.float32, na_value=np.nan)
-    return ruled(np.array(values), lags(term), term)
+    found = ruled(np.array(values), lags(term), term)
+    return since_risk(found, frame, term)
 
 
 def _strange(column: pd.Series, term: LaggedTerm) -> BoolArray:

@@ -8,7 +8,7 @@ import xarray as xr
 
 from hazard.errors import HistoryError
 from hazard.exposures.families import people
-from hazard.exposures.rules import looked_up, need, ruled
+from hazard.exposures.rules import looked_up, need, ruled, since_risk
 from hazard.registers.keys import find, pack
 from hazard.spec import LaggedTerm
 
@@ -65,4 +65,5 @@ def own_history(panel: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
         values = np.where(np.isnan(values), np.nan, values >= term.at_least)
     by_lag = np.append(values, np.nan).astype(np.float32)
     at = looked_up(term)
-    return ruled(np.column_stack([by_lag[find(keys, keys - lag)] for lag in at]), at, term)
+    found = ruled(np.column_stack([by_lag[find(keys, keys - lag)] for lag in at]), at, term)
+    return since_risk(found, panel, term)

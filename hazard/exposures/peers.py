@@ -12,7 +12,7 @@ import xarray as xr
 from hazard.errors import HistoryError, did_you_mean
 from hazard.exposures.families import Families, Layer, Rows, families, rows
 from hazard.exposures.own import own_history
-from hazard.exposures.rules import FloatArray, looked_up, need, ruled
+from hazard.exposures.rules import FloatArray, looked_up, need, ruled, since_risk
 from hazard.registers import Histories, Window
 from hazard.registers.keys import BoolArray, IntArray
 from hazard.spec import LaggedTerm
@@ -166,7 +166,8 @@ def _peer_histories(
     )
     frames = {what: once(what) for what in dict.fromkeys(what for what, _ in counted)}
     found = {(what, layer): families(frames[what], layer, of_panel) for what, layer in counted}
-    return {term.name: _history(term, of_panel, found) for term in terms}
+    made = {term.name: _history(term, of_panel, found) for term in terms}
+    return {term.name: since_risk(made[term.name], panel, term) for term in terms}
 
 
 def _check_columns(panel: pd.DataFrame, events: pd.DataFrame, terms: Sequence[LaggedTerm]) -> None:

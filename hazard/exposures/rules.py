@@ -61,6 +61,46 @@ def ruled(values: FloatArray, at: range, term: LaggedTerm) -> xr.DataArray:
     return xr.DataArray(of_term, dims=("row", "lag"), coords=coords, name=term.name)
 
 
+def since_risk(history: xr.DataArray, rows: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
+    """History of a term, its rule for what happened before the person was at risk applied.
+
+    Parameters
+    ----------
+    history : DataArray, dims (row, lag)
+    rows : DataFrame
+        The row with ``month`` at risk m tells at lag l of month m - l, of which the first is 1.
+    term : LaggedTerm
+
+    Returns
+    -------
+    DataArray, dims (row, lag)
+        With ``history_before_risk = "zero"``, 0 where that month is before month 1, also where it
+        was unknown.
+
+    Raises
+    ------
+    PanelError
+        If the rule needs the column ``month`` and it is missing.
+
+    Examples
+    --------
+    The third month at risk, of somebody who saw an event in each of the last five months.
+
+    >>> from hazard.prior_families import NormalPrior
+    >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
+    >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", lags=(0, 4),
+    ...                   history_before_start="missing", history_before_risk="zero", prior=prior)
+    >>> seen = xr.DataArray(np.ones((1, 5)), {"lag": range(5)}, ("row", "lag"))
+    >>> since_risk(seen, pd.DataFrame({"month": [3]}), term).values.tolist()
+    [[1.0, 1.0, 1.0, 0.0, 0.0]]
+    """
+    if term.history_before_risk == "observed":
+        return history
+    need(rows, ["month"])
+    told_of = xr.DataArray(rows["month"].to_numpy(dtype=np.int64), dims="row") - history["lag"]
+    return history.where(told_of >= 1, np.float32(0.0)).transpose("row", "lag")
+
+
 def _carry(values: FloatArray, at: range) -> None:
     nearest = min(range(len(at)), key=lambda column: abs(at[column]))
     before = [(column, column - 1) for column in range(nearest + 1, len(at))]

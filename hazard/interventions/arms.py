@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from hazard.errors import EstimandError, did_you_mean
-from hazard.exposures.rules import FloatArray, looked_up, ruled
+from hazard.exposures.rules import FloatArray, looked_up, ruled, since_risk
 from hazard.interventions.around import Around, counted, stock
 from hazard.registers import Histories
 from hazard.spec import (
@@ -179,7 +180,9 @@ def _history(
     at = looked_up(term)
     month = np.arange(1, around.paths.horizon + 1)[:, None] - np.array(at)
     by_lag = value[:, month - around.months.start].reshape(-1, len(at))
-    made = ruled(by_lag, at, term)
+    since_start = np.repeat(around.paths.starts()["month"].to_numpy(), around.paths.horizon)
+    rows = pd.DataFrame({"month": since_start + around.paths.month - 1})
+    made = since_risk(ruled(by_lag, at, term), rows, term)
     made.attrs["beyond_residents"] = n_beyond
     return made
 

@@ -21,6 +21,7 @@ from hazard.registers import Histories
 from hazard.registers.keys import IntArray, find, pack, positions
 from hazard.spec import LaggedTerm
 
+_AS_IT_WAS = {"history_before_start": "missing", "history_before_risk": "observed"}
 _BACK = 11  # months before the start that come again when a path goes beyond the panel
 
 
@@ -243,8 +244,7 @@ def _lookup(
         "windows": None,
         "measure": "count",
         "at_least": 1,
-        "history_before_start": "missing",
-    }
+    } | _AS_IT_WAS
     wide = {term.name: term.model_copy(update=looked_up) for term in terms}
     once = {one.name: one for one in wide.values()}
     values = register_histories(starts, found, list(once.values()), history_centre=history_centre)
@@ -252,7 +252,7 @@ def _lookup(
 
 
 def _own(of: Paths, term: LaggedTerm) -> xr.DataArray:
-    return own_history(of.panel, term.model_copy(update={"history_before_start": "missing"}))
+    return own_history(of.panel, term.model_copy(update=_AS_IT_WAS))
 
 
 def _of_rows(of: Paths, history: xr.DataArray, term: LaggedTerm, months: range) -> FloatArray:

@@ -121,7 +121,7 @@ def history(truth: Truth, rng: np.random.Generator) -> History:
             survivors = int((~state.gone).sum())
             state = _joined(state, _newcomers(_late(world, survivors, rng), truth.scenario, rng))
         _relocate(state, calendar, world, rng)
-        until_now = counts[:, calendar - first - N_LAGS + 1 : calendar - first + 1]
+        until_now = counts[:, : calendar - first + 1]
         rows.append(_lived(state, calendar, effects, until_now, rng))
         stayed = rows[-1].family[rows[-1].exit == STAY]
         absences.append(_absences(state, stayed, calendar, rng))

@@ -9,7 +9,7 @@ import xarray as xr
 
 from hazard.links import hazard
 from hazard.months import year_of
-from hazard.simulate.margins import FloatArray, IntArray
+from hazard.simulate.margins import EXPOSURES, N_LAGS, FloatArray, IntArray
 from hazard.simulate.month import Month
 from hazard.simulate.planted import NO_PLAN, Traits
 from hazard.simulate.scenarios import Scenario
@@ -122,7 +122,7 @@ def month_of_families(there: There, calendar: int, *, effects: Effects, counts: 
     calendar : int
     effects : Effects
     counts : ndarray, shape (exposure, month, place)
-        Families with the event; the last month is this one.
+        Families with the event; the last month is this one, and there are ``N_LAGS`` or more.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def month_of_families(there: There, calendar: int, *, effects: Effects, counts: 
     families = there.families
     n_centres = int((effects.network == 0).sum())
     place = np.column_stack([there.centre, n_centres + families.nationality])
-    seen = counts[:, -2::-1] > 0
+    seen = counts[:, -2 : -N_LAGS - 1 : -1] > 0
     of_place = effects.place + np.einsum(
         "elp,lepj->pj", seen, effects.lag[1:][:, :, effects.network], optimize=True
     )
@@ -147,6 +147,8 @@ def month_of_families(there: There, calendar: int, *, effects: Effects, counts: 
         eta += np.einsum("elnw,nlewj->nj", seen[:, :, place], own, optimize=True)
     if effects.scenario.movers != "none":
         eta = _moved(eta, there, calendar, (effects, seen[0, 0, there.centre]))
+    if effects.scenario.memory:
+        eta[:, ASSISTED] += _remembered(effects.scenario, there, calendar, counts)
     same_month = (effects.lag[0] + effects.own_lag[:, 0]).transpose(0, 3, 1, 2).copy()
     return Month(eta, place, kind, same_month, counts[:, -1])
 
@@ -167,6 +169,16 @@ def _moved(
     eta[mover, ASSISTED + 1 :] = -np.inf
     eta[calendar - there.families.entry + 1 >= planned, ASSISTED] = SURE
     return eta
+
+
+def _remembered(scenario: Scenario, there: There, calendar: int, counts: IntArray) -> FloatArray:
+    """Log-odds of applying from forced returns at the centre since each family is at risk."""
+    returned = counts[EXPOSURES.index("forced_return")]
+    n_lags = min(len(scenario.memory), len(returned) - 1)
+    lag = np.arange(1, n_lags + 1)
+    happened = returned[-1 - lag][:, there.centre] > 0
+    there_then = calendar - lag[:, None] >= there.families.entry
+    return np.asarray(np.array(scenario.memory[:n_lags]) @ (happened & there_then))
 
 
 def anticipated(

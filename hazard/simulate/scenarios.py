@@ -47,6 +47,9 @@ class Scenario:
         Share of the families with a plan, and the last planned month at risk.
     reaction : float
         Log-odds of applying, per exposed month, of those who react.
+    memory : tuple of float
+        What a month with a forced return at the same centre adds to the log-odds of applying in the
+        month after, the month after that, and so on, of families who were at risk in that month.
     escorted : float
         Share of the assisted returns that UDI's register shows as a return by the police.
     ordinary : float
@@ -73,6 +76,7 @@ class Scenario:
     movers_share: float = 0.0
     horizon: int = 24
     reaction: float = 0.0
+    memory: tuple[float, ...] = ()
     escorted: float = 0.0
     ordinary: float = 0.0
     seen_by: PerExit = (0.85, 0.08, 0.07)
@@ -82,6 +86,10 @@ class Scenario:
 
 DEFAULT = Scenario()
 _SHOCKS: PerExit = (0.7, 0.5, 0.7)
+# An event moves the odds of applying in the month after, and whoever saw it applies less often for
+# the rest of two years: so much less that after them, on average over the families of the published
+# size, nobody more has applied. ``benchmarks/more_or_earlier.py --solve`` finds it.
+_STEP, _LESS, _REST = 0.8, -0.241, 22
 SCENARIOS = {
     one.name: one
     for one in (
@@ -134,6 +142,24 @@ SCENARIOS = {
             movers="more",
             movers_share=0.1,
             reaction=-4.6,
+        ),
+        Scenario(
+            "brought_forward",
+            "who sees a forced return applies at once or less often: none more in two years",
+            "none",
+            memory=(_STEP, *[_LESS] * _REST),
+        ),
+        Scenario(
+            "added",
+            "who sees a forced return applies at once, or as often as before: more in two years",
+            "none",
+            memory=(_STEP,),
+        ),
+        Scenario(
+            "partly_added",
+            "half way between the two: some more in two years, some only earlier",
+            "none",
+            memory=(_STEP, *[_LESS / 2] * _REST),
         ),
         Scenario("messy", "defects that an integrity check must find", defects=0.004),
     )

@@ -167,6 +167,13 @@ class LaggedTerm(Record):
 
     A negative lag is a lead: -1 is the month after. What is yet to happen should have no effect.
 
+    ``history_before_start`` is the rule for months before the registers: the row is left out, they
+    count as months without event, or the nearest known month counts for them.
+    ``history_before_risk`` says whether what happened before the person's first month at risk is
+    told as ``observed``, or is ``zero``: then only events count that the person could react to
+    when they happened. Whoever was brought forward by an event is missing later among those who
+    were there, and among them only; long lags can tell more from earlier with ``zero`` alone.
+
     ``windows`` joins lags, such as [[0, 0], [1, 2]]: one coefficient per window of the first and
     the last of its lags, for whether it happened in any of these months.
     """
@@ -179,6 +186,7 @@ class LaggedTerm(Record):
     lags: tuple[int, int]
     windows: tuple[tuple[int, int], ...] | None = None
     history_before_start: Literal["missing", "zero", "carry"]
+    history_before_risk: Literal["observed", "zero"] = "observed"
     prior: Prior
     varies_by: VariesBy | None = None
 
