@@ -12,14 +12,13 @@ return makes families apply who would have applied later) and ``more_only`` (it 
 
 Everybody is put on a path of 24 months from the first month at risk, with one forced return
 in month 1, and without any. The truth follows from the plans and the planted odds, which no model
-is told. Three models are fitted with the approximate engine. They differ in the lags of the forced
-return:
+is told. Two models are fitted with the approximate engine, without the other lagged terms, which
+the scenarios do not have:
 
-    report   lags 0 to 6: after month 7 whoever is left leaves like the others
-    always   lags 0 to 23, of all that happened at the centre, before the family came too
-    since    lags 0 to 23, of what happened while the family was at risk (``more_or_earlier.toml``)
+    oslo2016          lags 0 to 6: after month 7 whoever is left leaves like the others
+    more_or_earlier   besides, lags 1 to 23 of what happened while the family was at risk
 
-The window ends with month 7 for all of them. What lies before the registers is taken as no event.
+The window ends with month 7 for both. Rows with an unknown history are left out.
 Counted is how often the interval of 95 percent holds the truth. A call with the same file takes up
 where the last one stopped; code that has changed since needs a new file. ``--solve`` finds how much
 less those who saw an event must apply in ``brought_forward`` for nobody to be added.
@@ -31,6 +30,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,11 +73,7 @@ ARMS = tuple(
         ("without", interventions.NoEvents(term=TERM)),
     )
 )
-MODELS: dict[str, dict[str, object]] = {
-    "report": {"lags": (0, 6)},
-    "always": {"lags": (0, HORIZON - 1)},
-    "since": {"lags": (0, HORIZON - 1), "history_before_risk": "zero"},
-}
+MODELS = ("oslo2016", "more_or_earlier")
 QUANTITIES = ("at_window_end", "additional", "brought_forward", "change_in_stay")
 NEVER = -700.0  # of which the odds are next to nothing
 COLUMNS = ["size", "seed", "scenario", "model", "quantity", "truth", "estimate", "lower", "upper"]
@@ -99,19 +95,21 @@ def known(name: str, size: SizeName, seed: int) -> Known:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "registers"
         simulate.write(simulate.registers(truth, rng), folder)
-        rows = pipeline.rows_from_registers(folder, model("always"))
+        rows = pipeline.rows_from_registers(folder, observed())
     return Known(rows.panel, dict(rows.histories), truth)
 
 
-def paths_of(panel: pd.DataFrame) -> interventions.Paths:
-    """Paths from the first month after the rejection, within the window of the registers."""
+def paths_of(found: Known) -> interventions.Paths:
+    """Paths from the first month at risk of those whose six months before are in the registers."""
+    panel, before = found.panel, found.histories[TERM].sel(lag=slice(0, 6))
     starts = interventions.first_rows(panel)
-    starts = starts[panel["month"].to_numpy()[starts] == 1]
+    known = before.notnull().all("lag").values[starts]
+    starts = starts[known & (panel["month"].to_numpy()[starts] == 1)]
     return interventions.paths(panel, starts, horizon=HORIZON, beyond="leave_out")
 
 
 # --- the truth ----------------------------------------------------------------------------------
-def true_risks(truth: Truth, paths: interventions.Paths, *, n_paths: int = 1000) -> xr.Dataset:
+def true_risks(truth: Truth, paths: interventions.Paths, *, n_paths: int = 4000) -> xr.Dataset:
     """Standardised risks of the mechanism itself, the plans averaged over.
 
     A family has no plan, or one for each of the months alike; given its plan its exits are those of
@@ -205,22 +203,29 @@ def families(truth: Truth, paths: interventions.Paths, plan: int) -> There:
     )
 
 
+def observed() -> ModelSpec:
+    """A model that asks for all that happened at the centre up to the horizon."""
+    plain = model("oslo2016")
+    (own,) = plain.lagged
+    longest = own.model_copy(update={"lags": (0, HORIZON - 1)})
+    others = [term for term in plain.term if term.kind != "lagged"]
+    return plain.model_copy(update={"term": (*others, longest)})
+
+
 # --- the models ---------------------------------------------------------------------------------
 def model(name: str) -> ModelSpec:
-    """The model of the study without what the scenarios do not have, and with other lags."""
-    plain = spec.read("oslo2016")
-    terms = [term for term in plain.term if term.kind != "lagged"]
-    lagged = next(term for term in plain.lagged if term.name == TERM)
-    changed = {"history_before_start": "zero", **MODELS[name]}
-    own = type(lagged).model_validate({**lagged.model_dump(), **changed})
-    return plain.model_copy(update={"name": name, "term": (*terms, own), "estimand": ()})
+    """A shipped model without the lagged terms of what the scenarios do not have."""
+    every = spec.read(name)
+    terms = [term for term in every.term if term.kind != "lagged" or term.event == TERM]
+    return every.model_copy(update={"term": tuple(terms), "estimand": ()})
 
 
 def fitted_risks(found: Known, paths: interventions.Paths, wanted: ModelSpec) -> xr.Dataset:
     """Standardised risks of a model, on the paths of the truth."""
-    term = wanted.lagged[0]
-    told = found.histories[TERM].isel(lag=slice(0, term.lags[1] + 1))
-    histories = {TERM: since_risk(told, found.panel, term)}
+    histories = {
+        term.name: since_risk(found.histories[TERM].sel(lag=term.every_lag), found.panel, term)
+        for term in wanted.lagged
+    }
     built = design.build(found.panel, histories, wanted)
     around = approximation.fit(coordinates.standard(built))
     drawn = approximation.draws(around, DRAWS, np.random.default_rng(0))
@@ -249,7 +254,7 @@ def compared(true: xr.Dataset, fitted: xr.Dataset) -> pd.DataFrame:
 def of_scenario(name: str, size: SizeName, seed: int) -> pd.DataFrame:
     """Lines of all models on the registers of a scenario."""
     found = known(name, size, seed)
-    paths = paths_of(found.panel)
+    paths = paths_of(found)
     true = decomposed(true_risks(found.truth, paths))
     lines = []
     for each in MODELS:
@@ -261,7 +266,7 @@ def of_scenario(name: str, size: SizeName, seed: int) -> pd.DataFrame:
 def solved(seed: int = 1) -> float:
     """Log-odds by which those who saw the event must apply less often for nobody to be added."""
     found = known("brought_forward", "published", seed)
-    paths, plain = paths_of(found.panel), found.truth.scenario
+    paths, plain = paths_of(found), found.truth.scenario
 
     def additional(less: float) -> float:
         memory = (plain.memory[0], *[less] * (len(plain.memory) - 1))
@@ -274,15 +279,15 @@ def solved(seed: int = 1) -> float:
 # --- the table ----------------------------------------------------------------------------------
 def complete(path: Path, size: SizeName, seeds: Sequence[int]) -> pd.DataFrame:
     """All lines of a file for these seeds, after the data sets that it lacks were added."""
-    for seed in seeds:
+    for scenario, seed in product(SCENARIOS, seeds):
         before = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
-        if ((before["size"] == size) & (before["seed"] == seed)).any():
+        there = (before["size"] == size) & (before["seed"] == seed)
+        if (there & (before["scenario"] == scenario)).any():
             continue
-        lines = [before] if len(before) else []
-        lines += [of_scenario(name, size, seed) for name in SCENARIOS]
-        every = pd.concat(lines, ignore_index=True)
+        own = of_scenario(scenario, size, seed)
+        every = pd.concat([before, own], ignore_index=True) if len(before) else own
         write_file(path, lambda draft, every=every: every.to_csv(draft, index=False))
-        print(f"seed {seed}", flush=True)
+        print(f"{scenario}, seed {seed}", flush=True)
     every = pd.read_csv(path)
     return every[(every["size"] == size) & every["seed"].isin(seeds)]
 

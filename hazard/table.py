@@ -110,10 +110,12 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 
 
 def _required(spec: ModelSpec) -> list[str]:
-    """Columns that must not be missing: covariates, groups, own exposures, of rows and clusters."""
+    """Columns that must not be missing: of terms, of rows, of clusters, and of costs."""
     named = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
     other = [*spec.group_columns, *spec.only, *(spec.baselines.clusters or ())]
     named += [name for name in other if name not in _ALWAYS]
+    if spec.costs is not None and isinstance(spec.costs.persons, str):
+        named.append(spec.costs.persons)
     return list(dict.fromkeys([*named, *_exposures(spec)]))
 
 

@@ -236,7 +236,9 @@ def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
         },
         "held": {"multinomial logit": {"not identified": 2, "at infinity": {"assisted": 5}}},
         "rows_digest": "1" * 64,
-        "answers": {"standardised": {"paths": 603, "residents per event": 14.2}},
+        "answers": {
+            "standardised": {"paths": 603, "residents per event": 14.2, "persons per path": 1.37}
+        },
         "settings": asdict(Settings(seed=3)),
         "versions": versions(),
     }

@@ -19,7 +19,9 @@ from hazard import (
     interventions,
     months,
     pipeline,
+    sampling,
     simulate,
+    standardised,
 )
 from hazard import panel as panels
 from hazard import registers as regs
@@ -27,6 +29,7 @@ from hazard import spec as specs
 from hazard.errors import EstimandError
 from hazard.links import LINK_CODES, exit_probabilities
 from hazard.pipeline.answers import Answer, Asked, answers
+from hazard.pipeline.costs import Counted
 from hazard.pipeline.residents import mean_residents, residents_of_events
 from hazard.pipeline.standardised import Risks
 from hazard.pipeline.told import Answered, estimates_of
@@ -209,6 +212,19 @@ def test_groups_average_to_everybody(asked: Asked) -> None:
         assert found.sizes[by] > 1
 
 
+def test_paths_of_the_table_weigh_levels_to_everybody(asked: Asked) -> None:
+    found = answer(asked, by=["nationality"])
+    own = found.estimates[found.estimates["by"].eq("nationality")].set_index("level")
+    paths = own.loc[own["quantity"] == "paths", "estimate"].astype(float)
+    at = {"quantity": "risk_difference", "exit": "assisted", "month": 8}
+    levels = own[(own[[*at]] == pd.Series(at)).all(axis=1)]["estimate"].astype(float)
+    whole = estimate(found, **at, by=None)
+    assert int(paths.sum()) == found.facts["paths"]
+    # An average of probabilities is off by a few times the rounding error of doubles.
+    assert (levels * paths).sum() / paths.sum() == pytest.approx(whole, abs=1e-12)
+    assert levels.mean() != pytest.approx(whole, abs=1e-12)  # negative control: levels alike
+
+
 def test_new_centres_are_less_certain(asked: Asked) -> None:
     """One unseen centre for all: its spread is that of a centre, not that of their mean."""
     seen, new = answer(asked), answer(asked, centres="new")
@@ -302,7 +318,7 @@ def test_worked_example_of_the_report() -> None:
     wanted = StandardisedEstimand(kind="standardised", term=TERM, horizon_months=6)
     spec = spec_of(horizon_months=6).model_copy(update={"costs": CostsSpec.model_validate(costs)})
     support = {name: {"flagged": 0.0} for name in ARMS}
-    of = Answered(spec, wanted, Risks(risks, {}, support, {}), 20.0)
+    of = Answered(spec, wanted, Risks(risks, {}, support, {}, Counted(risks, 1.0)), 20.0)
     told = pd.concat(estimates_of(of), ignore_index=True)
     extra = told[(told["quantity"] == "extra_exits_per_event") & (told["month"] == 6)]
     assert extra["estimate"].item() == pytest.approx(0.5)
@@ -311,7 +327,88 @@ def test_worked_example_of_the_report() -> None:
     assert saved == pytest.approx(1.5)
     cost = told[told["quantity"] == "cost_change_per_event"]
     assert cost["estimate"].item() == pytest.approx(-150)
-    assert cost["unit"].item() == "NOK, prices of 2015"
+    assert (cost["unit"].item(), cost["month"].item()) == ("NOK, prices of 2015", 6)
+    # Prices rose by a quarter: 150 of 2015 are 187.5 of 2016.
+    index = {"prices_of": 2016, "index": {2015: 80, 2016: 100}, "index_source": "an example only"}
+    later = spec.model_copy(update={"costs": CostsSpec.model_validate({**costs, **index})})
+    told = pd.concat(estimates_of(replace(of, spec=later)), ignore_index=True)
+    cost = told[told["quantity"] == "cost_change_per_event"]
+    assert cost["estimate"].item() == pytest.approx(-187.5)
+    assert cost["unit"].item() == "NOK, prices of 2016"
+
+
+COSTS = """
+[costs]
+month = { value = 1000, year = 2010, source = "an example only" }
+exits.assisted = { value = 3000, year = 2012, source = "an example only" }
+exits.forced = { value = 5000, year = 2015, source = "an example only" }
+"""
+
+
+def with_costs(asked: Asked, *, sizes: np.ndarray | None = None, **costs: object) -> Asked:
+    """The same with costs, and with sizes of the families in place of their own."""
+    panel = asked.rows.panel if sizes is None else asked.rows.panel.assign(family_size=sizes)
+    given = {**specs.load(TEXT + COSTS).model_dump()["costs"], **costs}
+    spec = spec_of().model_copy(update={"costs": CostsSpec.model_validate(given)})
+    return replace(asked, spec=spec, rows=replace(asked.rows, panel=panel))
+
+
+def cost(asked: Asked) -> pd.Series:
+    [found] = answers(asked)
+    rows = found.estimates
+    return rows[rows["quantity"] == "cost_change_per_event"].iloc[0]
+
+
+def test_costs_are_those_of_every_path_by_itself(asked: Asked) -> None:
+    """Every path with its own risks, and its size looked up in the panel."""
+    given = with_costs(asked, persons="family_size")
+    [wanted] = given.spec.estimand
+    assert isinstance(wanted, StandardisedEstimand)
+    of = interventions.paths(
+        asked.rows.panel, interventions.first_rows(asked.rows.panel, asked.built.row), horizon=8
+    )
+    around = interventions.from_registers(of, asked.rows.found, asked.spec.lagged)
+    beta = estimands.coefficients(asked.posterior, asked.built)
+    rows = standardised.path_rows(around, wanted.compared, asked.built, asked.spec)
+    each = standardised.standardise_by(beta, rows, {"path": np.arange(len(of.row))})["path"]
+    left = each["cumulative_incidence"].sel(month=8)
+    paid = 3000 * left.sel(exit="assisted") + 5000 * left.sel(exit="forced")
+    paid = paid + 1000 * each["survival"].sel(month=slice(1, 7)).sum("month")
+    by_path = (paid.sel(arm="with") - paid.sel(arm="without")).mean(("chain", "draw")).values
+    size = asked.rows.panel["family_size"].to_numpy()[of.row]
+    found = answers(given)[0]
+    residents = found.facts["residents per event"]
+    own = residents * float((size * by_path).mean())
+    told = cost(given)["estimate"]
+    # Differences of a hundredth of sums of hundreds of terms of 2e-16: ten digits are left.
+    assert told == pytest.approx(own, rel=1e-9)
+    assert found.facts["persons per path"] == pytest.approx(size.mean(), rel=1e-12)
+    # Negative controls: sizes of other families, and the product of means.
+    other = residents * float((np.roll(size, 1) * by_path).mean())
+    means = residents * size.mean() * by_path.mean()
+    assert abs(other - own) > 1e-6 * abs(own)
+    assert abs(means - own) > 1e-6 * abs(own)
+    assert cost(with_costs(asked, persons=float(size.mean())))["estimate"] == pytest.approx(means)
+
+
+def test_families_of_one_person_are_the_number_one(asked: Asked) -> None:
+    ones = np.ones(len(asked.rows.panel), dtype=np.int64)
+    by_column, number = with_costs(asked, sizes=ones, persons="family_size"), with_costs(asked)
+    found, expected = (answers(each)[0] for each in (by_column, number))
+    pd.testing.assert_frame_equal(found.estimates, expected.estimates)
+    xr.testing.assert_identical(found.draws, expected.draws)
+
+
+def test_persons_that_cannot_be_counted_are_told_before_sampling(asked: Asked) -> None:
+    stages: list[str] = []
+    with pytest.raises(EstimandError, match=r"^persons of costs must be a number or a column"):
+        pipeline.analyse(
+            asked.rows,
+            with_costs(asked, persons="family_sizes").spec,
+            sampling.Settings(),
+            progress=lambda stage, _: stages.append(stage),
+        )
+    assert stages == ["design"]
 
 
 # --- average change, ready tables ---------------------------------------------------------------

@@ -32,6 +32,12 @@ PAGES: Mapping[str, Callable[[], Any]] = {
     "approximate": lambda: approximate_run(None),
     "approximate, checked": lambda: approximate_run(CHECKED),
     "costs": lambda: small_run("forced_return_costs"),
+    "costs, converted": lambda: run_with_costs(
+        persons=1.35,
+        prices_of=2016,
+        index={"2012": 80, "2014": 87.5, "2016": 100},
+        index_source="an index of no country",
+    ),
     "unanswered": lambda: unanswered_run("dated events must come from registers."),
     "evidence": lambda: small_evidence(np.random.default_rng(1)),
     "evidence failed": lambda: small_evidence(np.random.default_rng(1), passed=False),
@@ -55,6 +61,14 @@ def approximate_run(checked_by: Mapping[str, Any] | None) -> Run:
     run = small_run()
     own = {**run.manifest, "gate": None, "limits": None, "checked_by": checked_by}
     return replace(run, gate=None, manifest=own)
+
+
+def run_with_costs(**changed: Any) -> Run:
+    """A run of the bundled model with other costs."""
+    run = small_run("forced_return_costs")
+    assert run.spec.costs is not None
+    costs = spec.CostsSpec.model_validate({**run.spec.costs.model_dump(), **changed})
+    return replace(run, spec=run.spec.model_copy(update={"costs": costs}))
 
 
 def unanswered_run(reason: str) -> Run:
@@ -91,7 +105,7 @@ def pages() -> dict[tuple[str, Code], str]:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty figures, for tests that look at texts and tables."""
-    for name in ("incidence", "lag_curves"):
+    for name in ("incidence", "lag_curves", "more_or_earlier", "more_by_level"):
         monkeypatch.setattr(figures, name, lambda *_, **__: Figure())
 
 
@@ -287,16 +301,45 @@ def test_a_difference_that_goes_away_is_more_at_first() -> None:
     assert "Disappeared from the centre: fewer at first, then no clear difference." in page
 
 
+# Every share is 0.1 larger, so that none is below 5 in 100; all differences are one and the same.
+SCALES = {
+    "2 in 100, clear": ((0.02, 0.01, 0.03), "of 100 families", "+2 (+1 to +3)"),
+    "2 in 100, unclear": ((0.02, -0.01, 0.05), "of 100 families", "+2 (−1 to +5)"),
+    "under 1 in 100, clear": ((-0.004, -0.006, -0.002), "of 1,000 families", "−4 (−6 to −2)"),
+    "under 1 in 100, unclear": ((-0.004, -0.011, 0.003), "of 1,000 families", "−4 (−11 to +3)"),
+    "an end near 0": ((-0.012, -0.022, -0.002), "of 1,000 families", "−12 (−22 to −2)"),
+    "under 1 in 1,000": ((-0.0005, -0.0007, -0.0003), "of 10,000 families", "−5 (−7 to −3)"),
+    "nothing to see": ((0.0001, -0.0151, 0.0153), "of 1,000 families", "0 (−15 to +15)"),
+}
+
+
+@pytest.mark.parametrize("case", SCALES)
 @pytest.mark.usefixtures("undrawn")
-def test_one_denominator_for_all_numbers() -> None:
+def test_one_denominator_in_which_no_difference_is_lost(case: str) -> None:
     run = small_run()
-    assert "of 1,000 families" in brief.html(run, "en")
+    numbers, of, told = SCALES[case]
     shares = run.estimates["quantity"].eq("cumulative_incidence")
-    for name in ("estimate", "lower", "upper"):
+    differences = run.estimates["quantity"].eq("risk_difference")
+    for name, value in zip(("estimate", "lower", "upper"), numbers, strict=True):
         run.estimates.loc[shares, name] = 0.1 + run.estimates.loc[shares, name]
-    page = brief.html(run, "en")
-    assert "of 100 families" in page
-    assert "of 1,000 families" not in page
+        run.estimates.loc[differences, name] = value
+    run.estimates["mcse"] = 1e-6
+    said = Tree(brief.html(run, "en")).said().replace("\u00a0", " ")
+    assert set(re.findall(r"of 1[0,]*0 families", said)) == {of}
+    assert f"Difference: {told}. After 24 months: {told}." in said
+    norwegian = Tree(brief.html(run, "nb")).said().replace("\u00a0", " ")
+    comma = told.replace("to", "til")
+    assert f"Forskjell: {comma}. Etter 24 måneder: {comma}." in norwegian
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_small_shares_are_told_of_a_thousand() -> None:
+    """Without the shares above, the differences of the first case are told of 1,000."""
+    run = small_run()
+    differences = run.estimates["quantity"].eq("risk_difference")
+    for name, value in zip(("estimate", "lower", "upper"), (0.02, 0.01, 0.03), strict=True):
+        run.estimates.loc[differences, name] = value
+    assert "of 1,000 families" in brief.html(run, "en")
 
 
 # --- small numbers --------------------------------------------------------------------------------
@@ -382,11 +425,37 @@ def test_incidences_above_are_not_those_of_the_paths(pages: dict[tuple[str, Code
 def test_costs_are_told_with_year_and_source(pages: dict[tuple[str, Code], str]) -> None:
     page = Tree(pages["costs", "en"]).said().replace("\u00a0", " ")
     assert "change by −45,000 (−56,000 to −34,000) NOK per event" in page
-    assert "prices of 2012, 2014, 2016" in page
-    assert "The event itself, 59,500 NOK, is not in it." in page
+    assert "prices of 2012, 2014, 2016, not converted" in page
+    assert "counted per person: a family has 1.37 on average. The event itself, 59,500" in page
+    assert "each family counts with all its persons (column family_size of the" in page
+    norwegian = Tree(pages["costs", "nb"]).said().replace("\u00a0", " ")
+    assert "regnet per person; en familie har 1,37 i snitt. Hendelsen selv, 59" in norwegian
     [month, *_] = rows_of(pages["costs", "en"], "table-costs")
     assert month[:3] == ["A month", "11,800", "2016"]
     assert "NOK" not in Tree(pages["registers", "en"]).said()
+
+
+def test_costs_in_prices_of_one_year_by_hand(pages: dict[tuple[str, Code], str]) -> None:
+    """42,000 / 0.8, and 59,500 / 0.875; those of 2016 stay."""
+    for lang, told in (("en", "in prices of 2016; see"), ("nb", "i priser fra 2016; se")):
+        page = Tree(pages["costs, converted", lang]).said().replace("\u00a0", " ")
+        assert told in page
+        assert "not converted" not in page
+        assert "ikke omregnet" not in page
+    page = Tree(pages["costs, converted", "en"]).said()
+    assert "The event itself, 68,000 NOK, is not in it." in page
+    assert "multiplied by 1.35, the persons in a row of the panel." in page
+    assert "counted per person" not in page
+    assert "2012: 80.0; 2014: 87.5; 2016: 100.0. Source of the index: an index of no" in page
+    assert "In prices of 2016" in page
+    rows = rows_of(pages["costs, converted", "en"], "table-costs")
+    assert [row[1:4] for row in rows] == [
+        ["11,800", "2016", "11,800"],
+        ["59,500", "2014", "68,000"],
+        ["42,000", "2012", "52,500"],
+        ["59,500", "2014", "68,000"],
+    ]
+    assert "In prices of" not in Tree(pages["costs", "en"]).said()  # negative control
 
 
 def test_why_there_is_no_answer(pages: dict[tuple[str, Code], str]) -> None:

@@ -451,6 +451,7 @@ def test_estimands_of_a_kind_have_names() -> None:
 
 
 ASSUMED = '[identification]\nstrategy = "no confounding given the terms"\nassumptions = ['
+INDEX = 'index_source = "an example only"\n'
 COST = '{ value = 10, year = 2015, source = "an example only" }'
 
 
@@ -478,6 +479,15 @@ COST = '{ value = 10, year = 2015, source = "an example only" }'
         (f"[costs]\nexits.forsed = {COST}\n", "Did you mean 'forced'?"),
         (f"[costs]\nmonht = {COST}\n", "Did you mean 'month'?"),
         ("[costs]\nmonth = { value = 10, year = 2015 }\n", "costs.month.source: field required"),
+        (f"[costs]\nmonth = {COST}\nindex.2015 = 90\n", "must come with prices_of"),
+        (f"[costs]\nmonth = {COST}\nprices_of = 2016\n", "index_source must say who counts"),
+        (
+            f"[costs]\nmonth = {COST}\nprices_of = 2016\n{INDEX}[costs.index]\n2014 = 90\n",
+            "got none of [2015, 2016]. Add them, or leave prices_of out",
+        ),
+        (f"[costs]\nmonth = {COST}\nprices_off = 2016\n", "Did you mean 'prices_of'?"),
+        ("[costs]\npersons = 0\n", "costs.persons.number: input should be greater than 0"),
+        ('[costs]\npersons = "family size"\n', "costs.persons.column: string should match"),
     ],
 )
 def test_what_cannot_be_asked_is_told(change: str, sentence: str) -> None:
@@ -491,5 +501,16 @@ def test_identification_and_costs_are_read() -> None:
     assert found.identification.declared
     assert not specs.load(EXAMPLE).identification.declared
     assert found.costs is not None
-    assert found.costs.years == (2015,)
+    assert found.costs.years == found.costs.price_years == (2015,)
     assert found.digest != specs.load(EXAMPLE).digest
+
+
+def test_prices_of_one_year_are_read() -> None:
+    """An index of 80 in 2015 and 100 in 2016 turns 10 into 12.5; the text goes round unchanged."""
+    text = f'[costs]\npersons = "size"\nmonth = {COST}\nprices_of = 2016\n{INDEX}'
+    found = specs.load(EXAMPLE + text + "[costs.index]\n2015 = 80\n2016 = 100\n")
+    assert found.costs is not None
+    assert found.costs.month is not None
+    assert found.costs.price(found.costs.month) == 12.5
+    assert found.costs.persons == "size"
+    assert specs.ModelSpec.model_validate(json.loads(found.model_dump_json())) == found

@@ -39,12 +39,26 @@ def _answer(view: View) -> list[Block]:
 
 
 def _denominator(view: View) -> int:
-    """One for all: 100, or 1,000 where a share is so small that whole numbers would hide it."""
+    """One for all: 100, or more where a share or a difference is so small that it would hide it.
+
+    A share hides below 5 in 100, a difference below 1, and so does an interval on one side of 0
+    with an end that would be printed as 0. A clear difference below 1 in 1,000 needs 10,000.
+    """
     arms = ("with", "without") if view.arms else (_model_arm(view),)
-    shares = [
-        view.at(name, month, arm) for name in view.exits for month in _two(view) for arm in arms
-    ]
-    return 1000 if min(each.estimate for each in shares if each) < 0.05 else 100
+    shares = [e for arm in arms for e in _printed(view, arm)]
+    differences = _printed(view, "with - without") if view.arms else []
+    clear = [e for e in differences if _direction(e) != "flat"]
+    if any(abs(e.estimate) < 0.001 for e in clear):
+        return 10_000
+    small = any(abs(e.estimate) < 0.01 for e in differences)
+    at_zero = any(min(abs(e.lower), abs(e.upper)) < 0.005 for e in clear)
+    return 1000 if small or at_zero or min(e.estimate for e in shares) < 0.05 else 100
+
+
+def _printed(view: View, arm: str) -> list[digits.Estimate]:
+    """What the headline prints of an arm: every exit at two months."""
+    found = [view.at(name, month, arm) for name in view.exits for month in _two(view)]
+    return [e for e in found if e is not None]
 
 
 def _two(view: View) -> tuple[int, ...]:

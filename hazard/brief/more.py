@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from decimal import Decimal
 
-import pandas as pd
-
-from hazard import digits
-from hazard.brief.blocks import Block, Paragraph, Points, Section, Table
+from hazard import digits, figures
+from hazard.brief import more_groups
+from hazard.brief.answered import Answered, between, per_hundred, probability, signed
+from hazard.brief.blocks import Block, Figure, Paragraph, Points, Section, Table
 from hazard.brief.view import View, estimate, grouped
-from hazard.digits import FIXED
-from hazard.spec import StandardisedEstimand
+from hazard.spec import CostsSpec, StandardisedEstimand
 
 _HUNDRED = 100
-
-
-class Answered(NamedTuple):
-    """A standardised estimand of a run, and the rows that answer it for everybody."""
-
-    view: View
-    wanted: StandardisedEstimand
-    rows: pd.DataFrame
-
-    def of(self, quantity: str, **where: object) -> pd.DataFrame:
-        """Rows of a quantity, of some exit, arm or month."""
-        kept = self.rows[self.rows["quantity"] == quantity]
-        for name, value in where.items():
-            kept = kept[kept[name] == value]
-        return kept
-
-    @property
-    def window(self) -> int | None:
-        """Month in which the window of the event ends, where that is before the horizon."""
-        rows = self.of("at_window_end")
-        return int(rows["month"].iloc[0]) if len(rows) else None
 
 
 def sections(view: View) -> list[Section]:
@@ -54,51 +31,31 @@ def sections(view: View) -> list[Section]:
         rows = view.run.estimates
         own = rows[rows["estimand"].eq(each.label) & rows["by"].isna()]
         if len(own):
-            blocks = tuple(_blocks(Answered(view, each, own)))
-            found.append(Section(f"more-{each.label}", heading, blocks))
+            answered = Answered(view, each, own)
+            found.append(Section(f"more-{each.label}", heading, tuple(_blocks(answered))))
+            found += more_groups.sections(answered)
     return found
 
 
 def _blocks(of: Answered) -> list[Block]:
     view = of.view
-    how = [_say(of, "how", event=_event(of))]
+    how = [of.say("how", event=of.event, start=of.start)]
     how += [view.say("more.unlike")] if view.arms else []
-    blocks: list[Block] = [Paragraph(" ".join(how)), Paragraph(_effect(of))]
-    for arm in [each.name for each in of.wanted.compared[1:]]:
-        versus = f"{arm} - {of.wanted.compared[0].name}"
-        lines = [] if of.window is None else [_say(of, "acts")]
-        lines.append(_say(of, "lines", **_arms(of, arm)))
+    blocks: list[Block] = [
+        Paragraph(" ".join(how)),
+        Paragraph(of.say(f"effect_{of.wanted.effect}", exit=of.exit)),
+    ]
+    for arm in of.compared:
+        versus = of.versus(arm)
+        lines = [] if of.window is None else [of.say("acts")]
+        lines.append(of.say("lines", **of.arms(arm)))
         blocks.append(Paragraph(" ".join(lines)))
         blocks.append(Points(tuple(_lines(of, versus))))
-        blocks += [_table(of, versus)]
+        blocks += [_figure(of, arm), _table(of, arm)]
         blocks += [Paragraph(text) for text in (_per_event(of, versus), _cost(of, versus)) if text]
-    blocks += [Paragraph(text) for text in (_built_in(of), _support(of)) if text]
+    blocks += [Paragraph(text) for text in (_after_window(of), _support(of)) if text]
     blocks.append(Paragraph(view.say("more.right_identified" if view.identified else "more.right")))
     return blocks
-
-
-def _say(of: Answered, key: str, /, **places: object) -> str:
-    whole = of.view.language.whole
-    window = {} if of.window is None else {"window": whole(of.window)}
-    horizon = {"horizon": whole(of.wanted.horizon_months)}
-    facts = of.view.run.manifest.get("answers", {}).get(of.wanted.label, {})
-    paths = {"paths": of.view.language.count(int(facts.get("paths", 0)))}
-    return of.view.say(f"more.{key}", **{**horizon, **window, **paths, **places})
-
-
-def _event(of: Answered) -> str:
-    return of.view.language.name("event", of.wanted.term)
-
-
-def _arms(of: Answered, arm: str) -> Mapping[str, str]:
-    name = of.view.language.name
-    return {"arm": name("figure", arm), "reference": name("figure", of.wanted.compared[0].name)}
-
-
-def _effect(of: Answered) -> str:
-    exit_name = of.wanted.exit
-    did = "" if exit_name is None else of.view.exit_labels[exit_name]
-    return _say(of, f"effect_{of.wanted.effect}", exit=did)
 
 
 # --- numbers ------------------------------------------------------------------------------------
@@ -108,28 +65,45 @@ def _lines(of: Answered, versus: str) -> list[tuple[str, str]]:
         end = of.of("risk_difference", exit=name, arm=versus, month=of.wanted.horizon_months)
         if not len(end):
             continue
-        key, places = "line_whole", {"additional": _per_hundred(of, end)}
+        key, places = "line_whole", {"additional": per_hundred(end, of.view)}
         if of.window is not None:
             at_window = of.of("at_window_end", exit=name, arm=versus)
-            key, places["at_window"] = "line_fewer", _per_hundred(of, at_window)
+            key, places["at_window"] = "line_fewer", per_hundred(at_window, of.view)
             if float(at_window["estimate"].iloc[0]) > 0:  # or there is nothing to bring forward
                 forward = of.of("brought_forward", exit=name, arm=versus)
-                key, places["forward"] = "line", _per_hundred(of, forward)
-        lines.append((f"{label}:", _say(of, key, **places)))
+                key, places["forward"] = "line", per_hundred(forward, of.view)
+        lines.append((f"{label}:", of.say(key, **places)))
     stay = of.of("change_in_stay", arm=versus)
     if len(stay):
-        text = _say(of, "stay", stay=signed(estimate(stay), -2, of.view))
+        text = of.say("stay", stay=signed(estimate(stay), -2, of.view))
         lines.append((of.view.say("more.stay_lead"), text))
     return lines
 
 
-def _per_hundred(of: Answered, rows: pd.DataFrame) -> str:
-    return signed(estimate(rows).times(_HUNDRED), -1, of.view)
+def _figure(of: Answered, arm: str) -> Figure:
+    """Differences per 100 month by month."""
+    curves = of.of("risk_difference", arm=of.versus(arm))
+    labels, words = of.view.exit_labels, of.figure_words
+    drawn = figures.more_or_earlier(curves, ends=of.ends, labels=labels, words=words)
+    name, own = (
+        f"more-{of.wanted.label}-{arm}",
+        ["own_scale"] if len(set(curves["exit"])) > 1 else [],
+    )
+    lines = ["figure_ends" if of.window is not None else "figure_end", *own]
+    return Figure(
+        name=f"figure-{name}",
+        numbers=f"table-{name}",
+        svg=figures.svg(drawn, name),
+        caption=" ".join(
+            [of.say("figure", kind=of.kind, **of.arms(arm)), *(of.say(key) for key in lines)]
+        ),
+        text=figures.more_or_earlier_text(curves, ends=of.ends, labels=labels, words=words),
+    )
 
 
-def _table(of: Answered, versus: str) -> Table:
+def _table(of: Answered, arm: str) -> Table:
     """Differences per 100 at the printed months, and how sure their direction is."""
-    view = of.view
+    view, versus = of.view, of.versus(arm)
     months = view.months_of(of.wanted.horizon_months)
     groups = []
     for name, label in view.exit_labels.items():
@@ -141,7 +115,7 @@ def _table(of: Answered, versus: str) -> Table:
                 cells.append(
                     (
                         view.say("arms.month", month=view.language.whole(month)),
-                        _per_hundred(of, rows),
+                        per_hundred(rows, view),
                         between(inner, -1, view),
                         probability(rows, view),
                     )
@@ -150,8 +124,8 @@ def _table(of: Answered, versus: str) -> Table:
             groups.append((label, tuple(cells)))
     heads = ("arms.head_exit", "arms.head_month", "more.head_difference", "more.head_half")
     return Table(
-        name=f"table-more-{of.wanted.label}-{versus.split(' - ', maxsplit=1)[0]}",
-        caption=_say(of, "table"),
+        name=f"table-more-{of.wanted.label}-{arm}",
+        caption=of.say("table"),
         head=(*(view.say(key) for key in heads), view.say("more.head_direction")),
         looks=("head", "number", "number", "number"),
         groups=tuple(groups),
@@ -169,11 +143,10 @@ def _per_event(of: Answered, versus: str) -> str | None:
         told.append(f"{of.view.exit_labels[name]}: {number}")
     facts = of.view.run.manifest["answers"][of.wanted.label]
     around = digits.number(facts["residents per event"], -1, of.view.language.marks)
-    return _say(
-        of,
+    return of.say(
         "per_event",
         residents=around,
-        event=_event(of),
+        event=of.event,
         exits="; ".join(told),
         saved=signed(estimate(saved), -1, of.view),
     )
@@ -185,23 +158,33 @@ def _cost(of: Answered, versus: str) -> str | None:
         return None
     marks = of.view.language.marks
     texts = [
-        _say(
-            of,
-            "cost",
+        of.say(
+            "cost" if costs.prices_of is None else "cost_converted",
             change=signed(estimate(rows), 2, of.view),
             currency=costs.currency,
-            years=", ".join(map(str, costs.years)),
+            years=", ".join(map(str, costs.price_years)),
         )
     ]
+    facts = of.view.run.manifest["answers"][of.wanted.label]
+    if isinstance(costs.persons, str):
+        mean = digits.number(facts["persons per path"], -2, marks)
+        texts.append(of.say("cost_persons", mean=mean))
     if costs.event is not None:
-        value = digits.number(costs.event.value, 0, marks)
-        texts.append(_say(of, "cost_event", value=value, currency=costs.currency))
+        value = digits.number(costs.price(costs.event), 0, marks)
+        texts.append(of.say("cost_event", value=value, currency=costs.currency))
     return " ".join(texts)
 
 
 # --- what limits the answer ---------------------------------------------------------------------
-def _built_in(of: Answered) -> str | None:
-    return None if of.window is None else _say(of, "built_in")
+def _after_window(of: Answered) -> str | None:
+    """What the time after the window rests on: the model, or those who were there at the event."""
+    if of.window is None:
+        return None
+    lagged = of.view.run.spec.lagged
+    event = next(term.event for term in lagged if term.name == of.wanted.term)
+    longest = max(term.lags[1] for term in lagged if term.event == event)
+    reaches = of.wanted.event_month + longest >= of.wanted.horizon_months
+    return of.say("from_those_there" if reaches else "built_in")
 
 
 def _support(of: Answered) -> str | None:
@@ -211,9 +194,9 @@ def _support(of: Answered) -> str | None:
     worst = float(rows["estimate"].max())
     far = of.view.language.whole(of.wanted.far)
     if worst == 0:
-        return _say(of, "support_all", far=far)
+        return of.say("support_all", far=far)
     share = digits.share(_HUNDRED * worst, -1, of.view.language.marks)
-    return _say(of, "support_some", far=far, share=share)
+    return of.say("support_some", far=far, share=share)
 
 
 def identification(view: View) -> list[Section]:
@@ -229,49 +212,51 @@ def identification(view: View) -> list[Section]:
 
 
 def costs(view: View) -> list[Section]:
-    """The costs of the model file, with year and source."""
+    """The costs of the model file as stated and as told, with year and source."""
     chosen = view.run.spec.costs
     if chosen is None:
         return []
-    named = {view.say("costs.month"): chosen.month, view.say("costs.event"): chosen.event}
-    named |= {view.exit_labels[name]: each for name, each in chosen.exits.items()}
-    rows = [
-        (what, digits.number(each.value, 0, view.language.marks), str(each.year), each.source)
-        for what, each in named.items()
-        if each is not None
-    ]
-    per = digits.number(chosen.persons, -1, view.language.marks)
+    told = [] if chosen.prices_of is None else [view.say("costs.head_told", year=chosen.prices_of)]
+    heads = [view.say(f"costs.head_{name}") for name in ("what", "value", "year")]
     table = Table(
         name="table-costs",
-        caption=view.say("costs.caption", currency=chosen.currency, per=per),
-        head=tuple(view.say(f"costs.head_{name}") for name in ("what", "value", "year", "source")),
-        looks=("head", "number", "number", "quote"),
-        groups=grouped(rows),
+        caption=_caption(view, chosen),
+        head=(*heads, *told, view.say("costs.head_source")),
+        looks=("head", "number", "number", *("number" for _ in told), "quote"),
+        groups=grouped(_cost_rows(view, chosen)),
     )
     return [Section("costs", view.say("costs.heading"), (table,), level=3)]
 
 
-# --- numbers as text ----------------------------------------------------------------------------
-def signed(e: digits.Estimate, finest: int, view: View) -> str:
-    """An estimate with sign and interval, no digit finer than its Monte Carlo error."""
-    marks, power = view.language.marks, digits.place(finest, e.mcse)
-    middle, lower, upper = (digits.signed(each, power, marks) for each in e[:3])
-    return f"{middle} ({lower}{FIXED}{marks.to}{FIXED}{upper})"
+def _cost_rows(view: View, costs: CostsSpec) -> list[tuple[str, ...]]:
+    named = {view.say("costs.month"): costs.month, view.say("costs.event"): costs.event}
+    named |= {view.exit_labels[name]: each for name, each in costs.exits.items()}
+    rows: list[tuple[str, ...]] = []
+    for what, each in named.items():
+        if each is None:
+            continue
+        stated, told = (view.language.whole(value) for value in (each.value, costs.price(each)))
+        converted = () if costs.prices_of is None else (told,)
+        rows.append((what, stated, str(each.year), *converted, each.source))
+    return rows
 
 
-def between(e: digits.Estimate, finest: int, view: View) -> str:
-    """The interval alone."""
-    marks, power = view.language.marks, digits.place(finest, e.mcse)
-    return f"{digits.signed(e.lower, power, marks)}{FIXED}{marks.to}{FIXED}" + digits.signed(
-        e.upper, power, marks
-    )
+def _caption(view: View, costs: CostsSpec) -> str:
+    """Of how many persons costs are, and how they were converted."""
+    marks = view.language.marks
+    if isinstance(costs.persons, str):
+        per = view.say("costs.per_column", column=costs.persons)
+    else:
+        per = view.say("costs.per_number", per=_as_stated(costs.persons, marks))
+    texts = [view.say("costs.caption", currency=costs.currency, per=per)]
+    if costs.prices_of is not None:
+        years = sorted({*costs.years, costs.prices_of})
+        index = "; ".join(f"{year}: {_as_stated(costs.index[year], marks)}" for year in years)
+        said = {"year": costs.prices_of, "index": index, "source": costs.index_source}
+        texts.append(view.say("costs.converted", **said))
+    return " ".join(texts)
 
 
-def probability(rows: pd.DataFrame, view: View) -> str:
-    """Probability of the direction of an estimate in percent, with a sign for the direction."""
-    value, error = (float(rows[name].iloc[0]) for name in ("p_direction", "p_direction_mcse"))
-    power = max(0, digits.place(0, _HUNDRED * error / 2.67))
-    most = 100 - 10**power
-    if _HUNDRED * value > most:
-        return view.say("more.over", share=digits.number(most, power, view.language.marks))
-    return digits.number(_HUNDRED * value, power, view.language.marks)
+def _as_stated(value: float, marks: digits.Marks) -> str:
+    """A number with the digits that the model file gives."""
+    return digits.number(value, min(0, int(Decimal(repr(value)).as_tuple().exponent)), marks)

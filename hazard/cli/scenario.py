@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazard.cli.app import Out, Registers, Seed, app, progress
+from hazard.cli.app import Language, Out, Registers, Seed, app, progress
 from hazard.errors import UsageError
 
 if TYPE_CHECKING:
-    from hazard.scenario import ScenarioArm
+    import pandas as pd
+    import xarray as xr
+
+    from hazard.scenario import ScenarioArm, System
     from hazard.scenario.tidy import Wording
-    from hazard.spec import ModelSpec
 
 
 @app.command()
@@ -36,6 +38,7 @@ def scenario(
     draws: Annotated[int, typer.Option(min=4, help="Posterior draws.")] = 200,
     replications: Annotated[int, typer.Option(min=1, help="Lives per draw.")] = 2,
     seed: Seed = 0,
+    lang: Annotated[Language, typer.Option(help="Language of the figure.")] = Language.en,
 ) -> None:
     """Simulate all families month by month: who leaves is seen by the others, who then react.
 
@@ -50,41 +53,61 @@ def scenario(
     asked = _default(centre) if arms is None else _read(arms)
     with progress() as told:
         told("load", 0.0)
-        from hazard import estimands, figures, months, pipeline
         from hazard import scenario as system
 
         told("read", 0.0)
-        finished = store.read_finished(run)
-        rows = pipeline.rows_from_registers(registers, finished.spec)
-        frozen = pipeline.finished(finished, rows).design
-        if rows.found is None:
-            raise UsageError("scenario must have registers, for it needs dated events.")
-        known = rows.panel["calendar"].to_numpy()[frozen.row]
-        first = int(known.min()) if start is None else months.month_number(start)
-        last = int(rows.panel["calendar"].max())
-        of = system.families(rows.panel, first, horizon=horizon or last - first + 1)
-        made = system.system(of, rows.found, asked, frozen=frozen, spec=finished.spec)
+        made, beta, wording = _system((run, registers), (start, horizon), asked)
         told("simulate", 0.0)
-        beta = estimands.coefficients(finished.posterior, made.design)
         plan = system.Plan(draws=draws, replications=replications, seed=seed)
         found = system.simulate(made, beta, plan)
         told("tables", 0.0)
         estimates, events = system.estimates(found), system.per_event(found)
-    said = system.sentences(events, made.facts, wording=_wording(finished.spec))
+    said = system.sentences(events, made.facts, wording=wording) + system.remarks(found)
     with store.new_folder(out) as folder:
         store.write_table(estimates, folder / "scenario.csv")
         store.write_table(events, folder / "per_event.csv")
         if len(asked) > 1:
-            figure = figures.scenario(estimates, reference=asked[0].name)
-            for kind in ("png", "svg"):
-                (folder / f"scenario.{kind}").write_bytes(figures.rendered(figure, kind))
-            said.append(figures.scenario_text(estimates))
+            _draw(estimates, asked[0].name, folder, lang)
         (folder / "findings.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
     typer.echo("\n".join(said) + f"\nWritten to {out}")
 
 
-def _wording(model: ModelSpec) -> Wording:
-    return "effect" if model.identification.declared else "association"
+def _system(
+    files: tuple[Path, Path], period: tuple[str | None, int | None], arms: Sequence[ScenarioArm]
+) -> tuple[System, xr.DataArray, Wording]:
+    """Families and arms of a run and its registers, the draws, and how effects are worded."""
+    from hazard import estimands, months, pipeline, store
+    from hazard import scenario as system
+
+    (run, registers), (start, horizon) = files, period
+    finished = store.read_finished(run)
+    rows = pipeline.rows_from_registers(registers, finished.spec)
+    frozen = pipeline.finished(finished, rows).design
+    if rows.found is None:
+        raise UsageError("scenario must have registers, for it needs dated events.")
+    known = rows.panel["calendar"].to_numpy()[frozen.row]
+    first = int(known.min()) if start is None else months.month_number(start)
+    last = int(rows.panel["calendar"].max())
+    of = system.families(rows.panel, first, horizon=horizon or last - first + 1)
+    made = system.system(of, rows.found, arms, frozen=frozen, spec=finished.spec)
+    beta = estimands.coefficients(finished.posterior, made.design)
+    return made, beta, "effect" if finished.spec.identification.declared else "association"
+
+
+def _draw(estimates: pd.DataFrame, reference: str, folder: Path, lang: Language) -> None:
+    """Figure, and its numbers in words for who does not see it."""
+    from hazard import figures
+    from hazard import scenario as system
+
+    texts = system.words(lang.value)
+    estimates = estimates.assign(arm=estimates["arm"].replace(dict(texts["arm"])))
+    reference = texts["arm"].get(reference, reference)
+    labels, words = texts["exit"], {**figures.SCENARIO_WORDS, **texts["figure"]}
+    figure = figures.scenario(estimates, reference=reference, labels=labels, words=words)
+    for kind in ("png", "svg"):
+        (folder / f"scenario.{kind}").write_bytes(figures.rendered(figure, kind))
+    text = figures.scenario_text(estimates, labels=labels, words=words)
+    (folder / "scenario.txt").write_text(text + "\n", encoding="utf-8")
 
 
 def _default(centre: str) -> Sequence[ScenarioArm]:

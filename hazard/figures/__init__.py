@@ -17,6 +17,12 @@ from hazard.figures.ever_treated import (
 from hazard.figures.evidence import EVIDENCE_WORDS, evidence_lag_curves, evidence_lag_curves_text
 from hazard.figures.incidence import incidence, incidence_text
 from hazard.figures.lag_curves import lag_curves, lag_curves_text
+from hazard.figures.more import (
+    more_by_level,
+    more_by_level_text,
+    more_or_earlier,
+    more_or_earlier_text,
+)
 from hazard.figures.predictive import PREDICTIVE_WORDS, predictive, predictive_text
 from hazard.figures.scenario import SCENARIO_WORDS, scenario, scenario_text
 from hazard.figures.sensitivity import sensitivity, sensitivity_text
@@ -44,6 +50,10 @@ __all__ = [
     "incidence_text",
     "lag_curves",
     "lag_curves_text",
+    "more_by_level",
+    "more_by_level_text",
+    "more_or_earlier",
+    "more_or_earlier_text",
     "predictive",
     "predictive_text",
     "rendered",

@@ -202,7 +202,7 @@ def _measured(
 
 # --- what must hold -----------------------------------------------------------------------------
 def _targets(one: Intervention, around: Around) -> list[LaggedTerm]:
-    chosen = [term for term in around.terms if one.term in (term.name, term.exposure)]
+    chosen = [term for term in around.terms if one.term in term.called]
     if not chosen:
         known = [term.name for term in around.terms]
         known += list(dict.fromkeys(term.exposure for term in around.terms))

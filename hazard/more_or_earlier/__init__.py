@@ -8,11 +8,20 @@ A model can only tell the two apart if it can say that exposed persons leave les
 window. With lags that end with the window everybody's hazards are then the same. Of those who left
 because of the event only as many are then missing as would have left anyway at the usual hazard,
 whoever they were: A(H) = A(w) + (S(w; with) - S(w; without)) P(leave by H | there at w) for every
-person. The answer is built in, and it is mostly "more". Lags that reach to the horizon
-would let the data speak. On the planted truths of ``benchmarks/more_or_earlier.py`` they do not
-help: where people differ in what nobody observes, far lags may also tell who is still there, and
-"more" is still said of what is only earlier. So "additional" is a number of the model, to be read
-with that warning, until a model is shown to recover both truths.
+person. The answer is built in, and it is mostly "more".
+
+What lets the data speak are lags up to the horizon, of events that the person could react to: those
+since it is at risk (``history_before_risk = "zero"`` in a lagged term). Whoever was brought forward
+is missing among those who were there, and nobody is missing among those who came later; lags that
+count both mix the two. The model ``more_or_earlier`` has such a term, and
+``benchmarks/more_or_earlier.py`` shows on registers with a known truth how well it tells more from
+earlier.
+
+It does so where persons of a place are alike. Where they differ in what nobody observes, say in
+plans, it says too much of "more": with time those without a plan leave otherwise, and they leave
+faster where the police are busy, so that among those left the share with a plan grows with the
+number of events seen, as if events made nobody leave earlier. A hazard that is linear in its terms
+cannot follow a share; a model with two kinds of persons could.
 """
 
 from hazard.more_or_earlier.decomposition import Event, difference, event_of, more_or_earlier

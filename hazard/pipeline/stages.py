@@ -26,6 +26,7 @@ from hazard.baselines.fit import BaselineFit
 from hazard.diagnostics import EXPLORE, gate
 from hazard.errors import ConvergenceError
 from hazard.pipeline.answers import Answer, Asked, answers
+from hazard.pipeline.costs import persons_of
 from hazard.pipeline.facts import (
     Clock,
     counts,
@@ -75,6 +76,7 @@ def analyse(
     clock.start("design")
     built = design.build(rows.panel, rows.histories, spec)
     refuse_constant(built)
+    persons_of(rows.panel, spec.costs)  # what cannot be counted is told before anything is sampled
     clock.start("baselines")
     fits, without = _baselines(built, rows.panel, spec)
     life = aalen_johansen.fit(rows.panel)

@@ -15,6 +15,7 @@ from hazard.design import Design, apply
 from hazard.errors import EstimandError
 from hazard.interventions import Around, Paths
 from hazard.interventions.around import stock
+from hazard.pipeline.costs import Counted, counted, persons_of
 from hazard.pipeline.records import Rows
 from hazard.predictive.levels import Grouping, groupings
 from hazard.scores.records import thinned
@@ -52,13 +53,16 @@ class Risks:
         Of every arm: shares of the path-months with a history that nobody had (``unseen``), and
         that is far from all observed ones (``flagged``); the largest ``distance`` in lags.
     facts : mapping
-        Paths, months that repeat the last year, draws.
+        Paths, months that repeat the last year, draws; persons per path, where they are counted.
+    counted : Counted or None
+        The risks of persons that costs are counted from; None where the model file has no costs.
     """
 
     everybody: xr.Dataset
     by: Mapping[str, xr.Dataset]
     support: Mapping[str, Mapping[str, float]]
     facts: Mapping[str, Any]
+    counted: Counted | None = None
 
 
 def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
@@ -90,9 +94,10 @@ def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
     found = standardised.standardise_by(
         beta,
         _rows(asked, around, wanted),
-        {each.name: each.code for each in grouped},
+        {each.name: each.code for each in grouped} | persons_of(of.starts(), asked.spec.costs),
         branches=_branches(asked.spec, wanted),
     )
+    cost = counted(asked.spec.costs, found)
     return Risks(
         found[standardised.EVERYBODY],
         {each.name: _labelled(found[each.name], each) for each in grouped},
@@ -105,7 +110,9 @@ def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
             "draws": beta.sizes["chain"] * beta.sizes["draw"],
             "draws of the posterior": asked.posterior.sizes["chain"]
             * asked.posterior.sizes["draw"],
+            **({} if cost is None else {"persons per path": cost.per_path}),
         },
+        cost,
     )
 
 
@@ -216,7 +223,7 @@ def _support(
 ) -> dict[str, float]:
     """How far the histories of an arm are from observed ones, over the terms that arms act on."""
     named = {one.term for each in wanted.compared for one in each.interventions} or {wanted.term}
-    terms = tuple(t for t in around.terms if t.name in named or t.exposure in named)
+    terms = tuple(t for t in around.terms if named.intersection(t.called))
     step = max(1, len(around.paths.row) // _LOOKED_UP)
     some = replace(around.part(slice(None, None, step)), terms=terms)
     observed = {term.name: asked.rows.histories[term.name] for term in terms}

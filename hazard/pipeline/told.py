@@ -10,9 +10,10 @@ import xarray as xr
 
 from hazard import standardised, survival
 from hazard.more_or_earlier import Event, event_of, more_or_earlier, per_forced_return
+from hazard.pipeline.costs import change_of_costs
 from hazard.pipeline.quantities import published_months
 from hazard.pipeline.standardised import Risks
-from hazard.spec import CostsSpec, ModelSpec, StandardisedEstimand
+from hazard.spec import ModelSpec, StandardisedEstimand
 from hazard.summaries import Compared
 from hazard.tables import Told, known_values, quantity_estimates
 
@@ -91,7 +92,8 @@ def estimates_of(of: Answered) -> list[pd.DataFrame]:
     pairs = [*_levels(of), *_separated(of)]
     for arm in of.arms:
         pairs += [*_contrasts(of, arm), *_per_event(of, arm), *_by_group(of, arm)]
-    return [*(quantity_estimates(draws, told, of.spec) for draws, told in pairs), _support(of)]
+    found = [quantity_estimates(draws, told, of.spec) for draws, told in pairs]
+    return [*found, *_sizes(of), _support(of)]
 
 
 def _told(of: Answered, quantity: str, unit: str, arm: str | None = None) -> Told:
@@ -178,52 +180,19 @@ def _per_event(of: Answered, arm: str) -> Iterator[Told_]:
     yield extra, _held(_told(of, "extra_exits_per_event", PERSONS, versus), null)
     saved = found["saved_months"].expand_dims(month=[of.wanted.horizon_months], axis=-1)
     yield saved, _held(_told(of, "saved_months_per_event", _units(of), versus), null)
-    if of.spec.costs is not None and of.wanted.effect == "total":
-        change = change_of_costs(of.spec.costs, extra.isel(month=-1, drop=True), saved)
-        years = " and ".join(map(str, of.spec.costs.years))
-        unit = f"{of.spec.costs.currency}, prices of {years}"
-        yield change, _held(_told(of, "cost_change_per_event", unit, versus), null)
+    yield from _cost(of, arm)
 
 
-def change_of_costs(costs: CostsSpec, extra: xr.DataArray, saved: xr.DataArray) -> xr.DataArray:
-    """Change of the costs of all families around an event, the event itself not included.
-
-    Parameters
-    ----------
-    costs : CostsSpec
-    extra : DataArray, dims (..., exit)
-        Extra exits per event by the horizon.
-    saved : DataArray, dims (...)
-        Months of residence saved per event within the horizon.
-
-    Returns
-    -------
-    DataArray, dims (...)
-        In the currency of the costs; negative where costs fall.
-
-    Notes
-    -----
-    persons x (sum_j c_j extra_j - c saved), with c_j the cost of leaving through exit j and c that
-    of a month. What comes after the horizon is left out, and nothing is discounted.
-
-    Examples
-    --------
-    Half a family more leaves, at 10 each; 6 months at 4 are saved: 5 - 24.
-
-    >>> cost = {"year": 2020, "source": "an example only"}
-    >>> costs = CostsSpec(month={"value": 4, **cost}, exits={"left": {"value": 10, **cost}})
-    >>> extra = xr.DataArray([0.5], {"exit": ["left"]}, ("exit",))
-    >>> change_of_costs(costs, extra, xr.DataArray(6.0)).item()
-    -19.0
-    """
-    by_exit = xr.DataArray(
-        [costs.exits[name].value if name in costs.exits else 0.0 for name in extra["exit"].values],
-        {"exit": extra["exit"].values},
-        ("exit",),
-    )
-    month = 0.0 if costs.month is None else costs.month.value
-    change: xr.DataArray = costs.persons * ((extra * by_exit).sum("exit") - month * saved)
-    return change.transpose(*saved.dims)
+def _cost(of: Answered, arm: str) -> Iterator[Told_]:
+    """What the families around an event cost more or less, where the model file has costs."""
+    costs, counted = of.spec.costs, of.risks.counted
+    if costs is None or counted is None or of.residents is None or of.wanted.effect != "total":
+        return
+    change = change_of_costs(costs, counted, of.residents, arms=(arm, of.reference))
+    at_end = change.expand_dims(month=[of.wanted.horizon_months], axis=-1)
+    unit = f"{costs.currency}, prices of {' and '.join(map(str, costs.price_years))}"
+    told = _told(of, "cost_change_per_event", unit, _versus(of, arm))
+    yield at_end, _held(told, Compared(0.0))
 
 
 # --- groups and support -------------------------------------------------------------------------
@@ -243,6 +212,13 @@ def _by_group(of: Answered, arm: str) -> Iterator[Told_]:
         shorter = _difference(of, survival.months_of_stay(two["survival"]))
         yield shorter, told("change_in_stay", _units(of), stay)
         yield from ((draws, replace(each, by=name)) for draws, each in _decomposed(of, arm, two))
+
+
+def _sizes(of: Answered) -> Iterator[pd.DataFrame]:
+    """Paths of every level, one row per level."""
+    for name, risks in of.by().items():
+        paths = risks["n_persons"].astype(float)
+        yield known_values(paths, replace(_told(of, "paths", PERSONS), by=name), of.spec)
 
 
 def _support(of: Answered) -> pd.DataFrame:

@@ -19,16 +19,19 @@ standardisation averages: a family on its own path, among events that are given.
 An arm changes what is seen, from the first month on: the interventions of
 :mod:`hazard.interventions`, with months of the scenario in place of months of a path. An added
 event happens to somebody outside the scenario: nobody of the simulated families is taken away by
-it. With ``none`` the exits go on, unseen; ``closed`` stops an exit as well.
+it. With ``none`` the exits go on, unseen; ``closed`` stops an exit as well. A ``campaign`` adds
+events in the months in which a centre has more than so many families at the start: in the naive
+version as many as were observed, with feedback those who are still there in the life, and whom the
+registers know there besides. So a campaign that empties a centre ends itself.
 
 Within a month the exits come in the order in which the definitions count them. Each is drawn from
 its hazard given what is settled before and what the others currently do in the same month, in
-several sweeps over the families (Gibbs sampling), as :mod:`hazard.simulate` does. A family never
-sees its own event.
+sweeps over the families (Gibbs sampling), as :mod:`hazard.simulate` does; here in as many as it
+takes until the outcome does not depend on where they began. A family never sees its own event.
 
 What is held: centre and all else of a family from its start on; families who left the rows without
 an exit stay. Refused: rates per resident and leads, the centre of the time, own histories, months
-beyond the panel, campaigns.
+beyond the panel.
 
 By hand: a and b live at one centre for two months, and b applies for sure in the month after an
 application of another family, otherwise never. a applies in a month with probability 1/2, and was
@@ -38,8 +41,10 @@ feedback b applies in month 2 if a is drawn to apply in month 1: with probabilit
 
 from hazard.scenario.families import Families, families
 from hazard.scenario.records import Plan, ScenarioArm, arms_from
-from hazard.scenario.simulate import System, simulate, system
-from hazard.scenario.tidy import contrasts, estimates, per_event, sentences
+from hazard.scenario.simulate import simulate
+from hazard.scenario.system import System, system
+from hazard.scenario.tidy import contrasts, estimates, per_event, remarks, sentences
+from hazard.scenario.words import words
 
 __all__ = [
     "Families",
@@ -51,7 +56,9 @@ __all__ = [
     "estimates",
     "families",
     "per_event",
+    "remarks",
     "sentences",
     "simulate",
     "system",
+    "words",
 ]

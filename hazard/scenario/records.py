@@ -21,7 +21,8 @@ class ScenarioArm(Arm):
     ``at`` names columns and a level of each, such as ``{centre = "A"}``: events there are acted on,
     and an added event happens there. Without it the arm acts on all events. An added event must
     have a place; with the level ``each`` there is one at every level where families were seen to
-    be at risk in its month. Who reads a term of a network that is not named does not see it.
+    be at risk in its month. Who reads a term of a network that is not named does not see it. A
+    campaign acts at all centres, or at one.
 
     ``closed`` are exits through which nobody leaves.
 
@@ -38,8 +39,8 @@ class ScenarioArm(Arm):
     @model_validator(mode="after")
     def _possible(self) -> ScenarioArm:
         kinds = {one.kind for one in self.interventions}
-        if "campaign" in kinds:
-            raise ValueError("a scenario must have interventions that do not follow the stock")
+        if "campaign" in kinds and set(self.at) - {"centre"}:
+            raise ValueError("a campaign must act at centres, with no other place in 'at'")
         if self.before != "observed":
             raise ValueError(
                 "a scenario must begin after what was observed, with before 'observed'"
@@ -98,9 +99,12 @@ def arms_from(text: str, where: str = "file of arms") -> tuple[ScenarioArm, ...]
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where} must be valid TOML; {error}.") from None
     except ValidationError as error:
+        every = error.errors(include_url=False, include_context=False)
+        # An arm that breaks a rule does not count, so that a single one is also "too few".
+        own = [item for item in every if item["loc"] != ("arm",)] or every
         problems = "; ".join(
             f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_url=False, include_context=False)
+            for item in own
         )
         raise UsageError(f"{where} must hold arms; got {problems}.") from None
 
@@ -109,10 +113,11 @@ class Plan(Record):
     """How much is simulated.
 
     ``replications`` lives are drawn per posterior draw, so that luck can be told from what is not
-    known. ``sweeps`` go over the families in a month for each exit that others see at once.
+    known. Of exits that others see in the same month there are 1, 2, 4, ... sweeps over the
+    families, until the outcome does not depend on where they began, and at most ``sweeps``.
     """
 
     draws: Annotated[int, Field(ge=4)] = 200
     replications: Annotated[int, Field(ge=1)] = 4
-    sweeps: Annotated[int, Field(ge=1)] = 5
+    sweeps: Annotated[int, Field(ge=1, le=64)] = 64
     seed: Annotated[int, Field(ge=0)] = 0

@@ -11,7 +11,7 @@ import pandas as pd
 
 from hazard.errors import EstimandError, did_you_mean
 from hazard.exposures import register_histories
-from hazard.interventions import Added, Delayed, Intervention, More, NoEvents, OneInMonth
+from hazard.interventions import Added, Campaign, Delayed, Intervention, More, NoEvents, OneInMonth
 from hazard.registers import Histories
 from hazard.registers.keys import BoolArray, IntArray
 from hazard.scenario.families import Families
@@ -49,11 +49,12 @@ def targets(arm: ScenarioArm, terms: Sequence[LaggedTerm]) -> list[int]:
                 f"term of intervention {one.kind!r} must be one of {known}; got {one.term!r}."
                 + did_you_mean(one.term, known)
             )
-    return [k for k, term in enumerate(terms) if any(_acts(i, term) for i in arm.interventions)]
+    return [k for k, term in enumerate(terms) if any(acts(i, term) for i in arm.interventions)]
 
 
-def _acts(one: Intervention, term: LaggedTerm) -> bool:
-    return one.term in (term.name, term.exposure)
+def acts(one: Intervention, term: LaggedTerm) -> bool:
+    """Whether an intervention is one on the term, on its event, or on its exposure."""
+    return one.term in term.called
 
 
 def seen(arm: ScenarioArm, term: LaggedTerm, rows: pd.DataFrame) -> Seen:
@@ -86,9 +87,9 @@ def seen(arm: ScenarioArm, term: LaggedTerm, rows: pd.DataFrame) -> Seen:
     copy = np.full(len(rows), UNSEEN, dtype=np.int64)
     added: list[tuple[int, int]] = []
     for one in arm.interventions:
-        if not _acts(one, term):
+        if not acts(one, term):
             continue
-        if not isinstance(one, Added):
+        if not isinstance(one, Added | Campaign):
             first[there], copy[there], added = 0, UNSEEN, []
         if isinstance(one, Delayed):
             first[there] = one.months
@@ -216,6 +217,7 @@ def _counted(
             "measure": "count",
             "at_least": 1,
             "history_before_start": "missing",
+            "history_before_risk": "observed",
         }
     )
     values = register_histories(starts, found, [wide])[wide.name].values[:, ::-1]

@@ -1,137 +1,23 @@
-"""The system of a scenario, and the lives that posterior draws give it."""
+"""The lives that posterior draws give the families of a scenario."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
-from hazard.design import Design
-from hazard.errors import EstimandError
-from hazard.exposures import layers
 from hazard.likelihood import table
-from hazard.links import LINK_CODES
-from hazard.registers import Histories
-from hazard.scenario.families import Families, Predictor, predictor
-from hazard.scenario.kernel import SWEEPS_AT_MOST, Arms, Draw, World, lives
-from hazard.scenario.records import EACH, Plan, ScenarioArm
-from hazard.scenario.seen import background, check_places, observed_exits, seen, targets
-from hazard.spec import LaggedTerm, ModelSpec
+from hazard.scenario.kernel import Draw, lives
+from hazard.scenario.records import Plan
+from hazard.scenario.system import System
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-ALL = "all"
+Lives = tuple[IntArray, IntArray, IntArray, IntArray]
 VERSIONS = ("naive", "feedback")
-EXPOSURE_OF: Mapping[str, str] = MappingProxyType(
-    {"assisted": "assisted_application", "forced": "forced_return"}
-)
-"""Exposure that an exit is for others."""
-_LONGEST = 60  # lags, for they are the bits of a number
-
-
-@dataclass(frozen=True, eq=False)
-class System:
-    """A scenario that is ready to be simulated.
-
-    Attributes
-    ----------
-    spec : ModelSpec
-    families : Families
-    arms : tuple of ScenarioArm
-        The first is the one with which the others are compared.
-    places : tuple of str
-        ``"all"``, and the places at which arms act.
-    world : World
-    changes : Arms
-    design : Design
-        To which :func:`hazard.estimands.coefficients` belong.
-    predictor : Predictor
-    more : ndarray of int64, shape (arm, version)
-        Events that an arm makes of those that are given, less those without the arm.
-    facts : mapping of str to int
-        Number of families and of arrivals; of events that the simulated exits replace; of observed
-        exits through which an event is seen that the registers do not have in the month.
-    """
-
-    spec: ModelSpec
-    families: Families
-    arms: tuple[ScenarioArm, ...]
-    places: tuple[str, ...]
-    world: World
-    changes: Arms
-    predictor: Predictor
-    more: IntArray
-    facts: Mapping[str, int]
-
-    @property
-    def design(self) -> Design:
-        """Rows of the families, all without an event."""
-        return self.predictor.design
-
-
-def system(
-    of: Families,
-    found: Histories,
-    arms: Sequence[ScenarioArm],
-    *,
-    frozen: Design,
-    spec: ModelSpec,
-) -> System:
-    """A scenario: families, events and arms as the loop needs them.
-
-    Parameters
-    ----------
-    of : Families
-    found : Histories
-        Of these families; only ``events`` and ``window`` are asked for.
-    arms : sequence of ScenarioArm
-    frozen : Design
-        That of the posterior.
-    spec : ModelSpec
-
-    Returns
-    -------
-    System
-
-    Raises
-    ------
-    EstimandError
-        If a term, an arm or the months are of a kind that a scenario does not have.
-    """
-    terms = spec.lagged
-    _check(terms, spec)
-    _check_arms(arms, spec)
-    for arm in arms:
-        check_places(arm, of.starts(), found.events)
-    own = observed_exits(of, found, dict(EXPOSURE_OF))
-    given_ones = replace(found, events=found.events[~own])
-    made = [[background(of, each, terms, arm) for each in (found, given_ones)] for arm in arms]
-    where = predictor(frozen, of, spec)
-    changes = _changes(of, terms, arms, spec)
-    changes = changes._replace(given=np.array([[each for each, _ in pair] for pair in made]))
-    places = _places(of, arms)
-    return System(
-        spec=spec,
-        families=of,
-        arms=tuple(arms),
-        places=tuple(places),
-        world=_world(of, where, spec, np.array(list(places.values()))),
-        changes=changes,
-        predictor=where,
-        more=np.array([[n for _, n in pair] for pair in made]),
-        facts={
-            "families": len(of.row),
-            "arrivals": int((of.offset > 0).sum()),
-            "observed events that are drawn anew": int(own.sum()),
-        },
-    )
 
 
 def simulate(of: System, beta: xr.DataArray, plan: Plan) -> xr.Dataset:
@@ -150,31 +36,41 @@ def simulate(of: System, beta: xr.DataArray, plan: Plan) -> xr.Dataset:
         ``cumulative_incidence`` (chain, draw, replication, arm, version, place, exit, month), the
         share of all families of the place who left by the end of the month; ``stock`` without
         ``exit``, the residents at the start of the month; ``events`` (chain, draw, replication,
-        arm, version), how many more the arm makes; ``families`` (place) and ``arrivals`` (place,
-        month).
+        arm, version), how many more the arm makes; ``unsettled`` alike, the months in which the
+        most sweeps were too few; ``families`` (place) and ``arrivals`` (place, month).
 
     Notes
     -----
     stock(t + 1) = stock(t) - exits(t) + arrivals(t + 1). All arms and versions of a replication
     have the same random numbers, by family, month, exit and sweep.
+
+    The exits of a month that others see at once are those of a Gibbs sampler that has run for ever:
+    coupling from the past [1]_. It is exact where an event makes its own exit no rarer in the same
+    month, so that all beginnings lie between the two that are tried, everybody and nobody;
+    otherwise these two agree, and others may not.
+
+    References
+    ----------
+    .. [1] Propp and Wilson (1996), Exact sampling with coupled Markov chains and applications to
+       statistical mechanics, Random Structures and Algorithms 9.
     """
     few = _thinned(beta, plan.draws)
     ordered = few.transpose("chain", "draw", "coefficient", "exit").values
     samples = ordered.reshape(-1, *ordered.shape[2:])
     rng = np.random.default_rng(plan.seed)
     keys = rng.integers(2**64, size=(len(samples), plan.replications), dtype=np.uint64)
-    world = of.world._replace(sweeps=np.minimum(of.world.sweeps, plan.sweeps))
+    world = of.world._replace(sweeps=plan.sweeps)
     every = _draws(of, samples)
 
-    def one(d: int) -> tuple[IntArray, IntArray, IntArray]:
+    def one(d: int) -> Lives:
         draw = Draw(every.level[d], every.effect[d], every.once[d])
-        found: tuple[IntArray, IntArray, IntArray] = lives(world, of.changes, draw, keys[d])
+        found: Lives = lives(world, of.changes, draw, keys[d])
         return found
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the loop lets go of the interpreter
         found = list(pool.map(one, range(len(keys))))
-    left, there, made = (np.array(each) for each in zip(*found, strict=True))
-    return _labelled(of, few, (left, there, made + of.more))
+    left, there, made, unsettled = (np.array(each) for each in zip(*found, strict=True))
+    return _labelled(of, few, (left, there, made + of.more, unsettled))
 
 
 def _thinned(beta: xr.DataArray, n: int) -> xr.DataArray:
@@ -182,127 +78,6 @@ def _thinned(beta: xr.DataArray, n: int) -> xr.DataArray:
     if beta.sizes["draw"] <= per_chain:
         return beta
     return beta.isel(draw=np.linspace(0, beta.sizes["draw"] - 1, per_chain).round().astype(int))
-
-
-# --- what is refused ----------------------------------------------------------------------------
-def _check(terms: Sequence[LaggedTerm], spec: ModelSpec) -> None:
-    if not terms:
-        raise EstimandError("scenario must have a lagged term, of what others see; got none.")
-    for term in terms:
-        lags = list(term.lags)
-        outside = lags[0] < 0 or lags[1] > _LONGEST
-        if outside or term.network == "own" or term.measure == "per_resident":
-            raise EstimandError(
-                f"scenario must have terms of others' events, as 'at_least' or 'count', at lags 0 "
-                f"to {_LONGEST}; got term {term.name!r} of network {term.network!r}, measure "
-                f"{term.measure!r} and lags {lags}. Leave the term out of the model."
-            )
-    if spec.data.history_centre != "current":
-        raise EstimandError(
-            "scenario must have data.history_centre 'current', for on a path nobody moves; got "
-            f"{spec.data.history_centre!r}."
-        )
-    if spec.data.assisted_date != "application":
-        raise EstimandError(
-            "scenario must have data.assisted_date 'application', in which the others see it; got "
-            f"{spec.data.assisted_date!r}."
-        )
-
-
-def _check_arms(arms: Sequence[ScenarioArm], spec: ModelSpec) -> None:
-    for arm in arms:
-        strange = [name for name in arm.closed if name not in spec.outcome.exits]
-        if strange:
-            raise EstimandError(
-                f"arm {arm.name!r} must close exits of {list(spec.outcome.exits)}; got {strange}."
-            )
-
-
-# --- the arrays ---------------------------------------------------------------------------------
-def _world(of: Families, where: Predictor, spec: ModelSpec, place: npt.NDArray[np.bool_]) -> World:
-    terms, exits = spec.lagged, list(spec.outcome.exits)
-    windows = [np.array(term.coefficient_windows) for term in terms]
-    padded = np.full((len(terms), max(len(w) for w in windows), 2), -1, dtype=np.int64)
-    for k, own in enumerate(windows):
-        padded[k, : len(own)] = own
-    groups = [_groups(of.starts(), term) for term in terms]
-    sees = [_exit_of(term, exits) for term in terms]
-    order = [exits.index(name) for name in spec.data.exit_order if name in exits]
-    order += [j for j in range(len(exits)) if j not in order]
-    at_once = {exit_ for exit_, term in zip(sees, terms, strict=True) if term.lags[0] == 0}
-    return World(
-        link=LINK_CODES[spec.outcome.link],
-        horizon=of.horizon,
-        back=max(term.lags[1] for term in terms),
-        offset=of.offset,
-        begin=of.begin,
-        levels=where.index,
-        curve=where.curve,
-        group=np.array([group for group, _ in groups]),
-        less=np.array([less for _, less in groups]),
-        window=padded,
-        n_windows=np.array([len(own) for own in windows]),
-        lags=_bits(padded),
-        at_least=np.array([t.at_least if t.measure == "at_least" else 0 for t in terms]),
-        sees=np.array(sees),
-        order=np.array(order),
-        sweeps=np.array([SWEEPS_AT_MOST if j in at_once else 1 for j in order]),
-        place=place,
-    )
-
-
-def _bits(window: IntArray) -> IntArray:
-    """Lags above 0 of every window as bits of a number."""
-    lag = np.arange(1, window.max() + 1) if window.max() > 0 else np.zeros(0, dtype=np.int64)
-    inside = (lag >= window[..., :1]) & (lag <= window[..., 1:])
-    return np.asarray((inside * 2**lag).sum(axis=-1), dtype=np.int64)
-
-
-def _exit_of(term: LaggedTerm, exits: list[str]) -> int:
-    return next((j for j, name in enumerate(exits) if EXPOSURE_OF.get(name) == term.exposure), -1)
-
-
-def _groups(starts: pd.DataFrame, term: LaggedTerm) -> tuple[IntArray, IntArray]:
-    """Numbers of the network of every family, and of the part that does not count, -1 for none."""
-    columns, *less = layers(term)
-    whole = _numbered(starts, columns)
-    if not less:
-        return whole, np.full_like(whole, -1)
-    return whole, _numbered(starts, less[0]) + whole.max() + 1
-
-
-def _numbered(starts: pd.DataFrame, columns: tuple[str, ...]) -> IntArray:
-    groups = starts.groupby(list(columns), observed=True, sort=False).ngroup()
-    numbers: IntArray = np.asarray(groups, dtype=np.int64)
-    return numbers
-
-
-def _changes(
-    of: Families, terms: Sequence[LaggedTerm], arms: Sequence[ScenarioArm], spec: ModelSpec
-) -> Arms:
-    """What the arms make of exits that are drawn; the events that are given are filled in later."""
-    starts, exits = of.starts(), spec.outcome.exits
-    how = [[seen(arm, term, starts) for term in terms] for arm in arms]
-    chosen = [targets(arm, terms) for arm in arms]
-    return Arms(
-        given=np.zeros((0, 0, 0, 0, 0), dtype=np.int16),
-        first=np.array([[each.first for each in row] for row in how], dtype=np.int16),
-        copy=np.array([[each.copy for each in row] for row in how], dtype=np.int16),
-        open=np.array([[float(name not in arm.closed) for name in exits] for arm in arms]),
-        counted=np.array([own[0] if own else -1 for own in chosen]),
-    )
-
-
-def _places(of: Families, arms: Sequence[ScenarioArm]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Whose exits are counted: everybody's, and those at each place where an arm acts."""
-    starts = of.starts()
-    places = {ALL: np.ones(len(starts), dtype=np.bool_)}
-    for arm in arms:
-        named = {name: level for name, level in arm.at.items() if level != EACH}
-        if named:
-            inside = [(starts[name].astype(object) == level) for name, level in named.items()]
-            places[", ".join(named.values())] = np.logical_and.reduce(inside)
-    return places
 
 
 def _draws(of: System, beta: FloatArray) -> Draw:
@@ -323,10 +98,8 @@ def _draws(of: System, beta: FloatArray) -> Draw:
 
 
 # --- the result ---------------------------------------------------------------------------------
-def _labelled(
-    of: System, beta: xr.DataArray, found: tuple[IntArray, IntArray, IntArray]
-) -> xr.Dataset:
-    left, there, made = found
+def _labelled(of: System, beta: xr.DataArray, found: Lives) -> xr.Dataset:
+    left, there, made, unsettled = found
     n = of.world.place.sum(axis=1)
     share = np.cumsum(left, axis=-1) / n[:, None, None]
     arrivals = [
@@ -343,6 +116,7 @@ def _labelled(
             ),
             "stock": (by_month, there.reshape(*shape, *there.shape[1:])),
             "events": (dims, made.reshape(*shape, *made.shape[1:])),
+            "unsettled": (dims, unsettled.reshape(*shape, *unsettled.shape[1:])),
             "families": ("place", n),
             "arrivals": (("place", "month"), np.array(arrivals)),
         },

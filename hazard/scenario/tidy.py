@@ -230,6 +230,35 @@ def sentences(
     return [*lines, _CAVEATS[wording]]
 
 
+def remarks(found: xr.Dataset) -> list[str]:
+    """What limits the simulation, in plain sentences; none if nothing does.
+
+    Parameters
+    ----------
+    found : Dataset
+        Of :func:`hazard.scenario.simulate`.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> months = {"unsettled": ("version", [0, 1]), "stock": (("version", "month"), [[9] * 2] * 2)}
+    >>> remarks(xr.Dataset(months, {"version": ["naive", "feedback"]}))[0][:44]
+    'In 1 of 2 simulated months with feedback the'
+    """
+    number = found["unsettled"].sel(version="feedback")
+    if not int(number.sum()):
+        return []
+    months = number.size * found.sizes["month"]
+    return [_UNSETTLED.format(number=int(number.sum()), months=months)]
+
+
+_UNSETTLED = (
+    "In {number:,} of {months:,} simulated months with feedback the sweeps over the families were "
+    "too few to forget where they began; of exits in these months there may be too few."
+)
 _SIZE = "The scenario has {families:,} families, {arrivals:,} of them arriving after its start."
 _CAVEATS: Mapping[Wording, str] = MappingProxyType(
     {

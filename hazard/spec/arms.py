@@ -78,7 +78,8 @@ class Campaign(_OnTerm):
 
     The families are all whom the registers know to live there in the month, the person's own
     included, as observed: the rule follows what happened at the centre, not what it brings about.
-    It says nothing of the nationality of those returned, so that the term is one of ``centre``.
+    In :mod:`hazard.scenario` with feedback it follows the stock of each simulated life. It says
+    nothing of the nationality of those returned, so that the term is one of ``centre``.
     """
 
     kind: Literal["campaign"] = "campaign"

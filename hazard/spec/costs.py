@@ -1,20 +1,26 @@
-"""What a month at risk and the ways out cost."""
+"""What a month at risk and the ways out cost, of how many persons, in prices of which year."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from hazard.prior_families import Positive, Record
 from hazard.spec.names import Name
+
+Year = Annotated[int, Field(ge=1900, le=2200)]
+Persons = Annotated[
+    Annotated[Positive, Tag("number")] | Annotated[Name, Tag("column")],
+    Discriminator(lambda value: "column" if isinstance(value, str) else "number"),
+]
 
 
 class Cost(Record):
     """One cost: how much, in prices of which year, and who says so."""
 
     value: Positive
-    year: Annotated[int, Field(ge=1900, le=2200)]
+    year: Year
     source: str = Field(min_length=10)
 
 
@@ -23,22 +29,57 @@ class CostsSpec(Record):
 
     ``month`` is the cost of one month at risk (of a place in a reception centre), ``exits`` that of
     leaving through an exit; an exit that is not named costs nothing. ``event`` is that of the event
-    that arms differ in; it is told by itself. ``persons`` multiplies ``month`` and ``exits`` where
-    they are per person and a row of the panel is a family of so many. Values are taken as they
-    are: years are not converted into one another.
+    that arms differ in; it is told by itself.
+
+    ``persons`` says for how many persons a row of the panel stands, where ``month`` and ``exits``
+    are per person: a number, the same for all rows, or a column of the panel with the number of
+    each, such as ``family_size``. With a column large families weigh as they should also where they
+    react otherwise than small ones; with a number, their mean size, they do not.
+
+    ``prices_of`` is the year in whose prices costs are told. Values of other years are converted by
+    ``index``, a price index by year, for which ``index_source`` says who counts it. Without
+    ``prices_of`` values are taken as they are.
 
     Examples
     --------
-    >>> place = {"value": 1000, "year": 2020, "source": "an example only"}
-    >>> CostsSpec(month=place).years
-    (2020,)
+    Prices rose by a quarter from 2010 to 2020.
+
+    >>> costs = CostsSpec(month={"value": 1000, "year": 2010, "source": "an example only"},
+    ...                   prices_of=2020, index={2010: 80, 2020: 100},
+    ...                   index_source="an example only")
+    >>> costs.price(costs.month), costs.years, costs.price_years
+    (1250.0, (2010,), (2020,))
     """
 
     currency: str = Field("NOK", min_length=1)
-    persons: Positive = 1.0
+    persons: Persons = 1.0
     month: Cost | None = None
     exits: dict[Name, Cost] = Field(default_factory=dict)
     event: Cost | None = None
+    prices_of: Year | None = None
+    index: dict[Year, Positive] = Field(default_factory=dict)
+    index_source: Annotated[str, Field(min_length=10)] | None = None
+
+    @model_validator(mode="after")
+    def _convertible(self) -> CostsSpec:
+        if self.prices_of is None:
+            if self.index or self.index_source is not None:
+                raise ValueError(
+                    "index and index_source must come with prices_of, the year in whose prices "
+                    "costs are told; got none. Add it, or leave the index out"
+                )
+            return self
+        if self.index_source is None:
+            raise ValueError(
+                f"index_source must say who counts the index behind prices_of = {self.prices_of}; "
+                "got none. Add it, or leave prices_of out"
+            )
+        if missing := sorted({*self.years, self.prices_of} - set(self.index)):
+            raise ValueError(
+                f"index must have prices_of and the year of every cost; got none of {missing}. "
+                "Add them, or leave prices_of out"
+            )
+        return self
 
     @property
     def every(self) -> tuple[Cost, ...]:
@@ -48,5 +89,21 @@ class CostsSpec(Record):
 
     @property
     def years(self) -> tuple[int, ...]:
-        """Years of the prices, ascending."""
+        """Years of the prices as stated, ascending."""
         return tuple(sorted({each.year for each in self.every}))
+
+    @property
+    def price_years(self) -> tuple[int, ...]:
+        """Years of the prices in which costs are told: one where they are converted."""
+        return self.years if self.prices_of is None else (self.prices_of,)
+
+    def price(self, cost: Cost) -> float:
+        """Value of a cost in the prices in which costs are told.
+
+        Notes
+        -----
+        value x index(prices_of) / index(year of the cost).
+        """
+        if self.prices_of is None:
+            return cost.value
+        return cost.value * (self.index[self.prices_of] / self.index[cost.year])

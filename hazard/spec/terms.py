@@ -172,7 +172,7 @@ class LaggedTerm(Record):
     ``history_before_risk`` says whether what happened before the person's first month at risk is
     told as ``observed``, or is ``zero``: then only events count that the person could react to
     when they happened. Whoever was brought forward by an event is missing later among those who
-    were there, and among them only; long lags can tell more from earlier with ``zero`` alone.
+    were there, and among them only: that is what long lags must tell to tell more from earlier.
 
     ``windows`` joins lags, such as [[0, 0], [1, 2]]: one coefficient per window of the first and
     the last of its lags, for whether it happened in any of these months.
@@ -243,10 +243,24 @@ class LaggedTerm(Record):
 
     @property
     def name(self) -> str:
-        """Name of the term, unique in a model: exposure, network, and the measure if not any."""
+        """Name of the term, unique in a model: that of the event, and whether it must be at risk.
+
+        Two terms of the same event, one as ``observed`` and one with ``zero`` before the risk, tell
+        what it does to everybody and what it does besides to those who were there.
+        """
+        return self.event if self.history_before_risk == "observed" else f"{self.event}_at_risk"
+
+    @property
+    def event(self) -> str:
+        """Name of the event: exposure, network, and the measure if not any."""
         threshold = f"_{self.at_least}plus" if self.at_least > 1 else ""
         suffix = threshold if self.measure == "at_least" else f"_{self.measure}"
         return f"{self.exposure}_{self.network}{suffix}"
+
+    @property
+    def called(self) -> tuple[str, str, str]:
+        """Names by which an intervention acts on it: its own, its event's, its exposure's."""
+        return self.name, self.event, self.exposure
 
     @property
     def varying_name(self) -> str | None:
