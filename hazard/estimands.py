@@ -15,7 +15,7 @@ from hazard.design import Design
 from hazard.errors import EstimandError, did_you_mean
 from hazard.likelihood import table
 from hazard.links import LINK_CODES, share_out
-from hazard.spec import IncidenceEstimand, LaggedTerm, ModelSpec
+from hazard.spec import AT_RISK, IncidenceEstimand, LaggedTerm, ModelSpec
 from hazard.terms.baseline import level_of_month
 from hazard.terms.block import FloatArray, IntArray
 from hazard.terms.lagged import window_of_lag
@@ -207,12 +207,17 @@ def _standardised(
             f"estimand term must be one of {names}; got {estimand.term!r}."
             + did_you_mean(estimand.term, names)
         )
+    acting = _acting(estimand)
     moved = [
         b
         for b, block in enumerate(design.blocks)
-        if block.kind == "baseline"
-        or (estimand.term is not None and estimand.term in (block.name, block.around))
+        if block.kind == "baseline" or {block.name, block.around} & acting
     ]
+    if sum(design.blocks[b].owner is not None for b in moved) > 1:
+        raise EstimandError(
+            f"terms of the event {estimand.term!r} must have own curves of a group once at most; "
+            "got two. Take a standardised estimand."
+        )
     persons = _profiles(design, person, moved)
     arms = ["observed"] if estimand.term is None else ["without", "with"]
     draws = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")
@@ -232,6 +237,11 @@ def _standardised(
         name="cumulative_incidence",
     )
     return by_sample.unstack("sample").transpose("chain", "draw", "arm", "exit", "month")
+
+
+def _acting(estimand: IncidenceEstimand) -> set[str | None]:
+    """Terms by which the event acts: its own, and what it does besides to those at risk then."""
+    return set() if estimand.term is None else {estimand.term, estimand.term + AT_RISK}
 
 
 def _profiles(design: Design, person: npt.NDArray[np.int64], moved: list[int]) -> _Persons:
@@ -263,14 +273,14 @@ def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> Flo
     """
     horizon, n_exits = estimand.horizon_months, beta.shape[1]
     base = np.zeros((1 if estimand.term is None else 2, horizon, n_exits))
-    own = np.zeros((1, 0, n_exits))
+    own, acting = np.zeros((1, 0, n_exits)), _acting(estimand)
     for block in design.blocks:
         part = beta[design.span(block.name)]
         if block.kind == "baseline":
             base += (block.matrix() @ part)[level_of_month(block, np.arange(1, horizon + 1))]
-        elif estimand.term is not None and block.name == estimand.term:
+        elif block.name in acting:
             _act(base[1], block.windows(), part)
-        elif estimand.term is not None and block.around == estimand.term:
+        elif block.around in acting:
             own = np.zeros((block.copies + 1, horizon, n_exits))
             for curve, each in enumerate(part.reshape(block.copies, -1, n_exits)):
                 _act(own[curve], block.windows(), each)

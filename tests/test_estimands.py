@@ -82,6 +82,29 @@ def test_incidence_by_hand() -> None:
     assert np.abs(wrong.values[0, 0, 1, 0] - expected[1]).max() > 0.1
 
 
+def test_event_acts_by_both_of_its_terms_by_hand() -> None:
+    """As above; the odds are multiplied by 2 for everybody, and by 2 again for who was there."""
+    there = VISIT.replace("[0, 2]", "[1, 2]") + 'history_before_risk = "zero"\n'
+    spec = model(VISIT + NORMAL, there + NORMAL, exits=1)
+    assert [term.name for term in spec.lagged] == [TERM, f"{TERM}_at_risk"]
+    panel = pd.DataFrame({"person": [7], "month": [1], "exit": ["stay"]})
+    history = xr.DataArray([[1.0, 0.0, 1.0]], {"lag": [0, 1, 2]}, ("row", "lag"))
+    both = {TERM: history, f"{TERM}_at_risk": history.isel(lag=slice(1, None))}
+    made = design.build(panel, both, spec)
+    beta = xr.DataArray(
+        np.log([[1 / 4], [1.0], [2.0], [1.0], [2.0], [1.0]])[None, None],
+        dims=("chain", "draw", "coefficient", "exit"),
+    )
+    short = WITH_EVENT.model_copy(update={"horizon_months": 3})
+    found = estimands.incidence(beta, made, panel["person"], short).values[0, 0, :, 0]
+    np.testing.assert_allclose(found, [[1 / 5, 9 / 25, 61 / 125], [1 / 5, 3 / 5, 17 / 25]])
+    alone = IncidenceEstimand(
+        kind="cumulative_incidence", term=f"{TERM}_at_risk", horizon_months=3
+    )  # negative control
+    less = estimands.incidence(beta, made, panel["person"], alone).values[0, 0, 1, 0]
+    assert abs(less[1] - 3 / 5) > 0.01
+
+
 def brute_force(
     small: SmallPanel, made: Design, beta: FloatArray, arm: str
 ) -> tuple[xr.DataArray, xr.DataArray]:

@@ -45,6 +45,14 @@ class Answered(NamedTuple):
         return int(rows["month"].iloc[0]) if len(rows) else None
 
     @property
+    def reaches(self) -> bool:
+        """Whether the event acts in the model up to the horizon."""
+        lagged = self.view.run.spec.lagged
+        event = next(term.event for term in lagged if term.name == self.wanted.term)
+        longest = max(term.lags[1] for term in lagged if term.event == event)
+        return self.wanted.event_month + longest >= self.wanted.horizon_months
+
+    @property
     def ends(self) -> tuple[int, ...]:
         """The end of the window, where it is before the horizon, and the horizon."""
         window = () if self.window is None else (self.window,)

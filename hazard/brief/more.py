@@ -47,7 +47,7 @@ def _blocks(of: Answered) -> list[Block]:
     ]
     for arm in of.compared:
         versus = of.versus(arm)
-        lines = [] if of.window is None else [of.say("acts")]
+        lines = [] if of.window is None else [of.say("window" if of.reaches else "acts")]
         lines.append(of.say("lines", **of.arms(arm)))
         blocks.append(Paragraph(" ".join(lines)))
         blocks.append(Points(tuple(_lines(of, versus))))
@@ -89,7 +89,8 @@ def _figure(of: Answered, arm: str) -> Figure:
         f"more-{of.wanted.label}-{arm}",
         ["own_scale"] if len(set(curves["exit"])) > 1 else [],
     )
-    lines = ["figure_ends" if of.window is not None else "figure_end", *own]
+    within = "figure_window" if of.reaches else "figure_ends"
+    lines = [within if of.window is not None else "figure_end", *own]
     return Figure(
         name=f"figure-{name}",
         numbers=f"table-{name}",
@@ -180,11 +181,7 @@ def _after_window(of: Answered) -> str | None:
     """What the time after the window rests on: the model, or those who were there at the event."""
     if of.window is None:
         return None
-    lagged = of.view.run.spec.lagged
-    event = next(term.event for term in lagged if term.name == of.wanted.term)
-    longest = max(term.lags[1] for term in lagged if term.event == event)
-    reaches = of.wanted.event_month + longest >= of.wanted.horizon_months
-    return of.say("from_those_there" if reaches else "built_in")
+    return of.say("from_those_there" if of.reaches else "built_in")
 
 
 def _support(of: Answered) -> str | None:

@@ -35,6 +35,7 @@ from hazard.spec.model import ModelSpec
 from hazard.spec.names import PERIODS
 from hazard.spec.tables import EndpointSpec, TableSpec
 from hazard.spec.terms import (
+    AT_RISK,
     BaselineTerm,
     CalendarTerm,
     CovariateTerm,
@@ -47,6 +48,7 @@ from hazard.spec.terms import (
 from hazard.spec.text import load, models_folder, read
 
 __all__ = [
+    "AT_RISK",
     "CENTRE_SIZE",
     "EFFECTS",
     "MADE_GROUPS",

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from hazard.prior_families import CorrelatedPrior, PooledPrior, Prior, Record
 from hazard.spec.names import Name, Names
 
+AT_RISK = "_at_risk"  # after the name of an event of which only those at risk are told
 _OF_CENTRE = ("centre", "centre_nationality", "centre_other", "nationality_elsewhere")
 
 
@@ -248,7 +249,7 @@ class LaggedTerm(Record):
         Two terms of the same event, one as ``observed`` and one with ``zero`` before the risk, tell
         what it does to everybody and what it does besides to those who were there.
         """
-        return self.event if self.history_before_risk == "observed" else f"{self.event}_at_risk"
+        return self.event if self.history_before_risk == "observed" else self.event + AT_RISK
 
     @property
     def event(self) -> str:
