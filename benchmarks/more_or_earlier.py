@@ -101,9 +101,9 @@ def known(name: str, size: SizeName, seed: int) -> Known:
 
 def paths_of(found: Known) -> interventions.Paths:
     """Paths from the first month at risk of those whose six months before are in the registers."""
-    panel, before = found.panel, found.histories[TERM].sel(lag=slice(0, 6))
+    panel, before = found.panel, found.histories[TERM].sel(lag=slice(0, 6)).values
     starts = interventions.first_rows(panel)
-    known = before.notnull().all("lag").values[starts]
+    known = ~np.isnan(before).any(axis=1)[starts]
     starts = starts[known & (panel["month"].to_numpy()[starts] == 1)]
     return interventions.paths(panel, starts, horizon=HORIZON, beyond="leave_out")
 
