@@ -199,19 +199,22 @@ def bench() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def planted(bench: ModuleType) -> dict[str, object]:
-    apart = {name: bench.known(name, "small", 1) for name in bench.SCENARIOS}
-    return {**apart, "both": bench.both(*apart.values())}
+def planted(bench: ModuleType) -> dict[str, xr.Dataset]:
+    """What is true of small registers of every scenario."""
+    found = {name: bench.known(name, "small", 1) for name in bench.SCENARIOS}
+    return {
+        name: bench.decomposed(bench.true_risks(known.truth, bench.paths_of(known)))
+        for name, known in found.items()
+    }
 
 
-def test_true_hazards_say_what_was_planted(bench: ModuleType, planted: dict[str, object]) -> None:
+def test_plans_say_what_is_true(planted: dict[str, xr.Dataset]) -> None:
     """A tenth has a plan in one of 24 months alike; unless it is over by then, they react.
 
     Nothing else ever happens to them: A(7) is that of 17 of the 24 plans, and A(24) is nothing.
     """
-    of = {name: bench.decomposed(known.risks) for name, known in planted.items()}
     react = 1 / (1 + np.exp(1.5))
-    earlier, more = of["earlier_only"], of["more_only"]
+    earlier, more = planted["earlier_only"], planted["more_only"]
     in_points = 100 * ROUNDING
     expected = 100 * 0.1 * react * 17 / 24
     np.testing.assert_allclose(earlier["at_window_end"], expected, rtol=0, atol=in_points)
@@ -219,30 +222,12 @@ def test_true_hazards_say_what_was_planted(bench: ModuleType, planted: dict[str,
     np.testing.assert_allclose(earlier["brought_forward"], expected, rtol=0, atol=in_points)
     np.testing.assert_allclose(more["brought_forward"], 0.0, rtol=0, atol=in_points)
     assert 0 < more["additional"] < 100 * 0.9 * np.exp(-4.6)
-    n = [planted[name].n_paths for name in bench.SCENARIOS]
-    mean = np.average([earlier["additional"], more["additional"]], weights=n)
-    np.testing.assert_allclose(of["both"]["additional"], mean, rtol=0, atol=in_points)
-    assert of["both"]["brought_forward"] > 0.1
 
 
-def test_fitted_model_finds_more_and_cannot_find_earlier(
-    bench: ModuleType, planted: dict[str, object]
-) -> None:
-    """One data set each, with the lags of the report; how often is told by the benchmark.
-
-    What happens within the window is found. That those who plan leave only once is not: what was
-    only earlier is taken for more.
-    """
-    found = {
-        name: bench.compared(planted[name], "report").set_index("quantity")
-        for name in bench.SCENARIOS
-    }
-    held = {
-        name: (table["lower"] <= table["truth"]) & (table["truth"] <= table["upper"])
-        for name, table in found.items()
-    }
-    assert held["earlier_only"]["at_window_end"]
-    assert held["more_only"][["at_window_end", "additional"]].all()
-    assert not held["earlier_only"]["brought_forward"]  # the control: a truth that it cannot see
-    wrong = found["earlier_only"].loc["brought_forward"]
-    assert wrong["upper"] < wrong["truth"]
+def test_more_memory_adds_less(planted: dict[str, xr.Dataset]) -> None:
+    """Who saw it applies less often for two years in one scenario, half as much less, or not."""
+    none, half, all_ = (planted[name] for name in ("brought_forward", "partly_added", "added"))
+    for quantity in ("at_window_end", "additional"):
+        assert none[quantity] < half[quantity] < all_[quantity]
+    assert none["brought_forward"] > half["brought_forward"] > all_["brought_forward"] > 0
+    assert all_["additional"] > 0 > none["additional"]
