@@ -133,7 +133,8 @@ def incidence(
 
     Each person keeps the levels of the first row (centre, nationality, year, other exposures)
     while the months at risk advance. With a lagged term there are two arms: ``without`` any of its
-    events, and ``with`` one event in month 1, which acts with lag l in month 1 + l.
+    events, and ``with`` one event in month 1, which acts with lag l in month 1 + l, also by the term
+    that tells what it does besides to those at risk.
 
     Parameters
     ----------
@@ -152,7 +153,7 @@ def incidence(
     Raises
     ------
     EstimandError
-        If the term is not in the design.
+        If the term is not in the design, or two terms of its event have own curves of a group.
 
     Notes
     -----
@@ -188,7 +189,7 @@ def linear_incidence(
     Raises
     ------
     EstimandError
-        If the term is not in the design.
+        If the term is not in the design, or two terms of its event have own curves of a group.
     """
     return _standardised(beta, design, (np.asarray(person), estimand), _linear_incidence)
 

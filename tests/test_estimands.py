@@ -230,6 +230,22 @@ def test_incidence_of_an_unknown_term_is_refused(rng: np.random.Generator) -> No
         estimands.incidence(draws(made, rng), made, small.panel["person"], wanted)
 
 
+def test_event_with_own_curves_in_both_of_its_terms_is_refused(rng: np.random.Generator) -> None:
+    varying = (
+        'varies_by = { by = "nationality", prior = '
+        '{ family = "pooled", scale = 1.0, reason = "an example only" } }\n'
+    )
+    there = VISIT.replace("[0, 2]", "[1, 2]") + 'history_before_risk = "zero"\n'
+    for also, refused in ((varying, True), ("", False)):
+        small, made = built(model(VISIT + varying + NORMAL, there + also + NORMAL), rng)
+        person, beta = small.panel["person"], draws(made, rng)
+        if refused:
+            with pytest.raises(EstimandError, match=r"must have own curves of a group once"):
+                estimands.incidence(beta, made, person, WITH_EVENT)
+        else:
+            estimands.incidence(beta, made, person, WITH_EVENT)
+
+
 def test_model_asks_once_for_each_kind() -> None:
     asked = '[[estimand]]\nkind = "cumulative_incidence"\n'
     with pytest.raises(SpecError, match=r"must have its own name, .* cumulative_incidence appears"):

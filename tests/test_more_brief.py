@@ -96,6 +96,38 @@ def said(page: str) -> str:
     return Tree(page).said().replace("\u00a0", " ")
 
 
+# --- what the time after the window rests on ------------------------------------------------------
+AFTER = {
+    "en": (
+        ("is the last in which the event acts in the model", "after 7 months the model lets those"),
+        ("ends the window of the event", "is estimated from those who were there when it happened"),
+    ),
+    "nb": (
+        ("er den siste der hendelsen virker i modellen", "Etter 7 måneder lar modellen dem med"),
+        ("avslutter vinduet til hendelsen", "er anslått fra dem som var der da den skjedde"),
+    ),
+}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(("longest", "kind"), [(None, 0), (22, 0), (23, 1)])
+def test_after_the_window_it_is_said_what_acts(
+    undrawn: None, lang: Code, longest: int | None, kind: int
+) -> None:
+    run = grouped_run()
+    if longest is not None:
+        (event,) = [one for one in run.spec.lagged if one.name == "forced_return_centre"]
+        there = {"lags": (1, longest), "history_before_risk": "zero"}
+        model = run.spec.model_copy(
+            update={"term": (*run.spec.term, event.model_copy(update=there))}
+        )
+        run = replace(run, spec=model)
+    page = said(brief.html(run, lang))
+    told, other = AFTER[lang][kind], AFTER[lang][1 - kind]
+    assert all(text in page for text in told)
+    assert not any(text in page for text in other)
+
+
 # --- the figure ---------------------------------------------------------------------------------
 def test_figure_says_what_it_shows_in_both_languages(pages: dict[Code, str]) -> None:
     english, norwegian = said(pages["en"]), said(pages["nb"])

@@ -111,6 +111,16 @@ def test_covariate_of_numbers_stays_and_group_of_numbers_becomes_levels() -> Non
     assert panel["centre"].tolist() == ["12", "7", "12"]
 
 
+def test_column_of_the_persons_of_costs_is_kept_and_must_be_there() -> None:
+    raw = pd.DataFrame({"person": [1, 2], "month": 1, "exit": "stay", "sex": ["a", "b"]})
+    sized = raw.assign(members=[1, 3])
+    costs = '[costs]\npersons = "members"\n'
+    assert table.panel(sized, model(SEX, costs))["members"].tolist() == [1, 3]
+    assert "members" not in table.panel(sized, model(SEX))  # negative control: nobody asks for it
+    with pytest.raises(PanelError, match="members"):
+        table.panel(raw, model(SEX, costs))
+
+
 # --- one row per person, by hand ----------------------------------------------------------------
 # id   weeks how  weeks_f fetched      last month and exit
 #  b       3   a        3       1      3, assisted: both in month 3, the first in the list counts
