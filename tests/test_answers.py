@@ -16,6 +16,7 @@ from hazard import (
     coordinates,
     design,
     estimands,
+    exposures,
     interventions,
     months,
     pipeline,
@@ -273,6 +274,29 @@ def test_arms_far_from_what_was_seen_are_refused(asked: Asked) -> None:
     # Months 1 to 8 of a path see 1, 2, 3, 4, 4, ... events; more than one is far: 7 of 8 months.
     assert estimate(found, "unsupported_share", arm="many") >= 7 / 8
     assert estimate(found, "unsupported_share", arm="none") < 3 / 8
+
+
+def test_support_is_that_of_both_terms_of_an_event(asked: Asked) -> None:
+    """Of those at risk only histories without any event were observed; the arm has many."""
+    content = spec_of(arms=[NONE, MANY], refuse_share=1.0).model_dump()
+    (event,) = [term for term in content["term"] if term["kind"] == "lagged"]
+    there = {**event, "lags": (1, 8), "history_before_risk": "zero"}
+    spec = ModelSpec.model_validate({**content, "term": [*content["term"], there]})
+    panel, found = asked.rows.panel, asked.rows.found
+    assert found is not None
+    histories = exposures.register_histories(panel, found, spec.lagged)
+    histories[f"{TERM}_at_risk"] = histories[f"{TERM}_at_risk"] * 0
+    built = design.build(panel, histories, spec)
+    drawn = approximation.draws(
+        approximation.fit(coordinates.standard(built)), 4, np.random.default_rng(1)
+    )
+    both = Asked(drawn, built, replace(asked.rows, histories=histories), spec)
+    [of_both] = answers(both)
+    alone = answer(asked, arms=[NONE, MANY], refuse_share=1.0)  # the control: of one term
+    # Months 1 to 8 of a path look back on 0 to 7 events since its start: more than one in 6 of 8.
+    assert estimate(of_both, "unsupported_share", arm="many") >= 6 / 8
+    assert estimate(alone, "unsupported_share", arm="many") < 6 / 8
+    assert estimate(of_both, "unsupported_share", arm="none") < 3 / 8
 
 
 # --- residents and costs ------------------------------------------------------------------------
