@@ -133,8 +133,8 @@ def incidence(
 
     Each person keeps the levels of the first row (centre, nationality, year, other exposures)
     while the months at risk advance. With a lagged term there are two arms: ``without`` any of its
-    events, and ``with`` one event in month 1, which acts with lag l in month 1 + l, also by the term
-    that tells what it does besides to those at risk.
+    events, and ``with`` one event in month 1, which acts with lag l in month 1 + l, also by the
+    term that tells what it does besides to those at risk.
 
     Parameters
     ----------
