@@ -10,13 +10,16 @@ a module imports only from modules above it.
     prior_families.py  priors as frozen records, each with a scale and its reason
     spec/              a model as a file: frozen records, TOML in
     contracts.py       the columns of a panel and the rules that they obey
+    cells.py           cells of a table -> numbers or labels, and sentences for what is neither
     simulate/          registers with a known truth, calibrated to the published margins
     registers/         read, link, check and define: dated registers -> histories of families
     panel.py           histories of families -> one row per family and month at risk
     exposures/         peer and own histories: (row, lag), own events excluded
+    roles.py           what a model needs of each column of a table
     spells.py          one row per person -> one row per person and month
     dated.py           dated spells, seen through a window of months -> the same
     examples.py        public tables that come with an installed package
+    table_files.py     a CSV or Parquet file -> cells, each as the role of its column wants it
     table.py           a ready table -> the same panel
     subset.py          the rows of some persons only, such as one nationality
     terms/             one term of the linear predictor per module

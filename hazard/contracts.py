@@ -31,7 +31,7 @@ Numbers = npt.NDArray[Any]
 
 KEYS = ("person", "month", "entry", "exit")
 _WHOLE = ("month", "entry", "calendar")
-_LAST_MONTH = 12_000  # a thousand years; what is larger is a date, or would overflow
+LAST_MONTH = 12_000  # a thousand years; what is larger is a date, or would overflow
 
 
 class LeftOut(NamedTuple):
@@ -111,14 +111,40 @@ def broken_rules(
     broken = columns_missing("panel", panel, needed)
     if not len(panel):
         return [*broken, "panel must have at least one row; got none."]
-    once = set(panel.columns[~panel.columns.duplicated(keep=False)])
-    for name in dict.fromkeys([*needed, "calendar"]):
-        if name in once:
-            broken += _values(panel[name], optional=name in may_be_missing)
-    if "exit" in once:
-        broken += _exits(panel["exit"], exits)
-    if once.issuperset(KEYS) and numeric(panel["month"]):
-        broken += _history(panel)
+    once = panel.columns[~panel.columns.duplicated(keep=False)]
+    held = [name for name in dict.fromkeys([*needed, "calendar"]) if name in once]
+    return broken + broken_cells(
+        panel[held], exits, may_be_missing=may_be_missing, numbers=np.arange(len(panel)) + 1
+    )
+
+
+def broken_cells(
+    rows: pd.DataFrame,
+    exits: Sequence[str],
+    *,
+    may_be_missing: Sequence[str] = (),
+    numbers: Integers,
+) -> list[str]:
+    """Sentences for the rules that rows break in the columns that they have.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Some columns of a panel, in any order; at least one row.
+    exits : sequence of str
+        As for :func:`check_panel`.
+    may_be_missing : sequence of str
+        As for :func:`check_panel`.
+    numbers : ndarray of int64, shape (row,)
+        By what number a sentence calls a row.
+    """
+    broken: list[str] = []
+    for name in rows.columns:
+        broken += _values(rows[name], optional=name in may_be_missing, numbers=numbers)
+    if "exit" in rows:
+        broken += _exits(rows["exit"], exits, numbers)
+    if {*KEYS} <= {*rows.columns} and numeric(rows["month"]):
+        broken += _history(rows, numbers)
     return broken
 
 
@@ -139,8 +165,12 @@ def columns_missing(where: str, frame: pd.DataFrame, needed: Collection[str]) ->
     ]
 
 
-def violation(rule: str, bad: Flags, *, got: str, cure: str) -> list[str]:
+def violation(
+    rule: str, bad: Flags, *, got: str, cure: str, numbers: Integers | None = None
+) -> list[str]:
     """One sentence that counts the rows that break a rule, or none.
+
+    Rows are called by their ``numbers``, or else counted from 1.
 
     Examples
     --------
@@ -150,7 +180,8 @@ def violation(rule: str, bad: Flags, *, got: str, cure: str) -> list[str]:
     """
     if not bad.any():
         return []
-    count, first = int(bad.sum()), int(bad.argmax()) + 1
+    count, at = int(bad.sum()), int(bad.argmax())
+    first = at + 1 if numbers is None else int(numbers[at])
     return [f"{rule}; got {got} in {count:,} of {len(bad):,} rows (first: row {first:,}). {cure}"]
 
 
@@ -159,7 +190,7 @@ def numeric(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _values(column: pd.Series, *, optional: bool) -> list[str]:
+def _values(column: pd.Series, *, optional: bool, numbers: Integers) -> list[str]:
     where = f"panel column {column.name!r} must"
     broken = []
     if not optional:
@@ -168,6 +199,7 @@ def _values(column: pd.Series, *, optional: bool) -> list[str]:
             column.isna().to_numpy(),
             got="missing values",
             cure="Complete them, or leave the persons out.",
+            numbers=numbers,
         )
     if column.dtype.kind == "f":
         broken += violation(
@@ -175,13 +207,14 @@ def _values(column: pd.Series, *, optional: bool) -> list[str]:
             np.isinf(column.to_numpy()),
             got="infinity",
             cure="Correct the numbers.",
+            numbers=numbers,
         )
     if column.name in _WHOLE:
-        broken += _whole(column)
+        broken += _whole(column, numbers)
     return broken
 
 
-def _whole(column: pd.Series) -> list[str]:
+def _whole(column: pd.Series, numbers: Integers) -> list[str]:
     where = f"panel column {column.name!r} must"
     if not numeric(column):
         return [f"{where} hold whole numbers; got another type."]
@@ -193,6 +226,7 @@ def _whole(column: pd.Series) -> list[str]:
             np.isfinite(values) & (values != np.floor(values)),
             got="fractions",
             cure="Count whole months.",
+            numbers=numbers,
         )
     if column.name == "month":
         broken += violation(
@@ -200,17 +234,19 @@ def _whole(column: pd.Series) -> list[str]:
             (column < 1).to_numpy(),
             got="months before the start",
             cure="Number the months at risk from 1.",
+            numbers=numbers,
         )
         broken += violation(
-            f"{where} be at most {_LAST_MONTH:,}",
-            (column > _LAST_MONTH).to_numpy(),
+            f"{where} be at most {LAST_MONTH:,}",
+            (column > LAST_MONTH).to_numpy(),
             got="months beyond it",
             cure="Number the months at risk from 1, not from a date.",
+            numbers=numbers,
         )
     return broken
 
 
-def _exits(column: pd.Series, exits: Sequence[str]) -> list[str]:
+def _exits(column: pd.Series, exits: Sequence[str], numbers: Integers) -> list[str]:
     known = ["stay", *exits]
     codes, labels = pd.factorize(column)
     strange = np.flatnonzero(~pd.Index(labels).isin(known))
@@ -223,10 +259,11 @@ def _exits(column: pd.Series, exits: Sequence[str]) -> list[str]:
         np.isin(codes, strange),
         got=shown + others,
         cure=f"{hint} Correct the register, or declare the exit under [outcome].".lstrip(),
+        numbers=numbers,
     )
 
 
-def _history(panel: pd.DataFrame) -> list[str]:
+def _history(panel: pd.DataFrame, numbers: Integers) -> list[str]:
     order, first = _persons(panel)
     exit_ = panel["exit"]
     leaves = (exit_.notna() & (exit_ != "stay")).to_numpy()[order]
@@ -246,26 +283,32 @@ def _history(panel: pd.DataFrame) -> list[str]:
             rows(repeated),
             got="repeated months",
             cure="Keep one row of each.",
+            numbers=numbers,
         ),
         *violation(
             "panel must have at most one exit per person",
             rows(after & leaves),
             got="further exits",
             cure="Keep the first exit.",
+            numbers=numbers,
         ),
         *violation(
             "panel must end a person with the exit",
             rows(after & ~leaves),
             got="rows after an exit",
             cure="Leave out the months after the exit.",
+            numbers=numbers,
         ),
-        *_entries(panel["entry"], order, first, month),
+        *_entries(panel["entry"], (order, first, month), numbers),
     ]
 
 
-def _entries(entry: pd.Series, order: Integers, first: Flags, month: Numbers) -> list[str]:
+def _entries(
+    entry: pd.Series, history: tuple[Integers, Flags, Numbers], numbers: Integers
+) -> list[str]:
     if not numeric(entry):
         return []
+    order, first, month = history
     values = entry.to_numpy()[order]
     start = _start(first)
     known = ~np.isnan(values) & (month[start] >= 1)  # reported elsewhere
@@ -277,6 +320,7 @@ def _entries(entry: pd.Series, order: Integers, first: Flags, month: Numbers) ->
         flags,
         got="other numbers",
         cure="Count the months that had passed before the person was first seen.",
+        numbers=numbers,
     )
 
 

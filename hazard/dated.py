@@ -10,10 +10,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from hazard import months
-from hazard.contracts import Flags, violation
+from hazard.contracts import Flags, Integers, violation
 from hazard.months import NEVER, Days, IntArray
 from hazard.spec import EndpointSpec, ModelSpec, TableSpec
-from hazard.spells import codes_fit, endpoints, not_missing, refuse
+from hazard.spells import (
+    TAKE_OUT,
+    endpoints,
+    happened,
+    not_missing,
+    refuse,
+    row_numbers,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +44,8 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     Parameters
     ----------
     raw : DataFrame
-        One row per spell: its start, and a date and an event column per exit.
+        One row per spell: its start, and a date and an event column per exit. Its index counts
+        the rows of the user's table from 0.
     columns : mapping of str to str
         Column of the table for ``person`` and for every column that is repeated on every row.
     spec : ModelSpec
@@ -46,7 +54,7 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     Returns
     -------
     DataFrame
-        Input of :func:`hazard.spells.expand`, row for row, with ``calendar``. A spell without a
+        Input of :func:`hazard.spells.expand`, with ``calendar`` and the index of ``raw``. A spell without a
         period in the window has a ``last`` that is not above its ``entry``.
 
     Raises
@@ -69,10 +77,10 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     ends, table = endpoints(spec), spec.table
     found = pd.DataFrame({name: raw[column] for name, column in columns.items()})
     dates, broken = _read(raw, ends, table)
-    for name, column in columns.items():
-        broken += not_missing(f"table column {column!r}", found[name].isna().to_numpy())
     refuse(broken)
-    refuse(_order_rules(dates, ends, table) + _person_rules(found["person"], dates, table))
+    refuse(
+        _order_rules(dates, spec, row_numbers(raw)) + _person_rules(found["person"], dates, table)
+    )
     found["calendar"] = months.month_of(dates.start)
     found["entry"] = _entry(dates, table)
     found["last"], found["exit"] = _last(dates, ends, table)
@@ -109,19 +117,22 @@ def _read(
     raw: pd.DataFrame, ends: Sequence[EndpointSpec], table: TableSpec
 ) -> tuple[_Dates, list[str]]:
     """Dates and events, with sentences for the cells that do not hold them."""
+    numbers = row_numbers(raw)
     start, broken = _days(raw, str(table.start), table)
-    broken += not_missing(f"table column {table.start!r}", raw[table.start].isna().to_numpy())
-    time, happened = [], []
+    where, empty = f"table column {table.start!r}", raw[table.start].isna().to_numpy()
+    broken += not_missing(where, empty, TAKE_OUT, numbers)
+    time, came = [], []
     for end in ends:
-        event, (day, sentences) = raw[end.event], _days(raw, end.time, table)
-        empty, came = raw[end.time].isna().to_numpy(), (event == end.code).to_numpy(dtype=bool)
+        day, sentences = _days(raw, end.time, table)
+        event, empty = happened(raw, end), raw[end.time].isna().to_numpy()
         where = f"table column {end.time!r} where {end.event!r} is {end.code!r}"
-        broken += sentences + codes_fit(event, end) + not_missing(where, came & empty)
+        broken += sentences + not_missing(where, event & empty, TAKE_OUT, numbers)
         where = f"table column {end.event!r} where {end.time!r} is given"
-        broken += not_missing(where, event.isna().to_numpy() & ~empty)
+        untold = raw[end.event].isna().to_numpy() & ~empty
+        broken += not_missing(where, untold, TAKE_OUT, numbers)
         time.append(day)
-        happened.append(came)
-    return _Dates(start, np.column_stack(time), np.column_stack(happened)), broken
+        came.append(event)
+    return _Dates(start, np.column_stack(time), np.column_stack(came)), broken
 
 
 def _days(raw: pd.DataFrame, name: str, table: TableSpec) -> tuple[Days, list[str]]:
@@ -131,10 +142,12 @@ def _days(raw: pd.DataFrame, name: str, table: TableSpec) -> tuple[Days, list[st
         strange,
         got="something else",
         cure="Correct the cells, or state how dates are written by dates under [table].",
+        numbers=row_numbers(raw),
     )
 
 
-def _order_rules(dates: _Dates, ends: Sequence[EndpointSpec], table: TableSpec) -> list[str]:
+def _order_rules(dates: _Dates, spec: ModelSpec, numbers: Integers) -> list[str]:
+    ends, table = endpoints(spec), spec.table
     broken: list[str] = []
     for end, time in zip(ends, dates.time.T, strict=True):
         broken += violation(
@@ -142,6 +155,7 @@ def _order_rules(dates: _Dates, ends: Sequence[EndpointSpec], table: TableSpec) 
             time < dates.start,
             got="earlier days",
             cure="Correct the dates.",
+            numbers=numbers,
         )
     named = list(dict.fromkeys(end.time for end in ends))
     return list(dict.fromkeys(broken)) + violation(
@@ -149,6 +163,7 @@ def _order_rules(dates: _Dates, ends: Sequence[EndpointSpec], table: TableSpec) 
         (dates.end == NEVER) & (table.window_end is None),
         got="spells without an end",
         cure="Complete them, or state window_end under [table] to follow these spells until then.",
+        numbers=numbers,
     )
 
 
@@ -159,12 +174,14 @@ def _person_rules(person: pd.Series, dates: _Dates, table: TableSpec) -> list[st
             person.duplicated().to_numpy(),
             got="a person again",
             cure="Keep one spell per person, or set again = 'separate' under [table].",
+            numbers=row_numbers(person),
         )
     return violation(
         f"table column {table.person!r} must have spells that do not overlap",
         _overlaps(person, dates),
         got="spells that start before an earlier one of the person ends",
         cure="Correct the dates, or give different persons different ids.",
+        numbers=row_numbers(person),
     )
 
 

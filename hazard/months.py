@@ -7,7 +7,7 @@ arithmetic on months is arithmetic on integers.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, Literal
@@ -31,6 +31,8 @@ _FORMS: Mapping[Written, tuple[str, str]] = MappingProxyType(
         "dd.mm.yyyy": (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
     }
 )
+# a time of day behind a date, perhaps with its distance from Greenwich
+_TIME = r"[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?(?:Z|UTC|[+-]\d{2}(?::?\d{2})?))?"
 
 
 def month_number(text: str) -> int:
@@ -109,7 +111,8 @@ def days(cells: pd.Series, written: Written) -> tuple[Days, npt.NDArray[np.bool_
     Parameters
     ----------
     cells : Series
-        Dates, moments (their own time of day is dropped), or text.
+        Dates, moments, or text. Of a moment the time of day is dropped and the date is the one
+        that is written, by the clock of its own time zone.
     written : {"yyyy-mm-dd", "dd.mm.yyyy"}
         How text is written.
 
@@ -127,20 +130,34 @@ def days(cells: pd.Series, written: Written) -> tuple[Days, npt.NDArray[np.bool_
     """
     if cells.dtype.kind == "M":
         return cells.dt.tz_localize(None).to_numpy(dtype="datetime64[D]"), np.zeros(len(cells), "?")
-    codes, labels = pd.factorize(cells)
+    codes, labels = _distinct(cells)
     known = np.array([*(_day(label, written) for label in labels), _NO_DAY], "datetime64[D]")
     day = known[codes]  # code -1, an empty cell, is the last
     return day, np.isnat(day) & (codes >= 0)
 
 
+def _distinct(cells: pd.Series) -> tuple[npt.NDArray[Any], Iterable[object]]:
+    """Code of every cell, -1 of an empty one; equal moments of two time zones have two days."""
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        return cells.cat.codes.to_numpy(), cells.cat.categories
+    if pd.api.types.infer_dtype(cells, skipna=True) == "string":
+        return pd.factorize(cells)
+    return np.where(cells.isna(), -1, np.arange(len(cells))), cells
+
+
 def _day(cell: object, written: Written) -> np.datetime64:
+    if cell is pd.NaT:
+        return _NO_DAY
     if isinstance(cell, date):
         return np.datetime64(cell.date() if isinstance(cell, datetime) else cell, "D")
     shape, form = _FORMS[written]
-    if not isinstance(cell, str) or not re.fullmatch(shape, cell.strip(), re.ASCII):
+    if not isinstance(cell, str):
+        return _NO_DAY
+    parts = re.fullmatch(f"({shape})(?:{_TIME})?", cell.strip(), re.ASCII)
+    if parts is None:
         return _NO_DAY
     try:
-        moment = datetime.strptime(cell.strip(), form)  # noqa: DTZ007 - a day has no time zone
+        moment = datetime.strptime(parts[1], form)  # noqa: DTZ007 - a day has no time zone
     except ValueError:
         return _NO_DAY
     return np.datetime64(moment.date(), "D")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from hazard.contracts import Flags, numeric, violation
+from hazard.cells import numbers
+from hazard.contracts import LAST_MONTH, Flags, Integers, violation
 from hazard.errors import PanelError, SpecError, did_you_mean
 from hazard.spec import EndpointSpec, ModelSpec, TableSpec
 
@@ -67,7 +68,8 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     Parameters
     ----------
     raw : DataFrame
-        One row per person, with a time and an event column per exit.
+        One row per person, with a time and an event column per exit, as numbers and labels. Its
+        index counts the rows of the user's table from 0.
     columns : mapping of str to str
         Column of the table for ``person``, perhaps ``entry`` and ``calendar``, and for every
         column that is repeated on every row.
@@ -76,33 +78,52 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     Returns
     -------
     DataFrame
-        Input of :func:`expand`.
+        Input of :func:`expand`, with the index of ``raw``. A spell that ends in the month in which
+        it was first seen has a ``last`` that is not above its ``entry``.
 
     Raises
     ------
-    SpecError
-        If the endpoints are not the exits of the model.
     PanelError
-        If a person has two rows, a cell is missing, or a time holds no month at risk.
+        If a person has two rows, a time holds no month at risk, or an entry is not before the end.
 
     Notes
     -----
     The earliest event ends the spell, the first in the order of the endpoints when two fall in one
     month. Without an event the person was followed to the latest of the times.
+
+    A time and an entry are told by one clock: month = (time - ``origin``) x ``time_scale``. A time
+    of 6.4 months lies in month 7. Whoever was first seen after 6.4 months was not at risk for the
+    whole of month 7, so that seven months had elapsed before the first row, which is month 8: both
+    are rounded up. An exit in month 7 is then seen by nobody's row; such spells are counted.
     """
     ends, table = endpoints(spec), spec.table
+    refuse(rules(raw, columns, spec))
     spells = pd.DataFrame({name: raw[column] for name, column in columns.items()})
-    broken = _person_rules(spells, columns)
-    for end in ends:
-        event = raw[end.event]
-        broken += not_missing(f"table column {end.event!r}", event.isna().to_numpy())
-        broken += codes_fit(event, end) + _time_rules(raw[end.time], table)
-    refuse(broken)
     spells["last"], spells["exit"] = _first_exit(raw, ends, table)
-    if "entry" not in spells:
-        spells["entry"] = 0
-    refuse(_entry_rules(spells, columns.get("entry", "")))
+    spells["entry"] = _entry(raw, table)
     return spells
+
+
+def rules(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> list[str]:
+    """Sentences for what is wrong with spells, as far as the columns are there."""
+    table, ends = spec.table, endpoints(spec)
+    broken: list[str] = []
+    if columns["person"] in raw:
+        person = raw[columns["person"]]
+        broken += violation(
+            f"table column {person.name!r} must be another in every row of layout 'spells'",
+            (person.duplicated() & person.notna()).to_numpy(),
+            got="a person again",
+            cure="Keep one row per person, or use layout 'rows'.",
+            numbers=row_numbers(raw),
+        )
+    times = dict.fromkeys(end.time for end in ends if end.time in raw)
+    for name in times:
+        broken += _time_rules(raw[name], table)
+    complete = all(end.time in raw and end.event in raw for end in ends)
+    if not broken and complete and table.entry is not None and table.entry in raw:
+        broken += _entry_rules(raw, ends, table)
+    return broken
 
 
 def wide(raw: pd.DataFrame, spells: pd.DataFrame, stem: str) -> FloatArray:
@@ -119,70 +140,50 @@ def wide(raw: pd.DataFrame, spells: pd.DataFrame, stem: str) -> FloatArray:
     Raises
     ------
     PanelError
-        If a column is missing, a cell is neither a number nor yes or no, or a month at risk is
-        empty.
+        If a column is missing, a cell is neither a finite number nor yes or no, or a month at risk
+        is empty.
     """
     last = int(spells["last"].max())
     columns = [f"{stem}{month}" for month in range(1, last + 1)]
-    found = sum(column in raw for column in columns)
-    if found < last:
+    present = sum(column in raw for column in columns)
+    if present < last:
         raise PanelError(
             f"table columns {columns[0]!r} to {columns[-1]!r} must all exist; "
-            f"got {found} of {last}.{did_you_mean(columns[0], raw.columns)}"
+            f"got {present} of {last}.{did_you_mean(columns[0], raw.columns)}"
         )
     parts = [numbers(raw[column]) for column in columns]
     values = np.column_stack([part for part, _ in parts])
-    strange = np.column_stack([part for _, part in parts]).any(axis=1)
+    strange = np.column_stack([part for _, part in parts]) | np.isinf(values)
     month = np.arange(1, last + 1)
     at_risk = (month > spells[["entry"]].to_numpy()) & (month <= spells[["last"]].to_numpy())
-    empty = (np.isnan(values) & at_risk).any(axis=1) & ~strange
+    empty = (np.isnan(values) & at_risk & ~strange).any(axis=1)
     where = f"table columns {columns[0]!r} to {columns[-1]!r}"
-    refuse(not_numbers(where, strange) + not_missing(f"{where} in a month at risk", empty))
+    broken = violation(
+        f"{where} must hold numbers, or yes and no",
+        strange.any(axis=1),
+        got="other text",
+        cure="Correct the text.",
+        numbers=row_numbers(spells),
+    )
+    where = f"{where} in a month at risk"
+    refuse(broken + not_missing(where, empty, TAKE_OUT, row_numbers(spells)))
     return values
 
 
-def numbers(column: pd.Series) -> tuple[FloatArray, Flags]:
-    """Numbers of a column, yes and no as 1 and 0, and where it holds something else.
-
-    Examples
-    --------
-    >>> values, strange = numbers(pd.Series(["yes", "no", None, "maybe"]))
-    >>> values.tolist(), strange.tolist()
-    ([1.0, 0.0, nan, nan], [False, False, False, True])
-    """
-    if numeric(column) or column.dtype.kind == "b":
-        return column.to_numpy(dtype=np.float64), np.zeros(len(column), dtype=bool)
-    mapped = column.astype(object).map({"yes": 1.0, "no": 0.0}).astype(np.float64)
-    return np.asarray(mapped), np.asarray(mapped.isna() & column.notna())
+TAKE_OUT = "Complete them, or take these rows out of the table."
+DROP = "Complete them, or set incomplete = 'drop' under [table] to leave these persons out."
 
 
-def not_numbers(where: str, strange: Flags) -> list[str]:
-    """Sentence for the rows in which :func:`numbers` found something else, or none."""
-    return violation(
-        f"{where} must hold numbers, or yes and no",
-        strange,
-        got="other text",
-        cure="Correct the text, or leave the cell empty where nothing is known.",
-    )
-
-
-def not_missing(where: str, empty: Flags) -> list[str]:
+def not_missing(where: str, empty: Flags, cure: str, numbers: Integers) -> list[str]:
     """Sentence for the rows in which a needed cell is empty, or none."""
     return violation(
-        f"{where} must not be missing",
-        empty,
-        got="missing values",
-        cure="Complete them, leave the persons out, or set incomplete = 'drop' under [table].",
+        f"{where} must not be missing", empty, got="missing values", cure=cure, numbers=numbers
     )
 
 
-def codes_fit(event: pd.Series, end: EndpointSpec) -> list[str]:
-    """Sentence for a code that can never be found, being text among numbers or the reverse."""
-    if isinstance(end.code, str) != (numeric(event) or event.dtype.kind == "b"):
-        return []
-    kind = "text" if isinstance(end.code, str) else "numbers"
-    where = f"table column {end.event!r} must hold {kind}, as the code {end.code!r}"
-    return [f"{where}; got another type. Correct the code under [table]."]
+def row_numbers(frame: pd.DataFrame | pd.Series) -> Integers:
+    """Number of every row in the user's table, counted from 1 below a header."""
+    return frame.index.to_numpy(dtype=np.int64) + 1
 
 
 def endpoints(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
@@ -203,6 +204,20 @@ def endpoints(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
     return ends
 
 
+def happened(raw: pd.DataFrame, end: EndpointSpec) -> Flags:
+    """In which rows the event of an endpoint is its code; labels are compared as text.
+
+    Examples
+    --------
+    >>> end = EndpointSpec(name="dead", time="weeks", event="how", code=1)
+    >>> happened(pd.DataFrame({"how": [1.0, 0.0, np.nan]}), end).tolist()
+    [True, False, False]
+    """
+    event = raw[end.event]
+    code = str(end.code) if event.dtype == object else end.code
+    return np.asarray((event == code).to_numpy(dtype=bool))
+
+
 def refuse(broken: Sequence[str]) -> None:
     """Raise the sentences of broken rules, each once.
 
@@ -215,63 +230,89 @@ def refuse(broken: Sequence[str]) -> None:
         raise PanelError("\n".join(dict.fromkeys(broken)))
 
 
+def _months(time: pd.Series, table: TableSpec) -> FloatArray:
+    """Months since the origin, on the one clock of times and entries."""
+    scale = 1.0 if table.time_scale is None else table.time_scale
+    return np.asarray((time.to_numpy(dtype=np.float64) - table.origin) * scale)
+
+
+def _rounded_up(months: FloatArray) -> FloatArray:
+    return np.asarray(np.ceil(months - _ROUNDING))
+
+
+def _entry(raw: pd.DataFrame, table: TableSpec) -> Integers:
+    if table.entry is None:
+        return np.zeros(len(raw), dtype=np.int64)
+    return np.maximum(_rounded_up(_months(raw[table.entry], table)), 0).astype(np.int64)
+
+
 def _first_exit(
     raw: pd.DataFrame, ends: Sequence[EndpointSpec], table: TableSpec
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
-    time = np.column_stack([raw[end.time].to_numpy(dtype=np.float64) for end in ends])
-    month = np.ceil((time - table.origin) * table.time_scale - _ROUNDING)
-    happened = np.column_stack([raw[end.event] == end.code for end in ends])
-    left = np.where(happened, month, np.inf)
-    ended = happened.any(axis=1)
+) -> tuple[Integers, npt.NDArray[np.object_]]:
+    month = np.column_stack([_rounded_up(_months(raw[end.time], table)) for end in ends])
+    came = np.column_stack([happened(raw, end) for end in ends])
+    left = np.where(came, month, np.inf)
+    ended = came.any(axis=1)
     last = np.where(ended, left.min(axis=1), month.max(axis=1)).astype(np.int64)
     names = np.array([end.name for end in ends], dtype=object)
     return last, np.where(ended, names[left.argmin(axis=1)], "stay")
 
 
 # --- rules --------------------------------------------------------------------------------------
-def _person_rules(spells: pd.DataFrame, columns: Mapping[str, str]) -> list[str]:
-    broken = violation(
-        f"table column {columns['person']!r} must be another in every row of layout 'spells'",
-        spells["person"].duplicated().to_numpy(),
-        got="a person again",
-        cure="Keep one row per person, or use layout 'rows'.",
-    )
-    for name, column in columns.items():
-        broken += not_missing(f"table column {column!r}", spells[name].isna().to_numpy())
-    if "calendar" in spells and not numeric(spells["calendar"]):
-        broken.append(f"table column {columns['calendar']!r} must hold numbers; got another type.")
-    return broken
-
-
 def _time_rules(time: pd.Series, table: TableSpec) -> list[str]:
-    where = f"table column {time.name!r}"
-    broken = not_missing(where, time.isna().to_numpy())
-    if not numeric(time):
-        return [*broken, f"{where} must hold numbers; got another type."]
-    month = (time.to_numpy(dtype=np.float64) - table.origin) * table.time_scale
-    broken += violation(
+    where, month = f"table column {time.name!r}", _months(time, table)
+    broken = violation(
         f"{where} must be above {table.origin:g}",
         month <= _ROUNDING,
         got="a spell without a month at risk",
-        cure="Leave the person out, or count the month of entry as month 1.",
+        cure=_no_month(table),
+        numbers=row_numbers(time),
     )
-    fraction = (month != np.floor(month)) & ~np.isnan(month) & (table.time_scale == 1)
-    return broken + violation(
-        f"{where} must hold whole months",
-        fraction | np.isinf(month),
-        got="other numbers",
-        cure="Round the times, or set time_scale under [table].",
+    broken += violation(
+        f"{where} must be at most {LAST_MONTH:,} {table.unit}s after the origin",
+        month > LAST_MONTH,
+        got="later times",
+        cure="Set time_scale under [table] to the months in one unit of time, and origin to the "
+        "time at the start.",
+        numbers=row_numbers(time),
+    )
+    return broken + _whole_rule(where, month, table, row_numbers(time))
+
+
+def _no_month(table: TableSpec) -> str:
+    if table.time_scale is not None:
+        return "Leave the person out, or write the time a little later."
+    return (
+        "Leave the person out, or count the month of entry as month 1: where the first month is "
+        f"called {table.origin:g}, set origin = {table.origin - 1:.1f} under [table]."
     )
 
 
-def _entry_rules(spells: pd.DataFrame, column: Hashable) -> list[str]:
-    entry = spells["entry"]
-    if not numeric(entry):
-        return [f"table column {column!r} must hold numbers; got another type."]
-    inside = (entry >= 0) & (entry < spells["last"]) & (entry == np.floor(entry))
+def _whole_rule(where: str, month: FloatArray, table: TableSpec, numbers: Integers) -> list[str]:
+    fraction = (month != np.floor(month)) & np.isfinite(month)
     return violation(
-        f"table column {column!r} must hold whole months, from 0 to the month before the last",
-        ~inside.to_numpy(),
-        got="other numbers",
-        cure="Leave out persons who were first seen after the end.",
+        f"{where} must hold whole months",
+        fraction & (table.time_scale is None),
+        got="fractions",
+        cure="Round the times, or set time_scale under [table] to the months in one unit of time "
+        "(1.0 for months): times are then rounded up.",
+        numbers=numbers,
     )
+
+
+def _entry_rules(raw: pd.DataFrame, ends: Sequence[EndpointSpec], table: TableSpec) -> list[str]:
+    """An entry is from the origin on, and before the end by the clock itself."""
+    where, entry = f"table column {table.entry!r}", _months(raw[str(table.entry)], table)
+    time = np.column_stack([_months(raw[end.time], table) for end in ends])
+    came = np.column_stack([happened(raw, end) for end in ends])
+    end_ = np.where(came.any(axis=1), np.where(came, time, np.inf).min(axis=1), time.max(axis=1))
+    known = ~np.isnan(entry)
+    broken = violation(
+        f"{where} must be from {table.origin:g}, the start of the clock, to before the end",
+        known & ((entry < -_ROUNDING) | (entry > end_ - _ROUNDING)),
+        got="other times",
+        cure=f"Write {table.origin:g} for persons who were seen from the start, and leave out "
+        "those who were first seen after the end.",
+        numbers=row_numbers(raw),
+    )
+    return broken + _whole_rule(where, entry, table, row_numbers(raw))

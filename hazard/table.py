@@ -2,34 +2,55 @@
 
 A table has one row per person and month at risk, one row per person (a spell), or one per spell
 between two dates; the model file says which, and which column is what
-(:class:`hazard.spec.TableSpec`). Ids are replaced by codes in
-order of first appearance. An empty cell and ``NA`` are missing values. Text becomes a categorical
-with sorted levels; ``yes`` and ``no`` become 1 and 0 where an exposure is meant.
+(:class:`hazard.spec.TableSpec`). What a cell of a file means stands in
+:mod:`hazard.table_files`: an empty cell is missing, ``NA`` is missing among numbers and text
+elsewhere.
+
+Ids become codes in order of first appearance; ids that are written differently are different
+persons. A covariate of numbers stays numbers unless the model states its reference level; text, true
+and false become a categorical with sorted levels, and so does every group. ``yes`` and ``no`` become
+1 and 0 where an exposure is meant. A sentence about a row gives its number in the user's table,
+counted from 1 below the header.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-from pyarrow import csv, parquet
 
-from hazard import dated, spells
-from hazard.contracts import broken_rules, columns_missing, numeric
-from hazard.errors import PanelError, UsageError
+from hazard import cells, dated, months, spells
+from hazard.contracts import (
+    Flags,
+    LeftOut,
+    broken_cells,
+    columns_missing,
+    numeric,
+    violation,
+)
+from hazard.errors import PanelError, UsageError, did_you_mean
 from hazard.examples import bundled
-from hazard.exposures import lag_column
-from hazard.spec import CalendarTerm, CovariateTerm, ModelSpec
-from hazard.spells import expand, refuse
+from hazard.exposures import not_of_measure
+from hazard.roles import (
+    OF_PANEL,
+    Roles,
+    by_calendar,
+    lag_columns,
+    required,
+    roles,
+)
+from hazard.spec import CovariateTerm, EndpointSpec, ModelSpec
+from hazard.spells import DROP, TAKE_OUT, expand, not_missing, refuse, row_numbers
+from hazard.table_files import read_csv, read_parquet
 
 __all__ = ["bundled", "expand", "panel", "read"]
 
-_ALWAYS = ("person", "month", "calendar", "entry", "exit")
-_BLOCK = 2**31 - 1  # bytes, the most that pyarrow takes; it infers types from the first block
+_CALENDAR = (
+    "Count the months from January 1970, (year - 1970) x 12 + month - 1: January 2005 is 420."
+)
 
 
 def read(path: Path, spec: ModelSpec) -> pd.DataFrame:
@@ -54,14 +75,17 @@ def read(path: Path, spec: ModelSpec) -> pd.DataFrame:
     PanelError
         If the file cannot be read, or breaks a rule; see :func:`panel`.
     """
-    readers = {".csv": _csv, ".parquet": _parquet}
-    if path.suffix.lower() not in readers:
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
         raise UsageError(f"table must be a .csv or a .parquet file; got {str(path)!r}.")
     if not path.is_file():
         raise UsageError(f"table must exist; no file at {str(path)!r}.")
     if path.stat().st_size == 0:
         raise PanelError("table must have at least one row; got an empty file.")
-    return panel(readers[path.suffix.lower()](path), spec)
+    if suffix == ".parquet":
+        return panel(read_parquet(path), spec)
+    codes = [*spec.outcome.exits, *(str(end.code) for end in _ends(spec))]
+    return panel(read_csv(path, roles(spec), codes), spec)
 
 
 def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
@@ -81,55 +105,43 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         month.
         A lagged term that is not about ``own`` rows has columns as
         :func:`hazard.exposures.lag_column` names them, in which a missing value is history before
-        the start. ``attrs["left_out"]`` counts the persons left out, by reason: for a missing
-        covariate, where the model file asks for it, and without a row in the window of dates.
+        the start. ``attrs["left_out"]`` has a :class:`hazard.contracts.LeftOut` for every reason:
+        persons with a missing covariate, where the model file asks for it; spells without a whole
+        month in the window of dates, or between entry and end. Rows are those of the table.
 
     Raises
     ------
     SpecError
         If the endpoints of spells are not the exits of the model.
     PanelError
-        If a column is missing, or a rule of :mod:`hazard.contracts` is broken; all rules at once.
+        If a column is missing, a cell is not what its column is for, a code never occurs, or a
+        rule of :mod:`hazard.contracts` is broken; all problems at once.
     """
+    raw = raw.reset_index(drop=True)  # a row is called by its number in this table
+    raw.attrs = {}
+    if not len(raw):
+        refuse([*_absent(raw, spec), "panel must have at least one row; got none."])
     columns = _columns(raw, spec)
-    ends = [] if isinstance(spec.table.exit, str) else spec.table.exit
-    needed = [*columns.values(), *(name for end in ends for name in (end.time, end.event))]
-    needed += [spec.table.start] if spec.table.start else []
-    refuse(columns_missing("table", raw, dict.fromkeys(needed)))
-    complete, left_out = _complete(raw, spec)
+    table, broken = _table(raw, spec)
+    complete, incomplete = _complete(table, spec)
+    broken += _missing(complete, columns, spec) + _rules(complete, columns, spec)
+    refuse(broken)
+    left_out = _counted(table, {"persons with a missing covariate": incomplete}, spec)
     if spec.table.layout == "rows":
-        rows = _rows(complete, columns, spec)
+        rows = _rows(complete, columns)
     else:
-        rows, outside = _expanded(complete, columns, spec)
-        left_out |= outside
-    lags = _lags(spec)
-    refuse(broken_rules(rows, spec.outcome.exits, columns=_required(spec), may_be_missing=lags))
+        rows, outside = _expanded(complete, raw, columns, spec)
+        left_out |= _counted(complete, outside, spec)
+    if not len(rows):
+        refuse(["panel must have at least one row; got none."])
     finished = _finished(rows, spec)
     finished.attrs["left_out"] = left_out
     return finished
 
 
-def _required(spec: ModelSpec) -> list[str]:
-    """Columns that must not be missing: of terms, of rows, of clusters, and of costs."""
-    named = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
-    other = [*spec.group_columns, *spec.only, *(spec.baselines.clusters or ())]
-    named += [name for name in other if name not in _ALWAYS]
-    if spec.costs is not None and isinstance(spec.costs.persons, str):
-        named.append(spec.costs.persons)
-    return list(dict.fromkeys([*named, *_exposures(spec)]))
-
-
-def _exposures(spec: ModelSpec) -> list[str]:
-    return [term.exposure for term in spec.lagged if term.network == "own"]
-
-
-def _lags(spec: ModelSpec) -> list[str]:
-    return [
-        lag_column(term.name, lag)
-        for term in spec.lagged
-        if term.network != "own"
-        for lag in range(term.lags[0], term.lags[1] + 1)
-    ]
+# --- columns ------------------------------------------------------------------------------------
+def _ends(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
+    return () if isinstance(spec.table.exit, str) else spec.table.exit
 
 
 def _columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
@@ -138,116 +150,271 @@ def _columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
     columns = {"person": table.person}
     if isinstance(table.exit, str):
         columns |= {"month": table.month, "exit": table.exit}
-    if table.entry is not None:
-        columns["entry"] = table.entry
-    by_calendar = any(isinstance(term, CalendarTerm) for term in spec.term)
-    by_calendar |= "calendar" in spec.group_columns
-    if table.calendar is not None and not table.start and (by_calendar or table.calendar in raw):
-        columns["calendar"] = table.calendar
-    return columns | {
-        name: name for name in [*_required(spec), *_lags(spec)] if name not in table.wide
+        if table.entry is not None:
+            columns["entry"] = table.entry
+    if table.calendar is not None and not table.start:
+        if by_calendar(spec) or table.calendar in raw:
+            columns["calendar"] = table.calendar
+    named = [*required(spec), *lag_columns(spec)]
+    return columns | {name: name for name in named if name not in table.wide}
+
+
+def _needed(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    names = [*_columns(raw, spec).values()]
+    names += [name for end in _ends(spec) for name in (end.time, end.event)]
+    names += [name for name in (spec.table.start, spec.table.entry) if name is not None]
+    return list(dict.fromkeys(names))
+
+
+def _absent(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """Sentences for columns that are not there once; a period of time needs the calendar."""
+    broken = columns_missing("table", raw, _needed(raw, spec))
+    if by_calendar(spec) and spec.table.calendar not in raw and not spec.table.start:
+        broken.append(
+            f"table column {spec.table.calendar!r} must hold calendar months where a term is by "
+            "year, quarter, calendar_month or season, which are made from it; got no such column. "
+            f"{_CALENDAR} A column of your own with one of these names must be called another."
+        )
+    return broken
+
+
+def _table(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, list[str]]:
+    """Columns that the model needs as numbers, labels and days; sentences for those that are not.
+
+    A column that breaks a rule is left out of the table.
+    """
+    if spec.table.layout == "spells":
+        spells.endpoints(spec)
+    broken = _absent(raw, spec)
+    of, kept = roles(spec), {}
+    count = raw.columns.value_counts()
+    for name in _needed(raw, spec):
+        if count.get(name, 0) != 1:
+            continue
+        column, sentences = _column(raw[name], of, spec)
+        broken += sentences
+        if not sentences:
+            kept[name] = column
+    table = pd.DataFrame(kept, index=raw.index)
+    return table, broken + _never(table, spec)
+
+
+def _column(column: pd.Series, of: Roles, spec: ModelSpec) -> tuple[pd.Series, list[str]]:
+    where, name = f"table column {column.name!r}", column.name
+    if name in of.labels:
+        broken = cells.not_labels(where, column)
+        if any(isinstance(t, CovariateTerm) and t.name == name and t.reference for t in spec.term):
+            broken += cells.not_levels(where, column)
+        return (column if broken else cells.labels(column)), broken
+    if name in of.indicators:
+        return _as_numbers(column), cells.not_indicators(where, column)
+    if name in of.days:
+        return column, []
+    if name in of.measured:
+        broken = cells.not_measured(where, column)
+        if broken or cells.kind(column) in (cells.NUMBERS, cells.NOTHING):
+            return _as_numbers(column), broken
+        return cells.labels(column), broken
+    codes = [end.code for end in _ends(spec) if end.event == name]
+    if codes and cells.kind(column) == cells.TRUTH:
+        return _as_numbers(column), []
+    cure = "Correct the cells, with a decimal point in fractions."
+    if codes:
+        cure = f"Correct the code {codes[0]!r} under [table], or these cells."
+    if name == spec.table.calendar:
+        cure = _CALENDAR
+    return _as_numbers(column), cells.not_numbers(where, column, cure)
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        return column
+    return pd.Series(cells.numbers(column)[0], index=column.index, name=column.name)
+
+
+def _never(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """Sentences for codes that no row has."""
+    broken = []
+    for end in _ends(spec):
+        if end.event not in table or spells.happened(table, end).any():
+            continue
+        present = cells.labels(table[end.event]).dropna().unique()
+        broken.append(
+            f"table column {end.event!r} must hold the code {end.code!r} of exit {end.name!r}; got "
+            f"it in none of {len(table):,} rows.{did_you_mean(end.code, present)} Correct the code "
+            "under [table], or take the exit out of the model."
+        )
+    return broken
+
+
+# --- rules --------------------------------------------------------------------------------------
+def _complete(table: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, Flags]:
+    """Rows of persons without a missing covariate, where the model asks for these; who is out."""
+    nobody = np.zeros(len(table), dtype=bool)
+    if spec.table.incomplete == "error" or spec.table.person not in table:
+        return table, nobody
+    needed = [name for name in required(spec) if name in table]
+    person = table[spec.table.person]
+    out = person.isin(person[table[needed].isna().any(axis=1)]).to_numpy()
+    return table[~out], out
+
+
+def _missing(table: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> list[str]:
+    """Sentences for cells that are empty and must not be."""
+    broken: list[str] = []
+    named, optional = required(spec), set(lag_columns(spec))
+    if spec.table.start:  # of which each end has its own rule
+        optional |= {name for end in _ends(spec) for name in (end.time, end.event)}
+        optional.add(spec.table.start)
+    for name in table.columns.difference([*optional], sort=False):
+        cure = DROP if name in named else TAKE_OUT
+        if name == columns.get("exit"):
+            cure = "Write 'stay' in every month in which the person was still there at its end."
+        empty = table[name].isna().to_numpy()
+        broken += not_missing(f"table column {name!r}", empty, cure, row_numbers(table))
+    return broken
+
+
+def _rules(table: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> list[str]:
+    """Sentences for rules of the panel, in the columns that are fine by themselves."""
+    if not len(table):
+        return []
+    broken = _calendar(table, spec)
+    broken += not_of_measure(table, [term for term in spec.lagged if term.network != "own"])
+    present = {name: column for name, column in columns.items() if column in table}
+    if spec.table.layout == "rows":
+        broken += _codes_for_exits(table, spec)
+        rows = _rows(table, present)
+        if broken and "exit" in rows and _codes_for_exits(table, spec):
+            rows = rows.drop(columns="exit")
+        if not _calendar(table, spec):
+            broken += _advance(rows, spec)
+    else:
+        rows = pd.DataFrame({name: table[column] for name, column in present.items()})
+        broken += [] if spec.table.start else spells.rules(table, columns, spec)
+    return broken + broken_cells(
+        rows, spec.outcome.exits, may_be_missing=[*rows.columns], numbers=row_numbers(rows)
+    )
+
+
+def _codes_for_exits(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    name = str(spec.table.exit)
+    if name not in table:
+        return []
+    labels = table[name].dropna()
+    codes = labels.map(cells.is_plain_number) | labels.isin(["True", "False", "true", "false"])
+    if not len(labels) or not codes.all():
+        return []
+    return [
+        f"table column {name!r} must hold 'stay' in every month but that of an exit, and there one "
+        f"of {list(spec.outcome.exits)}; got codes. Write these names in place of the codes, or "
+        "state layout = 'spells' under [table] for one row per person, where an exit has a code."
+    ]
+
+
+def _calendar(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """Sentence for calendar months that are written as years, or as year and month, or none."""
+    name = spec.table.calendar
+    if spec.table.start or name not in table:
+        return []
+    values = table[name].to_numpy(dtype=np.float64)
+    year, month = np.divmod(values, 100)
+    as_text = (year >= 1800) & (year <= 2200) & (month >= 1) & (month <= 12)
+    late = values > months.month_number("2100-12")
+    got = "months after the year 2100"
+    if late.any() and (as_text | np.isnan(values)).all():
+        got = "year and month in one number, such as 200501,"
+    elif late.any() and ((values >= 1800) & (values <= 2200) | np.isnan(values)).all():
+        got = "years"
+    return violation(
+        f"table column {name!r} must hold calendar months",
+        np.asarray(late),
+        got=got,
+        cure=_CALENDAR,
+        numbers=row_numbers(table),
+    )
+
+
+def _advance(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """Sentence for persons whose calendar does not go on as their months do, or none."""
+    if not {"person", "month", "calendar"} <= {*rows.columns}:
+        return []
+    known = rows[["person", "month", "calendar"]].dropna()
+    ordered = known.sort_values(["person", "month"], kind="stable")
+    same = (ordered["person"] == ordered["person"].shift()).to_numpy()
+    month, calendar = (ordered[name].diff().to_numpy() for name in ("month", "calendar"))
+    whole = spec.table.unit == "month"  # of other units the calendar may stand still, or jump
+    bad = same & (month > 0) & ((calendar != month) if whole else (calendar < 0))
+    flags = pd.Series(bad, index=ordered.index).reindex(rows.index, fill_value=False)
+    return violation(
+        f"table column {spec.table.calendar!r} must go on within a person as the months do",
+        flags.to_numpy(),
+        got="calendar months that do not",
+        cure="Correct the calendar or the months"
+        + (", or name what a row is by unit under [table], such as 'week'." if whole else "."),
+        numbers=row_numbers(rows),
+    )
+
+
+def _counted(
+    table: pd.DataFrame, reasons: Mapping[str, Flags], spec: ModelSpec
+) -> dict[str, LeftOut]:
+    """How many persons, rows and exits each reason leaves out; nothing where it leaves out none."""
+    ends = _ends(spec)
+    if ends:
+        leaves = np.column_stack([spells.happened(table, end) for end in ends]).any(axis=1)
+    else:
+        leaves = table[str(spec.table.exit)].isin(spec.outcome.exits).to_numpy()
+    separate = spec.table.again == "separate"  # each spell counts as a person
+    return {
+        reason: LeftOut(
+            persons=int(out.sum())
+            if separate
+            else int(table.loc[out, spec.table.person].nunique()),
+            rows=int(out.sum()),
+            exits=int(leaves[out].sum()),
+        )
+        for reason, out in reasons.items()
+        if out.any()
     }
 
 
-def _complete(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, dict[str, int]]:
-    if spec.table.incomplete == "error":
-        return raw, {}
-    needed = [name for name in _required(spec) if name not in spec.table.wide]
-    person = raw[spec.table.person]
-    out = person[raw[needed].isna().any(axis=1)].unique()
-    kept = raw[~person.isin(out)].reset_index(drop=True)
-    return kept, {"persons with a missing covariate": len(out)}
-
-
-def _rows(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.DataFrame:
-    rows = pd.DataFrame({name: raw[column] for name, column in columns.items()})
-    _as_numbers(rows, [*_exposures(spec), *_lags(spec)])
-    if "entry" not in rows:
-        month = pd.to_numeric(rows["month"], errors="coerce")
-        rows["entry"] = (
-            month.groupby(pd.factorize(rows["person"])[0]).transform("min").fillna(1) - 1
-        )
+# --- rows ---------------------------------------------------------------------------------------
+def _rows(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    rows = pd.DataFrame({name: table[column] for name, column in columns.items()})
+    if "entry" not in rows and {"person", "month"} <= {*rows.columns}:
+        first = rows["month"].groupby(rows["person"]).transform("min")
+        rows["entry"] = first.fillna(1) - 1
     return rows
 
 
 def _expanded(
-    raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Rows of spells, and how many of these lie outside the window."""
-    table = spec.table
-    persons = (dated if table.start else spells).build(raw, columns, spec)
+    table: pd.DataFrame, raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec
+) -> tuple[pd.DataFrame, dict[str, Flags]]:
+    """Rows of spells, and which of these have no whole month that is seen."""
+    rule = spec.table
+    persons = (dated if rule.start else spells).build(table, columns, spec)
     inside = (persons["last"] > persons["entry"]).to_numpy()
-    raw, persons = raw[inside], persons[inside].reset_index(drop=True)
-    _as_numbers(persons, [name for name in [*_exposures(spec), *_lags(spec)] if name in persons])
-    stems = {name: stem for name, stem in table.wide.items() if name in _required(spec)}
-    monthly = {name: spells.wide(raw, persons, stem) for name, stem in stems.items()}
-    reason = f"spells without a whole {table.unit} in the window"
-    left_out = {} if inside.all() else {reason: int((~inside).sum())}
-    return expand(persons, wide=monthly, step=table.unit_months), left_out
-
-
-def _as_numbers(rows: pd.DataFrame, names: Sequence[str]) -> None:
-    broken: list[str] = []
-    for name in dict.fromkeys(names):
-        rows[name], strange = spells.numbers(rows[name])
-        broken += spells.not_numbers(f"table column {name!r}", strange)
-    refuse(broken)
+    persons = persons[inside]
+    stems = {name: stem for name, stem in rule.wide.items() if name in required(spec)}
+    monthly = {}
+    if len(persons):
+        cells_ = raw.loc[persons.index]
+        monthly = {name: spells.wide(cells_, persons, stem) for name, stem in stems.items()}
+    where = "in the window" if rule.start else "between entry and end"
+    rows = expand(persons, wide=monthly, step=rule.unit_months)
+    return rows, {f"spells without a whole {rule.unit} {where}": ~inside}
 
 
 def _finished(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     """Rows that break no rule, in the order and with the dtypes of a panel."""
-    present = [*_ALWAYS, *_required(spec), *_lags(spec)]
+    present = [*OF_PANEL, *required(spec), *lag_columns(spec)]
     finished = rows[[name for name in dict.fromkeys(present) if name in rows]].copy()
     finished["person"] = pd.factorize(rows["person"])[0].astype(np.int64)
     finished["exit"] = pd.Categorical(rows["exit"], ["stay", *spec.outcome.exits])
     for name in {"month", "calendar", "entry"} & set(rows.columns):
         finished[name] = rows[name].astype(np.int32)
-    for name in _required(spec):
-        if name in spec.group_columns or not numeric(rows[name]):
-            finished[name] = _levels(rows[name])
+    for name in required(spec):
+        if not numeric(rows[name]):
+            finished[name] = pd.Categorical(rows[name], sorted(rows[name].unique()))
     return finished.sort_values(["person", "month"], kind="stable", ignore_index=True)
-
-
-def _levels(column: pd.Series) -> pd.Series:
-    used = column.astype("category").cat.remove_unused_categories()
-    text = used.cat.rename_categories([str(level) for level in used.cat.categories])
-    return text.cat.reorder_categories(sorted(text.cat.categories))
-
-
-# --- files --------------------------------------------------------------------------------------
-def _csv(path: Path) -> pd.DataFrame:
-    ragged: list[Any] = []
-
-    def note(row: Any) -> str:
-        ragged.append(row.number)
-        return "skip"
-
-    try:
-        content = csv.read_csv(
-            path,
-            read_options=csv.ReadOptions(block_size=_BLOCK, use_threads=False),
-            parse_options=csv.ParseOptions(invalid_row_handler=note),
-            convert_options=csv.ConvertOptions(
-                null_values=["", "NA"], strings_can_be_null=True, auto_dict_encode=True
-            ),
-        )
-    except (pa.ArrowInvalid, UnicodeDecodeError):  # whose text quotes the row
-        raise PanelError("table must be a CSV file in UTF-8; got something else.") from None
-    if ragged:
-        raise PanelError(
-            "table must have as many cells in every row as in its header; got another number in "
-            f"{len(ragged):,} rows (first: row {ragged[0] - 1:,}). Quote cells with a comma."
-        )
-    if any("binary" in str(field.type) for field in content.schema):
-        raise PanelError("table must be a CSV file in UTF-8; got other bytes.")
-    frame: pd.DataFrame = content.to_pandas()
-    return frame
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    try:
-        content = parquet.read_table(path)
-    except pa.ArrowInvalid:
-        raise PanelError("table must be a Parquet file; got something else.") from None
-    frame: pd.DataFrame = content.to_pandas(ignore_metadata=True)
-    return frame

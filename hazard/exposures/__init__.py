@@ -59,7 +59,7 @@ Leads are for falsification: what is yet to happen cannot have had an effect. As
 of the row (``"current"``); the centre of the time is unknown once the family has left.
 """
 
-from hazard.exposures.columns import from_columns, lag_column, to_columns
+from hazard.exposures.columns import from_columns, lag_column, not_of_measure, to_columns
 from hazard.exposures.own import own_history
 from hazard.exposures.peers import (
     RESIDENT,
@@ -75,6 +75,7 @@ __all__ = [
     "from_columns",
     "lag_column",
     "layers",
+    "not_of_measure",
     "own_history",
     "peer_histories",
     "register_histories",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hazard.contracts import violation
 from hazard.errors import HistoryError
 from hazard.exposures.rules import lags, need, ruled, since_risk
 from hazard.registers.keys import BoolArray
@@ -80,13 +81,35 @@ def from_columns(frame: pd.DataFrame, terms: Sequence[LaggedTerm]) -> dict[str, 
     return {term.name: _from_columns(frame, term) for term in terms}
 
 
+def not_of_measure(frame: pd.DataFrame, terms: Sequence[LaggedTerm]) -> list[str]:
+    """Sentences for columns of terms that hold what the measure cannot be.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its index counts the rows of the user's table from 0. Columns that are not there are passed
+        over.
+    terms : sequence of LaggedTerm
+    """
+    broken = []
+    for term in terms:
+        names = [lag_column(term.name, lag) for lag in lags(term)]
+        flags = {name: _strange(frame[name], term) for name in names if name in frame}
+        if strange := [name for name, bad in flags.items() if bad.any()]:
+            broken += violation(
+                f"columns {strange} must hold {_HOLDS[term.measure]} or empty cells",
+                np.logical_or.reduce([flags[name] for name in strange]),
+                got="other values",
+                cure="Correct these cells, or state another measure for the term.",
+                numbers=frame.index.to_numpy(dtype=np.int64) + 1,
+            )
+    return broken
+
+
 def _from_columns(frame: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
     names = [lag_column(term.name, lag) for lag in lags(term)]
-    strange = [name for name in names if _strange(frame[name], term).any()]
-    if strange:
-        raise HistoryError(
-            f"columns {strange} must hold {_HOLDS[term.measure]} or empty cells; got other values."
-        )
+    if broken := not_of_measure(frame, [term]):
+        raise HistoryError("\n".join(broken))
     values = frame[names].to_numpy(dtype=np.float32, na_value=np.nan)
     found = ruled(np.array(values), lags(term), term)
     return since_risk(found, frame, term)

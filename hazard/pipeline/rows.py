@@ -64,8 +64,8 @@ def rows_from_table(path: Path | None, spec: ModelSpec) -> Rows:
     histories |= exposures.from_columns(built, peers)
     flow = pd.DataFrame(
         [
-            {"step": f"left out: {reason}", "persons": n}
-            for reason, n in built.attrs.get("left_out", {}).items()
+            {"step": f"left out: {reason}", "persons": out.persons}
+            for reason, out in built.attrs.get("left_out", {}).items()
         ]
         + [{"step": "in the panel", "persons": int(built["person"].nunique())}]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from hazard.months import Written
 from hazard.prior_families import Positive, Record
@@ -20,14 +20,29 @@ class EndpointSpec(Record):
     code: int | str = 1
 
 
+Exit = Annotated[
+    Annotated[str, Tag("column")]
+    | Annotated[tuple[EndpointSpec, ...], Field(min_length=1), Tag("endpoints")],
+    Discriminator(lambda value: "column" if isinstance(value, str) else "endpoints"),
+]
+
+
 class TableSpec(Record):
     """How to read a ready table.
 
     ``layout = "rows"``: one row per person and month at risk, with an ``exit`` column.
     ``layout = "spells"``: one row per person; the first of the ``exit`` endpoints ends the spell,
     in the stated order when two fall in one month, and the latest ``time`` is the end of follow-up.
-    The month of a ``time`` is (time - ``origin``) x ``time_scale``, rounded up when ``time_scale``
-    is not 1 (``time_scale = 12`` for years). ``calendar`` is the calendar month of month 1.
+    Every code must occur in its ``event`` column. The month of a ``time`` is
+    (time - ``origin``) x ``time_scale``. Without ``time_scale`` it must be a whole number; with it
+    (12.0 for years, 1.0 for months) it is rounded up: a time of 6.4 months lies in month 7.
+    ``entry`` is the time, by the same clock, at which a person was first seen: whoever was first
+    seen after 6.4 months has month 8 as the first row, the first month at risk as a whole. In
+    layout "rows" it is the number of months that had passed before the first row.
+
+    ``calendar`` is the calendar month of the row, or of month 1 of a spell, counted from January
+    1970; a group by ``year``, ``quarter``, ``calendar_month`` or ``season`` and a calendar term are
+    made from it, whatever other columns the table has. It goes on as the months do.
     ``wide`` maps a new column to the stem of numbered ones (``emp`` for ``emp1``, ``emp2``, ...).
     ``incomplete = "drop"`` leaves out persons with a missing covariate, and counts them.
     ``source`` names a bundled example that is used when no file is given.
@@ -42,12 +57,12 @@ class TableSpec(Record):
     layout: Literal["rows", "spells"] = "rows"
     person: Name = "person"
     month: Name = "month"
-    exit: str | tuple[EndpointSpec, ...] = "exit"
+    exit: Exit = "exit"
     entry: Name | None = None
     calendar: Name | None = "calendar"
     unit: str = "month"
     origin: float = 0.0
-    time_scale: Positive = 1.0
+    time_scale: Positive | None = None
     wide: dict[Name, str] = Field(default_factory=dict)
     incomplete: Literal["error", "drop"] = "error"
     start: Name | None = None
@@ -62,7 +77,7 @@ class TableSpec(Record):
     def _one_layout(self) -> TableSpec:
         if (self.layout == "rows") != isinstance(self.exit, str):
             raise ValueError("exit must name a column for layout 'rows', endpoints for 'spells'")
-        if self.layout == "rows" and (self.wide or self.origin or self.time_scale != 1):
+        if self.layout == "rows" and (self.wide or self.origin or self.time_scale):
             raise ValueError("wide, origin and time_scale need layout 'spells'")
         return self
 
@@ -74,7 +89,7 @@ class TableSpec(Record):
             if lost := [name for name in needy if getattr(self, name) != known[name].default]:
                 raise ValueError(f"{', '.join(lost)} must come with the date column start")
             return self
-        if self.layout == "rows" or self.entry or self.origin or self.time_scale != 1:
+        if self.layout == "rows" or self.entry or self.origin or self.time_scale:
             raise ValueError("start needs layout 'spells', without entry, origin and time_scale")
         if self.window_start and self.window_end and self.window_start > self.window_end:
             raise ValueError("window_start must not be after window_end")
