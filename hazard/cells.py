@@ -39,13 +39,12 @@ _OF_INFERRED = {
 }
 _OTHER = "lists, records or several types mixed"
 _WORDS = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
-_EXACT = 2.0**53  # from here on two neighbouring whole numbers are one floating-point number
 _MOST_LEVELS = 30  # of numbers with a reference; more are hardly meant as levels
 
 _PLAIN = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 _GROUPED = re.compile(r"[-+]?\d{1,3}([ .,']\d{3})*([.,]\d+)?|[-+]?\d*[.,]\d+")
 _UNIT = re.compile(
-    r"^(kr|nok|sek|dkk|eur|usd|gbp)\b\.?|(kr|nok|sek|dkk|eur|usd|gbp)\.?$|%|,-$", re.I
+    r"^(kr|nok|sek|dkk|eur|usd|gbp)\b\.?|(kr|nok|sek|dkk|eur|usd|gbp)\.?$|%|,-$", re.IGNORECASE
 )
 
 
@@ -116,9 +115,9 @@ def labels(column: pd.Series) -> pd.Series:
 def distinct(column: pd.Series) -> tuple[Integers, Sequence[Any]]:
     """Code of every cell, -1 where it is missing, and the cells that the codes stand for."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(dtype=np.int64), column.cat.categories.tolist()
+        return np.array(column.cat.codes, dtype=np.int64), column.cat.categories.tolist()
     codes, cells = pd.factorize(column)
-    return np.asarray(codes, dtype=np.int64), list(cells.tolist())
+    return np.array(codes, dtype=np.int64), list(cells)
 
 
 # --- rules --------------------------------------------------------------------------------------
@@ -151,15 +150,13 @@ def not_labels(where: str, column: pd.Series) -> list[str]:
 
     Examples
     --------
-    >>> not_labels("table column 'centre'", pd.Series(["North", "North ", "South"]))[0][:71]
+    >>> not_labels("table column 'centre'", pd.Series(["North", "North ", "South"]))[0][:72]
     "table column 'centre' must not have labels that differ only in spaces ar"
     """
     what = kind(column)
     if what not in (NUMBERS, TRUTH, TEXT, DATES, NOTHING):
-        return [
-            f"{where} must hold text or whole numbers, one type in all rows; got {what}. Write "
-            "these cells as text."
-        ]
+        found = f"got {what}. Write these cells as text."
+        return [f"{where} must hold text or whole numbers, one type in all rows; {found}"]
     codes, cells = distinct(column)
 
     def rows(bad: Sequence[bool]) -> Flags:
@@ -167,8 +164,8 @@ def not_labels(where: str, column: pd.Series) -> list[str]:
 
     broken = violation(
         f"{where} must have whole numbers that can be told apart",
-        rows([isinstance(cell, float) and abs(cell) >= _EXACT for cell in cells]),
-        got="floating-point numbers from 2^53 on, where neighbours are equal",
+        rows([_is_blurred(cell) for cell in cells]),
+        got="floating-point numbers so large that neighbours are equal",
         cure="Write the numbers as text.",
     )
     if what != TEXT:
@@ -195,17 +192,15 @@ def not_measured(where: str, column: pd.Series) -> list[str]:
 
     Examples
     --------
-    >>> not_measured("table column 'age'", pd.Series(["37,8", "39,6"]))[0][:89]
+    >>> not_measured("table column 'age'", pd.Series(["37,8", "39,6"]))[0][:90]
     "table column 'age' must hold numbers or labels; got text that is mostly numbers, with deci"
     """
     what = kind(column)
     if what in (NUMBERS, NOTHING):
         return []
     if what == DATES:
-        return [
-            f"{where} must hold numbers or labels; got dates. Write the time since a day as a "
-            "number, or write the dates as text to take them as levels."
-        ]
+        cure = "Write the time since a day as a number, or write the dates as text to have levels."
+        return [f"{where} must hold numbers or labels; got dates. {cure}"]
     broken = not_labels(where, column)
     if broken or what != TEXT:
         return broken
@@ -258,11 +253,23 @@ def _number(cell: Any) -> float:
 
 
 def _label(cell: Any) -> str:
-    if isinstance(cell, float | Decimal) and math.isfinite(cell) and cell == int(cell):
+    if (
+        isinstance(cell, float | np.floating | Decimal)
+        and math.isfinite(cell)
+        and cell == int(cell)
+    ):
         return str(int(cell))
     if isinstance(cell, datetime) and cell.time() == cell.time().min:
         return cell.date().isoformat()
     return cell.isoformat() if isinstance(cell, date) else str(cell)
+
+
+def _is_blurred(cell: Any) -> bool:
+    """Whether a floating-point number is so large that not every whole number is one."""
+    if not isinstance(cell, float | np.floating):
+        return False
+    digits = int(np.finfo(type(cell)).nmant) + 1
+    return bool(abs(cell) >= 2.0**digits)
 
 
 def _writable(text: str) -> bool:

@@ -54,8 +54,8 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     Returns
     -------
     DataFrame
-        Input of :func:`hazard.spells.expand`, with ``calendar`` and the index of ``raw``. A spell without a
-        period in the window has a ``last`` that is not above its ``entry``.
+        Input of :func:`hazard.spells.expand`, with ``calendar`` and the index of ``raw``. A
+        spell without a period in the window has a ``last`` that is not above its ``entry``.
 
     Raises
     ------

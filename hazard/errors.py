@@ -95,7 +95,9 @@ class DisclosureError(HazardError):
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:
-    """Sentence that proposes the nearest known word, or an empty text.
+    """Sentence that proposes the nearest other known word, or an empty text.
+
+    Case and spaces around a word do not count.
 
     Examples
     --------
@@ -104,5 +106,6 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     >>> did_you_mean("x", ["assisted"])
     ''
     """
-    near = difflib.get_close_matches(str(word), [str(k) for k in known], n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    plain = {str(k).strip().casefold(): str(k) for k in known if str(k) != str(word)}
+    near = difflib.get_close_matches(str(word).strip().casefold(), plain, n=1)
+    return f" Did you mean '{plain[near[0]]}'?" if near else ""

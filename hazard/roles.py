@@ -19,6 +19,8 @@ class Roles:
     ----------
     labels : tuple of str
         Taken as they are written: ids, groups, exits, and covariates with a reference level.
+    levels : tuple of str
+        Those of the labels that are covariates with a reference level.
     told : tuple of str
         Those of the labels that tell an exit or an event.
     indicators : tuple of str
@@ -32,6 +34,7 @@ class Roles:
     """
 
     labels: tuple[str, ...]
+    levels: tuple[str, ...]
     told: tuple[str, ...]
     indicators: tuple[str, ...]
     numbers: tuple[str, ...]
@@ -51,7 +54,8 @@ def roles(spec: ModelSpec) -> Roles:
     told = [end.event for end in ends if isinstance(end.code, str)]
     told += [table.exit] if isinstance(table.exit, str) else []
     covariates = [term for term in spec.term if isinstance(term, CovariateTerm)]
-    labels = [table.person, *told, *(t.column for t in covariates if t.reference is not None)]
+    levels = [term.column for term in covariates if term.reference is not None]
+    labels = [table.person, *told, *levels]
     labels += [name for name in (*spec.group_columns, *spec.only, *_clusters(spec)) if _own(name)]
     times = [end.time for end in ends]
     numbers = [name for name in (table.entry, table.calendar) if name is not None]
@@ -61,6 +65,7 @@ def roles(spec: ModelSpec) -> Roles:
     seen: set[str] = set()
     return Roles(
         labels=_new(labels, seen),
+        levels=tuple(levels),
         told=tuple(dict.fromkeys(told)),
         indicators=_new([*own_exposures(spec), *lag_columns(spec)], seen),
         numbers=_new(numbers if table.start else [*numbers, *times], seen),

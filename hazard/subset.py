@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hazard.cells import labels
 from hazard.errors import PanelError, did_you_mean
 
 
@@ -71,7 +72,7 @@ def _of_column(panel: pd.DataFrame, column: str, levels: Sequence[str]) -> npt.N
             f"[only] must name columns of the panel; got {column!r}, not one of "
             f"{list(panel.columns)}.{did_you_mean(column, panel.columns)}"
         )
-    codes, present = pd.factorize(panel[column].astype(str))
+    codes, present = pd.factorize(labels(panel[column]))
     person = panel["person"].to_numpy()
     moved = codes != pd.Series(codes).groupby(person).transform("first").to_numpy()
     if moved.any() or panel[column].isna().any():

@@ -7,16 +7,15 @@ between two dates; the model file says which, and which column is what
 elsewhere.
 
 Ids become codes in order of first appearance; ids that are written differently are different
-persons. A covariate of numbers stays numbers unless the model states its reference level; text, true
-and false become a categorical with sorted levels, and so does every group. ``yes`` and ``no`` become
-1 and 0 where an exposure is meant. A sentence about a row gives its number in the user's table,
-counted from 1 below the header.
+persons. A covariate of numbers stays numbers unless the model states its reference level; text,
+true and false become a categorical with sorted levels, and so does every group. ``yes`` and ``no``
+become 1 and 0 where an exposure is meant. A sentence about a row gives its number in the user's
+table, counted from 1 below the header.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +41,7 @@ from hazard.roles import (
     required,
     roles,
 )
-from hazard.spec import CovariateTerm, EndpointSpec, ModelSpec
+from hazard.spec import PERIODS, EndpointSpec, ModelSpec
 from hazard.spells import DROP, TAKE_OUT, expand, not_missing, refuse, row_numbers
 from hazard.table_files import read_csv, read_parquet
 
@@ -152,11 +151,16 @@ def _columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
         columns |= {"month": table.month, "exit": table.exit}
         if table.entry is not None:
             columns["entry"] = table.entry
-    if table.calendar is not None and not table.start:
-        if by_calendar(spec) or table.calendar in raw:
-            columns["calendar"] = table.calendar
+    if _takes_calendar(raw, spec):
+        columns["calendar"] = str(table.calendar)
     named = [*required(spec), *lag_columns(spec)]
     return columns | {name: name for name in named if name not in table.wide}
+
+
+def _takes_calendar(raw: pd.DataFrame, spec: ModelSpec) -> bool:
+    table = spec.table
+    wanted = by_calendar(spec) or table.calendar in raw
+    return wanted and table.calendar is not None and not table.start
 
 
 def _needed(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
@@ -169,11 +173,11 @@ def _needed(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
 def _absent(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
     """Sentences for columns that are not there once; a period of time needs the calendar."""
     broken = columns_missing("table", raw, _needed(raw, spec))
-    if by_calendar(spec) and spec.table.calendar not in raw and not spec.table.start:
+    if _takes_calendar(raw, spec) and spec.table.calendar not in raw:
         broken.append(
             f"table column {spec.table.calendar!r} must hold calendar months where a term is by "
-            "year, quarter, calendar_month or season, which are made from it; got no such column. "
-            f"{_CALENDAR} A column of your own with one of these names must be called another."
+            f"{', '.join(PERIODS)}, which are made from it; got none. {_CALENDAR} Give a column of "
+            "your own with one of these names another name."
         )
     return broken
 
@@ -203,27 +207,31 @@ def _column(column: pd.Series, of: Roles, spec: ModelSpec) -> tuple[pd.Series, l
     where, name = f"table column {column.name!r}", column.name
     if name in of.labels:
         broken = cells.not_labels(where, column)
-        if any(isinstance(t, CovariateTerm) and t.name == name and t.reference for t in spec.term):
+        if name in of.levels:
             broken += cells.not_levels(where, column)
         return (column if broken else cells.labels(column)), broken
-    if name in of.indicators:
-        return _as_numbers(column), cells.not_indicators(where, column)
-    if name in of.days:
-        return column, []
     if name in of.measured:
         broken = cells.not_measured(where, column)
-        if broken or cells.kind(column) in (cells.NUMBERS, cells.NOTHING):
-            return _as_numbers(column), broken
-        return cells.labels(column), broken
+        measured = broken or cells.kind(column) in (cells.NUMBERS, cells.NOTHING)
+        return (_as_numbers(column) if measured else cells.labels(column)), broken
+    if name in of.days:
+        return column, []
+    return _as_numbers(column), _not_numbers(column, of, spec)
+
+
+def _not_numbers(column: pd.Series, of: Roles, spec: ModelSpec) -> list[str]:
+    where, name = f"table column {column.name!r}", column.name
+    if name in of.indicators:
+        return cells.not_indicators(where, column)
     codes = [end.code for end in _ends(spec) if end.event == name]
     if codes and cells.kind(column) == cells.TRUTH:
-        return _as_numbers(column), []
+        return []
     cure = "Correct the cells, with a decimal point in fractions."
     if codes:
         cure = f"Correct the code {codes[0]!r} under [table], or these cells."
     if name == spec.table.calendar:
         cure = _CALENDAR
-    return _as_numbers(column), cells.not_numbers(where, column, cure)
+    return cells.not_numbers(where, column, cure)
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:
@@ -305,11 +313,9 @@ def _codes_for_exits(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
     codes = labels.map(cells.is_plain_number) | labels.isin(["True", "False", "true", "false"])
     if not len(labels) or not codes.all():
         return []
-    return [
-        f"table column {name!r} must hold 'stay' in every month but that of an exit, and there one "
-        f"of {list(spec.outcome.exits)}; got codes. Write these names in place of the codes, or "
-        "state layout = 'spells' under [table] for one row per person, where an exit has a code."
-    ]
+    rule = f"'stay' in every month but that of an exit, and there one of {list(spec.outcome.exits)}"
+    cure = "Write these names in place of the codes, or use layout = 'spells' (one row per person)"
+    return [f"table column {name!r} must hold {rule}; got codes. {cure}, where an exit has a code."]
 
 
 def _calendar(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
@@ -344,11 +350,13 @@ def _advance(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
     same = (ordered["person"] == ordered["person"].shift()).to_numpy()
     month, calendar = (ordered[name].diff().to_numpy() for name in ("month", "calendar"))
     whole = spec.table.unit == "month"  # of other units the calendar may stand still, or jump
-    bad = same & (month > 0) & ((calendar != month) if whole else (calendar < 0))
-    flags = pd.Series(bad, index=ordered.index).reindex(rows.index, fill_value=False)
+    off = (calendar != month) if whole else (calendar < 0)
+    flags = pd.Series(same & (month > 0) & off, index=ordered.index).reindex(
+        rows.index, fill_value=False
+    )
     return violation(
         f"table column {spec.table.calendar!r} must go on within a person as the months do",
-        flags.to_numpy(),
+        np.asarray(flags, dtype=bool),
         got="calendar months that do not",
         cure="Correct the calendar or the months"
         + (", or name what a row is by unit under [table], such as 'week'." if whole else "."),

@@ -15,7 +15,7 @@ from hazard.spec.estimands import Estimand, IncidenceEstimand, StandardisedEstim
 from hazard.spec.identification import IdentificationSpec
 from hazard.spec.names import PERIODS, Levels, Name
 from hazard.spec.tables import TableSpec
-from hazard.spec.terms import GroupTerm, LaggedTerm, Term
+from hazard.spec.terms import CovariateTerm, GroupTerm, LaggedTerm, Term
 
 
 class ModelSpec(Record):
@@ -44,7 +44,13 @@ class ModelSpec(Record):
         names += [term.varying_name for term in self.lagged if term.varying_name is not None]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"each term must appear once; {', '.join(twice)} appears twice")
+            made = {"month": "baseline", **dict.fromkeys(PERIODS, "calendar")}
+            own = [
+                f"; {name!r} is the name of a {made[name]} term" for name in twice if name in made
+            ]
+            raise ValueError(
+                f"each term must appear once; {', '.join(twice)} appears twice{''.join(own)}"
+            )
         labels = [estimand.label for estimand in self.estimand]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
             raise ValueError(
@@ -54,6 +60,27 @@ class ModelSpec(Record):
         lagged = {term.name: term.exposure for term in self.lagged}
         for estimand in self.estimand:
             check_terms(estimand, lagged)
+        return self
+
+    @model_validator(mode="after")
+    def _own_names(self) -> ModelSpec:
+        columns = [("covariate", t.column) for t in self.term if isinstance(t, CovariateTerm)]
+        columns += [("exposure", term.exposure) for term in self.lagged if term.network == "own"]
+        columns += [("group", t.name) for t in self.term if isinstance(t, GroupTerm)]
+        taken = {"intercept": "the intercept"} | dict.fromkeys(("person", "exit"), "every panel")
+        for what, name in columns:
+            if name in taken and (what, name) != ("group", "person"):
+                raise ValueError(
+                    f"{what} must not be called {name!r}, which is a name of {taken[name]}; give "
+                    "the column another name in the table"
+                )
+        for what, name in columns:
+            mapped = getattr(self.table, name) if name in ("month", "calendar", "entry") else name
+            if what != "group" and mapped not in (name, None):
+                raise ValueError(
+                    f"{what} {name!r} is the panel's own, made from the column {mapped!r}; give a "
+                    "column of your own another name in the table"
+                )
         return self
 
     @model_validator(mode="after")

@@ -67,7 +67,11 @@ class BaselineTerm(Record):
 class CovariateTerm(Record):
     """Effect of one column of the panel: numbers as they are, text as contrasts with a level.
 
-    Numbers are centred at their mean over persons, a constant that is stored with the design.
+    Without ``reference`` numbers are numbers, centred at their mean over persons, a constant that
+    is stored with the design; text has its first level as the reference. With ``reference`` the
+    column is levels whatever it holds, and each of the others has a coefficient relative to this
+    one: of 0 and 1 with ``reference = "1"`` the coefficient is that of 0. Numbers must then be
+    whole, at most thirty different, and are called ``0``, ``1``, ``12``.
     """
 
     kind: Literal["covariate"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -65,19 +65,50 @@ def _problems(error: ValidationError) -> list[str]:
     for item in error.errors(include_url=False, include_context=False):
         place = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            key = str(item["loc"][-1])
-            lines.append(f"{place} is not a known key.{did_you_mean(key, _keys())}")
+            lines.append(f"{place} is not a known key.{_hint(item['loc'])}")
         else:
             message = item["msg"].removeprefix("Value error, ").rstrip(".")
             lines.append(f"{place}: {message[:1].lower()}{message[1:]}".removeprefix(": "))
     return [line.rstrip(".") for line in lines]
 
 
-def _keys() -> set[str]:
-    return {key for record in _records(Record) for key in record.model_fields}
+def _hint(place: tuple[int | str, ...]) -> str:
+    """The nearest key of the table in which an unknown one stands, or all keys of this table."""
+    known = {key for record in _records_at(place[:-1]) for key in record.model_fields}
+    near = did_you_mean(str(place[-1]), known)
+    return near or f" Its table has {', '.join(sorted(known))}"
 
 
-def _records(above: type[Any]) -> list[Any]:
-    """All records, those with a record in common above them included."""
-    below = above.__subclasses__()
-    return [*below, *(each for record in below for each in _records(record))]
+def _records_at(place: tuple[int | str, ...]) -> list[type[Record]]:
+    """Records that can stand at a place: by the keys that lead to it, and by their kind or family.
+
+    Examples
+    --------
+    >>> [record.__name__ for record in _records_at(("term", 0, "covariate", "prior", "normal"))]
+    ['NormalPrior']
+    """
+    records: list[type[Record]] = [ModelSpec]
+    for part in place:
+        fields = [r.model_fields[str(part)] for r in records if str(part) in r.model_fields]
+        if fields:
+            records = [record for field in fields for record in _records_of(field.annotation)]
+        else:
+            records = [record for record in records if part in _tags(record)] or records
+    return records
+
+
+def _records_of(annotation: Any) -> list[type[Record]]:
+    """Records in a type, such as the members of a union."""
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return [annotation]
+    return [record for inner in get_args(annotation) for record in _records_of(inner)]
+
+
+def _tags(record: type[Record]) -> list[Any]:
+    """Values of ``kind`` or ``family`` by which a record is told from others."""
+    return [
+        value
+        for field in record.model_fields.values()
+        if get_origin(field.annotation) is Literal
+        for value in get_args(field.annotation)
+    ]

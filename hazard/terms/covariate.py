@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hazard import cells
+from hazard.contracts import numeric
 from hazard.errors import DesignError, did_you_mean
 from hazard.spec import CovariateTerm
 from hazard.terms.block import Block, IntArray, column, contrasts, place
@@ -14,10 +16,11 @@ from hazard.terms.block import Block, IntArray, column, contrasts, place
 def build(
     term: CovariateTerm, rows: pd.DataFrame, frozen: Block | None = None
 ) -> tuple[Block, IntArray]:
-    """Block of a numeric column (one coefficient, per unit) or of a text column (contrasts).
+    """Block of a numeric column (one coefficient, per unit) or of levels (contrasts).
 
     A numeric column is centred at its mean over first rows of persons, so that the intercept is
-    that of an average person; the centre is kept with the block.
+    that of an average person; the centre is kept with the block. With a reference its numbers are
+    levels, a whole number called as it is written without a point: ``1``.
 
     Parameters
     ----------
@@ -29,8 +32,9 @@ def build(
     Raises
     ------
     DesignError
-        If the column is missing, the reference is not one of its levels, or a text is not one of
-        the levels of the frozen block.
+        If the column is missing, the reference is not one of its levels or comes with numbers that
+        are no levels (fractions, or more than thirty), or a text is not one of the levels of the
+        frozen block.
 
     Examples
     --------
@@ -40,11 +44,17 @@ def build(
     >>> block, index = build(term, pd.DataFrame({"person": [0, 0, 1], "age": [20.0, 20.0, 30.0]}))
     >>> block.basis[index, 0].tolist()
     [-5.0, -5.0, 5.0]
+    >>> term = CovariateTerm(kind="covariate", column="sex", reference="1", prior=prior)
+    >>> block, index = build(term, pd.DataFrame({"person": [0, 1], "sex": [0, 1]}))
+    >>> block.coefficients.tolist(), block.basis[index, 0].tolist()
+    (['0'], [1.0, 0.0])
     """
     values = column(rows, term.column)
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+    if numeric(values) and term.reference is None:
         return _numeric(term, values, rows, frozen)
-    labels, index = np.unique(values.astype(str).to_numpy(dtype=str), return_inverse=True)
+    if broken := cells.not_levels(f"panel column {term.column!r}", values):
+        raise DesignError("\n".join(broken))
+    labels, index = np.unique(cells.labels(values).to_numpy(dtype=str), return_inverse=True)
     if frozen is None:
         frozen = _levels(term, labels)
     return frozen, place(labels, index, frozen, rows)
@@ -70,11 +80,17 @@ def _numeric(
     ), index
 
 
+def _some(levels: npt.NDArray[np.str_]) -> str:
+    """The levels as text; of many the first ten."""
+    more = f" and {len(levels) - 10:,} more" if len(levels) > 10 else ""
+    return f"{levels[:10].tolist()}{more}"
+
+
 def _levels(term: CovariateTerm, levels: npt.NDArray[np.str_]) -> Block:
     reference = levels[0] if term.reference is None else term.reference
     if reference not in levels:
         raise DesignError(
-            f"term {term.name!r} reference must be one of its levels {levels.tolist()}; "
+            f"term {term.name!r} reference must be one of its levels {_some(levels)}; "
             f"got {reference!r}.{did_you_mean(reference, levels)}"
         )
     ordered = levels[np.argsort(levels != reference, kind="stable")]
