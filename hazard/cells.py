@@ -269,7 +269,7 @@ def _is_blurred(cell: Any) -> bool:
     if not isinstance(cell, float | np.floating):
         return False
     digits = int(np.finfo(type(cell)).nmant) + 1
-    return bool(abs(cell) >= 2.0**digits)
+    return abs(float(cell)) >= 2.0**digits
 
 
 def _writable(text: str) -> bool:

@@ -233,7 +233,7 @@ def _whole(column: pd.Series, numbers: Integers) -> list[str]:
             f"{where} be at least 1",
             (column < 1).to_numpy(),
             got="months before the start",
-            cure="Number the months at risk from 1.",
+            cure="Number the months at risk from 1; add 1 to all where they start at 0.",
             numbers=numbers,
         )
         broken += violation(

@@ -172,8 +172,12 @@ def _needed(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
 
 def _absent(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
     """Sentences for columns that are not there once; a period of time needs the calendar."""
-    broken = columns_missing("table", raw, _needed(raw, spec))
-    if _takes_calendar(raw, spec) and spec.table.calendar not in raw:
+    needed = _needed(raw, spec)
+    untold = _takes_calendar(raw, spec) and spec.table.calendar not in raw
+    broken = columns_missing(
+        "table", raw, [name for name in needed if not untold or name != spec.table.calendar]
+    )
+    if untold:
         broken.append(
             f"table column {spec.table.calendar!r} must hold calendar months where a term is by "
             f"{', '.join(PERIODS)}, which are made from it; got none. {_CALENDAR} Give a column of "

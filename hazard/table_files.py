@@ -2,10 +2,10 @@
 
 CSV holds text only. An empty cell without quotes is missing, and ``""`` is an empty text. ``NA`` is
 missing among numbers, true and false, and dates, and where an exit or an event is told; in any
-other text it is text. A column of labels (ids, groups, levels with a reference) is taken as it is
-written: ``007`` and ``7`` are two persons, ``0301`` stays ``0301``; only where every label ends in
-``.0``, as a program writes whole numbers with gaps, this end is taken off. A covariate whose every
-cell is a number is numbers, unless one has a leading zero.
+other text it is text. A column of labels (ids, groups) is taken as it is written: ``007`` and ``7``
+are two persons, ``0301`` stays ``0301``; only where every label ends in ``.0``, as a program writes
+whole numbers with gaps, this end is taken off. A covariate whose every cell is a number is numbers,
+unless one has a leading zero.
 
 Rows are counted from 1 below the header, empty lines left out.
 """
@@ -193,6 +193,8 @@ def _text_of(content: bytes, header: Sequence[str]) -> pd.DataFrame:
 
 # --- what the text means ------------------------------------------------------------------------
 def _typed(column: pd.Series, name: str, roles: Roles, codes: Sequence[str]) -> pd.Series:
+    if name in roles.levels:
+        return _as_measured(column)
     if name in roles.labels:
         told = name in roles.told and "NA" not in codes
         return _as_labels(_without(column, ["NA"]) if told else column)

@@ -350,12 +350,15 @@ WRONG_TABLES: dict[str, tuple[bytes, str]] = {
         f"{HEAD}{FIRST}{CANARY},0,stay,male\n".encode(),
         (
             f"panel column 'month' must be at least 1; got months before the start {IN_SECOND} "
-            "Number the months at risk from 1."
+            "Number the months at risk from 1; add 1 to all where they start at 0."
         ),
     ),
     "text.csv": (
         f"{HEAD}{FIRST}{CANARY},{CANARY},stay,male\n".encode(),
-        "panel column 'month' must hold whole numbers; got another type.",
+        (
+            f"table column 'month' must hold numbers; got text {IN_SECOND} Correct the cells, with "
+            "a decimal point in fractions."
+        ),
     ),
     "cells.csv": (
         f"{HEAD}{FIRST}{CANARY},2,stay\n".encode(),

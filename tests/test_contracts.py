@@ -119,7 +119,7 @@ ONE_ROW = {
         5,
         "column 'month' must be at least 1",
         "months before the start",
-        "Number the months at risk from 1.",
+        "Number the months at risk from 1; add 1 to all where they start at 0.",
     ),
     "fraction of a month": (
         put("month", 2, 1.5),

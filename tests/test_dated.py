@@ -89,7 +89,7 @@ def test_months_of_a_window_by_hand(tmp_path: Path) -> None:
         *("2001-01", "2003-05", "2001-03", "2003-04", "2001-01")
     ]
     assert panel["centre"].tolist()[:3] == ["B", "B", "A"]
-    assert panel.attrs["left_out"] == {"spells without a whole month in the window": 2}
+    assert panel.attrs["left_out"] == {"spells without a whole month in the window": (2, 2, 1)}
 
 
 def test_without_a_window_nobody_is_late_or_left_out(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_years_of_a_window_by_hand(tmp_path: Path) -> None:
     assert [months.month_text(month) for month in panel["calendar"]] == [
         *("2001-07", "2001-01", "2002-01", "2001-08", "2001-02")
     ]
-    assert panel.attrs["left_out"] == {"spells without a whole year in the window": 3}
+    assert panel.attrs["left_out"] == {"spells without a whole year in the window": (3, 3, 2)}
 
 
 def test_years_give_calendar_terms_their_levels(tmp_path: Path) -> None:
@@ -169,6 +169,7 @@ def test_endpoints_with_days_of_their_own() -> None:
 
 
 # --- several spells of a person -----------------------------------------------------------------
+EARLIER = "Z,1990-01-01,1990-01-31,f\n"  # so that both codes occur
 AGAIN = "person,start,end,how\nK,2001-03-05,2001-04-02,a\nK,2001-01-01,2001-02-10,f\n"
 ALONE = (
     "table column 'person' must be another in every row; got a person again in 1 of 2 rows "
@@ -176,7 +177,7 @@ ALONE = (
 )
 OVERLAP = (
     "table column 'person' must have spells that do not overlap; got spells that start before an "
-    "earlier one of the person ends in 1 of 2 rows (first: row 1). Correct the dates, or give "
+    "earlier one of the person ends in 1 of 3 rows (first: row 1). Correct the dates, or give "
     "different persons different ids."
 )
 
@@ -193,7 +194,7 @@ def test_spells_of_a_person_are_refused_or_separate(tmp_path: Path) -> None:
 def test_spells_of_a_person_must_not_overlap(tmp_path: Path, end: str) -> None:
     on_one_day = AGAIN.replace("2001-02-10", "2001-03-05")
     assert len(read(tmp_path, on_one_day, 'again = "separate"\n')) == 5
-    text = AGAIN.replace("2001-02-10,f", f"{end},{'f' if end else ''}")
+    text = AGAIN.replace("2001-02-10,f", f"{end},{'f' if end else ''}") + EARLIER
     with pytest.raises(PanelError, match=f"^{re.escape(OVERLAP)}$"):
         read(tmp_path, text, 'again = "separate"\n', 'window_end = "2002-01"\n')
     other = text.replace("K,2001-01", "L,2001-01")  # negative control: two persons may
@@ -204,15 +205,15 @@ def test_spells_of_a_person_must_not_overlap(tmp_path: Path, end: str) -> None:
 def test_dates_of_every_type_give_the_same_panel(tmp_path: Path) -> None:
     iso = pd.DataFrame(
         {
-            "person": [1, 2],
-            "start": ["1867-10-23", "2001-01-31"],
-            "end": ["1869-02-01", None],
-            "how": ["a", None],
+            "person": [1, 2, 3],
+            "start": ["1867-10-23", "2001-01-31", "1990-05-02"],
+            "end": ["1869-02-01", None, "1991-04-30"],
+            "how": ["a", None, "f"],
         }
     )
     spec = model(YEARS, 'window_end = "2003-06"\n')
     expected = table.panel(iso, spec)
-    assert len(expected) == 4
+    assert len(expected) == 5
     moments = iso.assign(**{name: pd.to_datetime(iso[name]) for name in ("start", "end")})
     zoned = moments.assign(start=moments["start"].dt.tz_localize("America/Toronto"))
     days = moments.assign(start=moments["start"].dt.date)
@@ -374,6 +375,9 @@ def expanded(
             "how": [None if e is None else how for _, e, how in spells],
         }
     ).astype({"how": object})
+    early = {"start": "1960-01-01", "end": "1960-02-01"}  # so that both codes occur
+    both = pd.DataFrame({"person": [-1, -2], "how": ["a", "f"]}).assign(**early)
+    raw = pd.concat([raw, both], ignore_index=True)
     opens, closes = months.month_text(window[0]), months.month_text(window[-1])
     spec = model(
         f'unit = "period"\nunit_months = {unit}\n',

@@ -13,7 +13,7 @@ from hazard.spec.costs import CostsSpec
 from hazard.spec.data import DataSpec, OutcomeSpec
 from hazard.spec.estimands import Estimand, IncidenceEstimand, StandardisedEstimand, check_terms
 from hazard.spec.identification import IdentificationSpec
-from hazard.spec.names import PERIODS, Levels, Name
+from hazard.spec.names import PERIODS, Levels, Name, clash
 from hazard.spec.tables import TableSpec
 from hazard.spec.terms import CovariateTerm, GroupTerm, LaggedTerm, Term
 
@@ -50,6 +50,11 @@ class ModelSpec(Record):
             ]
             raise ValueError(
                 f"each term must appear once; {', '.join(twice)} appears twice{''.join(own)}"
+            )
+        if both := clash(names):
+            raise ValueError(
+                f"terms must have names apart in a posterior; {both[0]!r} and {both[1]!r} both make "
+                f"{both[2]!r}. Give one of the columns another name in the table"
             )
         labels = [estimand.label for estimand in self.estimand]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):

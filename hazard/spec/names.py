@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag
@@ -18,4 +19,23 @@ Levels = Annotated[
     Annotated[str, Tag("level")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("levels")],
     Discriminator(lambda value: "levels" if isinstance(value, list | tuple) else "level"),
 ]
+_VARIABLES = ("beta", "u", "v", "x", "z", "sigma", "scale", "width", "partial", "correlation")
+_DIMENSIONS = ("level", "coordinate", "normal")
 PERIODS = ("year", "quarter", "calendar_month", "season")  # made from the column ``calendar``
+
+
+def clash(names: Sequence[str]) -> tuple[str, str, str] | None:
+    """Two names of terms that would give one name in a posterior, and that name; or nothing.
+
+    Examples
+    --------
+    >>> clash(["level", "beta"]), clash(["level", "sex"])
+    (('level', 'beta', 'beta_level'), None)
+    """
+    made: dict[str, str] = {}
+    for name in names:
+        own = [f"{kind}_{name}" for kind in _VARIABLES] + [f"{name}_{kind}" for kind in _DIMENSIONS]
+        for each in own:
+            if made.setdefault(each, name) != name:
+                return made[each], name, each
+    return None

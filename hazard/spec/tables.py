@@ -21,8 +21,7 @@ class EndpointSpec(Record):
 
 
 Exit = Annotated[
-    Annotated[str, Tag("column")]
-    | Annotated[tuple[EndpointSpec, ...], Field(min_length=1), Tag("endpoints")],
+    Annotated[str, Tag("column")] | Annotated[tuple[EndpointSpec, ...], Tag("endpoints")],
     Discriminator(lambda value: "column" if isinstance(value, str) else "endpoints"),
 ]
 
