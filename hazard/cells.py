@@ -116,8 +116,15 @@ def distinct(column: pd.Series) -> tuple[Integers, Sequence[Any]]:
     """Code of every cell, -1 where it is missing, and the cells that the codes stand for."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return np.array(column.cat.codes, dtype=np.int64), column.cat.categories.tolist()
+    if kind(column) == TEXT:  # whose codes pandas gives up to a NUL only
+        place: dict[str, int] = {}
+        every = [
+            place.setdefault(cell, len(place)) if isinstance(cell, str) else -1 for cell in column
+        ]
+        return np.array(every, dtype=np.int64), list(place)
     codes, cells = pd.factorize(column)
-    return np.array(codes, dtype=np.int64), list(cells)
+    floats = cells.dtype.kind == "f"  # a list of an index makes them longer
+    return np.array(codes, dtype=np.int64), list(cells.to_numpy() if floats else cells)
 
 
 # --- rules --------------------------------------------------------------------------------------

@@ -48,7 +48,8 @@ def test_columns_follow_the_rule_and_hold_nothing_but_indicators() -> None:
         np.testing.assert_array_equal(found["work_own"].values, [[1, expected], [0, 1]])
     with pytest.raises(
         HistoryError,
-        match=r"^columns \['work_own_lag1'\] must hold 0, 1 or empty cells; got other values in 1 of 2 rows \(first: row 1\)\. Correct",
+        match=r"^columns \['work_own_lag1'\] must hold 0, 1 or empty cells; got other values in 1 "
+        r"of 2 rows \(first: row 1\)\. Correct these cells",
     ):
         exposures.from_columns(
             frame.assign(work_own_lag1=[2.0, 0.0]), [term("work", "own", lags=(1, 1))]
@@ -103,7 +104,8 @@ def test_columns_hold_what_the_measure_can_be(
     for value in bad:
         with pytest.raises(
             HistoryError,
-            match=rf"^columns \['{name}'\] must hold {rule} or empty cells; got other values in 1 of",
+            match=rf"^columns \['{name}'\] must hold {rule} or empty cells; got other values in 1 "
+            r"of 4 rows \(first: row 4\)\. Correct these cells",
         ):
             exposures.from_columns(pd.DataFrame({name: [*good, value]}), [one])
 

@@ -323,8 +323,8 @@ def test_person_seen_only_after_the_end_is_found(tmp_path: Path) -> None:
     path = write(tmp_path, "id,weeks,how,weeks_f,fetched,seen\nx,4,a,4,0,4\ny,9,-,9,1,1\n")
     with pytest.raises(
         PanelError,
-        match=r"^table column 'seen' must be from 0, the start of the clock, to before the end; got "
-        r"other times in 1 of 2 rows \(first: row 1\)\. Write 0 for persons who were seen from",
+        match=r"^table column 'seen' must be from 0, the start of the clock, to before the end; "
+        r"got other times in 1 of 2 rows \(first: row 1\)\. Write 0 for persons who were seen from",
     ):
         table.read(path, model(SPELLS, 'entry = "seen"\n'))
 

@@ -53,8 +53,8 @@ class ModelSpec(Record):
             )
         if both := clash(names):
             raise ValueError(
-                f"terms must have names apart in a posterior; {both[0]!r} and {both[1]!r} both make "
-                f"{both[2]!r}. Give one of the columns another name in the table"
+                f"terms must have names apart in a posterior; {both[0]!r} and {both[1]!r} both "
+                f"make {both[2]!r}. Give one of the columns another name in the table"
             )
         labels = [estimand.label for estimand in self.estimand]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
