@@ -56,9 +56,12 @@ def kind(column: pd.Series) -> str:
     >>> kind(pd.Series([1, None])), kind(pd.Series(["1", None])), kind(pd.Series([[1]]))
     ('numbers', 'text', 'lists, records or several types mixed')
     """
-    values = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
-    if isinstance(values.dtype, pd.IntervalDtype):
-        return TEXT
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        values: pd.Series | pd.Index = column
+    elif isinstance(column.cat.categories.dtype, pd.IntervalDtype):
+        return TEXT  # as pandas.cut makes it
+    else:
+        values = column.cat.categories
     if pd.api.types.is_bool_dtype(values):
         return TRUTH
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values):
@@ -115,7 +118,9 @@ def labels(column: pd.Series) -> pd.Series:
 def distinct(column: pd.Series) -> tuple[Integers, Sequence[Any]]:
     """Code of every cell, -1 where it is missing, and the cells that the codes stand for."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return np.array(column.cat.codes, dtype=np.int64), column.cat.categories.tolist()
+        levels = column.cat.categories
+        named = levels.astype(str) if isinstance(levels.dtype, pd.IntervalDtype) else levels
+        return np.array(column.cat.codes, dtype=np.int64), named.tolist()
     if kind(column) == TEXT:  # whose codes pandas gives up to a NUL only
         place: dict[str, int] = {}
         every = [

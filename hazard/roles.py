@@ -55,22 +55,23 @@ def roles(spec: ModelSpec) -> Roles:
     told += [table.exit] if isinstance(table.exit, str) else []
     covariates = [term for term in spec.term if isinstance(term, CovariateTerm)]
     levels = [term.column for term in covariates if term.reference is not None]
-    labels = [table.person, *told, *levels]
-    labels += [name for name in (*spec.group_columns, *spec.only, *_clusters(spec)) if _own(name)]
     times = [end.time for end in ends]
     numbers = [name for name in (table.entry, table.calendar) if name is not None]
-    if isinstance(table.exit, str):
-        numbers.append(table.month)
     numbers += [end.event for end in ends] + persons_of_costs(spec)
+    numbers += [table.month] if table.layout == "rows" else []
+    numbers += [] if table.start else times
     seen: set[str] = set()
+    labels = _new([table.person, *told, *levels, *filter(_own, spec.group_columns)], seen)
+    measured = _new([term.column for term in covariates if _own(term.column)], seen)
+    indicators = _new([*own_exposures(spec), *lag_columns(spec)], seen)
     return Roles(
-        labels=_new(labels, seen),
-        levels=tuple(levels),
-        told=tuple(dict.fromkeys(told)),
-        indicators=_new([*own_exposures(spec), *lag_columns(spec)], seen),
-        numbers=_new(numbers if table.start else [*numbers, *times], seen),
+        numbers=_new(numbers, seen),
         days=_new([table.start, *times] if table.start else [], seen),
-        measured=_new([term.column for term in covariates if _own(term.column)], seen),
+        labels=labels + _new(filter(_own, (*spec.only, *_clusters(spec))), seen),
+        levels=tuple(levels),
+        told=tuple(told),
+        indicators=indicators,
+        measured=measured,
         stems=tuple(table.wide.values()),
     )
 

@@ -27,6 +27,7 @@ TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"
         ([2**70, 2**70 + 1], [str(2**70), str(2**70 + 1)]),
         (["None", "NA", "", None, "12.0"], ["None", "NA", "", None, "12.0"]),
         (pd.Categorical([12.0, None, 7.0]), ["12", None, "7"]),
+        (pd.cut([1, 5], [0, 2, 9]), ["(0, 2]", "(2, 9]"]),
         (pd.array([12, None], dtype="Int64"), ["12", None]),
         (pd.array(["a", None], dtype="string"), ["a", None]),
         (np.array([12.0, 0.5], dtype=np.float32), ["12", "0.5"]),

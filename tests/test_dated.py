@@ -249,6 +249,35 @@ def test_what_is_not_a_day(cell: object) -> None:
     assert strange.tolist() == [False, True, False]
 
 
+ZONED = """person,start,end,how
+1,2020-01-01T00:00:00+01:00,2020-03-01T00:00:00+01:00,a
+2,2020-01-15 00:00:00+0100,2020-03-15 23:59:59.9+01:00,f
+3,2020-07-01T00:30:00+02:00,2020-07-31T23:30:00Z,x
+"""
+
+
+def test_the_day_of_a_time_zone_is_the_one_that_is_written(tmp_path: Path) -> None:
+    written = read(tmp_path, ZONED)
+    assert written.drop_duplicates("person")["calendar"].tolist() == [600, 600, 606]
+    assert months_of(written) == {0: [1, 2, 3], 1: [1, 2, 3], 2: [1]}
+    oslo = pd.read_csv(tmp_path / "table.csv")[:2]
+    for name in ("start", "end"):
+        utc = pd.to_datetime(oslo[name], utc=True, format="ISO8601")
+        oslo[name] = utc.dt.tz_convert("Europe/Oslo")
+    oslo.to_parquet(tmp_path / "table.parquet")
+    stored = table.read(tmp_path / "table.parquet", model())
+    pd.testing.assert_frame_equal(stored, written[written["person"] < 2])
+    greenwich = oslo.assign(start=oslo["start"].dt.tz_convert("UTC"))  # negative control
+    assert table.panel(greenwich, model())["calendar"].tolist()[0] == 599
+
+
+def test_one_moment_in_two_time_zones_has_two_days() -> None:
+    east = dt.datetime.fromisoformat("2020-01-01T00:30:00+01:00")
+    both = pd.Series([east, east.astimezone(dt.UTC)], dtype=object)
+    assert both[0] == both[1]
+    assert months.days(both, "yyyy-mm-dd")[0].astype(str).tolist() == ["2020-01-01", "2019-12-31"]
+
+
 # --- what is wrong with a file ------------------------------------------------------------------
 FAULTS = {
     ("K,2000-11-30", "K,30/11/2000"): (

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hazard import spec as specs
 from hazard.errors import SpecError, UsageError
+from hazard.prior_families import Record
 from hazard.spec import IncidenceEstimand, ModelSpec, models_folder
 
 ROOT = Path(__file__).parents[1]
@@ -355,6 +358,89 @@ def test_all_that_is_wrong_is_in_one_error() -> None:
     twice = EXAMPLE.replace("[1, 3, 7]", "[3, 1]").replace("[0, 2]", "[2, 0]")
     with pytest.raises(SpecError, match=r"must start at 1 and increase; .* first <= last\.$"):
         specs.load(twice)
+
+
+def every_record(above: type[Record] = Record) -> list[type[Record]]:
+    below = above.__subclasses__()
+    return [*below, *(record for each in below for record in every_record(each))]
+
+
+KEYS = sorted({key for record in every_record() for key in record.model_fields})
+
+
+def added(where: str, line: str) -> str:
+    return EXAMPLE.replace(where, f"{where}\n{line}", 1)
+
+
+HINTS = {
+    # the key of another kind of term is not proposed for this one
+    added('column = "sex"', 'exposure = "visit"'): (
+        "term.1.covariate.exposure is not a known key. Its table has column, kind, prior, reference."
+    ),
+    added('exposure = "visit"', 'colum = "sex"'): (
+        "term.2.lagged.colum is not a known key. Its table has at_least, exposure, history_before_"
+    ),
+    added('column = "sex"', 'referenc = "male"'): (
+        "term.1.covariate.referenc is not a known key. Did you mean 'reference'?"
+    ),
+    EXAMPLE.replace("reason", "reasn = 1, reason", 1): "is not a known key. Did you mean 'reason'?",
+    added("[outcome]", "time_scale = 2.0"): (
+        "outcome.time_scale is not a known key. Its table has exits, intercept, link."
+    ),
+    EXAMPLE.replace(
+        "[outcome]",
+        '[table]\nlayout = "spells"\nexit = [{ name = "forced", time = "t", event = "e", cod = 1 }]\n'
+        "[outcome]",
+    ): "table.exit.endpoints.0.cod is not a known key. Did you mean 'code'?",
+}
+
+
+@pytest.mark.parametrize("text", HINTS)
+def test_an_unknown_key_is_looked_up_in_its_own_table(text: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(HINTS[text])):
+        specs.load(text)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(['column = "sex"', 'exposure = "visit"', "[outcome]", 'kind = "baseline"']),
+    st.sampled_from(KEYS),
+)
+def test_no_hint_proposes_the_key_that_is_refused(where: str, key: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        specs.load(added(where, f"{key} = {{ never = 1 }}"))
+    assert f"{key} is not a known key. Did you mean '{key}'?" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            '"sex"',
+            '"intercept"',
+            "covariate must not be called 'intercept', which is a name of the intercept; give the",
+        ),
+        ('"sex"', '"person"', "covariate must not be called 'person', which is a name of every"),
+        ('"sex"', '"exit"', "covariate must not be called 'exit', which is a name of every panel"),
+        ('"sex"', '"month"', "month appears twice; 'month' is the name of a baseline term."),
+        (
+            SEX,
+            SEX.replace('"sex"', '"beta"') + SEX.replace('"sex"', '"level"'),
+            "terms must have names apart in a posterior; 'beta' and 'level' both make 'beta_level'",
+        ),
+        (
+            "[outcome]",
+            '[table]\nentry = "seen"\n[[term]]\nkind = "covariate"\ncolumn = "entry"\n'
+            + PRIOR
+            + "[outcome]",
+            "covariate 'entry' is the panel's own, made from the column 'seen'; give a column of",
+        ),
+    ],
+)
+def test_names_of_the_model_are_refused_for_columns(old: str, new: str, sentence: str) -> None:
+    assert EXAMPLE.count(old) == 1
+    with pytest.raises(SpecError, match=re.escape(sentence)):
+        specs.load(EXAMPLE.replace(old, new))
 
 
 @pytest.mark.parametrize(

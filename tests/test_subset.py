@@ -32,6 +32,7 @@ def panel() -> pd.DataFrame:
             "kind": ["a", "a", "b", "b", "b"],
             "centre": ["A", "B", "A", "A", "A"],
             "age": [3, 3, 4, 3, 3],
+            "weight": [70.0, 70.0, 0.5, 71.0, 71.0],
             "exit": pd.Categorical(["stay"] * 5, ["stay", "left"]),
         }
     )
@@ -45,6 +46,7 @@ def panel() -> pd.DataFrame:
         ({"country": ("Iran", "Irak")}, [True] * 5),
         ({"country": "Irak", "kind": "b"}, [False, False, False, True, True]),
         ({"age": "3"}, [True, True, False, True, True]),
+        ({"weight": "70"}, [True, True, False, False, False]),
     ],
 )
 def test_rows_by_hand(panel: pd.DataFrame, only: dict[str, str], rows: list[bool]) -> None:

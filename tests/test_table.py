@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -344,6 +345,253 @@ def test_messages_show_no_value_of_a_person(tmp_path: Path) -> None:
     with pytest.raises(PanelError) as caught:
         table.read(path, model(SEX))
     assert "canary" not in str(caught.value)
+
+
+# --- times and entries by one clock -------------------------------------------------------------
+CLOCK = """[table]
+layout = "spells"
+person = "id"
+entry = "seen"
+exit = [{ name = "assisted", time = "t", event = "how", code = 1 }]
+"""
+
+
+def clocked(raw: pd.DataFrame, *parts: str) -> pd.DataFrame:
+    head = 'name = "m"\nquestion = "what comes after?"\n[outcome]\nexits = ["assisted"]\n'
+    return table.panel(raw, specs.load(head + CLOCK + "".join(parts)))
+
+
+def months_at_risk(panel: pd.DataFrame) -> list[tuple[int, int, int]]:
+    by_person = panel.groupby("person")
+    return list(
+        zip(
+            by_person["month"].min().tolist(),
+            by_person["month"].max().tolist(),
+            by_person["entry"].first().tolist(),
+            strict=True,
+        )
+    )
+
+
+# id  seen  t       in months       first row, last row
+#  1  1     2       12 to 24        13, 24
+#  2  0.5   1.25     6 to 15         7, 15
+#  3  0.55  1.01     6.6 to 12.12    8, 13: month 7 was not seen as a whole; the exit is in month 13
+#  4  0.55  0.56     6.6 to 6.72     none: it left in the month in which it was first seen
+YEARS = pd.DataFrame(
+    {"id": [1, 2, 3, 4], "seen": [1, 0.5, 0.55, 0.55], "t": [2, 1.25, 1.01, 0.56], "how": 1}
+)
+
+
+def test_entry_in_years_by_hand() -> None:
+    panel = clocked(YEARS, "time_scale = 12.0\n")
+    assert months_at_risk(panel) == [(13, 24, 12), (7, 15, 6), (8, 13, 7)]
+    reason = "spells without a whole month between entry and end"
+    assert panel.attrs["left_out"] == {reason: (1, 1, 1)}
+    assert months_at_risk(panel)[0] != (2, 24, 1)  # negative control: an entry in years
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.integers(1, 30), st.booleans()), min_size=1, max_size=6
+    ),
+    st.sampled_from([12, 4, 0.5, 1]),
+    st.integers(-7, 7),
+)
+def test_the_unit_and_the_origin_of_a_clock_do_not_matter(
+    drawn: list[tuple[int, int, bool]], per_unit: float, origin: int
+) -> None:
+    entry, length, left = np.array([*drawn, (0, 3, True)], dtype=np.int64).T
+    raw = pd.DataFrame({"id": range(len(entry)), "seen": entry, "t": entry + length, "how": left})
+    moved = raw.assign(seen=raw["seen"] / per_unit + origin, t=raw["t"] / per_unit + origin)
+    panel = clocked(moved, f"time_scale = {float(per_unit)}\norigin = {float(origin)}\n")
+    pd.testing.assert_frame_equal(panel, clocked(raw))
+    assert len(panel) == length.sum()
+
+
+def test_the_key_that_a_message_asks_for_is_taken() -> None:
+    with pytest.raises(PanelError, match=r"set time_scale under \[table\] .* \(1\.0 for months\)"):
+        clocked(YEARS)
+    assert months_at_risk(clocked(YEARS[:1].assign(seen=1.5, t=2.5), "time_scale = 1.0\n")) == [
+        (3, 3, 2)
+    ]
+    at_zero = YEARS[:1].assign(t=0.0, seen=0.0)
+    with pytest.raises(PanelError, match=r"set origin = -1\.0 under \[table\]"):
+        clocked(at_zero)
+    assert months_at_risk(clocked(at_zero.assign(seen=-1), "origin = -1.0\n")) == [(1, 1, 0)]
+
+
+def test_times_that_would_fill_the_memory_are_refused() -> None:
+    with pytest.raises(PanelError, match="'t' must be at most 12,000 months after the origin; got"):
+        clocked(YEARS.assign(t=1e12, seen=0))
+
+
+# --- codes, exits, calendar ---------------------------------------------------------------------
+def coded(labels: list[str], code: str) -> pd.DataFrame:
+    text = CLOCK.replace("code = 1", f'code = "{code}"').replace('entry = "seen"\n', "")
+    head = 'name = "m"\nquestion = "what comes after?"\n[outcome]\nexits = ["assisted"]\n'
+    raw = pd.DataFrame({"id": range(len(labels)), "t": 1, "how": labels})
+    return table.panel(raw, specs.load(head + text))
+
+
+@given(
+    st.lists(st.sampled_from(["dead", "left", "alive", "3", ""]), min_size=1, max_size=6),
+    st.sampled_from(["dead", "left", "Dead", "lost", "3"]),
+)
+def test_a_code_that_never_matches_is_always_refused(labels: list[str], code: str) -> None:
+    if code in labels:
+        assert (coded(labels, code)["exit"] == "assisted").sum() == labels.count(code)
+        return
+    with pytest.raises(PanelError, match=f"must hold the code '{code}' of exit 'assisted'; got"):
+        coded(labels, code)
+
+
+def test_a_code_that_never_matches_names_the_nearest() -> None:
+    sentence = (
+        "table column 'how' must hold the code 'Dead' of exit 'assisted'; got it in none of 2 "
+        "rows. Did you mean 'dead'? Correct the code under [table], or take the exit out of the "
+        "model."
+    )
+    with pytest.raises(PanelError, match=f"^{re.escape(sentence)}$"):
+        coded(["dead", "alive"], "Dead")
+
+
+def by_month(**columns: object) -> pd.DataFrame:
+    raw = pd.DataFrame(
+        {"person": [1, 1, 2], "month": [1, 2, 1], "exit": ["stay", "assisted", "stay"]}
+    )
+    return raw.assign(**columns)
+
+
+def test_codes_in_place_of_exits_are_told_from_exits() -> None:
+    for codes in ([0, 1, 0], ["0", "1", "0"], [False, True, False]):
+        with pytest.raises(
+            PanelError,
+            match=r"^table column 'exit' must hold 'stay' in every month but that of an exit, and "
+            r"there one of \['assisted', 'forced'\]; got codes\. Write these names",
+        ):
+            table.panel(by_month(exit=codes), model())
+    with pytest.raises(PanelError, match=r"'exit' must not be missing; .* Write 'stay' in every"):
+        table.panel(by_month(exit=[None, "assisted", None]), model())
+
+
+CALENDARS = {
+    "year and month in one number, such as 200501,": [202101, 202102, 202101],
+    "years": [2021, 2021, 2022],
+    "months after the year 2100": [14_000, 14_001, 500],
+    "text": ["2021-01", "2021-02", "2021-01"],
+    "dates": pd.to_datetime(["2021-01-01", "2021-02-01", "2021-01-01"]),
+}
+
+
+@pytest.mark.parametrize("found", CALENDARS)
+def test_calendar_of_another_form(found: str) -> None:
+    with pytest.raises(
+        PanelError, match=rf"'calendar' must hold .*got {found} in .*January 2005 is 420\."
+    ):
+        table.panel(by_month(calendar=CALENDARS[found]), model())
+
+
+def test_calendar_goes_on_as_the_months_do() -> None:
+    assert table.panel(by_month(calendar=[500, 501, 400]), model())["calendar"].tolist()[1] == 501
+    for months in ([501, 500, 400], [500, 500, 400], [500, 502, 400]):
+        with pytest.raises(
+            PanelError,
+            match=r"'calendar' must go on within a person as the months do; got calendar months "
+            r"that do not in 1 of 3 rows \(first: row 2\)\..* 'week'\.$",
+        ):
+            table.panel(by_month(calendar=months), model())
+    weeks = by_month(calendar=[500, 500, 400])
+    assert len(table.panel(weeks, model('[table]\nunit = "week"\n'))) == 3
+
+
+def test_periods_are_made_from_the_calendar() -> None:
+    year = '[[term]]\nkind = "group"\nby = "year"\n' + NORMAL.replace("normal", "pooled")
+    with pytest.raises(
+        PanelError,
+        match=r"^table column 'calendar' must hold calendar months where a term is by year, "
+        r".* made from it; got none\. .*own with one of these names another name\.$",
+    ):
+        table.panel(by_month(year=2021), model(year))
+
+
+# --- what is left out, and by what number a row is called ---------------------------------------
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), min_size=1, max_size=8))
+def test_rows_in_are_rows_out_and_those_counted(drawn: list[tuple[int, bool, bool]]) -> None:
+    persons = [*drawn, (2, True, False)]  # one at least is complete
+    raw = pd.concat(
+        pd.DataFrame(
+            {
+                "person": f"P{n}",
+                "month": range(1, length + 1),
+                "exit": ["stay"] * (length - 1) + ["forced" if leaves else "stay"],
+                "sex": ["m"] * (length - 1) + [None if missing else "m"],
+            }
+        )
+        for n, (length, leaves, missing) in enumerate(persons)
+    )
+    panel = table.panel(raw, model('[table]\nincomplete = "drop"\n', SEX))
+    out = panel.attrs["left_out"].get("persons with a missing covariate", (0, 0, 0))
+    assert len(raw) == len(panel) + out[1]
+    assert len(persons) == panel["person"].nunique() + out[0]
+    assert (raw["exit"] == "forced").sum() == (panel["exit"] == "forced").sum() + out[2]
+
+
+def test_rows_are_called_by_their_number_in_the_table(tmp_path: Path) -> None:
+    drop = 'incomplete = "drop"\n'
+    rows = HEAD + "1,1,stay,\n1,2,stay,m\n2,1,stay,m\n3,0,stay,m\n"
+    with pytest.raises(
+        PanelError, match=r"'month' must be at least 1; .* of 2 rows \(first: row 4"
+    ):
+        table.read(write(tmp_path, rows), model("[table]\n" + drop, SEX))
+    spells = PERSONS.replace("no,yes,no", "no,,no").replace("b,3,a,3,1,male", "b,3,a,3,1,")
+    spells += "d,3,a,9,0,male,yes,no,,\n"
+    with pytest.raises(
+        PanelError, match=r"in a month at risk must not .* of 3 rows \(first: row 4"
+    ):
+        table.read(write(tmp_path, spells), model(SPELLS, WIDE, drop, SEX, OWN))
+    own_index = by_month(month=[1, 2, 0]).set_index(pd.Index([7, 7, 7]))
+    with pytest.raises(PanelError, match=r"'month' must be at least 1; .* \(first: row 3\)"):
+        table.panel(own_index, model())
+
+
+def test_all_that_is_wrong_with_a_table_is_in_one_error(tmp_path: Path) -> None:
+    text = "person,month,exit,event_centre_lag0,event_centre_lag1\n1,1,stay,2,0\n1,1,asisted,0,0\n"
+    with pytest.raises(PanelError) as caught:
+        table.read(write(tmp_path, text), model(SEX, PEERS))
+    told = str(caught.value).split("\n")
+    assert [line.split(";")[0] for line in told] == [
+        "table column 'sex' must exist once",
+        "columns ['event_centre_lag0'] must hold 0, 1 or empty cells",
+        "panel column 'exit' must be one of ['assisted', 'forced', 'stay']",
+        "panel must have one row per person and month",
+        *told[4:],
+    ]
+
+
+@pytest.mark.parametrize("cells_", [["true", "", "false"], ["1", "", "0"], ["yes", "", "no"]])
+def test_an_empty_cell_is_not_asked_for_and_refused(tmp_path: Path, cells_: list[str]) -> None:
+    lines = [f"{n},1,stay,{cell}" for n, cell in enumerate(cells_)]
+    path = write(tmp_path, "person,month,exit,employed\n" + "\n".join(lines))
+    with pytest.raises(PanelError) as caught:
+        table.read(path, model(OWN))
+    assert str(caught.value) == (
+        "table column 'employed' must not be missing; got missing values in 1 of 3 rows (first: "
+        "row 2). Complete them, or set incomplete = 'drop' under [table] to leave these persons "
+        "out."
+    )
+    dropped = table.read(path, model('[table]\nincomplete = "drop"\n', OWN))
+    assert dropped["employed"].tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
+def test_frames_of_other_dtypes_give_the_same_panel(backend: str) -> None:
+    raw = pd.read_csv(io.StringIO(ROWS), keep_default_na=True)
+    expected = table.panel(raw, model(SEX, PEERS))
+    other = raw.convert_dtypes(dtype_backend=backend)  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(table.panel(other, model(SEX, PEERS)), expected)
 
 
 # --- public data with published results ---------------------------------------------------------
