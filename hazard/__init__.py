@@ -44,6 +44,7 @@ a module imports only from modules above it.
     evidence/          published coefficient tables -> posterior of lag curves
     summaries.py       draws -> estimate, intervals, probabilities, Monte Carlo errors
     tables.py          draws and fits -> tidy tables with interval, unit and error
+    coefficients.py    coefficients that are no lags: covariates, calendar, baseline, spreads
     digits.py          estimates -> text with no digit finer than the Monte Carlo error
     scenario/          the whole system month by month: exits that others see, and what they do
     ever_treated/      a treatment coded as ever, and as it happens; a simulation of both

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard import design, estimands, level_curves, tables
+from hazard import coefficients, design, estimands, level_curves, tables
 from hazard.baselines.fit import BaselineFit
 from hazard.spec import IncidenceEstimand, ModelSpec
 
@@ -69,7 +69,7 @@ def _without_gaps(values: xr.DataArray) -> xr.DataArray:
 
 
 def hazard_estimates(found: Mapping[str, xr.DataArray], spec: ModelSpec) -> pd.DataFrame:
-    """Estimates of the quantities of :func:`by_draw`."""
+    """Estimates of the quantities of :func:`by_draw`; those of the coefficients are apart."""
     parts = []
     for before in ("", _BY_LEVEL):
         names = [f"{before}{name}" for name in ("lag_coefficient", "cumulative_lag_effect")]
@@ -84,10 +84,11 @@ def hazard_estimates(found: Mapping[str, xr.DataArray], spec: ModelSpec) -> pd.D
 
 
 def baseline_estimates(
-    fits: list[BaselineFit], life: xr.Dataset, spec: ModelSpec
+    fits: list[BaselineFit], life: xr.Dataset, built: design.Design, spec: ModelSpec
 ) -> list[pd.DataFrame]:
     """Estimates of the baselines, and of Aalen-Johansen."""
     parts = [tables.baseline_estimates(fit, spec) for fit in fits] if spec.lagged else []
+    parts += [coefficients.baseline_estimates(fit, built, spec) for fit in fits]
     return [*parts, tables.aalen_johansen_estimates(life)]
 
 
