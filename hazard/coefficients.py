@@ -191,9 +191,7 @@ def _estimated(
     return rows.drop(columns=labels.columns).join(own)[rows.columns]
 
 
-def _spreads(
-    posterior: xr.Dataset, built: Design
-) -> Iterator[tuple[xr.DataArray, dict[str, str]]]:
+def _spreads(posterior: xr.Dataset, built: Design) -> Iterator[tuple[xr.DataArray, dict[str, str]]]:
     """Learned standard deviations, one per term and exit."""
     for block in built.blocks:
         if (name := f"sigma_{block.name}") in posterior:

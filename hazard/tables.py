@@ -2,14 +2,15 @@
 
 Columns of an estimates table: estimator, engine, estimand (its name in the model file), effect,
 quantity, term, exposure, network, by, level, reference, exit, lag, arm, month, estimate, sd (of the
-posterior, or the standard error), errors (how the standard error of a baseline was computed), lower, upper,
-ci_prob, ci_kind, unit, mcse; then, of a posterior, narrower intervals, probabilities and their
-errors (see :func:`hazard.summaries.detailed`). A column that does not apply is empty. A lag has the
-coefficient of the window that holds it. ``level`` of the column ``by`` is the one whose own lag
-curve, risk or coefficient it is, relative to the level ``reference``. ``effect`` says which one it is: ``conditional`` (a coefficient, given that the
-person is still there), ``total``, ``controlled_direct`` or ``separable``. ``engine`` says of a
-number of the hazard model whether it was sampled (``nuts``) or approximated (``laplace``);
-:func:`flagged` says how far an approximation was checked.
+posterior, or the standard error), errors (how the standard error of a baseline was computed),
+lower, upper, ci_prob, ci_kind, unit, mcse; then, of a posterior, narrower intervals, probabilities
+and their errors (see :func:`hazard.summaries.detailed`). A column that does not apply is empty. A
+lag has the coefficient of the window that holds it. ``level`` of the column ``by`` is the one whose
+own lag curve, risk or coefficient it is, relative to the level ``reference``. ``effect`` says which
+one it is: ``conditional`` (a coefficient, given that the person is still there), ``total``,
+``controlled_direct`` or ``separable``. ``engine`` says of a number of the hazard model whether it
+was sampled (``nuts``) or approximated (``laplace``); :func:`flagged` says how far an approximation
+was checked.
 """
 
 from __future__ import annotations

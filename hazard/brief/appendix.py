@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hazard.brief import outcome
+from hazard.brief import coefficients, outcome
 from hazard.brief.blocks import Block, Command, Paragraph, Points, Section, Table, Works
 from hazard.brief.languages import Language
 from hazard.brief.view import View, capital, grouped
@@ -19,6 +19,7 @@ def sections(view: View) -> list[Section]:
     ]
     if view.run.spec.lagged:
         parts += [outcome.lag_tables(view), _models(view)]
+    parts += coefficients.appendix(view)
     parts += [
         Section("priors", view.say("appendix.priors"), tuple(_priors(view)), level=3),
         Section("made", view.say("appendix.run"), tuple(_made(view)), level=3),
@@ -82,7 +83,7 @@ def _priors(view: View) -> list[Block]:
     tongue = view.language
     rows = [
         (
-            tongue.name("term", tongue.name("event", str(row["name"]))),
+            tongue.name("event", view.term_label(str(row["name"]))),
             str(row["distribution"]),
             tongue.own(str(row["reason"])),
         )

@@ -179,9 +179,11 @@ def score(
         from hazard import pipeline, scores
 
         plan = scores.Plan(most_refits=refits, seed=seed)
+        named = [unit for unit in by or [] if unit != scores.FUTURE]
         for run in runs:
             finished = store.read_finished(run)
-            fitted = pipeline.finished(finished, read_rows(finished.spec, registers, panel))
+            rows = read_rows(finished.spec, registers, panel, named)
+            fitted = pipeline.finished(finished, rows)
             found += [
                 scores.score(fitted, unit, plan=plan, progress=told) for unit in by or ["person"]
             ]

@@ -2,7 +2,6 @@
 
 from hazard.pipeline.again import finished, flagged
 from hazard.pipeline.facts import refuse_constant, rows_digest, versions
-from hazard.pipeline.quantities import published_months
 from hazard.pipeline.records import Analysis, FinishedRun, Kept, Progress, Rows, silent
 from hazard.pipeline.rows import refuse_broken, rows_from_registers, rows_from_table
 from hazard.pipeline.stages import analyse
@@ -16,7 +15,6 @@ __all__ = [
     "analyse",
     "finished",
     "flagged",
-    "published_months",
     "refuse_broken",
     "refuse_constant",
     "rows_digest",

@@ -92,11 +92,13 @@ def analyse(
     )
     groups = {f"answer_{each.label}": xr.DataTree(each.draws) for each in answered}
     tree = drawn.assign({"estimands": xr.DataTree(xr.Dataset(found)), **groups})
-    own = joined([_estimates(found, answered, spec), coefficients.hazard_estimates(posterior, built, spec)])
+    own = joined(
+        [_estimates(found, answered, spec), coefficients.hazard_estimates(posterior, built, spec)]
+    )
     own = own.assign(engine=settings.engine)
     verdict, checked = None, None
     if settings.engine == "nuts":
-        printed = judged(found) | coefficients.made(posterior, built, spec)
+        printed = judged(found, spec.table.unit) | coefficients.made(posterior, built, spec)
         for each in answered:
             if each.facts.get("draws") == posterior.sizes["chain"] * posterior.sizes["draw"]:
                 printed |= each.judged
@@ -109,7 +111,10 @@ def analyse(
         checked = tables.apart(told[told["sd"].notna()], own)
     clock.start("predictive check")
     beta = estimands.coefficients(posterior, built)
-    replicated = predictive.check(beta, built, panel=rows.panel, by=spec.group_columns)
+    checks = predictive.Settings.of(int(rows.panel["month"].iloc[built.row].max()), spec.table.unit)
+    replicated = predictive.check(
+        beta, built, panel=rows.panel, by=spec.group_columns, settings=checks
+    )
     estimates = joined([own, *baseline_estimates(fits, life, built, spec)])
     if checked is None:  # approximate numbers, none of which is checked yet
         estimates = estimates.reindex(columns=[*tables.COLUMNS, *tables.CHECK])
