@@ -129,7 +129,8 @@ def contrasts(posterior: xr.Dataset, each: Listed) -> xr.DataArray:
     if each.plain:
         return plain.rename({own: "level"}).transpose("chain", "draw", "level", "exit")
     weights = xr.DataArray(each.weights, dims=("level", own))
-    return xr.dot(weights, plain, dim=own).transpose("chain", "draw", "level", "exit")
+    found: xr.DataArray = xr.dot(weights, plain, dim=own)
+    return found.transpose("chain", "draw", "level", "exit")
 
 
 def made(posterior: xr.Dataset, built: Design, spec: ModelSpec) -> dict[str, xr.DataArray]:

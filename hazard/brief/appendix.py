@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -118,11 +119,13 @@ def _made(view: View) -> list[Block]:
 def _command(view: View) -> str:
     manifest = view.run.manifest
     source = "--registers REGISTERS" if view.registers else "--panel TABLE"
+    call = manifest.get("call", {"model": view.run.spec.name, "data": source})
     own = {
         name: manifest["settings"][name] for name in ("engine", "seed", "draws", "tune", "chains")
     }
     options = " ".join(f"--{name} {value}" for name, value in own.items())
-    return f"hazard run {view.run.spec.name} {source} --out RUN {options}"
+    parts = ["hazard run", shlex.quote(call["model"]), call["data"], "--out RUN", options]
+    return " ".join(part for part in parts if part)
 
 
 def settings_table(language: Language, manifest: Mapping[str, Any]) -> Table:

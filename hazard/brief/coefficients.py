@@ -50,10 +50,10 @@ def in_words(view: View) -> list[tuple[str, str]]:
     """The first covariates of the model file as an answer: a lead, and the ratio of every exit."""
     rows = _coefficients(view)
     rows = rows[rows["estimator"].eq(HAZARD_MODEL) & rows["term"].isin(_terms(view)[:_IN_ANSWER])]
-    order = rows[["term", "level"]].drop_duplicates().groupby("term", sort=False).head(_IN_ANSWER)
+    pairs = [(name, level) for name in rows["term"].unique() for level in _levels(rows, name)]
     return [
         (f"{_label(view, name, level, rows)}:", _sentence(view, _of(rows, name, level)))
-        for name, level in order.itertuples(index=False)
+        for name, level in pairs[:_IN_ANSWER]
     ]
 
 
@@ -73,9 +73,15 @@ def _terms(view: View) -> list[str]:
     return [term.name for term in _covariates(view) if term.name in known]
 
 
-def _of(rows: pd.DataFrame, name: str, level: object) -> pd.DataFrame:
-    same = rows["level"].isna() if pd.isna(level) else rows["level"].eq(level)
+def _of(rows: pd.DataFrame, name: str, level: str | None) -> pd.DataFrame:
+    same = rows["level"].isna() if level is None else rows["level"].eq(level)
     return rows[rows["term"].eq(name) & same]
+
+
+def _levels(rows: pd.DataFrame, name: str) -> list[str | None]:
+    """Levels of a term, None of a numeric column, in their order."""
+    found = rows.loc[rows["term"].eq(name), "level"].drop_duplicates()
+    return [None if pd.isna(level) else str(level) for level in found]
 
 
 def _scale(view: View) -> str:
@@ -83,10 +89,10 @@ def _scale(view: View) -> str:
 
 
 # --- texts --------------------------------------------------------------------------------------
-def _label(view: View, name: str, level: object, rows: pd.DataFrame) -> str:
+def _label(view: View, name: str, level: str | None, rows: pd.DataFrame) -> str:
     """A covariate per unit, a level against its reference, or a season against the year."""
     term = capital(view.term_label(name))
-    if pd.isna(level):
+    if level is None:
         return view.say("coefficients.one_more", term=term)
     reference = _of(rows, name, level)["reference"].iloc[0]
     if pd.isna(reference):
@@ -156,7 +162,7 @@ def _rows(view: View, terms: Sequence[str], exit_name: str) -> tuple[tuple[str, 
     cells = []
     for name in terms:
         own = rows[rows["term"].eq(name)]
-        for level in _some(own["level"].drop_duplicates().tolist()):
+        for level in _some(_levels(own, name)):
             found = _of(own, name, level)
             line = [_label(view, name, level, found)]
             for estimator, text in zip(ESTIMATORS, texts, strict=True):
@@ -169,7 +175,7 @@ def _rows(view: View, terms: Sequence[str], exit_name: str) -> tuple[tuple[str, 
     return tuple(cells)
 
 
-def _some(levels: Sequence[object]) -> list[object]:
+def _some(levels: Sequence[str | None]) -> list[str | None]:
     """All levels, or a dozen of many at equal distances, the last one among them."""
     if len(levels) <= _LEVELS:
         return [*levels]

@@ -1,6 +1,6 @@
 """From rows to everything a run folder holds; the one place where the stages are put in line."""
 
-from hazard.pipeline.again import finished, flagged
+from hazard.pipeline.again import called, finished, flagged
 from hazard.pipeline.facts import refuse_constant, rows_digest, versions
 from hazard.pipeline.records import Analysis, FinishedRun, Kept, Progress, Rows, silent
 from hazard.pipeline.rows import refuse_broken, rows_from_registers, rows_from_table
@@ -13,6 +13,7 @@ __all__ = [
     "Progress",
     "Rows",
     "analyse",
+    "called",
     "finished",
     "flagged",
     "refuse_broken",

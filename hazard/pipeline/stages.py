@@ -134,7 +134,7 @@ def analyse(
             "centres": coefficients.centres(built),
             "held": {fit.estimator: held(fit) for fit in fits},
             "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,
-            "rows_digest": rows_digest(built),
+            "rows_digest": rows_digest(built, rows.panel),
             "answers": {each.label: dict(each.facts) for each in answered},
             "settings": asdict(settings),
             "seconds": clock.seconds,
