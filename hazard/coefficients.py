@@ -208,8 +208,8 @@ def _correlations(
         if (name := f"correlation_{block.name}") not in posterior:
             continue
         for first, second in combinations(built.exits, 2):
-            one = posterior[name].sel(exit=[first]).sel(other_exit=second, drop=True)
-            labels = {"term": block.name, "by": "exit", "level": second}
+            one = posterior[name].sel(exit=first, other_exit=second, drop=True)
+            labels = {"term": block.name, "by": "exit", "level": second, "exit": first}
             yield one, {"quantity": CORRELATION, **labels}
 
 
@@ -247,7 +247,8 @@ def _fitted(fit: BaselineFit, term: str, weights: FloatArray, labels: pd.DataFra
     own = fit.terms["term"].eq(term).to_numpy()
     whole = np.zeros((len(weights), len(own)))
     whole[:, own] = weights
-    sums = [fit.combination(row) for row in whole]
+    with np.errstate(invalid="ignore"):  # of infinite coefficients there may be no sum
+        sums = [fit.combination(row) for row in whole]
     return pd.concat(
         [
             labels.assign(

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from hazard import digits, units
+from hazard import digits, predictive, units
 from hazard.brief.languages import Language
 from hazard.spec import IncidenceEstimand, LaggedTerm, StandardisedEstimand
 from hazard.store import Run
@@ -58,8 +58,8 @@ class View:
 
     @cached_property
     def compared(self) -> int:
-        """The period by whose end the check compares levels, as it was made."""
-        return units.compared(int(self.run.predictive["month"].max()), self._unit)
+        """The period by whose end the predictive check compared levels."""
+        return int(self.run.manifest.get("compared", predictive.DEFAULT.month))
 
     def term_label(self, name: str) -> str:
         """A term in words; that of time at risk in the unit of the panel."""

@@ -131,6 +131,7 @@ def analyse(
         facts={
             "source": rows.source,
             "panel": counts(rows.panel, built),
+            "compared": checks.month,
             "centres": coefficients.centres(built),
             "held": {fit.estimator: held(fit) for fit in fits},
             "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,
