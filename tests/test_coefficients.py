@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
@@ -28,8 +30,9 @@ from small_panels import (
     small_panel,
 )
 
-from hazard import appendix, coefficients, design, pipeline, spec, store, tables
+from hazard import appendix, brief, coefficients, design, digits, pipeline, spec, store, tables
 from hazard.baselines import linear_probability, multinomial_logit
+from hazard.brief.coefficients import ratio
 from hazard.design import Design
 from hazard.errors import EstimandError
 from hazard.sampling import Settings
@@ -65,7 +68,7 @@ def one_row(rows: pd.DataFrame, **where: object) -> pd.Series:
 KINDS = st.lists(st.sampled_from(["number", "text"]), min_size=1, max_size=4)
 
 
-@hypothesis.settings(max_examples=15)
+@hypothesis.settings(max_examples=8)
 @hypothesis.given(kinds=KINDS, exits=st.integers(1, 3), seed=st.integers(0, 2**31))
 def test_every_covariate_has_a_row_per_exit_of_every_estimator(
     kinds: list[str], exits: int, seed: int
@@ -245,3 +248,116 @@ def test_financial_aid_is_that_of_the_published_cox_model(tmp_path: Path) -> Non
     assert np.abs(score(built, beta) / size).max() < 1e-6
     moved = beta + np.where(fit.terms["term"] == "fin", -2 * beta, 0.0)
     assert np.abs(score(built, moved) / size).max() > 0.05
+
+
+# --- the brief ----------------------------------------------------------------------------------
+def cells(page: str, name: str) -> list[list[str]]:
+    """Cells of the body of a table, by the id of its caption, without the spaces that join."""
+    table = page[page.index(f'<caption id="{name}"') :]
+    body = table[table.index("</thead>") : table.index("</table>")]
+    plain = body.replace("\u00a0", " ")
+    return [
+        [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+        for row in re.findall(r"<tr>(.*?)</tr>", plain, flags=re.DOTALL)
+    ]
+
+
+def printed(text: str) -> list[float]:
+    return [
+        float(t.replace("−", "-").replace(",", "")) for t in re.findall(r"[−+]?[\d,.]*\d", text)
+    ]
+
+
+def wrong(page: str, run: store.Run) -> list[str]:
+    """Cells of the table of covariates that are not a rounded number of the estimates."""
+    problems = []
+    rows = run.estimates[run.estimates["quantity"].eq("coefficient")]
+    labels = {"age, one more": ("age", None), "Sex: a level, against male": ("sex", "a level")}
+    exit_name = ""
+    for row in cells(page, "table-covariates"):
+        if len(row) == 5:
+            exit_name = {"Applied for assisted return": "assisted"}.get(row[0], "disappeared")
+        term, level = labels.get(row[-4][:1].lower() + row[-4][1:], labels.get(row[-4], ("", None)))
+        if not term:
+            continue
+        for estimator, text in zip(("hazard model", *reversed(BASELINES)), row[-3:], strict=True):
+            own = one_row(rows, term=term, level=level, exit=exit_name, estimator=estimator)
+            exact = [float(own[name]) for name in ("estimate", "lower", "upper")]
+            exact = [100 * e for e in exact] if estimator == BASELINES[0] else np.exp(exact)
+            found = printed(text)
+            unit = 10.0 ** -len(re.findall(r"\d", text.split()[0].partition(".")[2]))
+            if not np.allclose(found, exact, atol=unit / 2 + 1e-9, rtol=0):
+                problems.append(f"{exit_name} {term} {estimator}: {text}")
+    return problems
+
+
+def test_covariates_of_a_brief_are_numbers_of_the_estimates(run: store.Run) -> None:
+    page = brief.html(run, "en")
+    assert len(cells(page, "table-covariates")) == 2 * 3  # age, and two levels of sex
+    assert wrong(page, run) == []
+    other = run.estimates.assign(estimate=run.estimates["estimate"] + 0.5)
+    changed = replace(run, estimates=other)
+    assert len(wrong(page, changed)) == 2 * 2 * 3  # negative control: every number that is read
+    assert len(cells(page, "table-spreads")) == 2
+    assert len(cells(page, "table-correlations")) == 1
+    periods = [row[-4] for row in cells(page, "table-periods")]
+    assert "Months at risk: 2-4, against 1" in periods
+    norwegian = brief.html(run, "nb")
+    assert "Kjennetegnene, ett for ett" in norwegian
+    assert len(cells(norwegian, "table-covariates")) == 2 * 3
+
+
+def test_a_brief_of_a_folder_without_coefficients_has_no_table_of_them(run: store.Run) -> None:
+    kept = run.estimates[run.estimates["quantity"].eq("cumulative_incidence")]
+    page = brief.html(replace(run, estimates=kept, spec=without_lags(run.spec)), "en")
+    assert "table-covariates" not in page
+    assert "table-periods" not in page
+
+
+def without_lags(wanted: ModelSpec) -> ModelSpec:
+    return wanted.model_copy(update={"term": tuple(t for t in wanted.term if t.kind != "lagged")})
+
+
+def test_infinite_and_unknown_coefficients_are_dashes(run: store.Run) -> None:
+    rows = run.estimates.copy()
+    logit = rows["estimator"].eq("multinomial logit") & rows["term"].eq("sex")
+    rows.loc[logit, ["estimate", "lower", "upper", "sd"]] = [-np.inf, np.nan, np.nan, np.nan]
+    huge = rows["estimator"].eq("hazard model") & rows["term"].eq("age")
+    rows.loc[huge, ["estimate", "lower", "upper"]] = [800.0, 700.0, 900.0]
+    page = brief.html(replace(run, estimates=rows), "en")
+    found = [row for row in cells(page, "table-covariates") if "Sex" in row[-4]]
+    assert [row[-2] for row in found] == ["–"] * 4
+    assert all(row[-3] != "–" for row in found)
+
+
+def test_a_tiny_unit_keeps_its_digits() -> None:
+    """Seconds in place of years: the ratio is near 1, and still not printed as 1."""
+    text = ratio(digits.Estimate(3e-8, 1e-8, 5e-8))
+    assert text.replace("\u00a0", " ") == "1.00000003 (1.00000001 to 1.00000005)"
+
+
+def test_the_question_of_the_bundled_model_is_answered(tmp_path: Path) -> None:
+    """Does financial aid put it off? The published ratio is 0.68, from 0.47 to 1.00."""
+    wanted = spec.read("rossi")
+    rows = pipeline.rows_from_table(None, wanted)
+    settings = Settings(draws=400, chains=1, engine="laplace")
+    store.write_run(tmp_path / "run", pipeline.analyse(rows, wanted, settings))
+    found = store.read_run(tmp_path / "run")
+    row = one_row(found.estimates, term="fin", estimator="hazard model")
+    # the prior, Normal(0, 1), draws a normal estimate to 0 by the share s^2 / (1 + s^2)
+    shrunk = -0.379 / (1 + 0.191**2)
+    assert row["estimate"] == pytest.approx(shrunk, abs=5 * row["mcse"] + 0.1 * 0.191)
+    page = brief.html(found, "en").replace("\u00a0", " ")
+    answer = page[page.index("The answer") : page.index("How sure")]
+    [told] = re.findall(
+        r"Financial aid \(fin\), one more:</strong> Arrested again: (.*?)</li>", answer
+    )
+    assert told.startswith("hazard ratio 0.")
+    assert told.endswith(", no clear difference.") == (row["lower"] < 0 < row["upper"])
+    assert np.allclose(
+        printed(told), np.exp(row[["estimate", "lower", "upper"]].astype(float)), atol=0.051
+    )
+    assert "within 26 weeks" in answer
+    norwegian = brief.html(found, "nb").replace("\u00a0", " ")
+    assert "Økonomisk støtte (fin), én mer:" in norwegian
+    assert "hasardforhold 0," in norwegian

@@ -105,7 +105,7 @@ def test_one_unit_is_not_several() -> None:
 # --- the command of the survival analysis -------------------------------------------------------
 DAILY = """
 name = "daily"
-question = "how soon?"
+question = "How soon do they leave?"
 [table]
 unit = "day"
 [outcome]
@@ -115,9 +115,9 @@ exits = ["out"]
 
 @pytest.fixture
 def daily(tmp_path: Path, rng: np.random.Generator) -> Path:
-    """Rows of 60 persons with a column that the model does not name, and the model file."""
-    length = rng.integers(20, 120, 60)
-    rows = pd.DataFrame({"person": np.repeat(np.arange(60), length)})
+    """Rows of 150 persons with a column that the model does not name, and the model file."""
+    length = rng.integers(20, 120, 150)
+    rows = pd.DataFrame({"person": np.repeat(np.arange(150), length)})
     rows["month"] = rows.groupby("person").cumcount() + 1
     last = ~rows["person"].duplicated(keep="last")
     rows["exit"] = np.where(last & (rows["person"] % 3 > 0), "out", "stay")

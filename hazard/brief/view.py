@@ -191,6 +191,7 @@ class View:
             "lag_text": words[f"lag_{scale}"],
             "lag_axis": self.say("figure.lag_axis"),
             "month_axis": self.say("figure.month_axis"),
+            "unit": self._common["unit"],
             "units": self._common["units"],
             "Units": self._common["Units"],
         }

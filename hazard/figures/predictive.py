@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hazard import digits
-from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks
+from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, unit_of
 from hazard.predictive import ALL, MONTH, POOLED, at_month, summary
 
 PREDICTIVE_WORDS: Mapping[str, str] = MappingProxyType(
@@ -137,7 +137,7 @@ def predictive_text(
             words["text"].format(
                 exit=labels.get(str(name), name),
                 month=row["month"],
-                units=words["units"],
+                units=unit_of(row["month"], words),
                 groupings=", ".join(parts),
                 **numbers,
             )
@@ -294,7 +294,7 @@ def _title(grouping: str, words: Mapping[str, str], month: int) -> str:
         Grouping=name[:1].upper() + name[1:],
         month=month,
         unit=words["unit"],
-        units=words["units"],
+        units=unit_of(month, words),
     )
 
 
