@@ -64,8 +64,8 @@ def of_persons(series: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> row = {"table": "Table 2-1", "quantity": "families", "value": 3.0, "unit": "families"}
-    >>> of_persons(pd.DataFrame([{**row, "skipped": None}])).iloc[0].tolist()
-    ['persons', 3.0, 'persons']
+    >>> of_persons(pd.DataFrame([{**row, "skipped": None}])).to_numpy().tolist()
+    [['persons', 3.0, 'persons']]
     """
     known = series[series["value"].notna()].drop(columns=["table", "skipped"])
     unit = known["unit"].replace("families", "persons").str.replace("family-", "person-")
