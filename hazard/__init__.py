@@ -5,6 +5,7 @@ a module imports only from modules above it.
 
     errors.py          the exception tree, in its docstring
     months.py          calendar month arithmetic; the only module that knows dates
+    units.py           units of time: their plurals, the round numbers that are printed
     links.py           linear predictor <-> exit probabilities: the one hazard formula
     survival.py        hazards -> survival, cumulative incidence, expected months
     prior_families.py  priors as frozen records, each with a scale and its reason
@@ -47,6 +48,7 @@ a module imports only from modules above it.
     evidence/          published coefficient tables -> posterior of lag curves
     summaries.py       draws -> estimate, intervals, probabilities, Monte Carlo errors
     tables.py          draws and fits -> tidy tables with interval, unit and error
+    coefficients.py    coefficients that are no lags: covariates, calendar, baseline, spreads
     digits.py          estimates -> text with no digit finer than the Monte Carlo error
     scenario/          the whole system month by month: exits that others see, and what they do
     ever_treated/      a treatment coded as ever, and as it happens; a simulation of both

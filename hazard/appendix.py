@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hazard.baselines.fit import exponentials
+from hazard.coefficients import COEFFICIENT, CORRELATION, GROUP_SD, INTERCEPT, WALK_SD
 from hazard.errors import EstimandError
 from hazard.evidence import published_country_table, published_table
 from hazard.spec import ModelSpec
@@ -23,12 +24,56 @@ COLUMNS = {
     "multinomial logit": ("mnlogit_log_odds", "mnlogit_se"),
     HAZARD_MODEL: ("hazard_model_log_odds", "hazard_model_sd"),
 }
+_COEFFICIENTS = (INTERCEPT, COEFFICIENT, GROUP_SD, WALK_SD, CORRELATION)
+_NUMBERS = ["estimate", "sd", "lower", "upper"]
+_SIDE_BY_SIDE = {
+    HAZARD_MODEL: [f"hazard_model_{name}" for name in _NUMBERS],
+    "multinomial logit": ["mnlogit_estimate", "mnlogit_se", "mnlogit_lower", "mnlogit_upper"],
+    "linear probability": ["lpm_estimate", "lpm_se", "lpm_lower", "lpm_upper"],
+}
 _RATIOS = {"multinomial logit": "mnlogit", HAZARD_MODEL: "hazard_model"}
 _COUNTRIES = {"Irak": "iraq", "Afghanistan": "afghanistan"}
 
 
+def covariate_table(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Coefficients of covariates, periods and groups, the estimators side by side.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        Of a run (see :mod:`hazard.coefficients`).
+
+    Returns
+    -------
+    DataFrame
+        One row per ``quantity``, ``term``, ``by``, ``level`` and ``exit``: ``reference``; of each
+        estimator of the run its estimate, its error (of the hazard model the sd) and the ends of
+        its interval. The linear probability model in probability per period, the others in log-odds
+        or log-hazard.
+
+    Raises
+    ------
+    EstimandError
+        If the run has none.
+    """
+    own = estimates[estimates["quantity"].isin(_COEFFICIENTS)]
+    if own.empty:
+        raise EstimandError("table of covariates must have coefficients; the run has none.")
+    key = ["quantity", "term", "by", "level", "exit"]
+    named = own.assign(**{name: own[name].astype(object).fillna("") for name in key})
+    found = named[[*key, "reference"]].drop_duplicates(key)
+    for estimator, names in _SIDE_BY_SIDE.items():
+        part = named.loc[named["estimator"].eq(estimator), [*key, *_NUMBERS]]
+        if len(part):
+            before = dict(zip(_NUMBERS, names, strict=True))
+            found = found.merge(
+                part.rename(columns=before), on=key, how="left", validate="one_to_one"
+            )
+    return found.reset_index(drop=True)
+
+
 def in_layout(estimates: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """The table of a run that its model asks for: Table 7-2 where lags are joined, else Table 7-1.
+    """The table of a run that its model asks for: of lags where there are any, or of covariates.
 
     Parameters
     ----------
@@ -36,6 +81,22 @@ def in_layout(estimates: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         Of a run (see :mod:`hazard.tables`).
     spec : ModelSpec
         Its model.
+
+    Returns
+    -------
+    DataFrame
+        From :func:`lag_table` or :func:`covariate_table`.
+    """
+    return lag_table(estimates, spec) if spec.lagged else covariate_table(estimates)
+
+
+def lag_table(estimates: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+    """The published table of lags: Table 7-2 where they are joined, else Table 7-1.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+    spec : ModelSpec
 
     Returns
     -------

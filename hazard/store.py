@@ -340,7 +340,7 @@ def read_run(path: Path) -> Run:
 
 
 def _table(path: Path) -> pd.DataFrame:
-    text = dict.fromkeys(("level", "estimand", "by"), "str")
+    text = dict.fromkeys(("level", "reference", "estimand", "by"), "str")
     return pd.read_csv(path, dtype={"lag": "Int64", "month": "Int64", **text})
 
 

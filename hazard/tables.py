@@ -1,15 +1,16 @@
 """Draws and baseline fits -> tidy tables; every estimate with its interval, unit and error.
 
 Columns of an estimates table: estimator, engine, estimand (its name in the model file), effect,
-quantity, term, exposure, network, by, level, exit, lag, arm, month, estimate, sd (of the posterior,
-or the standard error), errors (how the standard error of a baseline was computed), lower, upper,
-ci_prob, ci_kind, unit, mcse; then, of a posterior, narrower intervals, probabilities and their
-errors (see :func:`hazard.summaries.detailed`). A column that does not apply is empty. A lag has the
-coefficient of the window that holds it. ``level`` of the column ``by`` is the one whose own lag
-curve or risk it is. ``effect`` says which one it is: ``conditional`` (a coefficient, given that the
-person is still there), ``total``, ``controlled_direct`` or ``separable``. ``engine`` says of a
-number of the hazard model whether it was sampled (``nuts``) or approximated (``laplace``);
-:func:`flagged` says how far an approximation was checked.
+quantity, term, exposure, network, by, level, reference, exit, lag, arm, month, estimate, sd (of the
+posterior, or the standard error), errors (how the standard error of a baseline was computed),
+lower, upper, ci_prob, ci_kind, unit, mcse; then, of a posterior, narrower intervals, probabilities
+and their errors (see :func:`hazard.summaries.detailed`). A column that does not apply is empty. A
+lag has the coefficient of the window that holds it. ``level`` of the column ``by`` is the one whose
+own lag curve, risk or coefficient it is, relative to the level ``reference``. ``effect`` says which
+one it is: ``conditional`` (a coefficient, given that the person is still there), ``total``,
+``controlled_direct`` or ``separable``. ``engine`` says of a number of the hazard model whether it
+was sampled (``nuts``) or approximated (``laplace``); :func:`flagged` says how far an approximation
+was checked.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ __all__ = [
     "aalen_johansen_estimates",
     "apart",
     "baseline_estimates",
+    "baseline_rows",
     "empty",
     "flagged",
     "incidence_estimates",
@@ -54,6 +56,7 @@ COLUMNS = (
     "network",
     "by",
     "level",
+    "reference",
     "exit",
     "lag",
     "arm",
@@ -212,18 +215,37 @@ def _relevant(spec: ModelSpec, label: str) -> float | None:
 
 
 def baseline_estimates(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:
-    """Lag coefficients of a baseline; a probability is one per period of the panel.
-
-    The intervals are those of a t distribution where the errors have finitely many degrees of
-    freedom.
-    """
+    """Lag coefficients of a baseline."""
     own = fit.table().merge(_lags(spec), on=["term", "level"], validate="many_to_many")
-    if fit.unit == "probability":
-        own["unit"] = f"probability per {spec.table.unit}"
+    return baseline_rows(own.assign(quantity="lag_coefficient", level=None), fit, spec)
+
+
+def baseline_rows(own: pd.DataFrame, fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:
+    """Rows of a baseline with its name, its errors and intervals.
+
+    Parameters
+    ----------
+    own : DataFrame
+        ``estimate``, ``standard_error``, and what they are of.
+    fit : BaselineFit
+    spec : ModelSpec
+
+    Returns
+    -------
+    DataFrame
+        With the columns of :data:`COLUMNS`. A probability is one per period of the panel. The
+        intervals are those of a t distribution where the errors have finitely many degrees of
+        freedom.
+    """
+    unit = f"{fit.unit} per {spec.table.unit}" if fit.unit == "probability" else fit.unit
+    half = fit.quantile(0.95) * own["standard_error"]
     tidy = own.assign(
-        quantity="lag_coefficient",
-        level=None,
+        estimator=fit.estimator,
+        unit=unit,
+        errors=fit.errors,
         sd=own["standard_error"],
+        lower=own["estimate"] - half,
+        upper=own["estimate"] + half,
         ci_prob=0.95,
         ci_kind="normal" if np.isinf(fit.freedom) else "t",
     )

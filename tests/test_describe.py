@@ -312,7 +312,14 @@ def test_table_of_another_field(tmp_path: Path) -> None:
     )
     assert value(found, "Table 2-2", "monthly_probability", exit="a") == pytest.approx(1 / 3)
     assert "probability per week" in set(found.series["unit"])
-    assert found.published["ours"].notna().sum() == 4  # families, rows, months, still resident
+    assert len(found.published) == 0  # the report is about other people
+    assert found.summary == "2 persons, 3 rows."
+    told = found.told.set_index(["quantity", "unit"])["value"]
+    assert told["persons", "persons"] == 2
+    assert told["mean_time_at_risk", "weeks"] == 1.5
+    written = found.told.to_csv().lower()
+    assert not any(word in written for word in ("famil", "centre", "month", "resident"))
+    assert "famil" in found.series.to_csv()  # negative control
 
 
 def test_panel_file_says_the_same_as_its_registers(

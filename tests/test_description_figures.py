@@ -177,3 +177,21 @@ def test_command_writes_in_the_language_asked_for(
     assert CliRunner().invoke(cli.app, argv).exit_code == 0
     assert title in (out / "exits_by_year.svg").read_text(encoding="utf-8")
     assert title in (out / "exits_by_year.txt").read_text(encoding="utf-8")
+
+
+def test_another_panel_is_of_persons_without_the_report(tmp_path: Path) -> None:
+    """The families above under exits of another field: no family, no printed value, no figure."""
+    rows = four_families().drop(columns=["family_size", "large_family"])
+    rows["exit"] = rows["exit"].cat.rename_categories({"assisted": "job"})
+    of = describe.describe(rows, NONE)
+    assert (of.people, len(of.published)) == ("persons", 0)
+    for code, word in (("en", "famil"), ("nb", "famil")):
+        words = describe.words(code, of.people)
+        said = figures.description_text(of.series, of.published, words=words)
+        assert {"families_by_year", "exits_by_year"} <= set(said)
+        assert not any(word in text.lower() for text in said.values())
+        assert not any("2016" in text or "2-" in text for text in said.values())
+        drawn = figures.description(of.series, of.published, words=words)
+        assert not any("igur" in text for figure in drawn.values() for text in texts(figure))
+    plain = figures.description_text(of.series, of.published, words=describe.words("en"))
+    assert "Families" in plain["families_by_year"]  # negative control

@@ -68,7 +68,7 @@ class BaselineFit:
 
     def table(self, level: float = 0.95) -> pd.DataFrame:
         """Tidy table with one row per coefficient and exit, and its interval."""
-        z = float(scipy.special.stdtrit(self.freedom, 0.5 + level / 2))
+        z = self.quantile(level)
         parts = []
         for j, name in enumerate(self.exits):
             est, se = self.estimate[:, j], self.standard_error[:, j]
@@ -84,6 +84,10 @@ class BaselineFit:
             )
             parts.append(part)
         return pd.concat(parts, ignore_index=True)
+
+    def quantile(self, level: float) -> float:
+        """Half the width of an interval, in standard errors."""
+        return float(scipy.special.stdtrit(self.freedom, 0.5 + level / 2))
 
     def draws(self, n: int, rng: np.random.Generator) -> xr.DataArray:
         """Draws from the normal distribution around the estimates.

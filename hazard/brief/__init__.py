@@ -13,6 +13,7 @@ from hazard.brief import (
     appendix,
     caveats,
     checks,
+    coefficients,
     concordance,
     evidence,
     fit,
@@ -74,6 +75,7 @@ def _page(view: View) -> Page:
     sections = [*answer.sections(view), outcome.incidence(view)]
     sections += [*more.sections(view), *more.identification(view), *more.costs(view)]
     sections += [outcome.lags(view)] if view.shown_terms else []
+    sections += coefficients.sections(view)
     sections += [gate, fit.section(view), caveats.section(view), *appendix.sections(view)]
     return Page(
         lang=view.language.code,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hazard import digits
-from hazard.brief import outcome
+from hazard.brief import coefficients, outcome
 from hazard.brief.blocks import Block, Paragraph, Points, Section
 from hazard.brief.view import View
 
@@ -118,7 +118,9 @@ def _plain(view: View, name: str, of: int) -> tuple[str, str]:
 
 
 def _ratios(view: View) -> list[tuple[str, str]]:
-    """What the question is about where no incidence says it: the lag curves."""
+    """What the question is about where no incidence says it: lag curves, or else covariates."""
+    if not view.shown_terms:
+        return coefficients.in_words(view)
     return [(f"{view.event_of(term)}:", outcome.in_words(view, term)) for term in view.shown_terms]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from hazard.brief import outcome
+from hazard.brief import coefficients, outcome
 from hazard.brief.blocks import Block, Command, Paragraph, Points, Section, Table, Works
 from hazard.brief.languages import Language
 from hazard.brief.view import View, capital, grouped
@@ -19,6 +20,7 @@ def sections(view: View) -> list[Section]:
     ]
     if view.run.spec.lagged:
         parts += [outcome.lag_tables(view), _models(view)]
+    parts += coefficients.appendix(view)
     parts += [
         Section("priors", view.say("appendix.priors"), tuple(_priors(view)), level=3),
         Section("made", view.say("appendix.run"), tuple(_made(view)), level=3),
@@ -82,7 +84,7 @@ def _priors(view: View) -> list[Block]:
     tongue = view.language
     rows = [
         (
-            tongue.name("term", tongue.name("event", str(row["name"]))),
+            tongue.name("event", view.term_label(str(row["name"]))),
             str(row["distribution"]),
             tongue.own(str(row["reason"])),
         )
@@ -117,11 +119,13 @@ def _made(view: View) -> list[Block]:
 def _command(view: View) -> str:
     manifest = view.run.manifest
     source = "--registers REGISTERS" if view.registers else "--panel TABLE"
+    call = manifest.get("call", {"model": view.run.spec.name, "data": source})
     own = {
         name: manifest["settings"][name] for name in ("engine", "seed", "draws", "tune", "chains")
     }
     options = " ".join(f"--{name} {value}" for name, value in own.items())
-    return f"hazard run {view.run.spec.name} {source} --out RUN {options}"
+    parts = ["hazard run", shlex.quote(call["model"]), call["data"], "--out RUN", options]
+    return " ".join(part for part in parts if part)
 
 
 def settings_table(language: Language, manifest: Mapping[str, Any]) -> Table:

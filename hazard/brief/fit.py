@@ -16,24 +16,27 @@ def section(view: View) -> Section:
 
 
 def _words(view: View) -> dict[str, str]:
-    return {**view.language.words["predictive"], **view.language.words["marks"]}
+    """Words of the figure in the unit of the panel, with the marks of numbers."""
+    own = {**view.language.words["predictive"], **view.language.words["marks"]}
+    named = {name: view.say(f"fit.{name}") for name in ("unit", "units")}
+    return {**own, **named, "month": view.say("predictive.month")}
 
 
 def _figure(view: View) -> Figure:
     checked, words, labels = view.run.predictive, _words(view), view.exit_labels
-    drawn = figures.predictive(checked, labels=labels, words=words)
+    drawn = figures.predictive(checked, labels=labels, words=words, month=view.compared)
     return Figure(
         name="figure-fit",
         numbers="table-fit",
         svg=figures.svg(drawn, "fit"),
         caption=view.say("fit.caption"),
-        text=figures.predictive_text(checked, labels=labels, words=words),
+        text=figures.predictive_text(checked, labels=labels, words=words, month=view.compared),
     )
 
 
 def _table(view: View) -> Table:
     """Levels outside their interval: of groups by incidence, of periods by their exits."""
-    told = predictive.summary(view.run.predictive)
+    told = predictive.summary(view.run.predictive, month=view.compared)
     told = told[told["grouping"] != predictive.ALL]
     followed = set(told.loc[told["quantity"] == "cumulative_incidence", "grouping"])
     chosen = told["quantity"].eq("cumulative_incidence") | ~told["grouping"].isin(followed)
@@ -49,7 +52,7 @@ def _table(view: View) -> Table:
             )
             for row in rows.to_dict("records")
         )
-        groups.append((view.language.name("predictive", str(name)), cells))
+        groups.append((_words(view).get(str(name), str(name)), cells))
     return Table(
         name="table-fit",
         caption=view.say("fit.table"),

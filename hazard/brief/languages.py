@@ -6,13 +6,21 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from hazard import digits
+from hazard import digits, units
 
 Code = Literal["nb", "en"]
 Words = Mapping[str, Mapping[str, str]]
 _FEWEST = 10
+
+
+class Unit(NamedTuple):
+    """A unit of time: one of it, several, and the first."""
+
+    one: str
+    several: str
+    first: str
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,15 @@ class Language:
     def name(self, section: str, key: str) -> str:
         """Name in this language, or the key itself where the section has none."""
         return self.words[section].get(key, key)
+
+    def unit(self, name: str) -> Unit:
+        """A unit of time; one that the catalogue does not know keeps its name."""
+        places = {"unit": name, "units": units.plural(name)}
+        found = (
+            self.words[section].get(name, self.words[section]["other"]).format(**places)
+            for section in ("unit", "units", "first_unit")
+        )
+        return Unit(*found)
 
     def own(self, text: str) -> str:
         """A text of a model file or a register in this language, or as it is."""

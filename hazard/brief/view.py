@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
-from hazard import digits
+from hazard import digits, predictive, units
 from hazard.brief.languages import Language
-from hazard.pipeline import published_months
 from hazard.spec import IncidenceEstimand, LaggedTerm, StandardisedEstimand
 from hazard.store import Run
 from hazard.tables import HAZARD_MODEL
@@ -27,28 +27,44 @@ class View:
 
     def say(self, key: str, /, **places: object) -> str:
         """Text with its places filled; what the run itself says need not be given."""
-        return self.language.say(key, **{**self._common, **places})
+        text = self.language.say(key, **{**self._common, **places})
+        one = self.language.unit(self._unit)
+        return re.sub(rf"(?<![\d.,\u202f])1 {re.escape(one.several)}\b", f"1 {one.one}", text)
 
     @cached_property
     def _common(self) -> dict[str, str]:
-        tongue, unit = self.language, self.run.spec.table.unit
+        tongue, unit = self.language, self.language.unit(self._unit)
         panel = self.run.manifest["panel"]
-        people, units = tongue.name("people", self._kind), tongue.name("units", unit)
+        people = tongue.name("people", self._kind)
         return {
             "people": people,
             "People": capital(people),
             "person": tongue.name("person", self._kind),
-            "unit": tongue.name("unit", unit),
-            "Unit": capital(tongue.name("unit", unit)),
-            "units": units,
-            "Units": capital(units),
-            "first_unit": tongue.name("first_unit", unit),
+            "unit": unit.one,
+            "Unit": capital(unit.one),
+            "units": unit.several,
+            "Units": capital(unit.several),
+            "first_unit": unit.first,
             "event": self.event,
             "horizon": tongue.whole(self.months[-1]),
             "ci": tongue.whole(100 * self.run.estimates["ci_prob"].iloc[0]),
             "persons": tongue.count(panel["persons in the design"]),
             "rows": tongue.count(panel["rows in the design"]),
         }
+
+    @property
+    def _unit(self) -> str:
+        return self.run.spec.table.unit
+
+    @cached_property
+    def compared(self) -> int:
+        """The period by whose end the predictive check compared levels."""
+        return int(self.run.manifest.get("compared", predictive.DEFAULT.month))
+
+    def term_label(self, name: str) -> str:
+        """A term in words; that of time at risk in the unit of the panel."""
+        times = {term.name for term in self.run.spec.term if term.kind == "baseline"}
+        return self.say("figure.month_axis") if name in times else self.language.name("term", name)
 
     @property
     def _kind(self) -> str:
@@ -101,7 +117,11 @@ class View:
             other = own & rows["term"].ne(self.incidence_term)
             rows, own = rows[~other], own[~other]
         modelled = rows.loc[own, "month"]
-        last = modelled.max() if len(modelled) else min(24, rows["month"].max())
+        last = (
+            modelled.max()
+            if len(modelled)
+            else units.followed(int(rows["month"].max()), self._unit)
+        )
         shown: pd.DataFrame = rows[rows["month"] <= last].astype({"mcse": float})
         alike = shown.groupby(["estimator", "quantity", "exit"])["mcse"]
         return shown.assign(mcse=alike.transform("max"))
@@ -114,11 +134,11 @@ class View:
     @cached_property
     def months(self) -> tuple[int, ...]:
         """Months of which incidences are printed."""
-        return published_months(int(self.incidence["month"].max()))
+        return units.printed(int(self.incidence["month"].max()), self._unit)
 
     def months_of(self, horizon: int) -> tuple[int, ...]:
         """Months of which differences up to a horizon are printed."""
-        return published_months(horizon)
+        return units.printed(horizon, self._unit)
 
     @property
     def exits(self) -> tuple[str, ...]:
@@ -171,6 +191,7 @@ class View:
             "lag_text": words[f"lag_{scale}"],
             "lag_axis": self.say("figure.lag_axis"),
             "month_axis": self.say("figure.month_axis"),
+            "unit": self._common["unit"],
             "units": self._common["units"],
             "Units": self._common["Units"],
         }

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hazard import estimands
+from hazard import estimands, units
 from hazard.correlations import pairs
 from hazard.design import Design
 from hazard.likelihood import rows, value_and_gradient
-from hazard.pipeline import published_months
 from hazard.spec import IncidenceEstimand, ModelSpec
 from hazard.terms.block import FloatArray
 
@@ -60,7 +59,7 @@ def numbers(
     for wanted in spec.estimand:
         if isinstance(wanted, IncidenceEstimand):
             every = estimands.incidence(beta, simulated, person, wanted)
-            incidence = every.sel(month=list(published_months(wanted.horizon_months)))
+            incidence = every.sel(month=[*units.printed(wanted.horizon_months, spec.table.unit)])
             found |= dict(_scalars("cumulative_incidence", incidence))
             if incidence.sizes["arm"] == 2:
                 contrast = incidence.diff("arm").squeeze("arm", drop=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -54,13 +54,27 @@ def refuse_two_sources(command: str, registers: Path | None, panel: Path | None)
         raise UsageError(f"{command} must be given --registers or --panel, not both.")
 
 
-def read_rows(wanted: ModelSpec, registers: Path | None, panel: Path | None) -> Rows:
-    """Rows of the registers, of the table, or of the bundled example."""
-    from hazard import pipeline
+def read_rows(
+    wanted: ModelSpec, registers: Path | None, panel: Path | None, by: Sequence[str] = ()
+) -> Rows:
+    """Rows of the registers, of the table, or of the bundled example.
 
-    if registers is not None:
-        return pipeline.rows_from_registers(registers, wanted)
-    return pipeline.rows_from_table(panel, wanted)
+    A table is read with the columns ``by`` too, although the model does not name them.
+    """
+    from hazard import pipeline
+    from hazard.errors import did_you_mean
+
+    if registers is None:
+        return pipeline.rows_from_table(panel, wanted, by)
+    rows = pipeline.rows_from_registers(registers, wanted)
+    lost = [name for name in by if name not in rows.panel]
+    if lost:
+        known = [str(name) for name in rows.panel]
+        raise UsageError(
+            f"--by must name a column of the panel that registers make, {known}; got {lost[0]!r}."
+            + did_you_mean(lost[0], known)
+        )
+    return rows
 
 
 def read_rows_or_small(

@@ -103,12 +103,13 @@ def describe(
     made_from = description.from_registers if source.is_dir() else description.from_table
     found = made_from(source, wanted)
     with store.new_folder(out) as folder:
-        store.write_table(found.series, folder / "series.csv")
-        store.write_table(found.published, folder / "published.csv")
+        store.write_table(found.told, folder / "series.csv")
+        if len(found.published):
+            store.write_table(found.published, folder / "published.csv")
         if found.privacy is not None:
             store.write_table(found.privacy, folder / "privacy.csv")
         drawn = (found.series, found.published)
-        words = description.words(lang.value)
+        words = description.words(lang.value, found.people)
         for name, figure in figures.description(*drawn, words=words).items():
             for kind in ("png", "svg"):
                 (folder / f"{name}.{kind}").write_bytes(figures.rendered(figure, kind))

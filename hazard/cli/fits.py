@@ -66,6 +66,8 @@ def run(
         analysis = pipeline.analyse(rows, wanted, settings, progress=told, kept=kept)
         if sampled is not None:
             analysis = pipeline.flagged(analysis, *sampled)
+        data = "--registers REGISTERS" if registers else "--panel TABLE" if panel else ""
+        analysis = pipeline.called(analysis, model, data)
         store.write_run(out, analysis)
     typer.echo(f"Run written to {out}")
     for name, facts in analysis.facts["answers"].items():
@@ -179,9 +181,11 @@ def score(
         from hazard import pipeline, scores
 
         plan = scores.Plan(most_refits=refits, seed=seed)
+        named = [unit for unit in by or [] if unit != scores.report.FUTURE]
         for run in runs:
             finished = store.read_finished(run)
-            fitted = pipeline.finished(finished, read_rows(finished.spec, registers, panel))
+            rows = read_rows(finished.spec, registers, panel, named)
+            fitted = pipeline.finished(finished, rows)
             found += [
                 scores.score(fitted, unit, plan=plan, progress=told) for unit in by or ["person"]
             ]

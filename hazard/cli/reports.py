@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +12,25 @@ from hazard.cli.app import Language, Out, app, refuse_existing
 from hazard.errors import UsageError
 
 
+class Kind(StrEnum):
+    """Which coefficients are put in a table."""
+
+    lags = "lags"
+    covariates = "covariates"
+
+
 @app.command()
 def tables(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
     out: Out,
+    kind: Annotated[
+        Kind | None, typer.Option(help="Which coefficients; by default lags where there are any.")
+    ] = None,
 ) -> None:
     """Write the coefficients of a run in the layout of the 2016 report, its numbers beside.
 
-    Table 7-1, or Table 7-2 of a model that joins lags to windows.
+    Table 7-1, or Table 7-2 of a model that joins lags to windows. Of a model without lags, or with
+    --kind covariates: covariates, periods and spreads of groups, the estimators side by side.
     """
     from hazard import appendix, store
 
@@ -26,7 +38,12 @@ def tables(
         raise UsageError(f"tables --out must end in .csv; got {str(out)!r}.")
     refuse_existing(out)
     run = store.read_run(folder)
-    found = appendix.in_layout(run.estimates, run.spec)
+    if kind is None:
+        found = appendix.in_layout(run.estimates, run.spec)
+    elif kind == Kind.lags:
+        found = appendix.lag_table(run.estimates, run.spec)
+    else:
+        found = appendix.covariate_table(run.estimates)
     store.write_file(out, lambda draft: store.write_table(found, draft))
     typer.echo(f"{len(found)} rows written to {out}")
 

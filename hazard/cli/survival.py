@@ -26,13 +26,16 @@ def survival(
     wanted = spec.read(model)
     store.check_new(out)
     refuse_two_sources("survival", registers, panel)
-    found = classical.analyse(read_rows(wanted, registers, panel), wanted, by=by)
+    found = classical.analyse(
+        read_rows(wanted, registers, panel, [by] if by else []), wanted, by=by
+    )
+    words = figures.survival_words(wanted.table.unit)
     with store.new_folder(out) as folder:
         for name, rows in found.tables.items():
             store.write_table(rows, folder / f"{name}.csv")
-        figure = figures.survival_curves(found.incidence)
+        figure = figures.survival_curves(found.incidence, words=words)
         for kind in ("png", "svg"):
             (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))
-        text = figures.survival_curves_text(found.incidence)
+        text = figures.survival_curves_text(found.incidence, words=words)
         (folder / "survival.txt").write_text(text + "\n", encoding="utf-8")
     typer.echo(f"{text}\nWritten to {out}")

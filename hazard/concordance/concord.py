@@ -129,7 +129,7 @@ def concord(
             "source": rows.source,
             "rows": len(subject.design.row),
             "persons": int(fewer.panel["person"].nunique()),
-            "rows_digest": rows_digest(subject.design),
+            "rows_digest": rows_digest(subject.design, fewer.panel),
             "remarks": {fit.estimator: list(fit.remarks) for fit in fits},
             "seed": seed,
             "draws": DRAWS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,9 @@ import xarray as xr
 from pyarrow import csv, parquet
 
 from hazard import exposures, panel, pipeline, registers, table
-from hazard.describe.published import compared
+from hazard.describe.published import COMPARED, EXITS, compared
 from hazard.describe.sequels import WINDOWS, after_events, reappearances
-from hazard.describe.series import COLUMNS, Record, panel_records, record
+from hazard.describe.series import COLUMNS, Record, exits_of, of_persons, panel_records, record
 from hazard.prior_families import NormalPrior
 from hazard.registers import Histories
 from hazard.spec import CovariateTerm, GroupTerm, LaggedTerm, ModelSpec
@@ -34,7 +35,10 @@ class Description:
         ``table`` (as in the report), ``quantity``, ``exit``, ``level``, ``year``, ``value``,
         ``unit``, ``n_persons`` that the value describes, and in ``skipped`` why there is none.
     published : DataFrame
-        See :func:`hazard.describe.published.compared`.
+        See :func:`hazard.describe.published.compared`; without rows where the panel is none of the
+        families of the report.
+    people : {"families", "persons"}
+        Whom the rows are of: families where all exits are among those of the report.
     privacy : DataFrame or None
         How the privacy filter tilted the persons of the registers, where the definitions apply it
         (see :func:`hazard.registers.privacy_shift`); it has small cells.
@@ -43,15 +47,24 @@ class Description:
     series: pd.DataFrame
     published: pd.DataFrame
     privacy: pd.DataFrame | None = None
+    people: Literal["families", "persons"] = "families"
+
+    @property
+    def told(self) -> pd.DataFrame:
+        """The series as they are written: those of persons without the words of the report."""
+        return self.series if self.people == "families" else of_persons(self.series)
 
     @property
     def summary(self) -> str:
         """How large the panel is, how much could be compared, and whom the filter took out."""
         whole = self.series[self.series["table"] == "Section 2.2.1"].set_index("quantity")["value"]
+        sizes = f"{whole['families']:,.0f} {self.people}, {whole['person_months']:,.0f} rows"
+        if self.people == "persons":
+            return f"{sizes}."
         ours = int(self.published["ours"].notna().sum())
         return (
-            f"{whole['families']:,.0f} families, {whole['person_months']:,.0f} rows; {ours} of "
-            f"{len(self.published)} published values have one of ours beside them."
+            f"{sizes}; {ours} of {len(self.published)} published values have one of ours beside "
+            "them."
         ) + self._filtered
 
     @property
@@ -93,7 +106,10 @@ def describe(
     series = pd.DataFrame(records, columns=list(COLUMNS)).astype(
         {"value": np.float64, "year": "Int64", "n_persons": "Int64"}
     )
-    return Description(series, compared(series))
+    if set(exits_of(rows)) <= set(EXITS):
+        return Description(series, compared(series))
+    nothing = pd.DataFrame(columns=list(COMPARED))
+    return Description(series, nothing, people="persons")
 
 
 def _records(

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from hazard.months import year_of
+from hazard.units import plural
 
 COLUMNS = (
     "table",
@@ -40,6 +41,36 @@ BY_YEAR, BY_NATIONALITY, BY_FAMILY_SIZE = (
     )
     for first in (5, 9, 12)
 )
+
+
+_OF_PERSONS = MappingProxyType(
+    {
+        "families": "persons",
+        "new_families": "new_persons",
+        "share_of_families": "share_of_persons",
+        "person_months": "rows",
+        "mean_months_in_centre": "mean_time_at_risk",
+        "monthly_probability": "probability",
+        "still_resident": "without_an_exit",
+        "in_the_last_month": "at_risk_at_the_end",
+    }
+)
+"""Quantities of a panel that is none of the families of the report."""
+
+
+def of_persons(series: pd.DataFrame) -> pd.DataFrame:
+    """Series in the words of a panel of persons, without the places in the report.
+
+    Examples
+    --------
+    >>> row = {"table": "Table 2-1", "quantity": "families", "value": 3.0, "unit": "families"}
+    >>> of_persons(pd.DataFrame([{**row, "skipped": None}])).to_numpy().tolist()
+    [['persons', 3.0, 'persons']]
+    """
+    known = series[series["value"].notna()].drop(columns=["table", "skipped"])
+    unit = known["unit"].replace("families", "persons").str.replace("family-", "person-")
+    found = known.assign(quantity=known["quantity"].replace(dict(_OF_PERSONS)), unit=unit)
+    return found.reset_index(drop=True)
 
 
 def exits_of(panel: pd.DataFrame) -> list[str]:
@@ -83,8 +114,8 @@ def _sample(panel: pd.DataFrame, unit: str) -> Iterator[Record]:
     """Families, family-months, and months per family."""
     n, table = panel["person"].nunique(), "Section 2.2.1"
     yield record(table, "families", n, FAMILIES, n_persons=n)
-    yield record(table, "person_months", len(panel), f"family-{unit}s", n_persons=n)
-    yield record(table, "mean_months_in_centre", len(panel) / n, f"{unit}s", n_persons=n)
+    yield record(table, "person_months", len(panel), f"family-{plural(unit)}", n_persons=n)
+    yield record(table, "mean_months_in_centre", len(panel) / n, plural(unit), n_persons=n)
 
 
 def _centres(panel: pd.DataFrame, unit: str) -> Iterator[Record]:
@@ -133,7 +164,7 @@ def _nationalities(panel: pd.DataFrame, unit: str) -> Iterator[Record]:
         where = {"level": level, "n_persons": len(months)}
         yield record(table, "families", len(months), FAMILIES, **where)
         yield record(table, "share_of_families", len(months) / n, SHARE, **where)
-        yield record(table, "mean_months_in_centre", months.mean(), f"{unit}s", **where)
+        yield record(table, "mean_months_in_centre", months.mean(), plural(unit), **where)
 
 
 def _yearly_families(panel: pd.DataFrame, unit: str) -> Iterator[Record]:

@@ -8,8 +8,17 @@ from importlib import resources
 from typing import Literal
 
 
-def words(code: Literal["nb", "en"] = "en") -> Mapping[str, Mapping[str, str]]:
+def words(
+    code: Literal["nb", "en"] = "en", people: Literal["families", "persons"] = "families"
+) -> Mapping[str, Mapping[str, str]]:
     """Texts of the file ``{code}.toml``, by section and key.
+
+    Parameters
+    ----------
+    code : {"nb", "en"}
+    people : {"families", "persons"}
+        Families of the report, or persons of another panel, with texts of their own and without
+        the places in the report.
 
     Examples
     --------
@@ -17,4 +26,8 @@ def words(code: Literal["nb", "en"] = "en") -> Mapping[str, Mapping[str, str]]:
     'Tvangsretur'
     """
     path = resources.files("hazard.describe").joinpath(f"{code}.toml")
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    texts = tomllib.loads(path.read_text(encoding="utf-8"))
+    own = {section: texts.pop(f"{section}_of_persons") for section in ("figure", "panel", "axis")}
+    if people == "families":
+        return texts
+    return {**texts, **{name: {**texts[name], **own[name]} for name in own}, "report": {}}

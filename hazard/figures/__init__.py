@@ -27,7 +27,12 @@ from hazard.figures.predictive import PREDICTIVE_WORDS, predictive, predictive_t
 from hazard.figures.scenario import SCENARIO_WORDS, scenario, scenario_text
 from hazard.figures.sensitivity import sensitivity, sensitivity_text
 from hazard.figures.style import rendered, svg
-from hazard.figures.survival import SURVIVAL_WORDS, survival_curves, survival_curves_text
+from hazard.figures.survival import (
+    SURVIVAL_WORDS,
+    survival_curves,
+    survival_curves_text,
+    survival_words,
+)
 
 __all__ = [
     "CONCORDANCE_WORDS",
@@ -63,5 +68,6 @@ __all__ = [
     "sensitivity_text",
     "survival_curves",
     "survival_curves_text",
+    "survival_words",
     "svg",
 ]

@@ -77,7 +77,8 @@ def _panel_text(panel: Panel) -> str:
         parts.append(f"{name}: {panel.number(value)}{shown}")
     ends = [panel.as_printed(value) for value in panel.band()]
     band = words["band"].format(low=ends[0], high=ends[-1]) if ends else ""
-    return f"{panel.head} ({panel.source}), {panel.axis.lower()}: {'; '.join(parts)}.{band}"
+    source = f" ({panel.source})" if panel.source else ""
+    return f"{panel.head}{source}, {panel.axis.lower()}: {'; '.join(parts)}.{band}"
 
 
 # --- drawing ------------------------------------------------------------------------------------

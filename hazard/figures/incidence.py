@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hazard import digits
-from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks
+from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, unit_of
 
 _OBSERVED = "Aalen-Johansen"
 
@@ -87,7 +87,7 @@ def incidence_text(
         parts = [
             words["incidence_text"].format(
                 month=month,
-                units=words["units"],
+                units=unit_of(month, words),
                 arms=_arms_text(shares[shares["month"] == month], words),
             )
             for month in months

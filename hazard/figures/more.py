@@ -12,7 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from hazard import digits
-from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks
+from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, unit_of
 
 _HUNDRED = 100.0
 _NUMBERS = ["estimate", "lower", "upper", "mcse"]
@@ -87,7 +87,7 @@ def more_or_earlier_text(
         parts = [
             words["difference_text"].format(
                 month=digits.number(month, 0, marks(words)),
-                units=words["units"],
+                units=unit_of(month, words),
                 difference=digits.points(_estimate(own[own["month"] == month]), marks(words)),
             )
             for month in ends

@@ -91,7 +91,9 @@ class Panel:
 
     @property
     def source(self) -> str:
-        """Figure or table of the report, in words."""
+        """Figure or table of the report, in words; nothing for another panel."""
+        if not self.words["report"]:
+            return ""
         parts = str(self.rows["table"].iloc[0]).split()
         return " ".join(self.words["report"].get(part, part) for part in parts)
 

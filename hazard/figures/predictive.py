@@ -12,15 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hazard import digits
-from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks
+from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, unit_of
 from hazard.predictive import ALL, MONTH, POOLED, at_month, summary
 
 PREDICTIVE_WORDS: Mapping[str, str] = MappingProxyType(
     {
-        "everybody": "Left by the end of each month at risk, percent of all",
-        "levels": "{Grouping}: left within {month} months, observed minus predicted, percentage "
+        "everybody": "Left after so many {units} at risk, percent of all",
+        "levels": "{Grouping}: left within {month} {units}, observed minus predicted, percentage "
         "points",
-        "periods": "{Grouping}: leaving per month, observed minus predicted, percentage points",
+        "periods": "{Grouping}: leaving per {unit}, observed minus predicted, percentage points",
         "centre": "centre",
         "nationality": "nationality",
         "month": "month at risk",
@@ -35,9 +35,11 @@ PREDICTIVE_WORDS: Mapping[str, str] = MappingProxyType(
         "observed lies outside of them.\n"
         "Bars of small levels are cut at the edge. A level with a term of its own in the model "
         "lies inside more often than by chance.",
-        "text": "{exit}: within {month} months {observed} percent left, {predicted} ({lower} to "
+        "text": "{exit}: within {month} {units} {observed} percent left, {predicted} ({lower} to "
         "{upper}) predicted; outside the 95 percent of the replicates {groupings}.",
         "text_grouping": "{n} of {levels} by {grouping}",
+        "unit": "month",
+        "units": "months",
         "decimal": ".",
     }
 )
@@ -135,6 +137,7 @@ def predictive_text(
             words["text"].format(
                 exit=labels.get(str(name), name),
                 month=row["month"],
+                units=unit_of(row["month"], words),
                 groupings=", ".join(parts),
                 **numbers,
             )
@@ -284,10 +287,15 @@ def _corner(panel: Axes, counted: pd.DataFrame, words: Mapping[str, str]) -> Non
 
 def _title(grouping: str, words: Mapping[str, str], month: int) -> str:
     if grouping == ALL:
-        return words["everybody"]
+        return words["everybody"].format(units=words["units"])
     name = words.get(grouping, grouping)
     text = words["periods" if grouping in _PERIODS else "levels"]
-    return text.format(Grouping=name[:1].upper() + name[1:], month=month)
+    return text.format(
+        Grouping=name[:1].upper() + name[1:],
+        month=month,
+        unit=words["unit"],
+        units=unit_of(month, words),
+    )
 
 
 def _heading(panel: Axes, text: str) -> None:

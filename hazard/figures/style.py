@@ -91,3 +91,15 @@ def svg(figure: Figure, name: str) -> str:
     text = re.sub(r' id="', f' id="{name}-', text)
     text = re.sub(r' href="#', f' href="#{name}-', text)
     return re.sub(r"url\(#", f"url(#{name}-", text)
+
+
+def unit_of(number: float, words: Mapping[str, str]) -> str:
+    """Unit of time after a number: singular after one, where the words have it.
+
+    Examples
+    --------
+    >>> words = {"unit": "week", "units": "weeks"}
+    >>> unit_of(1, words), unit_of(2, words)
+    ('week', 'weeks')
+    """
+    return words.get("unit", words["units"]) if number == 1 else words["units"]

@@ -13,13 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hazard import digits
+from hazard import digits, units
 from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks
 
 SURVIVAL_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "any": "still there",
-        "month_axis": "Months at risk",
+        "month_axis": "{Units} at risk",
         "share_axis": "Percent of persons",
         "all": "everybody",
         "whole": "Kaplan-Meier of staying, Aalen-Johansen of each exit",
@@ -28,7 +28,9 @@ SURVIVAL_WORDS: Mapping[str, str] = MappingProxyType(
         "note": "Lines end where fewer than {least} are at risk.",
         "bands": "Bands: {ci} percent intervals.",
         "text": "{title}, percent: {groups}.",
-        "month": "month {month}: {percent}",
+        "month": "{unit} {month}: {percent}",
+        "unit": "month",
+        "units": "months",
         "decimal": ".",
     }
 )
@@ -39,6 +41,18 @@ _PALETTE = ("#0072B2", "#B84A00", "#00734F", "#A2457F", "#6F5200", "#3d3d3d")
 _LINES: tuple[Literal["-"], Literal["--"]] = ("-", "--")
 Look = tuple[str, Literal["-", "--"]]
 """Colour and kind of a line."""
+
+
+def survival_words(unit: str) -> Mapping[str, str]:
+    """Words of the figure for a panel in this unit of time.
+
+    Examples
+    --------
+    >>> words = survival_words("day")
+    >>> words["month_axis"].format(Units=words["units"].capitalize())
+    'Days at risk'
+    """
+    return {**SURVIVAL_WORDS, "unit": unit, "units": units.plural(unit)}
 
 
 def survival_curves(
@@ -85,7 +99,7 @@ def survival_curves(
             axes.remove()
         for axes in grid.flat[max(0, len(panels) - across) : len(panels)]:
             axes.tick_params(labelbottom=True)
-            axes.set_xlabel(words["month_axis"])
+            axes.set_xlabel(words["month_axis"].format(Units=words["units"].capitalize()))
         for row in grid:
             row[0].set_ylabel(words["share_axis"])
         figure.text(0.075, 0.015, _note(shown, words), color=GREY_INK, va="bottom", fontsize=8)
@@ -110,11 +124,19 @@ def survival_curves(
 def survival_curves_text(
     incidence: pd.DataFrame,
     *,
-    months: tuple[int, ...] = (12, 24),
+    months: tuple[int, ...] | None = None,
     labels: Mapping[str, str] | None = None,
     words: Mapping[str, str] = SURVIVAL_WORDS,
 ) -> str:
-    """Text alternative of :func:`survival_curves`: percent after some months, group by group.
+    """Text alternative of :func:`survival_curves`: percent after some periods, group by group.
+
+    Parameters
+    ----------
+    incidence : DataFrame
+        As of :func:`survival_curves`.
+    months : tuple of int, optional
+        By default those of :func:`hazard.units.headline`, in the unit of the words.
+    labels, words : mapping
 
     Returns
     -------
@@ -123,8 +145,9 @@ def survival_curves_text(
     """
     shown = _shown(incidence)
     shown = shown[~_is_other(shown)]
-    reached = [month for month in months if month <= shown["month"].max()]
-    reached = reached or [int(shown["month"].max())]
+    last = int(shown.loc[shown["n_at_risk"] > 0, "month"].max())
+    asked = units.headline(last, words["unit"]) if months is None else months
+    reached = [month for month in asked if month <= last] or [last]
     lines = []
     for name in _panels(shown):
         own = shown[(shown["exit"] == name) & shown["month"].isin(reached)]
@@ -143,7 +166,7 @@ def survival_curves_text(
 def _percent(row: pd.Series, words: Mapping[str, str]) -> str:
     value = digits.Estimate(float(row["estimate"]), float(row["lower"]), float(row["upper"]), 0.0)
     percent = digits.percent(value, marks(words))
-    return words["month"].format(month=int(row["month"]), percent=percent)
+    return words["month"].format(unit=words["unit"], month=int(row["month"]), percent=percent)
 
 
 def _least(rows: pd.DataFrame) -> int:

@@ -1,8 +1,7 @@
 """From rows to everything a run folder holds; the one place where the stages are put in line."""
 
-from hazard.pipeline.again import finished, flagged
+from hazard.pipeline.again import called, finished, flagged
 from hazard.pipeline.facts import refuse_constant, rows_digest, versions
-from hazard.pipeline.quantities import published_months
 from hazard.pipeline.records import Analysis, FinishedRun, Kept, Progress, Rows, silent
 from hazard.pipeline.rows import refuse_broken, rows_from_registers, rows_from_table
 from hazard.pipeline.stages import analyse
@@ -14,9 +13,9 @@ __all__ = [
     "Progress",
     "Rows",
     "analyse",
+    "called",
     "finished",
     "flagged",
-    "published_months",
     "refuse_broken",
     "refuse_constant",
     "rows_digest",

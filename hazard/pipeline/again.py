@@ -44,6 +44,21 @@ def flagged(analysis: Analysis, checked: pd.DataFrame, facts: Mapping[str, Any])
     )
 
 
+def called(analysis: Analysis, model: str, data: str) -> Analysis:
+    """An analysis with what makes it again: the model as it was given, and an option for its data.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    model : str
+        A bundled model, or a file.
+    data : str
+        With a placeholder for the path, which may say more of a place than a reader may know; empty
+        for data that come with the package.
+    """
+    return replace(analysis, facts={**analysis.facts, "call": {"model": model, "data": data}})
+
+
 def finished(run: FinishedRun, rows: Rows) -> scores.Fitted:
     """A run that was written, on its rows again.
 
@@ -51,7 +66,7 @@ def finished(run: FinishedRun, rows: Rows) -> scores.Fitted:
     ----------
     run : FinishedRun
     rows : Rows
-        Those it was made from.
+        Those it was made from, with the persons in any order.
 
     Raises
     ------
@@ -59,7 +74,7 @@ def finished(run: FinishedRun, rows: Rows) -> scores.Fitted:
         If the rows are not those of the run.
     """
     built = design.build(rows.panel, rows.histories, run.spec)
-    if rows_digest(built) != run.facts["rows_digest"]:
+    if rows_digest(built, rows.panel) != run.facts["rows_digest"]:
         raise DesignError(
             f"rows must be those that run {run.name!r} was made from; got others. Give the same "
             "registers or table."

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from hazard import changes, estimands
+from hazard import changes, estimands, units
 from hazard.errors import EstimandError
-from hazard.pipeline.quantities import joined, published_months
+from hazard.pipeline.quantities import joined
 from hazard.pipeline.residents import mean_residents
 from hazard.pipeline.standardised import Asked, risks
 from hazard.pipeline.told import Answered, estimates_of
@@ -125,7 +125,7 @@ def _standardised(asked: Asked, wanted: StandardisedEstimand) -> Answer:
     term = next(each for each in asked.spec.lagged if each.name == wanted.term)
     residents = mean_residents(asked.rows, term, wanted.residents)
     answered = Answered(asked.spec, wanted, found, residents)
-    months = list(published_months(wanted.horizon_months))
+    months = [*units.printed(wanted.horizon_months, asked.spec.table.unit)]
     difference = answered.differences().sel(month=months)
     return Answer(
         wanted.label,

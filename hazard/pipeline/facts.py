@@ -51,8 +51,29 @@ class Clock:
         self.tell(stage, 0.0)
 
 
-def rows_digest(built: design.Design) -> str:
-    """SHA-256 of the rows as the model sees them."""
+def rows_digest(built: design.Design, panel: pd.DataFrame) -> str:
+    """SHA-256 of the persons as the model sees them, in whatever order they come.
+
+    Parameters
+    ----------
+    built : Design
+    panel : DataFrame
+        From which the design was built: who a row is of, and which month.
+    """
+    rows = panel.iloc[built.row]
+    seen = pd.DataFrame(np.column_stack([rows["month"], built.outcome, built.index]))
+    hashed = pd.util.hash_pandas_object(seen, index=False).to_numpy()
+    person, labels = pd.factorize(rows["person"])
+    persons = np.zeros(len(labels), dtype=np.uint64)
+    np.add.at(persons, person, hashed)  # modulo 2 to the 64: the order of rows does not matter
+    total = hashlib.sha256(repr((built.exits, built.link)).encode())
+    for values in [np.sort(persons), *(each.matrix() for each in built.blocks)]:
+        total.update(np.ascontiguousarray(values).tobytes())
+    return total.hexdigest()
+
+
+def _design_digest(built: design.Design) -> str:
+    """SHA-256 of a design, row by row."""
     total = hashlib.sha256(repr((built.exits, built.link)).encode())
     arrays = [built.index, built.outcome, built.weight, *(each.matrix() for each in built.blocks)]
     for values in arrays:
@@ -64,7 +85,7 @@ def draws_digest(around: laplace.Laplace, settings: sampling.Settings) -> str:
     """SHA-256 of all that the draws depend on: rows, priors, settings but the cores, versions."""
     design = around.coordinates.design
     rest = [f"{block.name} {block.prior!r}" for block in design.blocks]
-    rest += [repr((replace(settings, cores=1), versions())), rows_digest(design)]
+    rest += [repr((replace(settings, cores=1), versions())), _design_digest(design)]
     total = hashlib.sha256(" ".join(rest).encode())
     for values in [around.mode.beta, *around.theta]:
         total.update(np.ascontiguousarray(values).tobytes())

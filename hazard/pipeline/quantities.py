@@ -8,23 +8,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard import design, estimands, level_curves, tables
+from hazard import coefficients, design, estimands, level_curves, tables, units
 from hazard.baselines.fit import BaselineFit
 from hazard.spec import IncidenceEstimand, ModelSpec
 
 _BY_LEVEL = "level_"
 """Before the name of a quantity that is one of a level by which a term varies."""
-
-
-def published_months(horizon: int) -> tuple[int, ...]:
-    """Months of which cumulative incidences are printed, and therefore judged by the gate.
-
-    Examples
-    --------
-    >>> published_months(24), published_months(240)
-    ((6, 12, 24), (6, 12, 24, 240))
-    """
-    return (*(month for month in (6, 12, 24) if month < horizon), horizon)
 
 
 def by_draw(
@@ -45,13 +34,13 @@ def by_draw(
     return found
 
 
-def judged(found: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
+def judged(found: Mapping[str, xr.DataArray], unit: str = "month") -> dict[str, xr.DataArray]:
     """What the gate judges: every lag and sum, and incidences at the published months."""
     printed = {name: values for name, values in found.items() if "month" not in values.dims}
     printed = {name: _without_gaps(values) for name, values in printed.items()}
     if "cumulative_incidence" in found:
         incidence = found["cumulative_incidence"]
-        months = published_months(incidence.sizes["month"])
+        months = units.printed(incidence.sizes["month"], unit)
         printed["cumulative_incidence"] = incidence.sel(month=list(months))
         if incidence.sizes["arm"] == 2:
             printed["risk_difference"] = printed["cumulative_incidence"].diff("arm")
@@ -69,7 +58,7 @@ def _without_gaps(values: xr.DataArray) -> xr.DataArray:
 
 
 def hazard_estimates(found: Mapping[str, xr.DataArray], spec: ModelSpec) -> pd.DataFrame:
-    """Estimates of the quantities of :func:`by_draw`."""
+    """Estimates of the quantities of :func:`by_draw`; those of the coefficients are apart."""
     parts = []
     for before in ("", _BY_LEVEL):
         names = [f"{before}{name}" for name in ("lag_coefficient", "cumulative_lag_effect")]
@@ -84,10 +73,11 @@ def hazard_estimates(found: Mapping[str, xr.DataArray], spec: ModelSpec) -> pd.D
 
 
 def baseline_estimates(
-    fits: list[BaselineFit], life: xr.Dataset, spec: ModelSpec
+    fits: list[BaselineFit], life: xr.Dataset, built: design.Design, spec: ModelSpec
 ) -> list[pd.DataFrame]:
     """Estimates of the baselines, and of Aalen-Johansen."""
     parts = [tables.baseline_estimates(fit, spec) for fit in fits] if spec.lagged else []
+    parts += [coefficients.baseline_estimates(fit, built, spec) for fit in fits]
     return [*parts, tables.aalen_johansen_estimates(life)]
 
 

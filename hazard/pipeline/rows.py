@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pandas as pd
 from hazard import exposures, panel, registers, subset, table
 from hazard.errors import RegisterError, UsageError
 from hazard.pipeline.records import Rows
-from hazard.spec import ModelSpec
+from hazard.prior_families import NormalPrior
+from hazard.spec import PERIODS, GroupTerm, ModelSpec
+
+_PRIOR = NormalPrior(family="normal", scale=1.0, reason="only read, and in no model")
 
 
 def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
@@ -48,16 +52,21 @@ def refuse_broken(report: pd.DataFrame) -> None:
         )
 
 
-def rows_from_table(path: Path | None, spec: ModelSpec) -> Rows:
-    """Panel and exposure histories of a ready table, or of the model's bundled example."""
-    if path is not None:
-        built = table.read(path, spec)
-    elif spec.table.source is not None:
-        built = table.panel(table.bundled(spec.table.source), spec)
-    else:
-        raise UsageError(
-            f"model {spec.name!r} must be given data; pass --registers DIR or --panel FILE."
-        )
+def rows_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] = ()) -> Rows:
+    """Panel and exposure histories of a ready table, or of the model's bundled example.
+
+    Parameters
+    ----------
+    path : Path or None
+    spec : ModelSpec
+    further : sequence of str
+        Columns that the panel is to have, as text, although no term names them.
+    """
+    built = _of_table(path, spec)
+    lost = [name for name in further if name not in built and name not in PERIODS]
+    if lost:  # as groups that the model does not have
+        more = tuple(GroupTerm(kind="group", by=name, prior=_PRIOR) for name in lost)
+        built = _of_table(path, spec.model_copy(update={"term": (*spec.term, *more)}))
     own = [term for term in spec.lagged if term.network == "own"]
     peers = [term for term in spec.lagged if term.network != "own"]
     histories = {term.name: exposures.own_history(built, term) for term in own}
@@ -70,6 +79,16 @@ def rows_from_table(path: Path | None, spec: ModelSpec) -> Rows:
         + [{"step": "in the panel", "persons": int(built["person"].nunique())}]
     )
     return _only(Rows(built, histories, flow, "table"), spec)
+
+
+def _of_table(path: Path | None, spec: ModelSpec) -> pd.DataFrame:
+    if path is not None:
+        return table.read(path, spec)
+    if spec.table.source is not None:
+        return table.panel(table.bundled(spec.table.source), spec)
+    raise UsageError(
+        f"model {spec.name!r} must be given data; pass --registers DIR or --panel FILE."
+    )
 
 
 def _only(rows: Rows, spec: ModelSpec) -> Rows:

@@ -11,6 +11,7 @@ import xarray as xr
 
 from hazard import (
     approximation,
+    coefficients,
     coordinates,
     design,
     estimands,
@@ -91,10 +92,13 @@ def analyse(
     )
     groups = {f"answer_{each.label}": xr.DataTree(each.draws) for each in answered}
     tree = drawn.assign({"estimands": xr.DataTree(xr.Dataset(found)), **groups})
-    own = _estimates(found, answered, spec).assign(engine=settings.engine)
+    own = joined(
+        [_estimates(found, answered, spec), coefficients.hazard_estimates(posterior, built, spec)]
+    )
+    own = own.assign(engine=settings.engine)
     verdict, checked = None, None
     if settings.engine == "nuts":
-        printed = judged(found)
+        printed = judged(found, spec.table.unit) | coefficients.made(posterior, built, spec)
         for each in answered:
             if each.facts.get("draws") == posterior.sizes["chain"] * posterior.sizes["draw"]:
                 printed |= each.judged
@@ -103,11 +107,15 @@ def analyse(
         near = approximation.draws(around, _CHECKED_DRAWS, np.random.default_rng(settings.seed))
         beside = answers(Asked(near, built, rows, spec))
         told = _estimates(by_draw(near, built, rows.panel, spec), beside, spec)
+        told = joined([told, coefficients.hazard_estimates(near, built, spec)])
         checked = tables.apart(told[told["sd"].notna()], own)
     clock.start("predictive check")
     beta = estimands.coefficients(posterior, built)
-    replicated = predictive.check(beta, built, panel=rows.panel, by=spec.group_columns)
-    estimates = joined([own, *baseline_estimates(fits, life, spec)])
+    checks = predictive.Settings.of(int(rows.panel["month"].iloc[built.row].max()), spec.table.unit)
+    replicated = predictive.check(
+        beta, built, panel=rows.panel, by=spec.group_columns, settings=checks
+    )
+    estimates = joined([own, *baseline_estimates(fits, life, built, spec)])
     if checked is None:  # approximate numbers, none of which is checked yet
         estimates = estimates.reindex(columns=[*tables.COLUMNS, *tables.CHECK])
     clock.start("done")
@@ -123,9 +131,11 @@ def analyse(
         facts={
             "source": rows.source,
             "panel": counts(rows.panel, built),
+            "compared": checks.month,
+            "centres": coefficients.centres(built),
             "held": {fit.estimator: held(fit) for fit in fits},
             "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,
-            "rows_digest": rows_digest(built),
+            "rows_digest": rows_digest(built, rows.panel),
             "answers": {each.label: dict(each.facts) for each in answered},
             "settings": asdict(settings),
             "seconds": clock.seconds,

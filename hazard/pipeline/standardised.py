@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard import estimands, interventions, months, standardised
+from hazard import estimands, interventions, months, standardised, units
 from hazard.design import Design, apply
 from hazard.errors import EstimandError
 from hazard.interventions import Around, Paths
@@ -25,7 +25,6 @@ from hazard.terms.block import IntArray
 _AT_ONCE = 2000  # paths: it bounds the memory
 _LOOKED_UP = 1000  # paths, evenly spaced, of which the support is looked up
 _SIZES = {"1-9": 1, "10-19": 10, "20-39": 20, "40 or more": 40}
-_SINCE = {"1-6": 1, "7-12": 7, "13-24": 13, "25 or more": 25}
 UNSEEN_CENTRE = "a centre that was not seen"
 
 
@@ -86,7 +85,7 @@ def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
     of = _paths(asked, wanted)
     around = _around(asked, of)
     support = {arm.name: _support(asked, around, wanted, arm) for arm in wanted.compared}
-    grouped = _groups(around, wanted)
+    grouped = _groups(around, wanted, asked.spec.table.unit)
     rng = np.random.default_rng(wanted.seed)
     posterior = thinned(asked.posterior, wanted.draws)
     first = next(_rows(asked, around.part(slice(0, 1)), wanted))
@@ -196,13 +195,13 @@ def _branches(spec: ModelSpec, wanted: StandardisedEstimand) -> tuple[standardis
     return standardised.total(names)
 
 
-def _groups(around: Around, wanted: StandardisedEstimand) -> tuple[Grouping, ...]:
+def _groups(around: Around, wanted: StandardisedEstimand, unit: str) -> tuple[Grouping, ...]:
     """Groupings of the paths by what they are at the start; small levels are put together."""
     starts = around.paths.starts()
     if CENTRE_SIZE in wanted.by:
         starts[CENTRE_SIZE] = _classes(stock(around)[:, 0], _SIZES)
     if SINCE_START in wanted.by:
-        starts[SINCE_START] = _classes(starts["month"].to_numpy(), _SINCE)
+        starts[SINCE_START] = _classes(starts["month"].to_numpy(), units.classes(unit))
     found = groupings(starts, wanted.by, wanted.fewest) if wanted.by else ()
     return tuple(each for each in found if each.name in wanted.by)
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import xarray as xr
 
-from hazard import standardised, survival
+from hazard import standardised, survival, units
 from hazard.more_or_earlier import Event, event_of, more_or_earlier, per_forced_return
 from hazard.pipeline.costs import change_of_costs
-from hazard.pipeline.quantities import published_months
 from hazard.pipeline.standardised import Risks
 from hazard.spec import ModelSpec, StandardisedEstimand
 from hazard.summaries import Compared
@@ -101,7 +100,11 @@ def _told(of: Answered, quantity: str, unit: str, arm: str | None = None) -> Tol
 
 
 def _units(of: Answered) -> str:
-    return f"{of.spec.table.unit}s"
+    return units.plural(of.spec.table.unit)
+
+
+def _printed(of: Answered) -> list[int]:
+    return [*units.printed(of.wanted.horizon_months, of.spec.table.unit)]
 
 
 def _versus(of: Answered, arm: str) -> str:
@@ -126,7 +129,7 @@ def _contrasts(of: Answered, arm: str) -> Iterator[Told_]:
     two = _two(of, of.everybody(), arm)
     difference = _difference(of, two["cumulative_incidence"])
     yield difference, _held(_told(of, "risk_difference", PROBABILITY, versus), chance)
-    months = list(published_months(of.wanted.horizon_months))
+    months = _printed(of)
     ratio = standardised.risk_ratio(
         two["cumulative_incidence"].sel(month=months), reference=of.reference
     ).isel(arm=0, drop=True)
@@ -158,7 +161,7 @@ def _separated(of: Answered) -> Iterator[Told_]:
     if of.wanted.effect != "separable":
         return
     arms, exit_name = (of.arms[0], of.reference), str(of.wanted.exit)
-    months = list(published_months(of.wanted.horizon_months))
+    months = _printed(of)
     risk = of.everybody()["cumulative_incidence"].sel(exit=[exit_name], month=months)
     parts = standardised.separable_effects(risk, exit_name, arms=arms)
     held = Compared(0.0, of.wanted.relevant)
@@ -174,7 +177,7 @@ def _per_event(of: Answered, arm: str) -> Iterator[Told_]:
         return
     two, versus = _two(of, of.everybody(), arm), _versus(of, arm)
     found = per_forced_return(two, of.residents, arms=(arm, of.reference))
-    months = list(published_months(of.wanted.horizon_months))
+    months = _printed(of)
     null = Compared(0.0)
     extra = found["extra_exits"].sel(month=months)
     yield extra, _held(_told(of, "extra_exits_per_event", PERSONS, versus), null)
@@ -198,7 +201,7 @@ def _cost(of: Answered, arm: str) -> Iterator[Told_]:
 # --- groups and support -------------------------------------------------------------------------
 def _by_group(of: Answered, arm: str) -> Iterator[Told_]:
     """Differences by group at the published months, and the change of the stay."""
-    months = list(published_months(of.wanted.horizon_months))
+    months = _printed(of)
     versus, chance = _versus(of, arm), Compared(0.0, of.wanted.relevant)
     stay = Compared(0.0, of.wanted.relevant_months)
     for name, risks in of.by().items():

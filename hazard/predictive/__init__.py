@@ -6,13 +6,14 @@ time. The prior check says what the priors imply before any exit is seen, in pro
 """
 
 from hazard.predictive.levels import ALL, MONTH, POOLED, Grouping, groupings
-from hazard.predictive.posterior import Settings, at_month, check, summary
+from hazard.predictive.posterior import DEFAULT, Settings, at_month, check, summary
 from hazard.predictive.prior import prior_predictive
 from hazard.predictive.prior_draws import prior_draw, prior_draws
 from hazard.predictive.replicate import Cells, Counts, counts
 
 __all__ = [
     "ALL",
+    "DEFAULT",
     "MONTH",
     "POOLED",
     "Cells",

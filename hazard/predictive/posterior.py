@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from hazard import survival
+from hazard import survival, units
 from hazard.baselines import aalen_johansen
 from hazard.design import Design
 from hazard.errors import EstimandError
@@ -66,6 +66,18 @@ class Settings:
     last: int = 24
     largest: int = 3
     seed: int = 0
+
+    @classmethod
+    def of(cls, last: int, unit: str) -> Settings:
+        """Settings of a panel with somebody at risk until ``last``, in its unit of time.
+
+        Examples
+        --------
+        >>> found = Settings.of(52, "week")
+        >>> found.month, found.last
+        (26, 52)
+        """
+        return cls(month=units.compared(last, unit), last=units.followed(last, unit))
 
 
 DEFAULT = Settings()

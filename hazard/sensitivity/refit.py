@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from hazard import approximation, coordinates, design, estimands
+from hazard import approximation, coordinates, design, estimands, units
 from hazard.design import Design
 from hazard.diagnostics import EXPLORE, Gate, gate
 from hazard.errors import UsageError
-from hazard.pipeline import Progress, Rows, published_months, refuse_constant, silent, versions
+from hazard.pipeline import Progress, Rows, refuse_constant, silent, versions
 from hazard.prior_families import Prior
 from hazard.sampling import Settings
 from hazard.scores.records import thinned
@@ -200,7 +200,7 @@ def _quantities(
         if isinstance(wanted, IncidenceEstimand) and wanted.term is not None:
             beta = estimands.coefficients(thinned(posterior, n), built)
             incidence = estimands.incidence(beta, built, person, wanted)
-            months = list(published_months(wanted.horizon_months))
+            months = [*units.printed(wanted.horizon_months, spec.table.unit)]
             contrast = incidence.sel(month=months).diff("arm").squeeze("arm", drop=True)
             found["risk_difference"] = contrast.expand_dims(term=[wanted.term], axis=2)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -66,7 +68,7 @@ def _numeric(
     levels, index = np.unique(values.to_numpy(dtype=np.float64), return_inverse=True)
     if frozen is None:
         first = ~rows["person"].duplicated().to_numpy()
-        centre = float(levels[index[first]].mean())
+        centre = math.fsum(levels[index[first]]) / int(first.sum())  # the same in any order
     else:
         centre = frozen.centre
     return Block(

@@ -1,0 +1,285 @@
+"""What covariates, groups and periods come with: ratios and points, one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from hazard import digits
+from hazard.brief.blocks import Block, Paragraph, Section, Table
+from hazard.brief.view import View, capital, estimate, grouped
+from hazard.coefficients import COEFFICIENT, CORRELATION, GROUP_SD, WALK_SD
+from hazard.spec import CovariateTerm
+from hazard.tables import HAZARD_MODEL
+
+ESTIMATORS = (HAZARD_MODEL, "multinomial logit", "linear probability")
+_IN_ANSWER, _LEVELS, _FINEST = 3, 12, -8
+_LARGEST = 20.0  # a ratio of half a billion says only that there is none
+
+
+def sections(view: View) -> list[Section]:
+    """Covariates and the spread of groups, where the run has them."""
+    blocks: list[Block] = []
+    if _terms(view):
+        ratio = view.say(f"lags.{_scale(view)}")
+        blocks += [Paragraph(view.say("coefficients.how", ratio=ratio)), *_centres(view)]
+        blocks.append(
+            _table(view, "table-covariates", view.say("coefficients.table"), _terms(view))
+        )
+    blocks += _spreads(view)
+    return (
+        [Section("covariates", view.say("coefficients.heading"), tuple(blocks))] if blocks else []
+    )
+
+
+def appendix(view: View) -> list[Section]:
+    """Months at risk and calendar time, at most a dozen numbers of each."""
+    rows = _coefficients(view)
+    columns = {term.name for term in _covariates(view)}
+    names = [name for name in rows["term"].unique() if name not in columns]
+    if not names:
+        return []
+    table = _table(view, "table-periods", view.say("coefficients.periods_table"), names)
+    return [Section("periods", view.say("coefficients.periods"), (table,), level=3)]
+
+
+def in_words(view: View) -> list[tuple[str, str]]:
+    """The first covariates of the model file as an answer: a lead, and the ratio of every exit."""
+    rows = _coefficients(view)
+    rows = rows[rows["estimator"].eq(HAZARD_MODEL) & rows["term"].isin(_terms(view)[:_IN_ANSWER])]
+    pairs = [(name, level) for name in rows["term"].unique() for level in _levels(rows, name)]
+    return [
+        (f"{_label(view, name, level, rows)}:", _sentence(view, _of(rows, name, level)))
+        for name, level in pairs[:_IN_ANSWER]
+    ]
+
+
+# --- which rows ---------------------------------------------------------------------------------
+def _coefficients(view: View) -> pd.DataFrame:
+    rows = view.run.estimates
+    return rows[rows["quantity"].eq(COEFFICIENT)]
+
+
+def _covariates(view: View) -> list[CovariateTerm]:
+    return [term for term in view.run.spec.term if isinstance(term, CovariateTerm)]
+
+
+def _terms(view: View) -> list[str]:
+    """Covariates that the run has numbers of, in the order of the model file."""
+    known = set(_coefficients(view)["term"])
+    return [term.name for term in _covariates(view) if term.name in known]
+
+
+def _of(rows: pd.DataFrame, name: str, level: str | None) -> pd.DataFrame:
+    same = rows["level"].isna() if level is None else rows["level"].eq(level)
+    return rows[rows["term"].eq(name) & same]
+
+
+def _levels(rows: pd.DataFrame, name: str) -> list[str | None]:
+    """Levels of a term, None of a numeric column, in their order."""
+    found = rows.loc[rows["term"].eq(name), "level"].drop_duplicates()
+    return [None if pd.isna(level) else str(level) for level in found]
+
+
+def _scale(view: View) -> str:
+    return "odds" if view.run.spec.outcome.link == "softmax" else "hazard"
+
+
+# --- texts --------------------------------------------------------------------------------------
+def _label(view: View, name: str, level: str | None, rows: pd.DataFrame) -> str:
+    """A covariate per unit, a level against its reference, or a season against the year."""
+    term = capital(view.term_label(name))
+    if level is None:
+        return view.say("coefficients.one_more", term=term)
+    reference = _of(rows, name, level)["reference"].iloc[0]
+    if pd.isna(reference):
+        return view.say("coefficients.against_all", term=term, level=level)
+    return view.say("coefficients.against", term=term, level=level, reference=reference)
+
+
+def _sentence(view: View, rows: pd.DataFrame) -> str:
+    """The ratio of every exit, and on which side of no difference it lies."""
+    parts = []
+    for name in view.exits:
+        own = rows[rows["exit"].eq(name)]
+        if own.empty:
+            continue
+        found = estimate(own)
+        side = "up" if found.lower > 0 else "down" if found.upper < 0 else "flat"
+        parts.append(
+            view.say(
+                f"coefficients.answer_{_scale(view)}",
+                exit=view.exit_labels[name],
+                ratio=ratio(found, view.language.marks),
+                verdict=view.say(f"coefficients.{side}"),
+            )
+        )
+    return f"{'; '.join(parts)}."
+
+
+def _centres(view: View) -> list[Paragraph]:
+    """Means from which numeric covariates are measured."""
+    means = view.run.manifest.get("centres", {})
+    named = [
+        f"{capital(view.language.name('term', name))} {_rounded(means[name], view)}"
+        for name in _terms(view)
+        if name in means
+    ]
+    text = view.say("coefficients.centres", means="; ".join(named))
+    return [Paragraph(text)] if named else []
+
+
+def _rounded(value: float, view: View) -> str:
+    """A mean with three digits or more."""
+    power = math.floor(math.log10(abs(value))) - 2 if value else 0
+    return digits.number(value, min(power, 0), view.language.marks)
+
+
+# --- tables -------------------------------------------------------------------------------------
+def _table(view: View, name: str, caption: str, terms: Sequence[str]) -> Table:
+    columns = [view.language.name("estimator", each) for each in ESTIMATORS]
+    keys = (f"lags.{_scale(view)}_row", f"lags.{_scale(view)}_row", "coefficients.points_row")
+    return Table(
+        name=name,
+        caption=caption,
+        head=(
+            view.say("arms.head_exit"),
+            view.say("coefficients.head"),
+            *(view.say(key, estimator=each) for key, each in zip(keys, columns, strict=True)),
+        ),
+        looks=("head", *("number" for _ in columns)),
+        groups=tuple((view.exit_labels[exit_], _rows(view, terms, exit_)) for exit_ in view.exits),
+    )
+
+
+def _rows(view: View, terms: Sequence[str], exit_name: str) -> tuple[tuple[str, ...], ...]:
+    rows = _coefficients(view)
+    rows = rows[rows["exit"].eq(exit_name)]
+    texts = (ratio, ratio, points)
+    cells = []
+    for name in terms:
+        own = rows[rows["term"].eq(name)]
+        for level in _some(_levels(own, name)):
+            found = _of(own, name, level)
+            line = [_label(view, name, level, found)]
+            for estimator, text in zip(ESTIMATORS, texts, strict=True):
+                one = found[found["estimator"].eq(estimator)]
+                known = len(one) > 0
+                line.append(
+                    text(estimate(one), view.language.marks) if known else view.say("page.missing")
+                )
+            cells.append(tuple(line))
+    return tuple(cells)
+
+
+def _some(levels: Sequence[str | None]) -> list[str | None]:
+    """All levels, or a dozen of many at equal distances, the last one among them."""
+    if len(levels) <= _LEVELS:
+        return [*levels]
+    return [levels[k] for k in np.linspace(0, len(levels) - 1, _LEVELS).round().astype(int)]
+
+
+def _spreads(view: View) -> list[Block]:
+    """How far the levels of a group lie apart, and how exits go together in them."""
+    rows, tongue = view.run.estimates, view.language
+    tables: list[Block] = []
+    sds = rows[rows["quantity"].isin([GROUP_SD, WALK_SD])]
+    if len(sds):
+        lines = [
+            (
+                _spread_label(view, row),
+                view.exit_labels[row["exit"]],
+                plain(estimate(sds.loc[[at]]), tongue.marks),
+                ratio(estimate(sds.loc[[at]]), tongue.marks),
+            )
+            for at, row in sds.iterrows()
+        ]
+        heads = ("head_group", "head_exit", "head_sd", f"head_{_scale(view)}")
+        tables.append(
+            Table(
+                name="table-spreads",
+                caption=view.say("coefficients.spreads_table"),
+                head=tuple(view.say(f"coefficients.{head}") for head in heads),
+                looks=("head", "text", "number", "number"),
+                groups=grouped(lines),
+            )
+        )
+    pairs = rows[rows["quantity"].eq(CORRELATION)]
+    if len(pairs):
+        lines = [
+            (
+                capital(view.term_label(row["term"])),
+                view.exit_labels[row["exit"]],
+                view.exit_labels[row["level"]],
+                signed(estimate(pairs.loc[[at]]), tongue.marks),
+            )
+            for at, row in pairs.iterrows()
+        ]
+        heads = ("head_group", "head_exit", "head_other", "head_correlation")
+        tables.append(
+            Table(
+                name="table-correlations",
+                caption=view.say("coefficients.correlations_table"),
+                head=tuple(view.say(f"coefficients.{head}") for head in heads),
+                looks=("head", "text", "text", "number"),
+                groups=grouped(lines),
+            )
+        )
+    return [Paragraph(view.say("coefficients.spreads")), *tables] if tables else []
+
+
+def _spread_label(view: View, row: pd.Series) -> str:
+    term = capital(view.term_label(row["term"]))
+    return view.say("coefficients.steps", term=term) if row["quantity"] == WALK_SD else term
+
+
+# --- numbers ------------------------------------------------------------------------------------
+def ratio(log: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
+    r"""The exponential of an estimate, with two digits of the width of its interval.
+
+    Examples
+    --------
+    >>> ratio(digits.Estimate(0.0, -0.1, 0.1)), ratio(digits.Estimate(0.0, -1e-4, 1e-4))
+    ('1.00 (0.90\xa0to\xa01.11)', '1.00000 (0.99990\xa0to\xa01.00010)')
+    """
+    if not all(abs(each) < _LARGEST for each in log[:3]):
+        return "–"
+    middle, lower, upper = (math.exp(each) for each in log[:3])
+    found = digits.Estimate(middle, lower, upper, log.mcse * upper)
+    return _text(found, marks, write=digits.share)
+
+
+def points(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
+    r"""A change of a probability in percentage points, with two digits of its interval's width.
+
+    Examples
+    --------
+    >>> points(digits.Estimate(-0.000228, -0.000406, -0.00005))
+    '−0.023 (−0.041\xa0to\xa0−0.005)'
+    """
+    return _text(e.times(100), marks, write=digits.signed)
+
+
+def plain(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
+    """A positive number, with two digits of the width of its interval."""
+    return _text(e, marks, write=digits.share)
+
+
+def signed(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
+    """A number with its sign, with two digits of the width of its interval."""
+    return _text(e, marks, write=digits.signed)
+
+
+def _text(
+    e: digits.Estimate, marks: digits.Marks, *, write: Callable[[float, int, digits.Marks], str]
+) -> str:
+    if not all(math.isfinite(each) for each in e[:3]):
+        return "–"
+    width = e.upper - e.lower
+    finest = math.floor(math.log10(width)) - 1 if width > 0 else -1
+    power = digits.place(min(max(finest, _FINEST), 0), e.mcse)
+    middle, lower, upper = (write(each, power, marks) for each in e[:3])
+    return f"{middle} ({lower}{digits.FIXED}{marks.to}{digits.FIXED}{upper})"
