@@ -17,7 +17,7 @@ number of the first; it never shows an id or another value of a person.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,14 @@ Numbers = npt.NDArray[Any]
 KEYS = ("person", "month", "entry", "exit")
 _WHOLE = ("month", "entry", "calendar")
 _LAST_MONTH = 12_000  # a thousand years; what is larger is a date, or would overflow
+
+
+class LeftOut(NamedTuple):
+    """How much was left out for one reason: distinct persons, rows, and exits among the rows."""
+
+    persons: int
+    rows: int
+    exits: int
 
 
 def check_panel(

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from hazard import dated, spells
-from hazard.contracts import broken_rules, columns_missing, numeric
+from hazard.contracts import LeftOut, broken_rules, columns_missing, numeric
 from hazard.errors import PanelError, UsageError
 from hazard.examples import bundled
 from hazard.exposures import lag_column
@@ -81,8 +81,8 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         month.
         A lagged term that is not about ``own`` rows has columns as
         :func:`hazard.exposures.lag_column` names them, in which a missing value is history before
-        the start. ``attrs["left_out"]`` counts the persons left out, by reason: for a missing
-        covariate, where the model file asks for it, and without a row in the window of dates.
+        the start. ``attrs["left_out"]`` counts persons, rows and exits left out, by reason: for a
+        missing covariate, where the model file asks for it, and without a row in the window.
 
     Raises
     ------
@@ -149,14 +149,24 @@ def _columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
     }
 
 
-def _complete(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, dict[str, int]]:
+def _complete(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, dict[str, LeftOut]]:
     if spec.table.incomplete == "error":
         return raw, {}
     needed = [name for name in _required(spec) if name not in spec.table.wide]
     person = raw[spec.table.person]
-    out = person[raw[needed].isna().any(axis=1)].unique()
-    kept = raw[~person.isin(out)].reset_index(drop=True)
-    return kept, {"persons with a missing covariate": len(out)}
+    out = person.isin(person[raw[needed].isna().any(axis=1)]).to_numpy()
+    gone = raw[out]
+    lost = LeftOut(gone[spec.table.person].nunique(), len(gone), _n_exits(gone, spec))
+    return raw[~out].reset_index(drop=True), {"persons with a missing covariate": lost}
+
+
+def _n_exits(raw: pd.DataFrame, spec: ModelSpec) -> int:
+    """Rows of a table that leave through an exit of the model."""
+    ends = spec.table.exit
+    if isinstance(ends, str):
+        return int(raw[ends].isin(spec.outcome.exits).sum())
+    by_end = [raw[end.event].isin([end.code, str(end.code)]) for end in ends]
+    return int(np.any(by_end, axis=0).sum())
 
 
 def _rows(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.DataFrame:
@@ -172,17 +182,21 @@ def _rows(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
 
 def _expanded(
     raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec
-) -> tuple[pd.DataFrame, dict[str, int]]:
+) -> tuple[pd.DataFrame, dict[str, LeftOut]]:
     """Rows of spells, and how many of these lie outside the window."""
     table = spec.table
     persons = (dated if table.start else spells).build(raw, columns, spec)
     inside = (persons["last"] > persons["entry"]).to_numpy()
+    outside = persons[~inside]
+    lost = LeftOut(
+        outside["person"].nunique(), len(outside), int((outside["exit"] != "stay").sum())
+    )
     raw, persons = raw[inside], persons[inside].reset_index(drop=True)
     _as_numbers(persons, [name for name in [*_exposures(spec), *_lags(spec)] if name in persons])
     stems = {name: stem for name, stem in table.wide.items() if name in _required(spec)}
     monthly = {name: spells.wide(raw, persons, stem) for name, stem in stems.items()}
     reason = f"spells without a whole {table.unit} in the window"
-    left_out = {} if inside.all() else {reason: int((~inside).sum())}
+    left_out = {} if inside.all() else {reason: lost}
     return expand(persons, wide=monthly, step=table.unit_months), left_out
 
 

@@ -493,8 +493,8 @@ def test_rows_refuse_what_needs_dated_events() -> None:
         with pytest.raises(
             EstimandError,
             match=rf"^intervention '{one.kind}' on term 'forced_return_centre' must have dated "
-            r"events of others, from registers; got rows only\. Use 'none', 'one_in_month' or "
-            r"'observed'\.$",
+            r"events of others, from registers; got rows only\. Use 'none', 'one_in_month', "
+            r"'sustained' or 'observed'\.$",
         ):
             iv.histories(around, arm(one))
     with pytest.raises(EstimandError, match=r"must have the number of residents, from registers"):

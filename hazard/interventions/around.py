@@ -134,7 +134,7 @@ def from_registers(
         term.name: there[resident.name] for term, resident in zip(rates, residents, strict=True)
     }
     own = [term for term in terms if term.network == "own"]
-    number |= {term.name: _of_rows(of, _own(of, term), term, months) for term in own}
+    number |= {term.name: _own(of, term, months) for term in own}
     return Around(of, tuple(terms), months, number, others, found, history_centre)
 
 
@@ -149,6 +149,7 @@ def from_rows(
     histories : mapping of str to DataArray, dims (row, lag)
         Of all rows of the panel.
     terms : sequence of LaggedTerm
+        An ``own`` term is told by its column of the panel.
 
     Returns
     -------
@@ -169,7 +170,12 @@ def from_rows(
     ([[1.0, 0.0, 1.0, nan]], range(0, 4))
     """
     months = _months(of, terms)
-    number = {term.name: _of_rows(of, histories[term.name], term, months) for term in terms}
+    number = {
+        term.name: _own(of, term, months)
+        if term.network == "own"
+        else _of_rows(of, histories[term.name], term, months)
+        for term in terms
+    }
     return Around(of, tuple(terms), months, number, {}, None, "current")
 
 
@@ -251,8 +257,11 @@ def _lookup(
     return {name: values[one.name].values[:, ::-1] for name, one in wide.items()}
 
 
-def _own(of: Paths, term: LaggedTerm) -> xr.DataArray:
-    return own_history(of.panel, term.model_copy(update=_AS_IT_WAS))
+def _own(of: Paths, term: LaggedTerm, months: range) -> FloatArray:
+    """What the rows of a person say of their own months, that of the row included."""
+    told = _AS_IT_WAS | {"lags": (0, term.lags[1]), "windows": None}
+    from_now = term.model_copy(update=told)
+    return _of_rows(of, own_history(of.panel, from_now), from_now, months)
 
 
 def _of_rows(of: Paths, history: xr.DataArray, term: LaggedTerm, months: range) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from hazard.pipeline.again import finished, flagged
 from hazard.pipeline.facts import refuse_constant, rows_digest, versions
+from hazard.pipeline.flow import Losses
+from hazard.pipeline.notes import remarks
 from hazard.pipeline.quantities import published_months
 from hazard.pipeline.records import Analysis, FinishedRun, Kept, Progress, Rows, silent
 from hazard.pipeline.rows import refuse_broken, rows_from_registers, rows_from_table
@@ -11,6 +13,7 @@ __all__ = [
     "Analysis",
     "FinishedRun",
     "Kept",
+    "Losses",
     "Progress",
     "Rows",
     "analyse",
@@ -19,6 +22,7 @@ __all__ = [
     "published_months",
     "refuse_broken",
     "refuse_constant",
+    "remarks",
     "rows_digest",
     "rows_from_registers",
     "rows_from_table",

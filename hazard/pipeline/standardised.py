@@ -16,6 +16,7 @@ from hazard.errors import EstimandError
 from hazard.interventions import Around, Paths
 from hazard.interventions.around import stock
 from hazard.pipeline.costs import Counted, counted, persons_of
+from hazard.pipeline.notes import columns
 from hazard.pipeline.records import Rows
 from hazard.predictive.levels import Grouping, groupings
 from hazard.scores.records import thinned
@@ -106,7 +107,7 @@ def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
             "paths": len(of.row),
             "left out": dict(of.left_out),
             "months that repeat the last year": of.n_repeated,
-            "persons who change along a path": interventions.held(of),
+            "persons who change along a path": interventions.held(of, columns(asked.spec)),
             "draws": beta.sizes["chain"] * beta.sizes["draw"],
             "draws of the posterior": asked.posterior.sizes["chain"]
             * asked.posterior.sizes["draw"],
