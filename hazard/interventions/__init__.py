@@ -24,7 +24,8 @@ The months before the start are not touched: they are as observed, or, if the ar
 
 Rows without registers, and own events, tell nothing of the months after the last row of a person.
 An arm that leaves them as observed is refused there, whatever ``history_before_start`` says of the
-months before, unless it says ``after = "carried"``: then the last known value goes on.
+months before, unless it says ``after = "drawn"``: then each goes on as somebody who was still there
+(:mod:`hazard.interventions.natural_course`).
 
 By hand: three families at centre A in January. b is on a path; c is returned by force in February
 and b itself in March. Leads aside, b sees one event of others, in February: lag 0 of February, lag

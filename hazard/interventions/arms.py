@@ -14,8 +14,8 @@ import xarray as xr
 from hazard.errors import EstimandError, did_you_mean
 from hazard.exposures.rules import FloatArray, looked_up, ruled, since_risk
 from hazard.interventions.around import Around, counted, stock
+from hazard.interventions.natural_course import ended
 from hazard.registers import Histories
-from hazard.registers.keys import BoolArray
 from hazard.spec import (
     Added,
     Arm,
@@ -77,6 +77,7 @@ def histories(around: Around, arm: Arm, *, unknown: Unknown = "refuse") -> dict[
     >>> histories(around, arm)["visit_centre"].values.tolist()
     [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
     """
+    around = replace(around, number=around.drawn) if arm.after == "drawn" else around
     number = {name: around.after(values) for name, values in around.number.items()}
     for one in arm.interventions:
         for term in _targets(one, around):
@@ -183,46 +184,18 @@ def _history(
     if arm.before == "none":
         before = np.zeros_like(before)
     events = np.hstack([before, number[term.name]])
-    if arm.after == "carried":
-        events = _carried(events)
     value, n_beyond = _measured(term, events, around.others.get(term.name))
     at = looked_up(term)
     month = np.arange(1, around.paths.horizon + 1)[:, None] - np.array(at) - around.months.start
     by_lag = value[:, month].reshape(-1, len(at))
-    ended = _ended(events)[:, month].reshape(-1, len(at))
+    over = ended(events)[:, month].reshape(-1, len(at))
     since_start = np.repeat(around.paths.starts()["month"].to_numpy(), around.paths.horizon)
     rows = pd.DataFrame({"month": since_start + around.paths.month - 1})
     told = ruled(by_lag, at, term)
-    ended = ended[:, at.index(term.lags[0]) :][:, : told.sizes["lag"]]
-    made = since_risk(told.where(~ended), rows, term)
+    over = over[:, at.index(term.lags[0]) :][:, : told.sizes["lag"]]
+    made = since_risk(told.where(~over), rows, term)
     made.attrs["beyond_residents"] = n_beyond
     return made
-
-
-def _ended(events: FloatArray) -> BoolArray:
-    """Months after the last of which the rows of a path tell; none where they tell of no month.
-
-    Examples
-    --------
-    >>> _ended(np.array([[np.nan, 1, np.nan, 0, np.nan], [np.nan] * 5])).astype(int).tolist()
-    [[0, 0, 0, 0, 1], [0, 0, 0, 0, 0]]
-    """
-    known = ~np.isnan(events)
-    later = np.cumsum(known[:, ::-1], axis=1)[:, ::-1] > 0
-    return np.asarray(~later & known.any(axis=1)[:, None])
-
-
-def _carried(events: FloatArray) -> FloatArray:
-    """Events of which the last that is known of a path goes on.
-
-    Examples
-    --------
-    >>> _carried(np.array([[np.nan, 1, np.nan, 2, np.nan]])).tolist()
-    [[nan, 1.0, nan, 2.0, 2.0]]
-    """
-    ended = _ended(events)
-    last = np.maximum((~ended).sum(axis=1) - 1, 0)
-    return np.where(ended, np.take_along_axis(events, last[:, None], axis=1), events)
 
 
 def _measured(
@@ -278,17 +251,18 @@ def _check_known(made: Mapping[str, xr.DataArray], around: Around) -> None:
     for name, history in made.items():
         unknown = np.isnan(history.values).any(axis=1)
         if unknown.any():
-            ended = bool(_ended(around.number[name]).any())
+            after = bool(ended(around.number[name]).any())
             raise EstimandError(
                 f"history of term {name!r} must be known on every path; got unknown months in "
                 f"{unknown.sum():,} of {len(unknown):,} rows (first: row {unknown.argmax() + 1:,})."
-                + (_AFTER if ended else _BEFORE)
+                + (_AFTER if after else _BEFORE)
             )
 
 
 _AFTER = (
-    " After the last row of a person nothing is known. Intervene on the term, or give the arm "
-    'after = "carried" if it is a state that goes on.'
+    " After the last row of a person nothing is known. Intervene on the term, give the arm "
+    'after = "drawn", which lets everybody go on as those who are still there, or, where nobody is, '
+    "shorten the horizon."
 )
 _BEFORE = " Start at rows with a known history, intervene on the term, or take before 'none'."
 

@@ -16,6 +16,7 @@ import xarray as xr
 from hazard.errors import EstimandError
 from hazard.exposures import RESIDENT, HistoryCentre, own_history, register_histories
 from hazard.exposures.rules import FloatArray, lags
+from hazard.interventions.natural_course import drawn
 from hazard.interventions.paths import Paths
 from hazard.registers import Histories
 from hazard.registers.keys import IntArray, find, pack, positions
@@ -40,6 +41,8 @@ class Around:
         By the name of the term, the number of other families with an event; NaN where it is
         unknown. Of rows without registers it is what they tell: the threshold or 0 for
         ``at_least``, the rate for ``per_resident``.
+    drawn : mapping of str to ndarray of float32, shape (path, month)
+        The same, where what follows the last row of a person is drawn from those still there.
     others : mapping of str to ndarray of float32, shape (path, month)
         Number of other families of the network, of terms per resident.
     found : registers.Histories or None
@@ -51,6 +54,7 @@ class Around:
     terms: tuple[LaggedTerm, ...]
     months: range
     number: Mapping[str, FloatArray]
+    drawn: Mapping[str, FloatArray]
     others: Mapping[str, FloatArray]
     found: Histories | None
     history_centre: HistoryCentre
@@ -70,6 +74,7 @@ class Around:
             self,
             paths=self.paths.part(some),
             number={name: values[some] for name, values in self.number.items()},
+            drawn={name: values[some] for name, values in self.drawn.items()},
             others={name: values[some] for name, values in self.others.items()},
         )
 
@@ -85,6 +90,7 @@ def from_registers(
     terms: Sequence[LaggedTerm],
     *,
     history_centre: HistoryCentre = "current",
+    seed: int = 0,
 ) -> Around:
     """What the registers know around every path, also after the person left.
 
@@ -98,6 +104,8 @@ def from_registers(
     history_centre : {"current", "then"}
         Centre of the months before the start: that of the start, or the one of the time. From the
         start on it is that of the start.
+    seed : int
+        Of the draws of what follows the last row of a person.
 
     Returns
     -------
@@ -135,11 +143,16 @@ def from_registers(
     }
     own = [term for term in terms if term.network == "own"]
     number |= {term.name: _own(of, term, months) for term in own}
-    return Around(of, tuple(terms), months, number, others, found, history_centre)
+    later = number | _later({term.name: number[term.name] for term in own}, months, seed)
+    return Around(of, tuple(terms), months, number, later, others, found, history_centre)
 
 
 def from_rows(
-    of: Paths, histories: Mapping[str, xr.DataArray], terms: Sequence[LaggedTerm]
+    of: Paths,
+    histories: Mapping[str, xr.DataArray],
+    terms: Sequence[LaggedTerm],
+    *,
+    seed: int = 0,
 ) -> Around:
     """What the rows of a ready table tell around every path; months without a row are unknown.
 
@@ -150,6 +163,8 @@ def from_rows(
         Of all rows of the panel.
     terms : sequence of LaggedTerm
         An ``own`` term is told by its column of the panel.
+    seed : int
+        Of the draws of what follows the last row of a person.
 
     Returns
     -------
@@ -176,7 +191,12 @@ def from_rows(
         else _of_rows(of, histories[term.name], term, months)
         for term in terms
     }
-    return Around(of, tuple(terms), months, number, {}, None, "current")
+    later = _later(number, months, seed)
+    return Around(of, tuple(terms), months, number, later, {}, None, "current")
+
+
+def _later(number: Mapping[str, FloatArray], months: range, seed: int) -> dict[str, FloatArray]:
+    return drawn(number, months.index(1), np.random.default_rng(seed))
 
 
 def counted(

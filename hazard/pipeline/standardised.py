@@ -85,7 +85,7 @@ def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
         than ``refuse_share`` have histories far from all that was observed.
     """
     of = _paths(asked, wanted)
-    around = _around(asked, of)
+    around = _around(asked, of, wanted.seed)
     support = {arm.name: _support(asked, around, wanted, arm) for arm in wanted.compared}
     grouped = _groups(around, wanted)
     rng = np.random.default_rng(wanted.seed)
@@ -147,12 +147,12 @@ def _of_month(panel: pd.DataFrame, among: IntArray, month: str) -> IntArray:
     return np.intersect1d(rows, among).astype(np.int64)
 
 
-def _around(asked: Asked, of: Paths) -> Around:
+def _around(asked: Asked, of: Paths, seed: int) -> Around:
     lagged, found = asked.spec.lagged, asked.rows.found
     if found is None:
-        return interventions.from_rows(of, asked.rows.histories, lagged)
+        return interventions.from_rows(of, asked.rows.histories, lagged, seed=seed)
     centre = asked.spec.data.history_centre
-    return interventions.from_registers(of, found, lagged, history_centre=centre)
+    return interventions.from_registers(of, found, lagged, history_centre=centre, seed=seed)
 
 
 def _rows(

@@ -112,8 +112,9 @@ class Arm(Record):
 
     ``before``: what happened before the start is as ``observed``, or ``none`` of it did. ``after``:
     of rows without registers nothing is known after the last row of a person. As ``observed`` these
-    months are unknown, and an arm that leaves a term as it was observed is refused. ``carried``
-    lets the last known value of the person go on: right for a state that does not change.
+    months are unknown, and an arm that leaves a term as it was observed is refused. ``drawn`` lets
+    the person go on as somebody who was still there in the month of the path, and had the same in
+    the month before: the natural course of a history in which the next month depends on the last.
 
     Examples
     --------
@@ -125,4 +126,4 @@ class Arm(Record):
     name: Annotated[str, Field(min_length=1)]
     interventions: tuple[Intervention, ...] = ()
     before: Literal["observed", "none"] = "observed"
-    after: Literal["observed", "carried"] = "observed"
+    after: Literal["observed", "drawn"] = "observed"
