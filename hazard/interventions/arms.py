@@ -261,8 +261,8 @@ def _check_known(made: Mapping[str, xr.DataArray], around: Around) -> None:
 
 _AFTER = (
     " After the last row of a person nothing is known. Intervene on the term, give the arm "
-    'after = "drawn", which lets everybody go on as those who are still there, or, where nobody is, '
-    "shorten the horizon."
+    'after = "drawn", which lets everybody go on as those who are still there, or shorten the '
+    "horizon where nobody is."
 )
 _BEFORE = " Start at rows with a known history, intervene on the term, or take before 'none'."
 

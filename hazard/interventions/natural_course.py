@@ -53,10 +53,10 @@ def drawn(
     Notes
     -----
     Month m of a path that has ended is that of another path, chosen at random from those that tell
-    of it and had the same in month m - 1, or the nearest to it, over all terms together. This is the
-    natural course of the exposures in the g-formula [1]_, with the probabilities of the next month
-    given the last counted among those still there, if what is to come depends on the exposures of
-    the last month only, and not on leaving.
+    of it and had the same in month m - 1, or the nearest to it, over all terms together. This is
+    the natural course of the exposures in the g-formula [1]_, with the probabilities of the next
+    month given the last counted among those still there, if what is to come depends on the
+    exposures of the last month only, and not on leaving.
 
     References
     ----------

@@ -64,7 +64,7 @@ class Losses:
         """
         asked = self.reasons.get(ONLY, LeftOut(0, 0, 0))
         return {
-            name: 1 - inside / (read - out) if read > out else 0.0
+            name: (read - out - inside) / (read - out) if read > out else 0.0
             for name, read, inside, out in zip(_SIZES, self.read, self.inside, asked, strict=True)
         }
 

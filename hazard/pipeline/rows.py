@@ -67,7 +67,8 @@ def rows_from_table(path: Path | None, spec: ModelSpec) -> Rows:
     peers = [term for term in spec.lagged if term.network != "own"]
     histories = {term.name: exposures.own_history(built, term) for term in own}
     histories |= exposures.from_columns(built, peers)
-    left_out = dict(built.attrs.get("left_out", {}))
+    told = built.attrs.get("left_out", {})
+    left_out = {reason: each for reason, each in told.items() if each.rows}
     counts = [("excluded", reason, each) for reason, each in left_out.items()]
     counts.append(("kept", "in the panel", counted(built)))
     flow = lines(pd.DataFrame(), counts)
