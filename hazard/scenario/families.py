@@ -165,9 +165,7 @@ def predictor(frozen: Design, of: Families, spec: ModelSpec) -> Predictor:
     }
     applied = apply(frozen, frame, silent, spec)
     lagged = {name for term in spec.lagged for name in (term.name, term.varying_name)}
-    kept = [
-        b for b, block in enumerate(applied.blocks) if block.name not in lagged or block.centre
-    ]
+    kept = [b for b, block in enumerate(applied.blocks) if block.name not in lagged or block.centre]
     few = replace(
         applied, blocks=tuple(applied.blocks[b] for b in kept), index=applied.index[:, kept]
     )
