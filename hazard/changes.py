@@ -165,7 +165,7 @@ def _events(few: Rows, terms: Sequence[LaggedTerm]) -> _Events:
     owner = np.zeros(few.n_levels, dtype=np.int64)
     for b, own in zip(column, own_column, strict=True):
         block = few.blocks[b]
-        value[offsets[b] : offsets[b + 1], : block.n_coefficients] = block.matrix()
+        value[offsets[b] : offsets[b + 1], : block.n_coefficients] = block.values()
         if own >= 0:
             owner[offsets[own] : offsets[own + 1]] = few.blocks[own].owner + 1
     return _Events(column, own_column, value, owner)

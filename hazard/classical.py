@@ -162,7 +162,7 @@ def _models(
         "Fine-Gray": lambda: fine_gray.fit(fixed, rows.panel),
     }
     fits: dict[str, BaselineFit | None] = {}
-    remarks = [("Cox", f"Left out, {why}: {n:,} rows.") for why, n in whole.left_out.items() if n]
+    remarks = [("Cox", f"Left out, {why}: {n.rows:,} rows.") for why, n in whole.left_out.items()]
     lagged = [term.name for term in spec.lagged]
     if lagged:
         remarks.append(("Fine-Gray", f"Changes within persons, left out: {', '.join(lagged)}."))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from hazard.contracts import LeftOut
 from hazard.errors import DesignError, did_you_mean
 from hazard.links import Link
 from hazard.spec import ModelSpec
@@ -38,6 +39,7 @@ __all__ = [
     "build",
     "coefficient_counts",
     "identified",
+    "kept_rows",
     "merged",
 ]
 
@@ -61,8 +63,8 @@ class Design:
         Number of person-months that the row stands for.
     row : ndarray of int64, shape (row,)
         Position in the panel (of the first of the collapsed rows).
-    left_out : dict
-        Number of panel rows left out, by reason.
+    left_out : dict of str to LeftOut
+        Persons, panel rows and exits left out, by reason; every row counts for one reason only.
     """
 
     exits: tuple[str, ...]
@@ -72,7 +74,7 @@ class Design:
     outcome: npt.NDArray[np.int8]
     weight: FloatArray
     row: IntArray
-    left_out: Mapping[str, int]
+    left_out: Mapping[str, LeftOut]
 
     @property
     def n_coefficients(self) -> int:
@@ -119,6 +121,27 @@ def build(panel: pd.DataFrame, histories: Histories, spec: ModelSpec) -> Design:
         through an exit that the model does not have, or no row is left.
     """
     return _built(panel, histories, spec, {})
+
+
+def kept_rows(
+    panel: pd.DataFrame, histories: Histories, spec: ModelSpec
+) -> tuple[IntArray, dict[str, LeftOut]]:
+    """Positions of the rows with a known history of every term, and what is left out, by reason.
+
+    Parameters
+    ----------
+    panel : DataFrame
+    histories : mapping of str to DataArray, dims (row, lag)
+    spec : ModelSpec
+
+    Returns
+    -------
+    ndarray of int64
+    dict of str to LeftOut
+        The rows of all reasons, and those that are kept, are those of the panel.
+    """
+    why = lagged.unknown(spec.lagged, histories, panel)
+    return np.flatnonzero(why == "").astype(np.int64), _left_out(panel, why)
 
 
 def apply(
@@ -189,9 +212,11 @@ def _check_seen(made: Design, frozen: Design, rows: pd.DataFrame) -> None:
 def _built(
     panel: pd.DataFrame, histories: Histories, spec: ModelSpec, frozen: Mapping[str, Block]
 ) -> Design:
-    known = lagged.known_rows(spec.lagged, histories, len(panel))
-    if not known.any():
-        raise DesignError("panel must keep at least one row with a known exposure history; got 0.")
+    row, left_out = kept_rows(panel, histories, spec)
+    if not len(row):
+        raise DesignError(_nobody(left_out, len(panel)))
+    known = np.zeros(len(panel), dtype=bool)
+    known[row] = True
     rows = panel if known.all() else panel[known]
     kept = {name: values.values[known] for name, values in histories.items()}
     found = parts(spec, rows, kept, frozen)  # joining blocks keeps their order
@@ -202,8 +227,30 @@ def _built(
         index=np.column_stack([index for _, index in found]).astype(np.int32),
         outcome=_outcome(rows, spec.outcome.exits),
         weight=np.ones(len(rows)),
-        row=np.flatnonzero(known).astype(np.int64),
-        left_out={"exposure history before the start of the register": int((~known).sum())},
+        row=row,
+        left_out=left_out,
+    )
+
+
+def _left_out(panel: pd.DataFrame, why: npt.NDArray[np.str_]) -> dict[str, LeftOut]:
+    """Persons, rows and exits by the reason of every row, which is empty for those that stay."""
+    gone = why != ""
+    rows = panel.loc[gone, ["exit"]].assign(why=why[gone])
+    rows["person"] = panel["person"][gone] if "person" in panel else rows.index
+    return {
+        str(reason): LeftOut(
+            int(own["person"].nunique()), len(own), int((own["exit"].astype(str) != "stay").sum())
+        )
+        for reason, own in rows.groupby("why", sort=True)
+    }
+
+
+def _nobody(left_out: Mapping[str, LeftOut], n_rows: int) -> str:
+    reasons = ", ".join(f"{reason} ({each.rows:,} rows)" for reason, each in left_out.items())
+    return (
+        "panel must keep at least one row with a known exposure history; got none of "
+        f"{n_rows:,} rows. Left out: {reasons}. Shorten the lags, or choose another "
+        "history_before_start."
     )
 
 
@@ -281,8 +328,10 @@ def identified(design: Design) -> Design:
 
     The reference is the level with the most person-months. Differences from a common lag curve are
     interactions; where every exposed row has an own difference, those of the level with the most
-    exposed person-months are left out, so that the common curve is that of this level.
+    exposed person-months are left out, so that the common curve is that of this level. Counts and
+    rates are those of the panel: without a prior there is no reason to centre them.
     """
+    design = replace(design, blocks=tuple(_uncentred(block) for block in design.blocks))
     blocks = []
     for b, block in enumerate(design.blocks):
         keep = ~_of_reference(design, b)
@@ -292,6 +341,13 @@ def identified(design: Design) -> Design:
         basis, labels = block.matrix()[:, keep], block.coefficients[keep]
         blocks.append(replace(block, basis=basis, coefficients=labels))
     return replace(design, blocks=tuple(blocks))
+
+
+def _uncentred(block: Block) -> Block:
+    """A block of events in which 0 is no event."""
+    if block.lags is None or not block.centre:
+        return block
+    return replace(block, basis=block.values(), centre=0.0)
 
 
 def _of_reference(design: Design, b: int) -> npt.NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from hazard.likelihood import table
 from hazard.links import LINK_CODES, share_out
 from hazard.spec import AT_RISK, IncidenceEstimand, LaggedTerm, ModelSpec
 from hazard.terms.baseline import level_of_month
-from hazard.terms.block import FloatArray, IntArray
+from hazard.terms.block import Block, FloatArray
 from hazard.terms.lagged import window_of_lag
 
 _Persons = tuple[npt.NDArray[np.int64], FloatArray]  # distinct first rows, and their shares
@@ -134,7 +134,9 @@ def incidence(
     Each person keeps the levels of the first row (centre, nationality, year, other exposures)
     while the months at risk advance. With a lagged term there are two arms: ``without`` any of its
     events, and ``with`` one event in month 1, which acts with lag l in month 1 + l, also by the
-    term that tells what it does besides to those at risk.
+    term that tells what it does besides to those at risk. Where the estimand is of a sustained
+    exposure they are ``never`` and ``always``: an event in every month from month 1 on, so that lag
+    l acts in all months from 1 + l on.
 
     Parameters
     ----------
@@ -220,7 +222,6 @@ def _standardised(
             "got two. Take a standardised estimand."
         )
     persons = _profiles(design, person, moved)
-    arms = ["observed"] if estimand.term is None else ["without", "with"]
     draws = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")
     standardised = [
         leaving(table(design.blocks, one), persons, _paths(design, one, estimand))
@@ -231,7 +232,7 @@ def _standardised(
         dims=("sample", "arm", "exit", "month"),
         coords={
             "sample": draws["sample"],
-            "arm": arms,
+            "arm": list(estimand.arms),
             "exit": list(design.exits),
             "month": np.arange(1, estimand.horizon_months + 1),
         },
@@ -273,30 +274,37 @@ def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> Flo
     There is one lag curve, or one for each level that has its own and then the common one.
     """
     horizon, n_exits = estimand.horizon_months, beta.shape[1]
-    base = np.zeros((1 if estimand.term is None else 2, horizon, n_exits))
-    own, acting = np.zeros((1, 0, n_exits)), _acting(estimand)
+    sustained = estimand.exposure == "sustained"
+    common = np.zeros((len(estimand.arms), horizon, n_exits))
+    own, acting = np.zeros((1, len(common), horizon, n_exits)), _acting(estimand)
     for block in design.blocks:
         part = beta[design.span(block.name)]
         if block.kind == "baseline":
-            base += (block.matrix() @ part)[level_of_month(block, np.arange(1, horizon + 1))]
+            common += (block.matrix() @ part)[level_of_month(block, np.arange(1, horizon + 1))]
         elif block.name in acting:
-            _act(base[1], block.windows(), part)
+            common += _acts(block, part, horizon, sustained=sustained)
         elif block.around in acting:
-            own = np.zeros((block.copies + 1, horizon, n_exits))
-            for curve, each in enumerate(part.reshape(block.copies, -1, n_exits)):
-                _act(own[curve], block.windows(), each)
-    path = np.repeat(base[None], len(own), axis=0)
-    path[:, -1, : own.shape[1]] += own
-    return path
+            curves = part.reshape(block.copies, -1, n_exits)
+            own = np.zeros((block.copies + 1, *common.shape))
+            for curve, each in enumerate(curves):
+                own[curve] = _acts(block, each, horizon, sustained=sustained)
+    return common + own
 
 
-def _act(path: FloatArray, windows: IntArray, effect: FloatArray) -> None:
-    """Add an effect with lag l to month 1 + l; a lead acts before month 1.
+def _acts(block: Block, effect: FloatArray, horizon: int, *, sustained: bool) -> FloatArray:
+    """What no event and an event add, shape (arm, month, exit).
 
-    The effect of a window is that of each of its lags: one event lies in it at all of them.
+    Events act with lag l in month 1 + l, and where they go on in all months after it as well; a
+    lead acts before month 1. The effect of a window is that of each of its lags: one event lies in
+    it at all of them, and several make no more of it. No event is a value of 0, which a block with
+    a centre is away from.
     """
-    for (first, last), each in zip(windows, effect, strict=True):
-        path[max(first, 0) : max(last + 1, 0)] += each
+    out = np.zeros((2, horizon, effect.shape[1]))
+    for (first, last), each in zip(block.windows(), effect, strict=True):
+        out -= block.centre * each
+        end = horizon if sustained else max(last + 1, 0)
+        out[1, max(first, 0) : end] += each
+    return out
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

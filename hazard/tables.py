@@ -198,11 +198,12 @@ def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | No
     share = Told(kind, "probability", kind, _TOTAL, term)
     parts = [quantity_estimates(incidence, share, spec)]
     if term is not None:
-        contrast = incidence.sel(arm="with", drop=True) - incidence.sel(arm="without", drop=True)
+        without, with_ = (str(arm) for arm in incidence["arm"].values)
+        contrast = incidence.sel(arm=with_, drop=True) - incidence.sel(arm=without, drop=True)
         difference = replace(
             share,
             quantity="risk_difference",
-            arm="with - without",
+            arm=f"{with_} - {without}",
             held=Compared(0.0, _relevant(spec, kind)),
         )
         parts.append(quantity_estimates(contrast, difference, spec))

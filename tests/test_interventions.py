@@ -493,8 +493,8 @@ def test_rows_refuse_what_needs_dated_events() -> None:
         with pytest.raises(
             EstimandError,
             match=rf"^intervention '{one.kind}' on term 'forced_return_centre' must have dated "
-            r"events of others, from registers; got rows only\. Use 'none', 'one_in_month' or "
-            r"'observed'\.$",
+            r"events of others, from registers; got rows only\. Use 'none', 'one_in_month', "
+            r"'sustained' or 'observed'\.$",
         ):
             iv.histories(around, arm(one))
     with pytest.raises(EstimandError, match=r"must have the number of residents, from registers"):
@@ -502,8 +502,9 @@ def test_rows_refuse_what_needs_dated_events() -> None:
     with pytest.raises(
         EstimandError,
         match=r"^history of term 'forced_return_centre' must be known on every path; got unknown "
-        r"months in 4 of 12 rows \(first: row 2\)\. Start at rows with a known history, intervene "
-        r"on the term, or take before 'none'\.$",
+        r"months in 4 of 12 rows \(first: row 2\)\. After the last row of a person nothing is "
+        r'known\. Intervene on the term, give the arm after = "drawn", which lets everybody go on '
+        r"as those who are still there, or shorten the horizon where nobody is\.$",
     ):
         iv.histories(around, arm())
     none = iv.histories(around, arm(iv.NoEvents(term="forced_return")))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from slow_exposures import NAN
 from small_registers import term
 
@@ -51,10 +52,29 @@ def test_own_history_applies_the_threshold_and_keeps_missing_values() -> None:
     np.testing.assert_array_equal(found.values, [[0, NAN], [NAN, 0], [1, NAN]])
 
 
-def test_own_value_and_leads_by_hand() -> None:
+def test_own_value_by_hand() -> None:
     panel = work([1, 2, 4], [3, 0, 5])
-    found = exposures.own_history(panel, term("work", "own", measure="count", lags=(-2, 1)))
-    np.testing.assert_array_equal(found, [[NAN, 0, 3, NAN], [5, NAN, 0, 3], [NAN, NAN, 5, NAN]])
+    found = exposures.own_history(panel, term("work", "own", measure="count", lags=(0, 2)))
+    np.testing.assert_array_equal(found, [[3, NAN, NAN], [0, 3, NAN], [5, NAN, 0]])
+
+
+@given(first=st.integers(-5, -1), width=st.integers(0, 6), rule=RULES)
+def test_leads_of_own_rows_are_refused(first: int, width: int, rule: str) -> None:
+    with pytest.raises(ValidationError, match=r"lags must not be negative with network 'own'"):
+        term("work", "own", rule, lags=(first, first + width))
+    term("visit", "centre", rule, lags=(first, first + width))  # positive control
+
+
+@given(share=st.floats(0.001, 0.999), where=st.integers(0, 3), at_least=st.integers(1, 2))
+def test_fractions_are_no_counts(share: float, where: int, at_least: int) -> None:
+    values = [0.0, 1.0, 2.0, NAN]
+    values[where] = share
+    panel = work([1, 2, 3, 4], values)
+    rule = r"must hold whole numbers with measure 'at_least'.*in 1 of 4 rows.*measure = \"count\""
+    with pytest.raises(HistoryError, match=rule):
+        exposures.own_history(panel, term("work", "own", at_least=at_least, lags=(0, 0)))
+    count = exposures.own_history(panel, term("work", "own", measure="count", lags=(0, 0)))
+    np.testing.assert_array_equal(count.values[:, 0], np.float32(values))
 
 
 @given(seed=st.integers(0, 2**32), rule=RULES, first=st.integers(0, 2), at_least=st.integers(1, 2))

@@ -316,12 +316,18 @@ def independent_columns(
     Returns
     -------
     ndarray of bool, shape (coefficient,)
-        Never-exposed columns are dependent; see :func:`independent`.
+        Never-exposed columns are dependent; see :func:`independent`. The intercept is always kept:
+        of columns that add up to it, another is left out.
     """
     [gram] = cross_product(data, data.weight[:, None])
     keep = np.ones(len(gram), dtype=bool) if among is None else among.copy()
-    part = gram[np.ix_(keep, keep)]
-    keep[keep] = independent(part, np.sqrt(np.diag(part)), tolerance)
+    size = np.sqrt(np.diag(gram))
+    level = data.blocks[0].kind == "intercept" and bool(keep[0]) and bool(size[0] > 0)
+    if level:  # what a column has beyond its mean: no term takes the place of the intercept
+        gram = gram - np.outer(gram[:, 0], gram[0]) / gram[0, 0]
+        keep[0] = False
+    keep[keep] = independent(gram[np.ix_(keep, keep)], size[keep], tolerance)
+    keep[0] |= level
     return keep
 
 

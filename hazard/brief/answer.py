@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hazard import digits
-from hazard.brief import coefficients, outcome
+from hazard.brief import coefficients, outcome, rows
 from hazard.brief.blocks import Block, Paragraph, Points, Section
 from hazard.brief.view import View
 
@@ -14,7 +14,7 @@ def sections(view: View) -> list[Section]:
     cannot = view.say("identified.cannot" if view.identified else f"cannot.{kind}")
     return [
         Section("answer", view.say("answer.heading"), tuple(_answer(view))),
-        Section("sure", view.say("sure.heading"), (_sure(view),), level=3),
+        Section("sure", view.say("sure.heading"), (_sure(view), *rows.left_out(view)), level=3),
         Section("mind", view.say("mind.heading"), (_mind(view),), level=3),
         Section("cannot", view.say("cannot.heading"), (Paragraph(cannot),), level=3),
     ]
@@ -24,13 +24,13 @@ def _answer(view: View) -> list[Block]:
     of = _denominator(view)
     if view.arms:
         lines = [_contrast(view, name, of) for name in view.exits]
-        first, brackets = "answer.first", "answer.brackets"
+        first, brackets = f"answer.first{view.regime}", "answer.brackets"
     else:
         lines = [_plain(view, name, of) for name in view.exits] + _ratios(view)
         first, brackets = "answer.first_plain", "answer.brackets_plain"
     opening = view.say(first)
     if view.arms and view.identified:
-        opening = view.say("identified.first", section=view.say("identified.heading"))
+        opening = view.say(f"identified.first{view.regime}", section=view.say("identified.heading"))
     return [
         Paragraph(opening),
         Points(tuple(lines)),
@@ -82,7 +82,7 @@ def _contrast(view: View, name: str, of: int) -> tuple[str, str]:
     }
     parts = [
         view.say(
-            "answer.arms",
+            f"answer.arms{view.regime}",
             of=view.language.whole(of),
             month=view.language.whole(first),
             did=view.did(name),
@@ -141,6 +141,5 @@ def _mind(view: View) -> Points:
     if "disappeared" not in view.exits and view.registers:
         keys.remove("disappeared")
     k = view.language.whole(view.run.spec.data.disappearance_months)
-    return Points(
-        tuple((view.say(f"mind.{key}_lead"), view.say(f"mind.{key}", k=k)) for key in keys)
-    )
+    lines = [(view.say(f"mind.{key}_lead"), view.say(f"mind.{key}", k=k)) for key in keys]
+    return Points((*rows.states(view), *lines))

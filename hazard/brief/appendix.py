@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from hazard.brief import coefficients, outcome
 from hazard.brief.blocks import Block, Command, Paragraph, Points, Section, Table, Works
 from hazard.brief.languages import Language
@@ -34,11 +36,11 @@ def sections(view: View) -> list[Section]:
 def _flow(view: View) -> Table:
     flow, tongue = view.run.flow, view.language
     texts = [name for name in ("step", "reason") if name in flow]
-    counts = [name for name in ("persons", "families") if name in flow]
+    counts = [name for name in ("persons", "families", "rows", "exits") if name in flow]
     rows = [
         (
             *(tongue.own(str(row[name])) for name in texts),
-            *(tongue.count(int(row[name])) for name in counts),
+            *("–" if pd.isna(row[name]) else tongue.count(int(row[name])) for name in counts),
         )
         for row in flow.to_dict("records")
     ]

@@ -10,7 +10,7 @@ def section(view: View) -> Section:
     """Caveats that hold for this run."""
     keys = _of_registers(view) if view.registers else ["panel"]
     if view.arms:
-        keys += ["one", "first"]
+        keys += ["first"] if view.regime else ["one", "first"]
     keys += ["pool"] if view.run.manifest["panel"]["levels"] else []
     keys += [] if view.registers else ["model"]
     places = _places(view)

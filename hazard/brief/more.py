@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from hazard import digits, figures
 from hazard.brief import more_groups
+from hazard.brief import rows as rows_
 from hazard.brief.answered import Answered, between, per_hundred, probability, signed
 from hazard.brief.blocks import Block, Figure, Paragraph, Points, Section, Table
 from hazard.brief.view import View, estimate, grouped
@@ -40,6 +42,7 @@ def sections(view: View) -> list[Section]:
 def _blocks(of: Answered) -> list[Block]:
     view = of.view
     how = [of.say("how", event=of.event, start=of.start)]
+    how += [text for text in (rows_.held(view, _held(of)),) if text]
     how += [view.say("more.unlike")] if view.arms else []
     blocks: list[Block] = [
         Paragraph(" ".join(how)),
@@ -56,6 +59,13 @@ def _blocks(of: Answered) -> list[Block]:
     blocks += [Paragraph(text) for text in (_after_window(of), _support(of)) if text]
     blocks.append(Paragraph(view.say("more.right_identified" if view.identified else "more.right")))
     return blocks
+
+
+def _held(of: Answered) -> Mapping[str, int]:
+    """Columns that the paths hold at the start, with the number of persons in whom they change."""
+    facts = of.view.run.manifest.get("answers", {}).get(of.wanted.label, {})
+    found: Mapping[str, int] = facts.get("persons who change along a path", {})
+    return found
 
 
 # --- numbers ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hazard import digits, figures
+from hazard.brief import rows
 from hazard.brief.blocks import Block, Figure, Paragraph, Section, Table
 from hazard.brief.view import View, estimate
 from hazard.spec import LaggedTerm
@@ -17,13 +18,14 @@ _ESTIMATORS = ("hazard model", "multinomial logit", "linear probability")
 def incidence(view: View) -> Section:
     """How many left in each way, with and without the event, or as the panel was."""
     kind = "arms" if view.arms else "plain"
-    texts = ["arms.how", "arms.observed"]
+    texts = [f"arms.how{view.regime}", f"arms.observed{view.regime}"]
     if not view.arms:
         texts = ["plain.how" if view.modelled else "plain.how_counted"]
     texts += ["arms.start"] if view.registers else []
     blocks: list[Block] = [Paragraph(view.say(key)) for key in texts]
+    blocks += [Paragraph(text) for text in (rows.held(view),) if text and view.modelled]
     blocks += [_incidence_figure(view, kind), _incidence_table(view, kind)]
-    if view.arms:
+    if view.arms and not view.regime:
         blocks.append(Paragraph(view.say("arms.reading")))
     return Section("incidence", view.say(f"{kind}.heading"), tuple(blocks))
 
@@ -42,8 +44,8 @@ def _incidence_figure(view: View, kind: str) -> Figure:
 
 def _incidence_table(view: View, kind: str) -> Table:
     columns: dict[str, tuple[str, Callable[..., str]]] = {
-        "with": ("arms.head_with", digits.percent),
-        "without": ("arms.head_without", digits.percent),
+        "with": (f"arms.head_with{view.regime}", digits.percent),
+        "without": (f"arms.head_without{view.regime}", digits.percent),
         "with - without": ("arms.head_difference", digits.points),
     }
     if not view.arms:

@@ -16,6 +16,7 @@ from hazard.store import Run
 from hazard.tables import HAZARD_MODEL
 
 COUNTED = "Aalen-Johansen"
+_ARMS = {"always": "with", "never": "without", "always - never": "with - without"}
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,12 @@ class View:
         return self.incidence_term is not None
 
     @property
+    def regime(self) -> str:
+        """Ending of the texts about an exposure that goes on; empty for one event."""
+        wanted = [e for e in self.run.spec.estimand if isinstance(e, IncidenceEstimand)]
+        return "_sustained" if any(e.exposure == "sustained" for e in wanted) else ""
+
+    @property
     def event(self) -> str:
         """The event in words."""
         return self.language.name("event", self.incidence_term or "")
@@ -116,6 +123,7 @@ class View:
         if self.incidence_term is not None:
             other = own & rows["term"].ne(self.incidence_term)
             rows, own = rows[~other], own[~other]
+        rows = rows.assign(arm=rows["arm"].replace(_ARMS))
         modelled = rows.loc[own, "month"]
         last = (
             modelled.max()
@@ -195,6 +203,8 @@ class View:
             "units": self._common["units"],
             "Units": self._common["Units"],
         }
+        if self.regime:
+            words |= {arm: words[f"{arm}{self.regime}"] for arm in ("with", "without")}
         return words | dict(self.language.words["estimator"])
 
 

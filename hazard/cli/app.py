@@ -77,6 +77,16 @@ def read_rows(
     return rows
 
 
+def tell_left_out(rows: Rows, wanted: ModelSpec) -> None:
+    """Say how much of what was read the design holds, and what became of the rest."""
+    from hazard.pipeline import flow
+
+    found = flow.of_rows(rows, wanted)
+    for line, aloud in ((flow.text(found), False), (flow.warning(found), True)):
+        if line:
+            typer.echo(f"Warning: {line}" if aloud else line, err=aloud)
+
+
 def read_rows_or_small(
     command: str, wanted: ModelSpec, registers: Path | None, panel: Path | None
 ) -> Rows:

@@ -20,11 +20,16 @@ from hazard.cli.app import (
     read_rows_or_small,
     refuse_existing,
     refuse_two_sources,
+    tell_left_out,
 )
 from hazard.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from hazard.pipeline import Rows
+    from hazard.scores import Score
+    from hazard.spec import ModelSpec
 
 
 @app.command()
@@ -69,6 +74,9 @@ def run(
         data = "--registers REGISTERS" if registers else "--panel TABLE" if panel else ""
         analysis = pipeline.called(analysis, model, data)
         store.write_run(out, analysis)
+    tell_left_out(rows, wanted)
+    for remark in pipeline.remarks(analysis.facts["notes"]):
+        typer.echo(f"Remark: {remark}")
     typer.echo(f"Run written to {out}")
     for name, facts in analysis.facts["answers"].items():
         if "not answered" in facts:
@@ -110,7 +118,9 @@ def sensitivity(
 
         plan = atlas.plan(wanted, engine=engine.value, repeat=repeat or (), seed=seed)
         told("read", 0.0)
-        found = atlas.run(read_rows(wanted, registers, panel), wanted, plan, progress=told)
+        rows = read_rows(wanted, registers, panel)
+        found = atlas.run(rows, wanted, plan, progress=told)
+    tell_left_out(rows, wanted)
     store.write_sensitivity(out, found)
     typer.echo(f"{figures.sensitivity_text(found.table)}\nWritten to {out}")
     for line in atlas.repeated_text(found.repeated):
@@ -153,6 +163,7 @@ def concordance(
         rows = read_rows(models[1], registers, panel)
         drawn = None if run is None else pipeline.finished(store.read_finished(run), rows)
         found = agreement.concord(rows, models, drawn=drawn, seed=seed, progress=told)
+    tell_left_out(rows, models[1])
     store.write_concordance(out, found)
     typer.echo(f"Written to {out}; 'hazard brief {out}' makes the page.")
 
@@ -175,7 +186,8 @@ def score(
 
     store.check_new(out)
     refuse_two_sources("score", registers, panel)
-    found = []
+    found: list[Score] = []
+    used: list[tuple[Rows, ModelSpec]] = []
     with progress() as told:
         told("load", 0.0)
         from hazard import pipeline, scores
@@ -186,9 +198,12 @@ def score(
             finished = store.read_finished(run)
             rows = read_rows(finished.spec, registers, panel, named)
             fitted = pipeline.finished(finished, rows)
+            used.append((rows, finished.spec))
             found += [
                 scores.score(fitted, unit, plan=plan, progress=told) for unit in by or ["person"]
             ]
+    for rows, wanted in used:
+        tell_left_out(rows, wanted)
     store.write_scores(out, found)
     typer.echo(f"{scores.text(found)}\nWritten to {out}")
 

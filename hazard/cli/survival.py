@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from hazard.cli.app import ModelName, Out, Registers, Table, app, read_rows, refuse_two_sources
+from hazard.cli.app import (
+    ModelName,
+    Out,
+    Registers,
+    Table,
+    app,
+    read_rows,
+    refuse_two_sources,
+    tell_left_out,
+)
 
 
 @app.command()
@@ -26,13 +35,13 @@ def survival(
     wanted = spec.read(model)
     store.check_new(out)
     refuse_two_sources("survival", registers, panel)
-    found = classical.analyse(
-        read_rows(wanted, registers, panel, [by] if by else []), wanted, by=by
-    )
+    rows = read_rows(wanted, registers, panel, [by] if by else [])
+    found = classical.analyse(rows, wanted, by=by)
+    tell_left_out(rows, wanted)
     words = figures.survival_words(wanted.table.unit)
     with store.new_folder(out) as folder:
-        for name, rows in found.tables.items():
-            store.write_table(rows, folder / f"{name}.csv")
+        for name, table in found.tables.items():
+            store.write_table(table, folder / f"{name}.csv")
         figure = figures.survival_curves(found.incidence, words=words)
         for kind in ("png", "svg"):
             (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))

@@ -7,19 +7,25 @@ own left out as in :mod:`hazard.exposures`. Histories by (row, lag) follow from 
 ================  ==============================================================================
 intervention      the events of a term from the start on
 ================  ==============================================================================
-``observed``      what the registers have, also after the person left
+``observed``      what the registers have, also after the person left; of rows, while there are any
 ``none``          no event
 ``one_in_month``  one event in one month, and no other
+``sustained``     one event in every month from a month on, or in so many months; no other
 ``delayed``       those observed from the start on, so many months later; none in between
 ``more``          those observed, and a copy of each with a probability
 ``added``         one event more in one month
 ``campaign``      one event more in every month in which a centre is fuller than a threshold
 ================  ==============================================================================
 
-The first five say what the events become, whatever was said before; the last two add to what is
+The first six say what the events become, whatever was said before; the last two add to what is
 there. So ``none`` and then ``added`` is ``one_in_month``. What an arm does not name is observed.
 The months before the start are not touched: they are as observed, or, if the arm says so
 (``before = "none"``), without an event.
+
+Rows without registers, and own events, tell nothing of the months after the last row of a person.
+An arm that leaves them as observed is refused there, whatever ``history_before_start`` says of the
+months before, unless it says ``after = "drawn"``: then each goes on as somebody who was still there
+(:mod:`hazard.interventions.natural_course`).
 
 By hand: three families at centre A in January. b is on a path; c is returned by force in February
 and b itself in March. Leads aside, b sees one event of others, in February: lag 0 of February, lag
@@ -46,6 +52,7 @@ from hazard.spec import (
     NoEvents,
     Observed,
     OneInMonth,
+    Sustained,
 )
 
 __all__ = [
@@ -60,6 +67,7 @@ __all__ = [
     "Observed",
     "OneInMonth",
     "Paths",
+    "Sustained",
     "check_support",
     "first_rows",
     "from_registers",

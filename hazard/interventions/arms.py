@@ -14,6 +14,7 @@ import xarray as xr
 from hazard.errors import EstimandError, did_you_mean
 from hazard.exposures.rules import FloatArray, looked_up, ruled, since_risk
 from hazard.interventions.around import Around, counted, stock
+from hazard.interventions.natural_course import ended
 from hazard.registers import Histories
 from hazard.spec import (
     Added,
@@ -26,6 +27,7 @@ from hazard.spec import (
     NoEvents,
     Observed,
     OneInMonth,
+    Sustained,
 )
 
 Unknown = Literal["refuse", "keep"]
@@ -75,6 +77,7 @@ def histories(around: Around, arm: Arm, *, unknown: Unknown = "refuse") -> dict[
     >>> histories(around, arm)["visit_centre"].values.tolist()
     [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
     """
+    around = replace(around, number=around.drawn) if arm.after == "drawn" else around
     number = {name: around.after(values) for name, values in around.number.items()}
     for one in arm.interventions:
         for term in _targets(one, around):
@@ -82,7 +85,7 @@ def histories(around: Around, arm: Arm, *, unknown: Unknown = "refuse") -> dict[
             number[term.name] = _ACTS[type(one)](one, term, around, number[term.name])
     made = {term.name: _history(term, around, arm, number) for term in around.terms}
     if unknown == "refuse":
-        _check_known(made)
+        _check_known(made, around)
     return made
 
 
@@ -104,14 +107,18 @@ def _added(one: Added, term: LaggedTerm, around: Around, now: FloatArray) -> Flo
 
 
 def _plus(one: OneInMonth | Added, term: LaggedTerm, now: FloatArray) -> FloatArray:
-    if one.month > now.shape[1]:
-        raise EstimandError(
-            f"intervention {one.kind!r} must act within the {now.shape[1]} months of the paths; "
-            f"got month {one.month}."
-        )
+    _check_within(one, now)
     more = now.copy()
     more[:, one.month - 1] += one.events or term.at_least
     return more
+
+
+def _sustained(one: Sustained, term: LaggedTerm, around: Around, now: FloatArray) -> FloatArray:
+    _check_within(one, now)
+    events = np.zeros_like(now)
+    last = None if one.months is None else one.month - 1 + one.months
+    events[:, one.month - 1 : last] = one.events or term.at_least
+    return events
 
 
 def _delayed(one: Delayed, term: LaggedTerm, around: Around, now: FloatArray) -> FloatArray:
@@ -160,6 +167,7 @@ _ACTS: Mapping[type[Any], Act] = MappingProxyType(
         Observed: _observed,
         NoEvents: _none,
         OneInMonth: _one_in_month,
+        Sustained: _sustained,
         Delayed: _delayed,
         More: _more,
         Added: _added,
@@ -178,11 +186,14 @@ def _history(
     events = np.hstack([before, number[term.name]])
     value, n_beyond = _measured(term, events, around.others.get(term.name))
     at = looked_up(term)
-    month = np.arange(1, around.paths.horizon + 1)[:, None] - np.array(at)
-    by_lag = value[:, month - around.months.start].reshape(-1, len(at))
+    month = np.arange(1, around.paths.horizon + 1)[:, None] - np.array(at) - around.months.start
+    by_lag = value[:, month].reshape(-1, len(at))
+    over = ended(events)[:, month].reshape(-1, len(at))
     since_start = np.repeat(around.paths.starts()["month"].to_numpy(), around.paths.horizon)
     rows = pd.DataFrame({"month": since_start + around.paths.month - 1})
-    made = since_risk(ruled(by_lag, at, term), rows, term)
+    told = ruled(by_lag, at, term)
+    over = over[:, at.index(term.lags[0]) :][:, : told.sizes["lag"]]
+    made = since_risk(told.where(~over), rows, term)
     made.attrs["beyond_residents"] = n_beyond
     return made
 
@@ -201,6 +212,14 @@ def _measured(
 
 
 # --- what must hold -----------------------------------------------------------------------------
+def _check_within(one: OneInMonth | Added | Sustained, now: FloatArray) -> None:
+    if one.month > now.shape[1]:
+        raise EstimandError(
+            f"intervention {one.kind!r} must act within the {now.shape[1]} months of the paths; "
+            f"got month {one.month}."
+        )
+
+
 def _targets(one: Intervention, around: Around) -> list[LaggedTerm]:
     chosen = [term for term in around.terms if one.term in term.called]
     if not chosen:
@@ -218,25 +237,34 @@ def _check_possible(one: Intervention, term: LaggedTerm, around: Around) -> None
     if by_rows and isinstance(one, Delayed | More | Added | Campaign):
         raise EstimandError(
             f"intervention {one.kind!r} on term {term.name!r} must have dated events of others, "
-            "from registers; got rows only. Use 'none', 'one_in_month' or 'observed'."
+            "from registers; got rows only. Use 'none', 'one_in_month', 'sustained' or 'observed'."
         )
     unknown_rate = term.measure == "per_resident" and term.name not in around.others
-    if unknown_rate and isinstance(one, OneInMonth):
+    if unknown_rate and isinstance(one, OneInMonth | Sustained):
         raise EstimandError(
             f"intervention {one.kind!r} on term {term.name!r} must have the number of residents, "
             "from registers; got rates only. Use 'none' or 'observed'."
         )
 
 
-def _check_known(made: Mapping[str, xr.DataArray]) -> None:
+def _check_known(made: Mapping[str, xr.DataArray], around: Around) -> None:
     for name, history in made.items():
         unknown = np.isnan(history.values).any(axis=1)
         if unknown.any():
+            after = bool(ended(around.number[name]).any())
             raise EstimandError(
                 f"history of term {name!r} must be known on every path; got unknown months in "
                 f"{unknown.sum():,} of {len(unknown):,} rows (first: row {unknown.argmax() + 1:,})."
-                " Start at rows with a known history, intervene on the term, or take before 'none'."
+                + (_AFTER if after else _BEFORE)
             )
+
+
+_AFTER = (
+    " After the last row of a person nothing is known. Intervene on the term, give the arm "
+    'after = "drawn", which lets everybody go on as those who are still there, or shorten the '
+    "horizon where nobody is."
+)
+_BEFORE = " Start at rows with a known history, intervene on the term, or take before 'none'."
 
 
 def _registers(around: Around) -> Histories:

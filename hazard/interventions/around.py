@@ -16,6 +16,7 @@ import xarray as xr
 from hazard.errors import EstimandError
 from hazard.exposures import RESIDENT, HistoryCentre, own_history, register_histories
 from hazard.exposures.rules import FloatArray, lags
+from hazard.interventions.natural_course import drawn
 from hazard.interventions.paths import Paths
 from hazard.registers import Histories
 from hazard.registers.keys import IntArray, find, pack, positions
@@ -40,6 +41,8 @@ class Around:
         By the name of the term, the number of other families with an event; NaN where it is
         unknown. Of rows without registers it is what they tell: the threshold or 0 for
         ``at_least``, the rate for ``per_resident``.
+    drawn : mapping of str to ndarray of float32, shape (path, month)
+        The same, where what follows the last row of a person is drawn from those still there.
     others : mapping of str to ndarray of float32, shape (path, month)
         Number of other families of the network, of terms per resident.
     found : registers.Histories or None
@@ -51,6 +54,7 @@ class Around:
     terms: tuple[LaggedTerm, ...]
     months: range
     number: Mapping[str, FloatArray]
+    drawn: Mapping[str, FloatArray]
     others: Mapping[str, FloatArray]
     found: Histories | None
     history_centre: HistoryCentre
@@ -70,6 +74,7 @@ class Around:
             self,
             paths=self.paths.part(some),
             number={name: values[some] for name, values in self.number.items()},
+            drawn={name: values[some] for name, values in self.drawn.items()},
             others={name: values[some] for name, values in self.others.items()},
         )
 
@@ -85,6 +90,7 @@ def from_registers(
     terms: Sequence[LaggedTerm],
     *,
     history_centre: HistoryCentre = "current",
+    seed: int = 0,
 ) -> Around:
     """What the registers know around every path, also after the person left.
 
@@ -98,6 +104,8 @@ def from_registers(
     history_centre : {"current", "then"}
         Centre of the months before the start: that of the start, or the one of the time. From the
         start on it is that of the start.
+    seed : int
+        Of the draws of what follows the last row of a person.
 
     Returns
     -------
@@ -134,12 +142,17 @@ def from_registers(
         term.name: there[resident.name] for term, resident in zip(rates, residents, strict=True)
     }
     own = [term for term in terms if term.network == "own"]
-    number |= {term.name: _of_rows(of, _own(of, term), term, months) for term in own}
-    return Around(of, tuple(terms), months, number, others, found, history_centre)
+    number |= {term.name: _own(of, term, months) for term in own}
+    later = number | _later({term.name: number[term.name] for term in own}, months, seed)
+    return Around(of, tuple(terms), months, number, later, others, found, history_centre)
 
 
 def from_rows(
-    of: Paths, histories: Mapping[str, xr.DataArray], terms: Sequence[LaggedTerm]
+    of: Paths,
+    histories: Mapping[str, xr.DataArray],
+    terms: Sequence[LaggedTerm],
+    *,
+    seed: int = 0,
 ) -> Around:
     """What the rows of a ready table tell around every path; months without a row are unknown.
 
@@ -149,6 +162,9 @@ def from_rows(
     histories : mapping of str to DataArray, dims (row, lag)
         Of all rows of the panel.
     terms : sequence of LaggedTerm
+        An ``own`` term is told by its column of the panel.
+    seed : int
+        Of the draws of what follows the last row of a person.
 
     Returns
     -------
@@ -169,8 +185,18 @@ def from_rows(
     ([[1.0, 0.0, 1.0, nan]], range(0, 4))
     """
     months = _months(of, terms)
-    number = {term.name: _of_rows(of, histories[term.name], term, months) for term in terms}
-    return Around(of, tuple(terms), months, number, {}, None, "current")
+    number = {
+        term.name: _own(of, term, months)
+        if term.network == "own"
+        else _of_rows(of, histories[term.name], term, months)
+        for term in terms
+    }
+    later = _later(number, months, seed)
+    return Around(of, tuple(terms), months, number, later, {}, None, "current")
+
+
+def _later(number: Mapping[str, FloatArray], months: range, seed: int) -> dict[str, FloatArray]:
+    return drawn(number, months.index(1), np.random.default_rng(seed))
 
 
 def counted(
@@ -251,8 +277,11 @@ def _lookup(
     return {name: values[one.name].values[:, ::-1] for name, one in wide.items()}
 
 
-def _own(of: Paths, term: LaggedTerm) -> xr.DataArray:
-    return own_history(of.panel, term.model_copy(update=_AS_IT_WAS))
+def _own(of: Paths, term: LaggedTerm, months: range) -> FloatArray:
+    """What the rows of a person say of their own months, that of the row included."""
+    told = _AS_IT_WAS | {"lags": (0, term.lags[1]), "windows": None}
+    from_now = term.model_copy(update=told)
+    return _of_rows(of, own_history(of.panel, from_now), from_now, months)
 
 
 def _of_rows(of: Paths, history: xr.DataArray, term: LaggedTerm, months: range) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -211,8 +211,20 @@ def rows_of_month(panel: pd.DataFrame, calendar: int) -> IntArray:
     return np.flatnonzero(panel["calendar"].to_numpy() == calendar).astype(np.int64)
 
 
-def held(of: Paths) -> dict[str, int]:
+def held(of: Paths, columns: Sequence[str] | None = None) -> dict[str, int]:
     """Number of persons on a path who change in a column that the paths hold at the start.
+
+    Parameters
+    ----------
+    of : Paths
+    columns : sequence of str, optional
+        Columns to look at, such as those of a model; without it all that do not advance by
+        themselves.
+
+    Returns
+    -------
+    dict of str to int
+        Without the columns in which nobody changes.
 
     Examples
     --------
@@ -226,7 +238,8 @@ def held(of: Paths) -> dict[str, int]:
     same = ~is_first(person)[1:] & on_path
     advancing = ["person", "month", "entry", "exit", "calendar"]
     changes = {}
-    for name in of.panel.columns.difference(advancing, sort=False):
+    every = of.panel.columns.difference(advancing, sort=False) if columns is None else columns
+    for name in every:
         codes, _ = pd.factorize(of.panel[name])
         changed: BoolArray = same & (codes[1:] != codes[:-1])
         changes[str(name)] = len(np.unique(person[1:][changed]))

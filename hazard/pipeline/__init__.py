@@ -2,6 +2,8 @@
 
 from hazard.pipeline.again import called, finished, flagged
 from hazard.pipeline.facts import refuse_constant, rows_digest, versions
+from hazard.pipeline.flow import Losses
+from hazard.pipeline.notes import remarks
 from hazard.pipeline.records import Analysis, FinishedRun, Kept, Progress, Rows, silent
 from hazard.pipeline.rows import refuse_broken, rows_from_registers, rows_from_table
 from hazard.pipeline.stages import analyse
@@ -10,6 +12,7 @@ __all__ = [
     "Analysis",
     "FinishedRun",
     "Kept",
+    "Losses",
     "Progress",
     "Rows",
     "analyse",
@@ -18,6 +21,7 @@ __all__ = [
     "flagged",
     "refuse_broken",
     "refuse_constant",
+    "remarks",
     "rows_digest",
     "rows_from_registers",
     "rows_from_table",

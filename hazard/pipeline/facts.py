@@ -16,22 +16,58 @@ from hazard import design, laplace, sampling
 from hazard.baselines.fit import BaselineFit
 from hazard.errors import DesignError
 from hazard.pipeline.records import Progress
+from hazard.terms.block import AnyIntArray
 
 
 def refuse_constant(built: design.Design) -> None:
-    """Raise when a term has one level only, so that it says nothing.
+    """Raise when a term, or a lag of one, is the same in all rows, so that it says nothing.
+
+    Parameters
+    ----------
+    built : Design
 
     Raises
     ------
     DesignError
-        One sentence that names every such term.
+        One sentence per kind that names every such term, with its lags.
     """
-    constant = [block.name for block in built.blocks if not block.n_coefficients]
-    if constant:
-        raise DesignError(
-            f"terms must have two levels or more among the rows; got one of {', '.join(constant)}. "
+    single = [block.name for block in built.blocks if not block.n_coefficients]
+    lines = []
+    if single:
+        lines.append(
+            f"terms must have two levels or more among the rows; got one of {', '.join(single)}. "
             "Leave them out of the model file."
         )
+    for b, block in enumerate(built.blocks):
+        if block.kind in ("covariate", "lagged"):
+            lines += _unvarying(block, built.index[:, b])
+    if lines:
+        raise DesignError("\n".join(lines))
+
+
+def _unvarying(block: design.Block, index: AnyIntArray) -> list[str]:
+    """A sentence where coefficients of a block have one value in all rows."""
+    used = block.matrix()[np.unique(index)]
+    same = (used == used[0]).all(axis=0)
+    if not same.any():
+        return []
+    if block.kind == "covariate":
+        sentence = (
+            f"term {block.name!r} must vary among the rows of the design; got one value in all "
+            f"{len(index):,} rows. Leave it out of the model file, or correct the column."
+        )
+        return [sentence]
+    always = block.values()[index[0]][same] != 0
+    lags = [str(lag) for lag in block.coefficients[same]]
+    what = "something in every row" if always.all() else "nothing in any row"
+    if always.any() and not always.all():
+        what = "one value in all rows"
+    sentence = (
+        f"term {block.name!r} must vary among the rows of the design at every lag; got {what} of "
+        f"{len(index):,} at lag {', '.join(lags)}. Such a lag says nothing of the event: correct "
+        "the column, choose other lags, or leave the term out."
+    )
+    return [sentence]
 
 
 class Clock:
@@ -106,7 +142,7 @@ def counts(frame: pd.DataFrame, built: design.Design) -> dict[str, Any]:
         "exits in the design": {
             name: int((built.outcome == code).sum()) for code, name in enumerate(built.exits, 1)
         },
-        "rows left out": dict(built.left_out),
+        "rows left out": {why: each.rows for why, each in built.left_out.items()},
         "levels": {block.name: block.n_levels for block in built.blocks if block.basis is None},
         "coefficients per exit": built.n_coefficients,
     }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
 from hazard import sampling
+from hazard.contracts import LeftOut
 from hazard.diagnostics import Gate
 from hazard.registers import Histories
 from hazard.spec import ModelSpec
@@ -23,7 +24,8 @@ class Rows:
     """The panel with its exposure histories, how many people led to it, and where it came from.
 
     ``source`` is ``"registers"``, ``"simulated registers"`` or ``"table"``; ``found`` is what the
-    registers know of everybody, for histories that did not happen.
+    registers know of everybody, for histories that did not happen. ``left_out`` is what a table
+    lost on its way to the panel, and whom ``only`` excludes, by reason.
     """
 
     panel: pd.DataFrame
@@ -31,6 +33,7 @@ class Rows:
     flow: pd.DataFrame
     source: str
     found: Histories | None = None
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

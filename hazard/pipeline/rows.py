@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from hazard import exposures, panel, registers, subset, table
-from hazard.errors import RegisterError, UsageError
+from hazard.contracts import LeftOut
+from hazard.errors import HistoryError, RegisterError, UsageError
+from hazard.exposures.own import happened
+from hazard.pipeline.flow import ONLY, counted, lines
 from hazard.pipeline.records import Rows
 from hazard.prior_families import NormalPrior
-from hazard.spec import PERIODS, GroupTerm, ModelSpec
+from hazard.spec import PERIODS, GroupTerm, LaggedTerm, ModelSpec
 
 _PRIOR = NormalPrior(family="normal", scale=1.0, reason="only read, and in no model")
 
@@ -71,14 +75,36 @@ def rows_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] =
     peers = [term for term in spec.lagged if term.network != "own"]
     histories = {term.name: exposures.own_history(built, term) for term in own}
     histories |= exposures.from_columns(built, peers)
-    flow = pd.DataFrame(
-        [
-            {"step": f"left out: {reason}", "persons": out.persons}
-            for reason, out in built.attrs.get("left_out", {}).items()
-        ]
-        + [{"step": "in the panel", "persons": int(built["person"].nunique())}]
-    )
-    return _only(Rows(built, histories, flow, "table"), spec)
+    told = built.attrs.get("left_out", {})
+    left_out = {reason: each for reason, each in told.items() if each.rows}
+    counts = [("excluded", reason, each) for reason, each in left_out.items()]
+    counts.append(("kept", "in the panel", counted(built)))
+    flow = lines(pd.DataFrame(), counts)
+    rows = _only(Rows(built, histories, flow, "table", left_out=left_out), spec)
+    _refuse_unvarying(rows.panel, own)
+    return rows
+
+
+def _refuse_unvarying(panel: pd.DataFrame, own: Sequence[LaggedTerm]) -> None:
+    """Raise when an own exposure is the same in all rows: its lags tell of the month at risk only.
+
+    Raises
+    ------
+    HistoryError
+        One sentence per term.
+    """
+    broken = []
+    for term in own:
+        values = happened(panel, term)
+        known = np.unique(values[~np.isnan(values)])
+        if len(known) == 1:
+            always = "something in every row" if known[0] else "nothing in any row"
+            broken.append(
+                f"exposure of term {term.name!r} must vary among the rows; got {always} of "
+                f"{len(panel):,}. Correct the column {term.exposure!r}, or leave the term out."
+            )
+    if broken:
+        raise HistoryError("\n".join(broken))
 
 
 def _of_table(path: Path | None, spec: ModelSpec) -> pd.DataFrame:
@@ -97,18 +123,15 @@ def _only(rows: Rows, spec: ModelSpec) -> Rows:
         return rows
     which = subset.chosen(rows.panel, spec.only)
     kept = subset.of_rows(rows.panel, which)
-    persons = [int(frame["person"].nunique()) for frame in (rows.panel, kept)]
-    lines = pd.DataFrame(
-        {
-            "step": ["excluded", "kept"],
-            "reason": ["not among those that the model is of", "those that the model is of"],
-            "persons": [persons[0] - persons[1], persons[1]],
-        }
+    everybody, chosen = counted(rows.panel), counted(kept)
+    gone = LeftOut(*(a - b for a, b in zip(everybody, chosen, strict=True)))
+    more = lines(
+        rows.flow, [("excluded", ONLY, gone), ("kept", "those that the model is of", chosen)]
     )
-    if "reason" in rows.flow:
-        lines = lines.assign(families=lines["persons"])
-    else:
-        lines = lines.assign(step=lines["reason"]).drop(columns="reason")
-    histories = {name: each[which] for name, each in rows.histories.items()}
-    flow = pd.concat([rows.flow, lines], ignore_index=True)
-    return replace(rows, panel=kept, histories=histories, flow=flow)
+    return replace(
+        rows,
+        panel=kept,
+        histories={name: each[which] for name, each in rows.histories.items()},
+        flow=pd.concat([rows.flow, more], ignore_index=True),
+        left_out={**rows.left_out, ONLY: gone},
+    )

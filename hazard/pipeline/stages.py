@@ -37,6 +37,8 @@ from hazard.pipeline.facts import (
     rows_digest,
     versions,
 )
+from hazard.pipeline.flow import losses, with_design
+from hazard.pipeline.notes import notes
 from hazard.pipeline.quantities import (
     baseline_estimates,
     by_draw,
@@ -77,6 +79,7 @@ def analyse(
     clock.start("design")
     built = design.build(rows.panel, rows.histories, spec)
     refuse_constant(built)
+    lost = losses(rows, built)
     persons_of(rows.panel, spec.costs)  # what cannot be counted is told before anything is sampled
     clock.start("baselines")
     fits, without = _baselines(built, rows.panel, spec)
@@ -127,12 +130,14 @@ def analyse(
         gate=verdict,
         checked=checked,
         priors=priors.describe(spec),
-        flow=rows.flow,
+        flow=with_design(rows.flow, lost, built),
         facts={
             "source": rows.source,
             "panel": counts(rows.panel, built),
             "compared": checks.month,
             "centres": coefficients.centres(built),
+            "flow": lost.facts(),
+            "notes": notes(rows, built, spec),
             "held": {fit.estimator: held(fit) for fit in fits},
             "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,
             "rows_digest": rows_digest(built, rows.panel),

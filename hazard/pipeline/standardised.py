@@ -16,6 +16,7 @@ from hazard.errors import EstimandError
 from hazard.interventions import Around, Paths
 from hazard.interventions.around import stock
 from hazard.pipeline.costs import Counted, counted, persons_of
+from hazard.pipeline.notes import columns
 from hazard.pipeline.records import Rows
 from hazard.predictive.levels import Grouping, groupings
 from hazard.scores.records import thinned
@@ -83,7 +84,7 @@ def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
         than ``refuse_share`` have histories far from all that was observed.
     """
     of = _paths(asked, wanted)
-    around = _around(asked, of)
+    around = _around(asked, of, wanted.seed)
     support = {arm.name: _support(asked, around, wanted, arm) for arm in wanted.compared}
     grouped = _groups(around, wanted, asked.spec.table.unit)
     rng = np.random.default_rng(wanted.seed)
@@ -105,7 +106,7 @@ def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
             "paths": len(of.row),
             "left out": dict(of.left_out),
             "months that repeat the last year": of.n_repeated,
-            "persons who change along a path": interventions.held(of),
+            "persons who change along a path": interventions.held(of, columns(asked.spec)),
             "draws": beta.sizes["chain"] * beta.sizes["draw"],
             "draws of the posterior": asked.posterior.sizes["chain"]
             * asked.posterior.sizes["draw"],
@@ -145,12 +146,12 @@ def _of_month(panel: pd.DataFrame, among: IntArray, month: str) -> IntArray:
     return np.intersect1d(rows, among).astype(np.int64)
 
 
-def _around(asked: Asked, of: Paths) -> Around:
+def _around(asked: Asked, of: Paths, seed: int) -> Around:
     lagged, found = asked.spec.lagged, asked.rows.found
     if found is None:
-        return interventions.from_rows(of, asked.rows.histories, lagged)
+        return interventions.from_rows(of, asked.rows.histories, lagged, seed=seed)
     centre = asked.spec.data.history_centre
-    return interventions.from_registers(of, found, lagged, history_centre=centre)
+    return interventions.from_registers(of, found, lagged, history_centre=centre, seed=seed)
 
 
 def _rows(

@@ -53,6 +53,8 @@ class Answered:
         """The event and the end of its window, where that lies before the horizon."""
         term = next(each for each in self.spec.lagged if each.name == self.wanted.term)
         event = event_of(term, month=self.wanted.event_month)
+        if self.wanted.sustained:  # it acts for as long as it goes on
+            return None
         return event if event.window_end < self.wanted.horizon_months else None
 
     def differences(self) -> xr.DataArray:

@@ -155,7 +155,7 @@ def _incidences(
         labels = {"term": term, "month": month}
         yield _labelled(percentiles(left), "cumulative_incidence", "probability", **labels)
         if term is not None:
-            contrast = left.sel(arm="with", drop=True) - left.sel(arm="without", drop=True)
+            contrast = left.isel(arm=1, drop=True) - left.isel(arm=0, drop=True)
             labels["arm"] = "with - without"
             yield _labelled(percentiles(contrast), "risk_difference", "probability", **labels)
 

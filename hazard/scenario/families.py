@@ -121,7 +121,7 @@ class Predictor:
     design : Design
         Rows of :meth:`Families.frame`, all without an event.
     blocks : tuple of Block
-        Those that tell of no events.
+        Those that tell of no events, and of counts the part that they have without any.
     coefficients : ndarray of int64
         Positions of theirs among those of the design.
     index : ndarray of int32, shape (row, block)
@@ -165,7 +165,7 @@ def predictor(frozen: Design, of: Families, spec: ModelSpec) -> Predictor:
     }
     applied = apply(frozen, frame, silent, spec)
     lagged = {name for term in spec.lagged for name in (term.name, term.varying_name)}
-    kept = [b for b, block in enumerate(applied.blocks) if block.name not in lagged]
+    kept = [b for b, block in enumerate(applied.blocks) if block.name not in lagged or block.centre]
     few = replace(
         applied, blocks=tuple(applied.blocks[b] for b in kept), index=applied.index[:, kept]
     )

@@ -41,9 +41,14 @@ class ScenarioArm(Arm):
         kinds = {one.kind for one in self.interventions}
         if "campaign" in kinds and set(self.at) - {"centre"}:
             raise ValueError("a campaign must act at centres, with no other place in 'at'")
-        if self.before != "observed":
+        if "sustained" in kinds:
             raise ValueError(
-                "a scenario must begin after what was observed, with before 'observed'"
+                "a scenario must have single events; write one of kind 'added' for every month in "
+                "place of kind 'sustained'"
+            )
+        if self.before != "observed" or self.after != "observed":
+            raise ValueError(
+                "a scenario must begin after what was observed, with before and after 'observed'"
             )
         if kinds & {"added", "one_in_month"} and not self.at:
             raise ValueError(

@@ -15,6 +15,7 @@ from hazard.spec.arms import (
     NoEvents,
     Observed,
     OneInMonth,
+    Sustained,
 )
 from hazard.spec.baselines import BaselinesSpec
 from hazard.spec.costs import Cost, CostsSpec
@@ -82,6 +83,7 @@ __all__ = [
     "OutcomeSpec",
     "Spline",
     "StandardisedEstimand",
+    "Sustained",
     "TableSpec",
     "Term",
     "VariesBy",

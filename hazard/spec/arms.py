@@ -41,6 +41,20 @@ class OneInMonth(_OnTerm):
     events: _Count | None = None
 
 
+class Sustained(_OnTerm):
+    """The event in every month of the path from a month on, and none before it.
+
+    With ``months`` in so many months only, and none after them. ``events`` is how many there are in
+    each; by default as many as the threshold of the term. From month 1 on it is the static regime
+    "always exposed", and ``none`` is "never exposed".
+    """
+
+    kind: Literal["sustained"] = "sustained"
+    month: _Count = 1
+    months: _Count | None = None
+    events: _Count | None = None
+
+
 class Delayed(_OnTerm):
     """The observed events from the start on, ``months`` later."""
 
@@ -88,13 +102,19 @@ class Campaign(_OnTerm):
 
 
 Intervention = Annotated[
-    Observed | NoEvents | OneInMonth | Delayed | More | Added | Campaign,
+    Observed | NoEvents | OneInMonth | Sustained | Delayed | More | Added | Campaign,
     Field(discriminator="kind"),
 ]
 
 
 class Arm(Record):
-    """A counterfactual branch: interventions in order, and what is told of the months before.
+    """A counterfactual branch: interventions in order, and what is told of the months around.
+
+    ``before``: what happened before the start is as ``observed``, or ``none`` of it did. ``after``:
+    of rows without registers nothing is known after the last row of a person. As ``observed`` these
+    months are unknown, and an arm that leaves a term as it was observed is refused. ``drawn`` lets
+    the person go on as somebody who was still there in the month of the path, and had the same in
+    the month before: the natural course of a history in which the next month depends on the last.
 
     Examples
     --------
@@ -106,3 +126,4 @@ class Arm(Record):
     name: Annotated[str, Field(min_length=1)]
     interventions: tuple[Intervention, ...] = ()
     before: Literal["observed", "none"] = "observed"
+    after: Literal["observed", "drawn"] = "observed"

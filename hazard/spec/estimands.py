@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from hazard.errors import did_you_mean
 from hazard.prior_families import Positive, Record
-from hazard.spec.arms import Arm, NoEvents, OneInMonth
+from hazard.spec.arms import Arm, NoEvents, OneInMonth, Sustained
 from hazard.spec.names import Month, Name
 
 EFFECTS = ("total", "controlled_direct", "separable")
 Effect = Literal["total", "controlled_direct", "separable"]
+Exposure = Literal["once", "sustained"]
+ARMS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"once": ("without", "with"), "sustained": ("never", "always")}
+)
+"""Names of the arms without an event and with it, by what is meant with it."""
 CENTRE_SIZE, SINCE_START = "centre_size", "months_since_rejection"
 MADE_GROUPS = (CENTRE_SIZE, SINCE_START)
 """Groups that are made at the start of a path, and are not columns of the panel."""
@@ -45,9 +52,13 @@ class LagCurveEstimand(Record):
 
 
 class IncidenceEstimand(Record):
-    """Cumulative incidence with and without one event in month 1.
+    """Cumulative incidence with and without one event in month 1, or with it always and never.
 
     ``term`` names a lagged term (``exposure_network``); without it there is one arm, as observed.
+    ``exposure``: ``once`` is one event in month 1, with the arms ``with`` and ``without``;
+    ``sustained`` is one in every month from month 1 on, a static regime for a state that goes on,
+    with the arms ``always`` and ``never``.
+
     Of a term with a threshold the event is so many at once. A rate ``per_resident`` has no such
     arm: one unit of it is an event of everybody, and one event is another rate at every centre.
     ``relevant`` is a difference of probabilities that matters.
@@ -55,13 +66,25 @@ class IncidenceEstimand(Record):
 
     kind: Literal["cumulative_incidence"]
     term: str | None = None
+    exposure: Exposure = "once"
     horizon_months: Annotated[int, Field(ge=1)] = 24
     relevant: Positive | None = None
+
+    @model_validator(mode="after")
+    def _of_a_term(self) -> IncidenceEstimand:
+        if self.exposure != "once" and self.term is None:
+            raise ValueError(f"exposure {self.exposure!r} must come with a term; got none")
+        return self
 
     @property
     def label(self) -> str:
         """Name of the estimand; there is one of the kind in a model."""
         return self.kind
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Names of the arms; of two, the one without the event first."""
+        return ("observed",) if self.term is None else ARMS[self.exposure]
 
 
 class AverageChangeEstimand(_Named):
@@ -80,8 +103,9 @@ class StandardisedEstimand(_Named):
     """Risks averaged over persons as if nobody left, under arms that say what happened around them.
 
     ``term`` names the event whose arms are compared, a lagged term. Without ``arms`` they are
-    ``without`` any of its events from the start on, and ``with`` one in month 1. With them the
-    first is what all others are compared to, and months count from month ``event_month``.
+    ``without`` any of its events from the start on, and ``with`` one in month ``event_month``; with
+    ``exposure = "sustained"`` they are ``never`` and, with one in every month from then on,
+    ``always``. With ``arms`` the first is what all others are compared to.
 
     ``starts``: ``first`` is the first month at risk of everybody; ``drawn`` one month at risk of
     each person, drawn with ``seed``; a month such as 2014-06 is all who are at risk then.
@@ -112,6 +136,7 @@ class StandardisedEstimand(_Named):
     kind: Literal["standardised"]
     term: str
     arms: Annotated[tuple[Arm, ...], Field(min_length=2)] | None = None
+    exposure: Exposure = "once"
     event_month: Annotated[int, Field(ge=1)] = 1
     horizon_months: Annotated[int, Field(ge=1)] = 24
     starts: Literal["first", "drawn"] | Month = "first"
@@ -138,6 +163,11 @@ class StandardisedEstimand(_Named):
             raise ValueError("by must name different columns")
         if self.event_month > self.horizon_months:
             raise ValueError("event_month must lie within horizon_months")
+        if self.arms is not None and self.exposure != "once":
+            raise ValueError(
+                "exposure must be left out with arms, which say what happens: write an "
+                "intervention of kind 'sustained'"
+            )
         return self
 
     @model_validator(mode="after")
@@ -154,10 +184,20 @@ class StandardisedEstimand(_Named):
     @property
     def compared(self) -> tuple[Arm, ...]:
         """Arms, the one that the others are compared to first."""
-        return self.arms or (
-            Arm(name="without", interventions=(NoEvents(term=self.term),)),
-            Arm(name="with", interventions=(OneInMonth(term=self.term, month=self.event_month),)),
+        if self.arms is not None:
+            return self.arms
+        without, with_ = ARMS[self.exposure]
+        act = OneInMonth if self.exposure == "once" else Sustained
+        event = act(term=self.term, month=self.event_month)
+        return (
+            Arm(name=without, interventions=(NoEvents(term=self.term),)),
+            Arm(name=with_, interventions=(event,)),
         )
+
+    @property
+    def sustained(self) -> bool:
+        """Whether in an arm the event goes on, so that it has no window of its own."""
+        return any(isinstance(one, Sustained) for arm in self.compared for one in arm.interventions)
 
 
 Estimand = Annotated[

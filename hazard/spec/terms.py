@@ -168,9 +168,12 @@ class LaggedTerm(Record):
     person's own other rows of the column ``exposure``. ``measure`` says what is told of the month:
     whether ``at_least`` so many events happened, their ``count``, or the count ``per_resident``: by
     the number of other families of the network in that month, 0 where there was none. A coefficient
-    of a rate is that of one unit, an event of everybody: its prior must be as wide.
+    of a rate is that of one unit, an event of everybody: its prior must be as wide. A count or a
+    rate is centred at its mean over rows and lags, a constant that is stored with the design, so
+    that the intercept is that of an average row; an indicator is a contrast with no event.
 
     A negative lag is a lead: -1 is the month after. What is yet to happen should have no effect.
+    Leads of ``own`` rows are refused: nobody has a row after the exit.
 
     ``history_before_start`` is the rule for months before the registers: the row is left out, they
     count as months without event, or the nearest known month counts for them.
@@ -199,6 +202,12 @@ class LaggedTerm(Record):
     def _ordered(self) -> LaggedTerm:
         if self.lags[0] > self.lags[1]:
             raise ValueError("lags must be [first, last] with first <= last")
+        if self.network == "own" and self.lags[0] < 0:
+            raise ValueError(
+                f"lags must not be negative with network 'own'; got {list(self.lags)}. The month "
+                "after an exit has no row, so that a lead is unknown just where somebody leaves, "
+                "and would be told by the exit itself. Begin the lags at 0"
+            )
         return self
 
     @model_validator(mode="after")

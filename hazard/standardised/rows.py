@@ -85,7 +85,8 @@ def path_rows(
 
 
 def _check_whole(name: str, design: Design, horizon: int) -> None:
-    n_rows, left_out = len(design.row), sum(design.left_out.values())
+    n_rows = len(design.row)
+    left_out = sum(each.rows for each in design.left_out.values())
     if left_out or not n_rows or n_rows % horizon:
         raise EstimandError(
             f"rows of arm {name!r} must be {horizon} months of every path; got {n_rows:,} rows, "

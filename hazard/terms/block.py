@@ -40,7 +40,7 @@ class Block:
     starts : ndarray of int64, or None
         First month at risk of each level, of a baseline.
     centre : float
-        What was taken from the values of a numeric column.
+        What was taken from the values of a numeric column, of a count or of a rate.
     around : str, or None
         The block to whose coefficients those of every copy are added.
     owner : ndarray of int64, shape (level,), or None
@@ -73,6 +73,10 @@ class Block:
     def matrix(self) -> FloatArray:
         """The basis as a dense array."""
         return np.eye(self.n_levels) if self.basis is None else self.basis
+
+    def values(self) -> FloatArray:
+        """The basis, of counts and rates before they were centred, so that 0 is no event."""
+        return self.matrix() + self.centre if self.lags is not None else self.matrix()
 
     def windows(self) -> IntArray:
         """First and last lag of each coefficient of one copy; positions where there are no lags."""

@@ -17,7 +17,9 @@ from hazard.terms.block import Block, FloatArray, IntArray
 from hazard.terms.group import combinations, extended
 
 
-def build(term: LaggedTerm, history: FloatArray) -> tuple[Block, IntArray]:
+def build(
+    term: LaggedTerm, history: FloatArray, frozen: Block | None = None
+) -> tuple[Block, IntArray]:
     """Block with one level per distinct history and one coefficient per lag or window of lags.
 
     Parameters
@@ -26,9 +28,16 @@ def build(term: LaggedTerm, history: FloatArray) -> tuple[Block, IntArray]:
     history : ndarray, shape (row, lag)
         Indicators, counts or rates; lags ascend, leads before lag 0. Rates have about as many
         distinct histories as there are rows, so that hardly any rows are equal.
+    frozen : Block, optional
+        The block of an earlier panel, whose centre is kept.
 
     Notes
     -----
+    Counts and rates are centred at their mean over rows and lags, one constant for all lags, which
+    is kept with the block: else the prior of the intercept, which is that of an average row, would
+    be one of a row without anything, and pull the coefficients. Indicators are contrasts with a
+    month without an event, and are not centred.
+
     The regressor of a window is the largest of its lags: whether it happened in any of these
     months. Oslo Economics (2016), section 4.4, says that the months are joined, not how; "in any of
     them" is our reading.
@@ -51,15 +60,21 @@ def build(term: LaggedTerm, history: FloatArray) -> tuple[Block, IntArray]:
     each = [slice(first - term.lags[0], last - term.lags[0] + 1) for first, last in windows]
     lags = np.asarray(history, dtype=np.float64)
     patterns, index = _patterns(np.column_stack([lags[:, of].max(axis=1) for of in each]))
+    centre = _centre(term, lags) if frozen is None else frozen.centre
     return Block(
         name=term.name,
         kind=term.kind,
         levels=np.arange(len(patterns)),
         coefficients=window_labels(windows),
-        basis=patterns,
+        basis=patterns - centre,
         prior=term.prior,
         lags=windows,
+        centre=centre,
     ), index
+
+
+def _centre(term: LaggedTerm, lags: FloatArray) -> float:
+    return 0.0 if term.measure == "at_least" else float(lags.mean())
 
 
 def window_labels(windows: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -118,7 +133,8 @@ def differences(
     -------
     Block
         One level per history and level of the group that occur together, and one, of owner -1, for
-        all rows that have the common curve only. Coefficients are labelled ``level, lag``.
+        all rows that have the common curve only. It is not centred, for levels do not differ
+        without events. Coefficients are labelled ``level, lag``.
     ndarray of int64, shape (row,)
 
     Raises
@@ -145,7 +161,7 @@ def differences(
     of_level = found // n  # -1 stays -1
     basis = np.zeros((len(found), len(levels), n_lags))
     own = of_level >= 0
-    basis[own, of_level[own]] = block.matrix()[found[own] % n]
+    basis[own, of_level[own]] = block.values()[found[own] % n]
     made = replace(
         block,
         name=f"{block.name}_by_{varies_by.by}",
@@ -157,6 +173,7 @@ def differences(
         copies=len(levels),
         around=block.name,
         owner=of_level,
+        centre=0.0,
     )
     return made, index.astype(np.int64)
 
@@ -185,26 +202,71 @@ def owners(coefficients: Sequence[str] | npt.NDArray[np.str_]) -> list[str]:
     return list(dict.fromkeys(str(label).rsplit(", ", 1)[0] for label in coefficients))
 
 
-def known_rows(
-    terms: Sequence[LaggedTerm], histories: Mapping[str, xr.DataArray], n_rows: int
-) -> npt.NDArray[np.bool_]:
-    """Which rows of the panel have a known history of every term.
+BEFORE_REGISTER = "months before the start of the register"
+BEFORE_PERSON = "months before the person's first row"
+WITHOUT_ROW = "months without a row of the person, or without a value"
+"""Why the history of a row is unknown."""
+
+
+def unknown(
+    terms: Sequence[LaggedTerm], histories: Mapping[str, xr.DataArray], panel: pd.DataFrame
+) -> npt.NDArray[np.str_]:
+    """Why the history of every row of the panel is unknown; empty where all of it is known.
+
+    Parameters
+    ----------
+    terms : sequence of LaggedTerm
+    histories : mapping of str to DataArray, dims (row, lag)
+    panel : DataFrame
+
+    Returns
+    -------
+    ndarray of str, shape (row,)
+        One reason per row, that of the first term: of own exposures the months lie before the
+        person's first row, or have no row; of others they are not in the register.
 
     Raises
     ------
     DesignError
         If a history is missing or has another shape than the panel and the term.
+
+    Examples
+    --------
+    >>> prior = {"family": "normal", "scale": 1.0, "reason": "an example only"}
+    >>> term = LaggedTerm(kind="lagged", exposure="work", network="own", lags=(0, 1),
+    ...                   history_before_start="missing", prior=prior)
+    >>> panel = pd.DataFrame({"person": [7, 7, 7], "month": [1, 2, 4]})
+    >>> history = xr.DataArray([[1.0, np.nan], [0.0, 1.0], [0.0, np.nan]], dims=("row", "lag"))
+    >>> unknown([term], {"work_own": history}, panel)[:2].tolist()
+    ["months before the person's first row", '']
     """
-    known = np.ones(n_rows, dtype=bool)
+    why = np.full(len(panel), "", dtype=np.dtype("U64"))
     for term in terms:
         if term.name not in histories:
             raise DesignError(
                 f"term {term.name!r} must have an exposure history; got {sorted(histories)}."
                 + did_you_mean(term.name, histories)
             )
-        _check_shape(term, histories[term.name].shape, n_rows)
-        known &= ~np.isnan(histories[term.name].values).any(axis=1)
-    return known
+        _check_shape(term, histories[term.name].shape, len(panel))
+        missing = np.isnan(histories[term.name].values)
+        lost = missing.any(axis=1) & (why == "")
+        if term.network == "own" and lost.any():
+            why[lost] = np.where(_before_person(term, missing, panel), BEFORE_PERSON, WITHOUT_ROW)[
+                lost
+            ]
+        else:
+            why[lost] = BEFORE_REGISTER
+    return why
+
+
+def _before_person(
+    term: LaggedTerm, missing: npt.NDArray[np.bool_], panel: pd.DataFrame
+) -> npt.NDArray[np.bool_]:
+    """Rows of which all that is unknown lies before the first row of the person."""
+    month = panel["month"].to_numpy(dtype=np.int64)
+    first = panel["month"].groupby(panel["person"].to_numpy()).transform("min").to_numpy()
+    before = (month[:, None] - np.array(term.every_lag)) < first[:, None]
+    return np.asarray((before | ~missing).all(axis=1))
 
 
 def _check_shape(term: LaggedTerm, shape: tuple[int, ...], n_rows: int) -> None:

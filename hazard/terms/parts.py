@@ -69,7 +69,7 @@ def _of_term(
         return [covariate.build(term, rows, before)]
     if term.kind == "group":
         return [group.build(term, rows, before)]
-    common = lagged.build(term, histories[term.name])
+    common = lagged.build(term, histories[term.name], before)
     if term.varies_by is None:
         return [common]
     before = frozen.get(term.varying_name or "")

@@ -1,0 +1,77 @@
+"""What the rows behind the numbers are, what was left out, and what is held along the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hazard import digits
+from hazard.brief.blocks import Block, Paragraph
+from hazard.brief.view import View, capital
+
+_SIZES = ("persons", "rows", "exits")
+
+
+def left_out(view: View) -> list[Block]:
+    """How much of what was read is behind the numbers, and a warning where much is not."""
+    facts = view.run.manifest.get("flow")
+    if not facts or not facts["reasons"]:
+        return []
+    count = view.language.count
+    reasons = "; ".join(
+        view.say(
+            "flow.reason",
+            reason=view.language.own(reason),
+            **{f"n_{name}": count(lost[name]) for name in ("rows", "exits")},
+        )
+        for reason, lost in facts["reasons"].items()
+    )
+    read = {f"read_{name}": count(facts["read"][name]) for name in _SIZES}
+    inside = {f"n_{name}": count(facts["inside"][name]) for name in _SIZES}
+    texts = [view.say("flow.left_out", reasons=reasons, **read, **inside)]
+    if facts["warned"]:
+        shares = {f"share_{n}": _percent(view, facts["shares"][n]) for n in _SIZES}
+        cure = view.say(f"flow.cure_{facts['cure']}")
+        largest = view.language.own(facts["largest"])
+        texts.append(view.say("flow.warned", reason=largest, cure=cure, **shares))
+    return [Paragraph(text) for text in texts]
+
+
+def states(view: View) -> list[tuple[str, str]]:
+    """Events that are states, of which the model file asks what a single period of them does."""
+    found: Mapping[str, float] = view.run.manifest.get("notes", {}).get("states", {})
+    return [
+        (
+            view.say("flow.state_lead"),
+            view.say(
+                "flow.state",
+                Event=capital(view.language.name("event", name)),
+                share=_percent(view, share),
+            ),
+        )
+        for name, share in found.items()
+    ]
+
+
+def held(view: View, changes: Mapping[str, int] | None = None) -> str:
+    """What stays as it is at the start, though it changes for some; empty where nothing does.
+
+    Parameters
+    ----------
+    view : View
+    changes : mapping of str to int, optional
+        Number of persons by column; by default those of the cumulative incidence.
+    """
+    if changes is None:
+        changes = view.run.manifest.get("notes", {}).get("held", {})
+    if not changes:
+        return ""
+    name, count = view.language.name, view.language.count
+    columns = [
+        view.say("flow.held_column", column=name("term", name("event", each)), n=count(n))
+        for each, n in changes.items()
+    ]
+    return view.say("flow.held", columns=", ".join(columns))
+
+
+def _percent(view: View, share: float) -> str:
+    return digits.number(100 * share, 0, view.language.marks)

@@ -1,0 +1,78 @@
+"""What a reader is told of rows, states and held columns: on the terminal and in both briefs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_runs import small_run
+from test_arms import own_model, states
+
+from hazard import design, exposures, spec
+from hazard.brief import languages, rows
+from hazard.brief.languages import Code
+from hazard.brief.view import View
+from hazard.contracts import LeftOut
+from hazard.pipeline import Rows, remarks
+from hazard.pipeline.flow import Losses
+from hazard.pipeline.notes import notes
+from hazard.terms import lagged
+
+ESTIMAND = {"kind": "cumulative_incidence", "term": "state_own", "horizon_months": 6}
+
+
+def asking(**changes: object) -> spec.ModelSpec:
+    wanted = own_model().model_dump()
+    return spec.ModelSpec.model_validate({**wanted, "estimand": [{**ESTIMAND, **changes}]})
+
+
+def told(panel: pd.DataFrame, wanted: spec.ModelSpec) -> dict[str, object]:
+    history = {"state_own": exposures.own_history(panel, wanted.lagged[0])}
+    built = design.build(panel, history, wanted)
+    return notes(Rows(panel, history, pd.DataFrame(), "table"), built, wanted)
+
+
+def test_a_state_is_told_where_a_single_month_of_it_is_asked(rng: np.random.Generator) -> None:
+    panel = states(rng, 300, 6)  # nine of ten months after one with it have it too
+    found = told(panel, asking())
+    after = panel["state"].shift(-1)[panel["person"].eq(panel["person"].shift(-1))]
+    share = float(after[panel["state"] == 1].mean())
+    assert found["states"] == {"state_own": pytest.approx(share)}
+    assert remarks(found)[0].startswith("term 'state_own' is a state rather than an event: of the")
+    assert told(panel, asking(exposure="sustained"))["states"] == {}
+    coin = panel.assign(state=rng.integers(0, 2, len(panel)))  # negative control: no state
+    assert told(coin, asking())["states"] == {}
+
+
+def test_what_is_held_is_counted_by_persons(rng: np.random.Generator) -> None:
+    panel = states(rng, 40, 6)
+    found = told(panel, asking(term=None))
+    moved = panel.groupby("person")["state"].nunique().gt(1).sum()
+    assert found["held"] == {"state_own": moved}
+    assert f"state_own ({moved} persons)" in remarks(found)[0]
+    assert told(panel, asking())["held"] == {}
+
+
+@pytest.mark.parametrize("lang", ["en", "nb"])
+def test_brief_says_what_was_left_out(lang: Code) -> None:
+    lost = Losses(
+        LeftOut(2888, 30687, 1190),
+        LeftOut(1716, 16336, 552),
+        {lagged.BEFORE_PERSON: LeftOut(2888, 14351, 638)},
+    )
+    run = small_run("rossi_employment")
+    many = replace(run, manifest={**run.manifest, "flow": lost.facts()})
+    [counts, warning] = rows.left_out(View(many, languages.language(lang)))
+    digits = [re.sub(r"\D", "", each) for each in re.findall(r"\d[\d,\s]*", counts.text)]
+    assert digits[:6] == ["30687", "2888", "1190", "16336", "1716", "552"]
+    assert [int(n) for n in re.findall(r"\d+", warning.text)] == [47, 41, 54]
+    assert "history_before_start" in warning.text
+    few = Losses(
+        LeftOut(50, 1000, 40), LeftOut(50, 960, 40), {lagged.WITHOUT_ROW: LeftOut(9, 40, 0)}
+    )
+    some = replace(run, manifest={**run.manifest, "flow": few.facts()})
+    assert len(rows.left_out(View(some, languages.language(lang)))) == 1
+    assert rows.left_out(View(run, languages.language(lang))) == []
