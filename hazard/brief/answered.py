@@ -9,7 +9,6 @@ import pandas as pd
 
 from hazard import digits
 from hazard.brief.view import View, estimate
-from hazard.digits import FIXED
 from hazard.spec import StandardisedEstimand
 
 _HUNDRED = 100
@@ -117,22 +116,13 @@ def per_hundred(rows: pd.DataFrame, view: View) -> str:
 
 def signed(e: digits.Estimate, finest: int, view: View) -> str:
     """An estimate with sign and interval, no digit finer than its Monte Carlo error."""
-    marks, power = view.language.marks, digits.place(finest, e.mcse)
-    middle, lower, upper = (digits.signed(each, power, marks) for each in e[:3])
-    return f"{middle} ({lower}{FIXED}{marks.to}{FIXED}{upper})"
-
-
-def between(e: digits.Estimate, finest: int, view: View) -> str:
-    """The interval alone."""
-    marks, power = view.language.marks, digits.place(finest, e.mcse)
-    return f"{digits.signed(e.lower, power, marks)}{FIXED}{marks.to}{FIXED}" + digits.signed(
-        e.upper, power, marks
-    )
+    return digits.difference(e, finest, view.language.marks)
 
 
 def probability(rows: pd.DataFrame, view: View) -> str:
     """Probability of the direction of an estimate in percent, with a sign for the direction."""
-    value, error = (float(rows[name].iloc[0]) for name in ("p_direction", "p_direction_mcse"))
+    names = ["p_direction", "p_direction_mcse"]
+    value, error = rows[names].astype(float).iloc[0].tolist()
     power = max(0, digits.place(0, _HUNDRED * error / 2.67))
     most = 100 - 10**power
     if _HUNDRED * value > most:

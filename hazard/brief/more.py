@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hazard import digits, figures
 from hazard.brief import more_groups
-from hazard.brief.answered import Answered, between, per_hundred, probability, signed
+from hazard.brief.answered import Answered, per_hundred, probability, signed
 from hazard.brief.blocks import Block, Figure, Paragraph, Points, Section, Table
 from hazard.brief.view import View, estimate, grouped
 from hazard.spec import CostsSpec, StandardisedEstimand
@@ -117,7 +117,7 @@ def _table(of: Answered, arm: str) -> Table:
                     (
                         view.say("arms.month", month=view.language.whole(month)),
                         per_hundred(rows, view),
-                        between(inner, -1, view),
+                        digits.span(inner, -1, view.language.marks),
                         probability(rows, view),
                     )
                 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from hazard import digits
@@ -51,6 +52,11 @@ class View:
         }
 
     @property
+    def unit(self) -> str:
+        """Unit of time in words."""
+        return self._common["unit"]
+
+    @property
     def _kind(self) -> str:
         return "families" if self.registers else "persons"
 
@@ -89,8 +95,8 @@ class View:
     def incidence(self) -> pd.DataFrame:
         """Incidences and differences, by the model and counted, up to the last month to show.
 
-        The Monte Carlo error is the largest of all months and arms of an exit, so that numbers
-        that stand together have as many digits.
+        The Monte Carlo error is the largest of all months and arms of an exit and of the
+        differences, so that numbers that stand together have as many digits.
         """
         rows = self.run.estimates
         rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]
@@ -103,7 +109,7 @@ class View:
         modelled = rows.loc[own, "month"]
         last = modelled.max() if len(modelled) else min(24, rows["month"].max())
         shown: pd.DataFrame = rows[rows["month"] <= last].astype({"mcse": float})
-        alike = shown.groupby(["estimator", "quantity", "exit"])["mcse"]
+        alike = shown.groupby(["estimator", "exit"])["mcse"]
         return shown.assign(mcse=alike.transform("max"))
 
     @property
@@ -162,6 +168,26 @@ class View:
         rows = rows[counted] if arm == "counted" else rows[~counted & rows["arm"].eq(arm)]
         rows = rows[rows["exit"].eq(exit_name) & rows["month"].eq(month)]
         return estimate(rows) if len(rows) else None
+
+    def differences(self, exit_name: str) -> list[tuple[int, digits.Estimate]]:
+        """Difference with and without the event in every month up to the horizon, in order."""
+        rows = self.incidence
+        own = rows[rows["arm"].eq("with - without") & rows["exit"].eq(exit_name)]
+        months = sorted(own["month"].astype(int))
+        return [(month, estimate(own[own["month"] == month])) for month in months]
+
+    def all_agree(self, months: Iterable[int], finest: int, of: float) -> bool:
+        """Whether each difference is printed as what the arms beside it give, per ``of``."""
+        rows = [
+            tuple(self.at(name, month, arm) for arm in ("with", "without", "with - without"))
+            for name in self.exits
+            for month in months
+        ]
+        return all(
+            digits.agree((a.times(of), b.times(of), c.times(of)), finest)
+            for a, b, c in rows
+            if a and b and c and np.isfinite([*a[:1], *b[:1], *c[:1]]).all()
+        )
 
     def figure_words(self, scale: str) -> dict[str, str]:
         """Words of a figure, with the marks of numbers; ``scale`` is ``odds`` or ``hazard``."""

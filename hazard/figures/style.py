@@ -58,6 +58,7 @@ def marks(words: Mapping[str, str]) -> digits.Marks:
         thousands=words.get("thousands", ","),
         to=words.get("to", "to"),
         under=words.get("under", "under"),
+        over=words.get("over", "over"),
     )
 
 
