@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -120,9 +121,13 @@ def signed(e: digits.Estimate, finest: int, view: View) -> str:
 
 
 def probability(rows: pd.DataFrame, view: View) -> str:
-    """Probability of the direction of an estimate in percent, with a sign for the direction."""
+    """Probability in percent of the sign that an estimate is printed with; a dash without one."""
+    e = estimate(rows).times(_HUNDRED)
     names = ["p_direction", "p_direction_mcse"]
     value, error = rows[names].astype(float).iloc[0].tolist()
+    unsigned = digits.signed(e.estimate, digits.place(-1, e.mcse))[:1] not in "+−"
+    if unsigned or math.isnan(value):
+        return digits.number(math.nan, 0)
     power = max(0, digits.place(0, _HUNDRED * error / 2.67))
     most = 100 - 10**power
     if _HUNDRED * value > most:

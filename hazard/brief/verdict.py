@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
@@ -34,7 +35,7 @@ def sign(e: digits.Estimate) -> Sign:
     >>> [sign(digits.Estimate(0, low, high)) for low, high in ((1, 2), (-2, -1), (-1, 1), (0, 2))]
     ['up', 'down', 'flat', 'flat']
     """
-    if e.lower != e.lower or e.upper != e.upper:
+    if math.isnan(e.lower) or math.isnan(e.upper):
         return "unknown"
     if e.lower > 0:
         return "up"
@@ -102,7 +103,6 @@ def _counted(signs: Sequence[Sign], language: Language, unit: str) -> str:
         for kind in kinds
         if (number := signs.count(kind))
     ]
-    changes = language.say(
+    return language.say(
         "verdict.changes", unit=unit, all=language.whole(len(signs)), parts=", ".join(parts)
     )
-    return changes
