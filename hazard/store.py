@@ -44,6 +44,30 @@ from hazard.sensitivity import Sensitivity
 from hazard.spec import ModelSpec
 from hazard.tidy_csv import kinds_of, read_table, write_table
 
+__all__ = [
+    "ConcordanceFolder",
+    "Evidence",
+    "Run",
+    "check_new",
+    "content_digest",
+    "kept_chains",
+    "new_folder",
+    "read",
+    "read_concordance",
+    "read_evidence",
+    "read_finished",
+    "read_posterior",
+    "read_run",
+    "read_table",
+    "write_concordance",
+    "write_evidence",
+    "write_file",
+    "write_run",
+    "write_scores",
+    "write_sensitivity",
+    "write_table",
+]
+
 
 @dataclass(frozen=True)
 class Run:
