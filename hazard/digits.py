@@ -27,6 +27,9 @@ class Estimate(NamedTuple):
         return Estimate(*(factor * each for each in self))
 
 
+NOT_KNOWN = Estimate(math.nan, math.nan, math.nan)
+
+
 @dataclass(frozen=True)
 class Marks:
     """How a language writes numbers and intervals."""

@@ -51,7 +51,7 @@ def _denominator(view: View) -> int:
         return 10_000
     small = any(abs(e.estimate) < 0.01 for e in differences)
     at_zero = any(min(abs(e.lower), abs(e.upper)) < 0.005 for e in clear)
-    return 1000 if small or at_zero or min(e.estimate for e in shares) < 0.05 else 100
+    return 1000 if small or at_zero or min((e.estimate for e in shares), default=1.0) < 0.05 else 100
 
 
 def _printed(view: View, arm: str) -> list[digits.Estimate]:
@@ -72,12 +72,15 @@ def _model_arm(view: View) -> str:
 def _contrast(view: View, name: str, of: int) -> tuple[str, str]:
     marks, label = view.language.marks, view.exit_labels[name]
     first, *later = _two(view)
-    difference = {month: view.at(name, month, "with - without") for month in _two(view)}
-    texts = {m: digits.frequency_difference(e, of, marks) for m, e in difference.items() if e}
+    texts = {
+        month: digits.frequency_difference(
+            view.at(name, month, "with - without") or digits.NOT_KNOWN, of, marks
+        )
+        for month in _two(view)
+    }
     shares = {
-        f"{arm}_arm": digits.frequency(e, of, marks)
+        f"{arm}_arm": digits.frequency(view.at(name, first, arm) or digits.NOT_KNOWN, of, marks)
         for arm in ("with", "without")
-        if (e := view.at(name, first, arm))
     }
     parts = [
         view.say(

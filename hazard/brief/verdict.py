@@ -82,6 +82,8 @@ def in_words(signs: Sequence[tuple[int, Sign]], language: Language, unit: str) -
     speaks of all months up to the horizon. It never says that there is no difference: an interval
     that holds 0 leaves one open.
     """
+    if not signs:
+        return language.say("verdict.unknown")
     found = stretches(signs)
     if len(found) > _MOST:
         return _counted([name for _, name in signs], language, unit)

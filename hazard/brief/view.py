@@ -173,8 +173,10 @@ class View:
         """Difference with and without the event in every month up to the horizon, in order."""
         rows = self.incidence
         own = rows[rows["arm"].eq("with - without") & rows["exit"].eq(exit_name)]
-        months = sorted(own["month"].astype(int))
-        return [(month, estimate(own[own["month"] == month])) for month in months]
+        own = own.sort_values("month")
+        numbers = own[["estimate", "lower", "upper", "mcse"]].astype(float).to_numpy().tolist()
+        months = own["month"].astype(int).tolist()
+        return [(m, digits.Estimate(*e)) for m, e in zip(months, numbers, strict=True)]
 
     def all_agree(self, months: Iterable[int], finest: int, of: float) -> bool:
         """Whether each difference is printed as what the arms beside it give, per ``of``."""
@@ -204,7 +206,12 @@ class View:
 
 
 def estimate(rows: pd.DataFrame, interval: str = "") -> digits.Estimate:
-    """First of some rows of an estimates table; ``interval`` is 50 or 80 in place of the widest."""
+    """First of some rows of an estimates table; not known where there is none.
+
+    ``interval`` is 50 or 80 in place of the widest.
+    """
+    if not len(rows):
+        return digits.NOT_KNOWN
     ends = [f"{end}_{interval}" if interval else end for end in ("lower", "upper")]
     names = ["estimate", *ends, "mcse"]
     return digits.Estimate(*rows[names].astype(float).iloc[0].tolist())
