@@ -29,7 +29,21 @@ MODELS = ("oslo2016", "mgus2", "rossi_employment")
 NAMES = (
     *("other", "with", "without", "first", "heading", "all", "page", "share_axis", "lag_odds"),
     *("n_at_risk", "at_risk", "censored", "survival", "month", "exit", "estimate", "level", "lag"),
-    *("null", "None", "NA", "nan", "NaN", "inf", "True", "a-b", "é", "漢字", "a_", "total", "n_exits"),
+    *(
+        "null",
+        "None",
+        "NA",
+        "nan",
+        "NaN",
+        "inf",
+        "True",
+        "a-b",
+        "é",
+        "漢字",
+        "a_",
+        "total",
+        "n_exits",
+    ),
 )
 
 

@@ -51,7 +51,9 @@ def _denominator(view: View) -> int:
         return 10_000
     small = any(abs(e.estimate) < 0.01 for e in differences)
     at_zero = any(min(abs(e.lower), abs(e.upper)) < 0.005 for e in clear)
-    return 1000 if small or at_zero or min((e.estimate for e in shares), default=1.0) < 0.05 else 100
+    return (
+        1000 if small or at_zero or min((e.estimate for e in shares), default=1.0) < 0.05 else 100
+    )
 
 
 def _printed(view: View, arm: str) -> list[digits.Estimate]:

@@ -86,11 +86,10 @@ class Answered(NamedTuple):
 
     def arms(self, arm: str) -> Mapping[str, str]:
         """Names of an arm and of the first in words."""
-        name = self.view.language.name
-        return {
-            "arm": name("figure", arm),
-            "reference": name("figure", self.wanted.compared[0].name),
-        }
+        words = self.view.language.words["figure"]
+        named = {name: words[name] for name in ("with", "without")}
+        first = self.wanted.compared[0].name
+        return {"arm": named.get(arm, arm), "reference": named.get(first, first)}
 
     @property
     def exit(self) -> str:
