@@ -59,6 +59,7 @@ a module imports only from modules above it.
     concordance/       three estimators on one scale, why they differ, and the published two
     describe/          the published descriptive tables and figures, from any panel
     appendix.py        coefficients of a run in the layout of the published table
+    tidy_csv.py        tidy tables as CSV; labels come back as they were
     store.py           the run folder: netCDF, CSV, manifest; written whole or not at all
     calibration/       prior -> exits -> posterior -> ranks of the truth -> a certificate
     brief/             text and template: a run folder -> HTML, Norwegian and English

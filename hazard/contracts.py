@@ -42,14 +42,6 @@ class LeftOut(NamedTuple):
     exits: int
 
 
-class LeftOut(NamedTuple):
-    """How much was left out for one reason: distinct persons, rows, and exits among the rows."""
-
-    persons: int
-    rows: int
-    exits: int
-
-
 def check_panel(
     panel: pd.DataFrame,
     exits: Sequence[str],

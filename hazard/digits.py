@@ -11,6 +11,7 @@ NARROW, FIXED = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
 # Standard error of a 2.5 percent quantile over that of the mean, for normal draws.
 _TAIL = 2.67
 _UNKNOWN = "–"
+_LARGEST_RATIO = 6  # as a power of ten; what is beyond is told to be over it
 
 
 class Estimate(NamedTuple):
@@ -26,6 +27,9 @@ class Estimate(NamedTuple):
         return Estimate(*(factor * each for each in self))
 
 
+NOT_KNOWN = Estimate(math.nan, math.nan, math.nan)
+
+
 @dataclass(frozen=True)
 class Marks:
     """How a language writes numbers and intervals."""
@@ -34,6 +38,7 @@ class Marks:
     thousands: str = ","
     to: str = "to"
     under: str = "under"
+    over: str = "over"
 
 
 ENGLISH = Marks()
@@ -47,7 +52,8 @@ def place(finest: int, mcse: float = math.nan) -> int:
     finest : int
         The finest power that is wanted: 0 for whole numbers, -1 for one decimal.
     mcse : float
-        Monte Carlo standard error of the mean, in the unit that is printed; NaN without one.
+        Monte Carlo standard error of the mean, in the unit that is printed; NaN or infinite without
+        one.
 
     Returns
     -------
@@ -60,19 +66,21 @@ def place(finest: int, mcse: float = math.nan) -> int:
     >>> place(-1, 0.03), place(-1, 0.3), place(0)
     (-1, 0, 0)
     """
-    if not mcse > 0:
+    if not 0 < mcse < math.inf:
         return finest
-    return max(finest, math.ceil(math.log10(_TAIL * mcse)))
+    return max(finest, math.ceil(math.log10(_TAIL) + math.log10(mcse)))
 
 
 def number(value: float, power: int, marks: Marks = ENGLISH) -> str:
-    """A number rounded at a power of ten.
+    """A number rounded at a power of ten; a dash for one that is not known or not finite.
 
     Examples
     --------
-    >>> number(-1234.56, -1), number(1234.56, 2), number(-0.04, -1)
-    ('−1,234.6', '1,200', '0.0')
+    >>> number(-1234.56, -1), number(1234.56, 2), number(-0.04, -1), number(math.nan, 0)
+    ('−1,234.6', '1,200', '0.0', '–')
     """
+    if not math.isfinite(value):
+        return _UNKNOWN
     rounded = round(float(value), -power) + 0.0  # adding 0.0 turns -0.0 into 0.0
     text = f"{rounded:,.{max(0, -power)}f}".replace("-", "−")
     whole, _, part = text.partition(".")
@@ -88,7 +96,7 @@ def share(value: float, power: int, marks: Marks = ENGLISH) -> str:
     >>> share(0.04, -1), share(0.06, -1)
     ('under\xa00.1', '0.1')
     """
-    if round(float(value), -power) == 0:
+    if math.isfinite(value) and round(float(value), -power) == 0:
         return f"{marks.under}{FIXED}{number(10.0**power, power, marks)}"
     return number(value, power, marks)
 
@@ -101,7 +109,8 @@ def signed(value: float, power: int, marks: Marks = ENGLISH) -> str:
     >>> signed(1.04, -1), signed(-1.04, -1), signed(0.01, -1)
     ('+1.0', '−1.0', '0.0')
     """
-    return ("+" if round(float(value), -power) > 0 else "") + number(value, power, marks)
+    above = math.isfinite(value) and round(float(value), -power) > 0
+    return ("+" if above else "") + number(value, power, marks)
 
 
 def percent(e: Estimate, marks: Marks = ENGLISH) -> str:
@@ -123,7 +132,38 @@ def points(e: Estimate, marks: Marks = ENGLISH) -> str:
     >>> points(Estimate(0.015, -0.001, 0.021, 0.002))
     '+2 (0\xa0to\xa0+2)'
     """
-    return _interval(e.times(100), signed, -1, marks)
+    return difference(e.times(100), -1, marks)
+
+
+def agree(triple: tuple[Estimate, Estimate, Estimate], finest: int) -> bool:
+    """Whether a difference is printed as what the two printed numbers before it give.
+
+    Parameters
+    ----------
+    triple : tuple of Estimate
+        Two numbers and the first minus the second, in the unit that is printed, all with one Monte
+        Carlo error, and so with one last digit.
+    finest : int
+        As of :func:`place`.
+
+    Notes
+    -----
+    Numbers that stand together get one Monte Carlo error, the largest of them, and so one last
+    digit. Each is off by half a unit of it at most, three together by less than two: the printed
+    difference is that of the printed numbers, or one unit away from it. Where it is away the page
+    says so; a digit more would be finer than the Monte Carlo error.
+
+    Examples
+    --------
+    >>> five = Estimate(0.05, 0.0, 0.1)
+    >>> agree((Estimate(0.12, 0.1, 0.2), five, Estimate(0.07, 0.0, 0.1)), -2)
+    True
+    >>> agree((Estimate(0.124, 0.1, 0.2), five, Estimate(0.076, 0.0, 0.1)), -2)
+    False
+    """
+    power = place(finest, triple[0].mcse)
+    first, second, printed = (round(each.estimate / 10.0**power) for each in triple)
+    return first - second == printed
 
 
 def frequency(e: Estimate, of: int, marks: Marks = ENGLISH) -> str:
@@ -145,20 +185,72 @@ def frequency_difference(e: Estimate, of: int, marks: Marks = ENGLISH) -> str:
     >>> frequency_difference(Estimate(0.015, -0.001, 0.021), 1000)
     '+15 (−1\xa0to\xa0+21)'
     """
-    return _interval(e.times(of), signed, 0, marks)
+    return difference(e.times(of), 0, marks)
+
+
+def difference(e: Estimate, finest: int, marks: Marks = ENGLISH) -> str:
+    r"""A difference with its sign and its interval; an end that is not 0 is not printed as 0.
+
+    An interval that lies on one side of 0 is read as a clear difference. Where one of its numbers
+    would round to 0 it is said to be over or under 0, so that the text shows what is clear.
+
+    Examples
+    --------
+    >>> difference(Estimate(1.2, 0.02, 2.4), -1), difference(Estimate(-0.02, -0.9, 0.8), -1)
+    ('+1.2 (over\xa00\xa0to\xa0+2.4)', '0.0 (−0.9\xa0to\xa0+0.8)')
+    """
+    side = marks.over if e.lower > 0 else marks.under if e.upper < 0 else None
+
+    def text(value: float, power: int, marks: Marks) -> str:
+        if side is not None and round(float(value), -power) == 0:
+            return f"{side}{FIXED}0"
+        return signed(value, power, marks)
+
+    return _interval(e, text, finest, marks)
+
+
+def span(e: Estimate, finest: int, marks: Marks = ENGLISH) -> str:
+    r"""The interval of a difference alone, as :func:`difference` prints it.
+
+    Examples
+    --------
+    >>> span(Estimate(1.2, -0.4, 2.4), -1)
+    '−0.4\xa0to\xa0+2.4'
+    """
+    _, _, inside = difference(e, finest, marks).partition("(")
+    return inside.removesuffix(")") or _UNKNOWN
 
 
 def ratio(log: Estimate, marks: Marks = ENGLISH) -> str:
     r"""The exponential of an estimate, with its interval; two decimals where that is narrow.
 
+    Numbers above a million are said to be over it: data without exits of one kind among the exposed
+    separate a coefficient, and its ratio can then be as large as one likes. An end at infinity is
+    over a million too, and one at minus infinity under one unit.
+
     Examples
     --------
     >>> ratio(Estimate(0.0, -0.69315, 0.69315)), ratio(Estimate(0.0, -0.1, 0.1))
     ('1.0 (0.5\xa0to\xa02.0)', '1.00 (0.90\xa0to\xa01.11)')
+    >>> ratio(Estimate(0.0, -2000.0, 2000.0))
+    '1.0 (under\xa00.1\xa0to\xa0over\xa01,000,000)'
     """
-    middle, lower, upper = (math.exp(each) for each in log[:3])
+    if not math.isfinite(log.estimate) or math.isnan(log.lower) or math.isnan(log.upper):
+        return _UNKNOWN
+    most = math.log(10.0**_LARGEST_RATIO)
+    middle, lower, upper = (math.exp(min(each, most + 1)) for each in log[:3])
     finest = -2 if upper - lower < 0.5 else -1
-    return _interval(Estimate(middle, lower, upper, log.mcse * upper), share, finest, marks)
+    error = log.mcse * min(upper, 10.0**_LARGEST_RATIO)
+    power = place(finest, error)
+    if round(middle, -power) == 0:  # the place of the upper end would hide the estimate
+        power = place(finest, log.mcse * middle)
+
+    def text(value: float, power: int, marks: Marks) -> str:
+        if value > 10.0**_LARGEST_RATIO:
+            return f"{marks.over}{FIXED}{number(10.0**_LARGEST_RATIO, 0, marks)}"
+        return share(value, power, marks)
+
+    return _between(*(text(each, power, marks) for each in (middle, lower, upper)), marks=marks)
 
 
 def logarithm(e: Estimate, marks: Marks = ENGLISH) -> str:
@@ -169,7 +261,7 @@ def logarithm(e: Estimate, marks: Marks = ENGLISH) -> str:
     >>> logarithm(Estimate(0.5, -0.25, 1.04))
     '+0.5 (−0.2\xa0to\xa0+1.0)'
     """
-    return _interval(e, signed, -1, marks)
+    return difference(e, -1, marks)
 
 
 def _interval(
@@ -178,5 +270,8 @@ def _interval(
     if not all(math.isfinite(each) for each in e[:3]):
         return _UNKNOWN
     power = place(finest, e.mcse)
-    middle, lower, upper = (text(each, power, marks) for each in e[:3])
+    return _between(*(text(each, power, marks) for each in e[:3]), marks=marks)
+
+
+def _between(middle: str, lower: str, upper: str, *, marks: Marks) -> str:
     return f"{middle} ({lower}{FIXED}{marks.to}{FIXED}{upper})"

@@ -10,8 +10,7 @@ HazardError
 ├── DesignError           3   panel and model file do not fit
 ├── DomainError           3   a number outside its domain
 ├── ConvergenceError      4   the sampler did not pass the gate; carries what was drawn
-├── EstimandError         3   a quantity that the fit cannot answer
-└── DisclosureError       5   an output that would describe too few people
+└── EstimandError         3   a quantity that the fit cannot answer
 
 A message is one sentence of the form ``<where> <what> must <rule>; got <value> in <k> of <n> rows
 (first: row <number>). <what to do>``. It never holds an id or another value of a person.
@@ -86,12 +85,6 @@ class ConvergenceError(HazardError):
     def __init__(self, message: str, posterior: Any = None) -> None:
         super().__init__(message)
         self.posterior = posterior
-
-
-class DisclosureError(HazardError):
-    """An output that would describe too few people."""
-
-    exit_code = 5
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:

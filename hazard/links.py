@@ -1,7 +1,8 @@
 """From linear predictors to the probability of each exit in a month: the one hazard formula.
 
 Everything that turns a linear predictor into a probability calls this module: the simulator, the
-likelihood, the estimands. The formula is a small compiled function over the exits of one row
+likelihood, the estimands. One faster loop of the likelihood writes the softmax out again; it is
+tested against this one. The formula is a small compiled function over the exits of one row
 (``exit_probabilities``); ``hazard`` is the same function over labelled arrays.
 """
 

@@ -9,8 +9,8 @@ draws, number by number). Evidence: ``posterior.nc``, ``estimates.csv``, ``gate.
 repeated ``repeated.csv``. Scores: ``scores.csv``. Concordance: ``estimates.csv``,
 ``decomposition.csv``, ``errors.csv``, ``outside.csv``, ``concordance.png`` and ``.svg``; where the
 terms are those of the published table ``columns.csv`` and ``apart.csv``. In each, ``manifest.json``
-says how they were made and holds a digest of every other file. Nothing of the input rows is in
-them.
+says how they were made and what the columns of each table hold, and has a digest of every other
+file. Nothing of the input rows is in them.
 """
 
 from __future__ import annotations
@@ -42,8 +42,31 @@ from hazard.scores import Score
 from hazard.scores import table as score_table
 from hazard.sensitivity import Sensitivity
 from hazard.spec import ModelSpec
+from hazard.tidy_csv import kinds_of, read_table, write_table
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+__all__ = [
+    "ConcordanceFolder",
+    "Evidence",
+    "Run",
+    "check_new",
+    "content_digest",
+    "kept_chains",
+    "new_folder",
+    "read",
+    "read_concordance",
+    "read_evidence",
+    "read_finished",
+    "read_posterior",
+    "read_run",
+    "read_table",
+    "write_concordance",
+    "write_evidence",
+    "write_file",
+    "write_run",
+    "write_scores",
+    "write_sensitivity",
+    "write_table",
+]
 
 
 @dataclass(frozen=True)
@@ -140,15 +163,6 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
         raise
 
 
-def write_table(rows: pd.DataFrame, path: Path) -> None:
-    """CSV of a tidy table; text that a spreadsheet would run as a formula gets a quote."""
-    safe = rows.copy()
-    for name in safe.columns:
-        if not pd.api.types.is_numeric_dtype(safe[name]):
-            safe[name] = safe[name].map(_quoted, na_action="ignore")
-    safe.to_csv(path, index=False)
-
-
 @contextmanager
 def kept_chains(path: Path) -> Iterator[Callable[[str], Pieces]]:
     """Finished chains of a run, kept beside its folder until the run is written.
@@ -185,16 +199,17 @@ def write_run(path: Path, analysis: Analysis) -> None:
     """Run folder of an analysis."""
     with new_folder(path) as folder:
         analysis.posterior.to_netcdf(folder / "posterior.nc", engine="h5netcdf")
-        write_table(analysis.estimates, folder / "estimates.csv")
-        write_table(analysis.predictive, folder / "predictive.csv")
-        if analysis.gate is not None:
-            write_table(analysis.gate.table, folder / "gate.csv")
-        if analysis.checked is not None:
-            write_table(analysis.checked, folder / "approximation.csv")
-        write_table(analysis.priors, folder / "priors.csv")
-        write_table(analysis.flow, folder / "flow.csv")
+        tables = {
+            "estimates": analysis.estimates,
+            "predictive": analysis.predictive,
+            "gate": None if analysis.gate is None else analysis.gate.table,
+            "approximation": analysis.checked,
+            "priors": analysis.priors,
+            "flow": analysis.flow,
+        }
         manifest = {
             "kind": "run",
+            "columns": _write_tables(folder, tables),
             "model": analysis.spec.model_dump(mode="json"),
             "model_digest": analysis.spec.digest,
             "gate": None if analysis.gate is None else _verdict(analysis.gate),
@@ -210,12 +225,16 @@ def write_evidence(path: Path, found: EvidenceResult) -> None:
     with new_folder(path) as folder:
         found.posterior.to_netcdf(folder / "posterior.nc", engine="h5netcdf")
         gates = [each.table.assign(prior=prior) for prior, each in found.gates.items()]
-        write_table(found.estimates, folder / "estimates.csv")
-        write_table(pd.concat(gates, ignore_index=True), folder / "gate.csv")
-        write_table(found.correlation, folder / "correlation.csv")
+        tables = {
+            "estimates": found.estimates,
+            "gate": pd.concat(gates, ignore_index=True),
+            "correlation": found.correlation,
+        }
+        columns = _write_tables(folder, tables)
         _write_figure(figures.evidence_lag_curves(found.estimates), folder / "lag_curves")
         manifest = {
             "kind": "evidence",
+            "columns": columns,
             "priors": _priors(found.priors),
             "gates": {prior: _verdict(each) for prior, each in found.gates.items()},
             "limits": asdict(next(iter(found.gates.values())).limits),
@@ -229,15 +248,17 @@ def write_evidence(path: Path, found: EvidenceResult) -> None:
 def write_sensitivity(path: Path, found: Sensitivity) -> None:
     """Folder of what a model says under every lag prior, with its figure."""
     with new_folder(path) as folder:
-        write_table(found.table, folder / "sensitivity.csv")
-        if len(found.repeated):
-            write_table(found.repeated, folder / "repeated.csv")
-        if found.gates:
-            gates = [each.table.assign(cell=cell) for cell, each in found.gates.items()]
-            write_table(pd.concat(gates, ignore_index=True), folder / "gate.csv")
+        gates = [each.table.assign(cell=cell) for cell, each in found.gates.items()]
+        tables = {
+            "sensitivity": found.table,
+            "repeated": found.repeated if len(found.repeated) else None,
+            "gate": pd.concat(gates, ignore_index=True) if gates else None,
+        }
+        columns = _write_tables(folder, tables)
         _write_figure(figures.sensitivity(found.table), folder / "sensitivity")
         manifest = {
             "kind": "sensitivity",
+            "columns": columns,
             "model": found.spec.model_dump(mode="json"),
             "model_digest": found.spec.digest,
             "cells": {cell.name: _priors(cell.priors) for cell in found.cells},
@@ -250,25 +271,26 @@ def write_sensitivity(path: Path, found: Sensitivity) -> None:
 def write_scores(path: Path, found: Sequence[Score]) -> None:
     """Folder of how well models predict what they have not seen; nothing of a single person."""
     with new_folder(path) as folder:
-        write_table(score_table(found), folder / "scores.csv")
+        columns = _write_tables(folder, {"scores": score_table(found)})
         facts = [
             {"model": each.model, "unit": each.unit, "engine": each.engine, **each.facts}
             for each in found
         ]
-        _seal(folder, {"kind": "scores", "scores": facts, "versions": versions()})
+        manifest = {"kind": "scores", "columns": columns, "scores": facts}
+        _seal(folder, {**manifest, "versions": versions()})
 
 
 def write_concordance(path: Path, found: Concordance) -> None:
     """Folder of three estimators on one scale, with its figure."""
     with new_folder(path) as folder:
-        for name in _CONCORDANCE:
-            write_table(getattr(found, name), folder / f"{name}.csv")
+        tables = {name: getattr(found, name) for name in _CONCORDANCE}
         if found.compatibility is not None:
-            write_table(found.compatibility.columns, folder / "columns.csv")
-            write_table(found.compatibility.apart, folder / "apart.csv")
+            tables |= {name: getattr(found.compatibility, name) for name in ("columns", "apart")}
+        columns = _write_tables(folder, tables)
         _write_figure(figures.concordance(found.estimates), folder / "concordance")
         manifest = {
             "kind": "concordance",
+            "columns": columns,
             "first": found.first.model_dump(mode="json"),
             "last": found.last.model_dump(mode="json"),
             **found.facts,
@@ -290,12 +312,9 @@ def read_concordance(path: Path) -> ConcordanceFolder:
         first=ModelSpec.model_validate(manifest["first"]),
         last=ModelSpec.model_validate(manifest["last"]),
         manifest=manifest,
-        estimates=_table(path / "estimates.csv"),
-        decomposition=_table(path / "decomposition.csv"),
-        errors=_table(path / "errors.csv"),
-        outside=_table(path / "outside.csv"),
-        columns=pd.read_csv(path / "columns.csv") if published else None,
-        apart=pd.read_csv(path / "apart.csv") if published else None,
+        **{name: _table(path, name, manifest) for name in _CONCORDANCE},
+        columns=_table(path, "columns", manifest) if published else None,
+        apart=_table(path, "apart", manifest) if published else None,
     )
 
 
@@ -327,21 +346,33 @@ def read_run(path: Path) -> Run:
     """
     manifest = _manifest(path, "run")
     files = manifest["files"]
+
+    def there(name: str) -> pd.DataFrame | None:
+        return _table(path, name, manifest) if f"{name}.csv" in files else None
+
     return Run(
         spec=ModelSpec.model_validate(manifest["model"]),
         manifest=manifest,
-        estimates=_table(path / "estimates.csv"),
-        predictive=_table(path / "predictive.csv"),
-        gate=_table(path / "gate.csv") if "gate.csv" in files else None,
-        checked=_table(path / "approximation.csv") if "approximation.csv" in files else None,
-        priors=pd.read_csv(path / "priors.csv"),
-        flow=pd.read_csv(path / "flow.csv"),
+        estimates=_table(path, "estimates", manifest),
+        predictive=_table(path, "predictive", manifest),
+        gate=there("gate"),
+        checked=there("approximation"),
+        priors=_table(path, "priors", manifest),
+        flow=_table(path, "flow", manifest),
     )
 
 
-def _table(path: Path) -> pd.DataFrame:
-    text = dict.fromkeys(("level", "reference", "estimand", "by"), "str")
-    return pd.read_csv(path, dtype={"lag": "Int64", "month": "Int64", **text})
+def _table(path: Path, name: str, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Table of a folder; a lag or month that is a number can be missing."""
+    file = f"{name}.csv"
+    rows = read_table(path / file, manifest.get("columns", {}).get(file))
+    numbers = [each for each in ("lag", "month") if each in rows and _is_whole(rows[each])]
+    return rows.astype(dict.fromkeys(numbers, "Int64"))
+
+
+def _is_whole(column: pd.Series) -> bool:
+    """Whether a column holds whole numbers, or nothing."""
+    return pd.api.types.is_integer_dtype(column) or bool(column.isna().all())
 
 
 def read_evidence(path: Path) -> Evidence:
@@ -352,12 +383,9 @@ def read_evidence(path: Path) -> Evidence:
     UsageError
         If there is no evidence folder, or a file of it is missing or no longer what was written.
     """
-    return Evidence(
-        manifest=_manifest(path, "evidence"),
-        estimates=pd.read_csv(path / "estimates.csv", dtype={"lag": str}),
-        gate=pd.read_csv(path / "gate.csv"),
-        correlation=pd.read_csv(path / "correlation.csv"),
-    )
+    manifest = _manifest(path, "evidence")
+    names = ("estimates", "gate", "correlation")
+    return Evidence(manifest, **{name: _table(path, name, manifest) for name in names})
 
 
 def read_finished(path: Path) -> FinishedRun:
@@ -392,6 +420,16 @@ def content_digest(tree: xr.DataTree) -> str:
 
 def _priors(priors: Mapping[str, Prior]) -> dict[str, Any]:
     return {name: each.model_dump(mode="json") for name, each in priors.items()}
+
+
+def _write_tables(
+    folder: Path, tables: Mapping[str, pd.DataFrame | None]
+) -> dict[str, dict[str, str]]:
+    """Write the tables that there are; what their columns hold, for the manifest."""
+    there = {f"{name}.csv": rows for name, rows in tables.items() if rows is not None}
+    for name, rows in there.items():
+        write_table(rows, folder / name)
+    return {name: kinds_of(rows) for name, rows in there.items()}
 
 
 def _write_figure(figure: Figure, stem: Path) -> None:
@@ -446,7 +484,3 @@ def _unchanged(path: Path, digest: str) -> bool:
 def _file_digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _quoted(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

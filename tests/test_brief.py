@@ -285,8 +285,10 @@ def test_answer_by_hand(pages: dict[tuple[str, Code], str]) -> None:
 
 def test_verdicts_follow_the_intervals(pages: dict[tuple[str, Code], str]) -> None:
     page = Tree(pages["registers", "en"]).said()
-    assert "Applied for assisted return: more." in page
-    assert "Disappeared from the centre: fewer." in page
+    # Give or take 13 of 1,000: 21 (1 - exp(-m/4)) is above that from month 4 on, 34 (1 - exp(-m/4))
+    # from month 2 on.
+    assert "assisted return: no clear difference until month 3, then more." in page
+    assert "from the centre: no clear difference until month 1, then fewer." in page
     assert "Returned by force: no clear difference." in page
 
 
@@ -297,8 +299,11 @@ def test_a_difference_that_goes_away_is_more_at_first() -> None:
     run.estimates.loc[last, "lower"] = -0.1
     run.estimates.loc[last, "upper"] = 0.1
     page = Tree(brief.html(run, "en")).said()
-    assert "Applied for assisted return: more at first, then no clear difference." in page
-    assert "Disappeared from the centre: fewer at first, then no clear difference." in page
+    told = "until month 23, then no clear difference."
+    # 21 (1 - exp(-3/4)) = 11.1 and 21 (1 - exp(-1)) = 13.3 of 1,000, give or take 13.
+    assert "assisted return: no clear difference until month 3, then more until month 23" in page
+    assert f"more {told}" in page
+    assert f"fewer {told}" in page
 
 
 # Every share is 0.1 larger, so that none is below 5 in 100; all differences are one and the same.

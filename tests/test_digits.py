@@ -80,3 +80,61 @@ def test_what_is_not_known_is_a_dash(lost: float) -> None:
 
 def test_minus_infinity_on_the_log_scale_is_a_dash_too() -> None:
     assert digits.ratio(Estimate(-math.inf, math.nan, math.nan)) == "–"
+
+
+# --- beyond all bounds ----------------------------------------------------------------------------
+ANY = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@given(ANY, ANY, ANY, ANY)
+def test_whatever_the_numbers_there_is_a_text(a: float, b: float, c: float, mcse: float) -> None:
+    e = Estimate(a, b, c, mcse)
+    texts = [digits.ratio(e), digits.logarithm(e), digits.percent(e), digits.points(e)]
+    texts += [digits.frequency(e, 100), digits.span(e, -1), digits.number(a, -1)]
+    assert not any("nan" in text or "inf" in text for text in texts)
+
+
+def test_ratio_beyond_all_bounds_by_hand() -> None:
+    # exp(13.8) = 984,609.1, and exp(13.9) is above a million.
+    assert digits.ratio(Estimate(13.9, 13.8, 800.0)).replace("\u00a0", " ") == (
+        "over 1,000,000 (984,609.1 to over 1,000,000)"
+    )
+
+
+def test_place_of_the_upper_end_does_not_hide_the_estimate() -> None:
+    # 2.67 x 0.1 x exp(8) = 796 would round exp(1) = 2.7 to 0 thousands.
+    assert digits.ratio(Estimate(1.0, -2.0, 8.0, 0.1)).startswith("3 (")
+
+
+# --- differences beside their numbers -------------------------------------------------------------
+SHARES = st.floats(0, 1)
+
+
+@given(SHARES, SHARES, st.floats(1e-6, 0.1), st.sampled_from((100, 1000, 10_000)))
+def test_printed_difference_is_that_of_the_printed_numbers(
+    with_: float, without: float, mcse: float, of: int
+) -> None:
+    """With one error there is one last digit: at most one unit of it away, and then it is seen."""
+    triple = [Estimate(each, each, each, mcse) for each in (with_, without, with_ - without)]
+    texts = [digits.frequency(each, of) for each in triple[:2]]
+    texts.append(digits.frequency_difference(triple[2], of))
+    unit = 10.0 ** digits.place(0, of * mcse)
+    first, second, printed = (_first(text) for text in texts)
+    away = abs(first - second - printed)
+    assert away <= unit * (1 + 1e-9)
+    a, b, c = (each.times(of) for each in triple)
+    assert digits.agree((a, b, c), 0) == (away < unit / 2)
+
+
+def test_numbers_with_errors_of_their_own_do_not_agree() -> None:
+    """Negative control: 257 and 242 with one error, their difference of 15 with another."""
+    rough, fine = 0.001, 0.0001
+    arms = [digits.frequency(Estimate(e, e, e, rough), 1000) for e in (0.257, 0.242)]
+    told = digits.frequency_difference(Estimate(0.015, 0.015, 0.015, fine), 1000)
+    assert [_first(each) for each in (*arms, told)] == [260, 240, 15]
+
+
+def _first(text: str) -> float:
+    """First number of a text; 0 for what is under or over it."""
+    head = text.split(" (", maxsplit=1)[0].replace(",", "").replace("−", "-")
+    return 0.0 if head[:1] in "uo" else float(head)

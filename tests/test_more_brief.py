@@ -136,7 +136,7 @@ def test_figure_says_what_it_shows_in_both_languages(pages: dict[Code, str]) -> 
     )
     assert "Dotted: month 7, the last in which the event acts in the model, and month 24" in english
     assert (
-        "total forskjell, i gjennomsnitt for 603 familier. Linje: anslag. Bånd: 50 og 95"
+        "total forskjell, i gjennomsnitt for 603 familier. Linje: anslag. Bånd: 50- og 95-pro"
         in norwegian
     )
     assert "Prikket: måned 7, den siste der hendelsen virker i modellen, og måned 24" in norwegian

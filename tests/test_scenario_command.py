@@ -80,7 +80,7 @@ def one(place: Path) -> tuple[Path, str]:
     """Folder of a scenario with nothing but defaults, and what was said."""
     made = lived(place, place / "one")
     assert made.exit_code == 0, made.output
-    return place / "one", made.output
+    return place / "one", made.stdout
 
 
 def test_what_the_command_writes(one: tuple[Path, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hazard import digits
-from hazard.brief import coefficients, outcome, rows
+from hazard.brief import coefficients, outcome, rows, verdict
 from hazard.brief.blocks import Block, Paragraph, Points, Section
 from hazard.brief.view import View
 
@@ -31,11 +31,10 @@ def _answer(view: View) -> list[Block]:
     opening = view.say(first)
     if view.arms and view.identified:
         opening = view.say(f"identified.first{view.regime}", section=view.say("identified.heading"))
-    return [
-        Paragraph(opening),
-        Points(tuple(lines)),
-        Paragraph(view.say(brackets, of=view.language.whole(of))),
-    ]
+    notes = [view.say(brackets, of=view.language.whole(of))]
+    if view.arms and not view.all_agree(_two(view)[:1], 0, of):
+        notes.append(view.say("answer.rounded"))
+    return [Paragraph(opening), Points(tuple(lines)), Paragraph(" ".join(notes))]
 
 
 def _denominator(view: View) -> int:
@@ -47,12 +46,14 @@ def _denominator(view: View) -> int:
     arms = ("with", "without") if view.arms else (_model_arm(view),)
     shares = [e for arm in arms for e in _printed(view, arm)]
     differences = _printed(view, "with - without") if view.arms else []
-    clear = [e for e in differences if _direction(e) != "flat"]
+    clear = [e for e in differences if verdict.sign(e) in ("up", "down")]
     if any(abs(e.estimate) < 0.001 for e in clear):
         return 10_000
     small = any(abs(e.estimate) < 0.01 for e in differences)
     at_zero = any(min(abs(e.lower), abs(e.upper)) < 0.005 for e in clear)
-    return 1000 if small or at_zero or min(e.estimate for e in shares) < 0.05 else 100
+    return (
+        1000 if small or at_zero or min((e.estimate for e in shares), default=1.0) < 0.05 else 100
+    )
 
 
 def _printed(view: View, arm: str) -> list[digits.Estimate]:
@@ -73,12 +74,15 @@ def _model_arm(view: View) -> str:
 def _contrast(view: View, name: str, of: int) -> tuple[str, str]:
     marks, label = view.language.marks, view.exit_labels[name]
     first, *later = _two(view)
-    difference = {month: view.at(name, month, "with - without") for month in _two(view)}
-    texts = {m: digits.frequency_difference(e, of, marks) for m, e in difference.items() if e}
+    texts = {
+        month: digits.frequency_difference(
+            view.at(name, month, "with - without") or digits.NOT_KNOWN, of, marks
+        )
+        for month in _two(view)
+    }
     shares = {
-        f"{arm}_arm": digits.frequency(e, of, marks)
+        f"{arm}_arm": digits.frequency(view.at(name, first, arm) or digits.NOT_KNOWN, of, marks)
         for arm in ("with", "without")
-        if (e := view.at(name, first, arm))
     }
     parts = [
         view.say(
@@ -94,15 +98,13 @@ def _contrast(view: View, name: str, of: int) -> tuple[str, str]:
         view.say("answer.later", month=view.language.whole(month), difference=texts[month])
         for month in later
     ]
-    ends = [difference[_two(view)[0]], difference[_two(view)[-1]]]
-    verdict = "_".join(_direction(e) for e in ends if e)
-    return f"{label}: {view.say(f'verdict.{verdict}')}.", " ".join(parts)
+    return f"{label}: {_verdict(view, name)}.", " ".join(parts)
 
 
-def _direction(e: digits.Estimate) -> str:
-    if e.lower > 0:
-        return "up"
-    return "down" if e.upper < 0 else "flat"
+def _verdict(view: View, name: str) -> str:
+    """What the differences of all months up to the horizon say together."""
+    signs = [(month, verdict.sign(e)) for month, e in view.differences(name)]
+    return verdict.in_words(signs, view.language, view.unit)
 
 
 def _plain(view: View, name: str, of: int) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -9,7 +10,6 @@ import pandas as pd
 
 from hazard import digits
 from hazard.brief.view import View, estimate
-from hazard.digits import FIXED
 from hazard.spec import StandardisedEstimand
 
 _HUNDRED = 100
@@ -86,11 +86,10 @@ class Answered(NamedTuple):
 
     def arms(self, arm: str) -> Mapping[str, str]:
         """Names of an arm and of the first in words."""
-        name = self.view.language.name
-        return {
-            "arm": name("figure", arm),
-            "reference": name("figure", self.wanted.compared[0].name),
-        }
+        words = self.view.language.words["figure"]
+        named = {name: words[name] for name in ("with", "without")}
+        first = self.wanted.compared[0].name
+        return {"arm": named.get(arm, arm), "reference": named.get(first, first)}
 
     @property
     def exit(self) -> str:
@@ -117,22 +116,17 @@ def per_hundred(rows: pd.DataFrame, view: View) -> str:
 
 def signed(e: digits.Estimate, finest: int, view: View) -> str:
     """An estimate with sign and interval, no digit finer than its Monte Carlo error."""
-    marks, power = view.language.marks, digits.place(finest, e.mcse)
-    middle, lower, upper = (digits.signed(each, power, marks) for each in e[:3])
-    return f"{middle} ({lower}{FIXED}{marks.to}{FIXED}{upper})"
-
-
-def between(e: digits.Estimate, finest: int, view: View) -> str:
-    """The interval alone."""
-    marks, power = view.language.marks, digits.place(finest, e.mcse)
-    return f"{digits.signed(e.lower, power, marks)}{FIXED}{marks.to}{FIXED}" + digits.signed(
-        e.upper, power, marks
-    )
+    return digits.difference(e, finest, view.language.marks)
 
 
 def probability(rows: pd.DataFrame, view: View) -> str:
-    """Probability of the direction of an estimate in percent, with a sign for the direction."""
-    value, error = (float(rows[name].iloc[0]) for name in ("p_direction", "p_direction_mcse"))
+    """Probability in percent of the sign that an estimate is printed with; a dash without one."""
+    e = estimate(rows).times(_HUNDRED)
+    names = ["p_direction", "p_direction_mcse"]
+    value, error = rows[names].astype(float).iloc[0].tolist()
+    unsigned = digits.signed(e.estimate, digits.place(-1, e.mcse))[:1] not in "+−"
+    if unsigned or math.isnan(value):
+        return digits.number(math.nan, 0)
     power = max(0, digits.place(0, _HUNDRED * error / 2.67))
     most = 100 - 10**power
     if _HUNDRED * value > most:

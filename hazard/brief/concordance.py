@@ -137,6 +137,8 @@ def _sums(found: ConcordanceFolder, tongue: Language) -> Table:
 
 def _years(found: ConcordanceFolder, tongue: Language) -> Table:
     rows = found.estimates
+    alike = rows.groupby(["estimator", "exit"])["mcse"]  # what stands together has as many digits
+    rows = rows.assign(mcse=alike.transform("max"))
     groups = []
     for name in found.first.outcome.exits:
         lines = []
@@ -232,7 +234,7 @@ def _assumed(found: ConcordanceFolder, tongue: Language) -> Section:
             tongue.say(
                 "concordance.below",
                 exit=tongue.name("exit", name),
-                share=digits.number(100 * float(shares[name]), 0, tongue.marks),
+                share=_share_below(float(shares[name]), tongue),
             ),
         )
         for name in found.first.outcome.exits
@@ -246,6 +248,12 @@ def _assumed(found: ConcordanceFolder, tongue: Language) -> Section:
         *(said if remarks and tongue.code == "en" else ()),
     )
     return Section("errors", tongue.say("concordance.errors_heading"), blocks)
+
+
+def _share_below(share: float, tongue: Language) -> str:
+    """A share in percent; only what is 0 is told as 0."""
+    write = digits.share if share > 0 else digits.number
+    return write(100 * share, 0, tongue.marks)
 
 
 # --- the published columns ------------------------------------------------------------------------
@@ -281,6 +289,7 @@ def _findings(
                 printed=digits.number(100 * head["lpm_coefficient"].sum(), -1, marks),
                 away=tongue.whole(int(away.sum())),
                 all=tongue.whole(len(columns)),
+                chance=tongue.whole(0.05 * len(columns)),
             ),
         )
     head = _headline(columns)

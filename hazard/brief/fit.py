@@ -52,7 +52,7 @@ def _table(view: View) -> Table:
             )
             for row in rows.to_dict("records")
         )
-        groups.append((_words(view).get(str(name), str(name)), cells))
+        groups.append((figures.grouping_in_words(str(name), _words(view)), cells))
     return Table(
         name="table-fit",
         caption=view.say("fit.table"),

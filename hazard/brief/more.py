@@ -8,7 +8,7 @@ from decimal import Decimal
 from hazard import digits, figures
 from hazard.brief import more_groups
 from hazard.brief import rows as rows_
-from hazard.brief.answered import Answered, between, per_hundred, probability, signed
+from hazard.brief.answered import Answered, per_hundred, probability, signed
 from hazard.brief.blocks import Block, Figure, Paragraph, Points, Section, Table
 from hazard.brief.view import View, estimate, grouped
 from hazard.spec import CostsSpec, StandardisedEstimand
@@ -54,7 +54,7 @@ def _blocks(of: Answered) -> list[Block]:
         lines.append(of.say("lines", **of.arms(arm)))
         blocks.append(Paragraph(" ".join(lines)))
         blocks.append(Points(tuple(_lines(of, versus))))
-        blocks += [_figure(of, arm), _table(of, arm)]
+        blocks += [_figure(of, arm), _table(of, arm), *_parts(of, versus)]
         blocks += [Paragraph(text) for text in (_per_event(of, versus), _cost(of, versus)) if text]
     blocks += [Paragraph(text) for text in (_after_window(of), _support(of)) if text]
     blocks.append(Paragraph(view.say("more.right_identified" if view.identified else "more.right")))
@@ -79,7 +79,8 @@ def _lines(of: Answered, versus: str) -> list[tuple[str, str]]:
         if of.window is not None:
             at_window = of.of("at_window_end", exit=name, arm=versus)
             key, places["at_window"] = "line_fewer", per_hundred(at_window, of.view)
-            if float(at_window["estimate"].iloc[0]) > 0:  # or there is nothing to bring forward
+            # Fewer at the window are not brought forward, nor more than those who were more there.
+            if estimate(at_window).estimate > 0 and estimate(end).estimate >= 0:
                 forward = of.of("brought_forward", exit=name, arm=versus)
                 key, places["forward"] = "line", per_hundred(forward, of.view)
         lines.append((f"{label}:", of.say(key, **places)))
@@ -127,7 +128,7 @@ def _table(of: Answered, arm: str) -> Table:
                     (
                         view.say("arms.month", month=view.language.whole(month)),
                         per_hundred(rows, view),
-                        between(inner, -1, view),
+                        digits.span(inner, -1, view.language.marks),
                         probability(rows, view),
                     )
                 )
@@ -141,6 +142,40 @@ def _table(of: Answered, arm: str) -> Table:
         looks=("head", "number", "number", "number"),
         groups=tuple(groups),
     )
+
+
+def _parts(of: Answered, versus: str) -> list[Block]:
+    """The two parts of a difference that is taken apart, and their sum, at the printed months."""
+    if not len(of.of("separable_direct", arm=versus)):
+        return []
+    view, name = of.view, of.wanted.exit
+    columns = ("risk_difference", "separable_direct", "separable_indirect")
+    rows, agreed = [], True
+    for month in view.months_of(of.wanted.horizon_months):
+        cells = [of.of(each, exit=name, arm=versus, month=month) for each in columns]
+        if not all(len(cell) for cell in cells):
+            continue
+        found = [estimate(cell).times(_HUNDRED) for cell in cells]
+        error = max(each.mcse for each in found)  # one last digit, for they are added up
+        total, direct, indirect = (each._replace(mcse=error) for each in found)
+        agreed &= digits.agree((total, direct, indirect), -1)
+        texts = [signed(each, -1, view) for each in (total, direct, indirect)]
+        rows.append((view.say("arms.month", month=view.language.whole(month)), *texts))
+    if not rows:
+        return []
+    places = dict(zip(("total", "direct", "indirect"), rows[-1][1:], strict=True))
+    said = of.say("parts", exit=of.exit, **places)
+    heads = ("arms.head_month", "more.head_total", "more.head_direct", "more.head_indirect")
+    caption = [of.say("parts_table", exit=of.exit)]
+    caption += [] if agreed else [view.say("more.parts_rounded")]
+    table = Table(
+        name=f"table-parts-{of.wanted.label}",
+        caption=" ".join(caption),
+        head=tuple(view.say(key) for key in heads),
+        looks=("head", "number", "number", "number"),
+        groups=grouped(rows),
+    )
+    return [Paragraph(said), table]
 
 
 def _per_event(of: Answered, versus: str) -> str | None:

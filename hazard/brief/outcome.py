@@ -51,9 +51,12 @@ def _incidence_table(view: View, kind: str) -> Table:
     if not view.arms:
         columns = {"observed": ("plain.head_model", digits.percent)} if view.modelled else {}
         columns["counted"] = ("plain.head_panel", digits.percent)
+    caption = view.say(f"{kind}.table")
+    if view.arms and not view.all_agree(view.months, -1, 100):
+        caption = f"{caption} {view.say('answer.rounded')}"
     return Table(
         name="table-incidence",
-        caption=view.say(f"{kind}.table"),
+        caption=caption,
         head=(
             view.say("arms.head_exit"),
             view.say("arms.head_month"),

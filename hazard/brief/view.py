@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from hazard import digits, predictive, units
@@ -68,6 +69,11 @@ class View:
         return self.say("figure.month_axis") if name in times else self.language.name("term", name)
 
     @property
+    def unit(self) -> str:
+        """Unit of time in words."""
+        return self._common["unit"]
+
+    @property
     def _kind(self) -> str:
         return "families" if self.registers else "persons"
 
@@ -112,8 +118,8 @@ class View:
     def incidence(self) -> pd.DataFrame:
         """Incidences and differences, by the model and counted, up to the last month to show.
 
-        The Monte Carlo error is the largest of all months and arms of an exit, so that numbers
-        that stand together have as many digits.
+        The Monte Carlo error is the largest of all months and arms of an exit and of the
+        differences, so that numbers that stand together have as many digits.
         """
         rows = self.run.estimates
         rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]
@@ -131,7 +137,7 @@ class View:
             else units.followed(int(rows["month"].max()), self._unit)
         )
         shown: pd.DataFrame = rows[rows["month"] <= last].astype({"mcse": float})
-        alike = shown.groupby(["estimator", "quantity", "exit"])["mcse"]
+        alike = shown.groupby(["estimator", "exit"])["mcse"]
         return shown.assign(mcse=alike.transform("max"))
 
     @property
@@ -191,6 +197,28 @@ class View:
         rows = rows[rows["exit"].eq(exit_name) & rows["month"].eq(month)]
         return estimate(rows) if len(rows) else None
 
+    def differences(self, exit_name: str) -> list[tuple[int, digits.Estimate]]:
+        """Difference with and without the event in every month up to the horizon, in order."""
+        rows = self.incidence
+        own = rows[rows["arm"].eq("with - without") & rows["exit"].eq(exit_name)]
+        own = own.sort_values("month")
+        numbers = own[["estimate", "lower", "upper", "mcse"]].astype(float).to_numpy().tolist()
+        months = own["month"].astype(int).tolist()
+        return [(m, digits.Estimate(*e)) for m, e in zip(months, numbers, strict=True)]
+
+    def all_agree(self, months: Iterable[int], finest: int, of: float) -> bool:
+        """Whether each difference is printed as what the arms beside it give, per ``of``."""
+        rows = [
+            tuple(self.at(name, month, arm) for arm in ("with", "without", "with - without"))
+            for name in self.exits
+            for month in months
+        ]
+        return all(
+            digits.agree((a.times(of), b.times(of), c.times(of)), finest)
+            for a, b, c in rows
+            if a and b and c and np.isfinite([*a[:1], *b[:1], *c[:1]]).all()
+        )
+
     def figure_words(self, scale: str) -> dict[str, str]:
         """Words of a figure, with the marks of numbers; ``scale`` is ``odds`` or ``hazard``."""
         words = {**self.language.words["figure"], **self.language.words["marks"]}
@@ -209,7 +237,12 @@ class View:
 
 
 def estimate(rows: pd.DataFrame, interval: str = "") -> digits.Estimate:
-    """First of some rows of an estimates table; ``interval`` is 50 or 80 in place of the widest."""
+    """First of some rows of an estimates table; not known where there is none.
+
+    ``interval`` is 50 or 80 in place of the widest.
+    """
+    if not len(rows):
+        return digits.NOT_KNOWN
     ends = [f"{end}_{interval}" if interval else end for end in ("lower", "upper")]
     names = ["estimate", *ends, "mcse"]
     return digits.Estimate(*rows[names].astype(float).iloc[0].tolist())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -13,9 +15,13 @@ import typer
 from hazard.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from hazard.pipeline import Rows
     from hazard.spec import ModelSpec
 
+SECONDS_BETWEEN_LINES = 30.0
+"""Of a stage that goes on, where the error stream is no terminal."""
 app = typer.Typer(
     name="hazard",
     no_args_is_help=True,
@@ -110,13 +116,20 @@ def refuse_existing(out: Path) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, float], None]]:
-    """Stages and a bar on the error stream, where that is a terminal."""
+    """Stages on the error stream: a bar where that is a terminal, else lines."""
     from rich.console import Console
+
+    console = Console(stderr=True)
+    with _bar(console) if console.is_terminal else _lines() as told:
+        yield told
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Callable[[str, float], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console) as bar:
         tasks: dict[str, int] = {}
 
         def told(stage: str, share: float) -> None:
@@ -129,3 +142,53 @@ def progress() -> Iterator[Callable[[str, float], None]]:
         yield told
         for task in tasks.values():
             bar.update(task, completed=1.0)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _lines() -> Iterator[Callable[[str, float], None]]:
+    """A line as each stage begins, and one every half minute that it goes on.
+
+    Each has the seconds since the start, the stage, and the share of it that is done where the
+    stage tells one. The half minutes are counted beside the work, which may not tell anything.
+    """
+    log = _Log()
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.wait(SECONDS_BETWEEN_LINES):
+            log.repeat()
+
+    beside = threading.Thread(target=repeat, daemon=True)
+    beside.start()
+    try:
+        yield log.told
+    finally:
+        ended.set()
+        beside.join()
+
+
+class _Log:
+    """The stage that goes on, and when it was last told of."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.monotonic()
+        self._stage, self._share = "", 0.0
+        self._writing = threading.Lock()
+
+    def told(self, stage: str, share: float) -> None:
+        """Take note of a stage and its share; a line where the stage is another."""
+        with self._writing:
+            new, self._stage, self._share = stage != self._stage, stage, share
+            if new:
+                self._write()
+
+    def repeat(self) -> None:
+        """A line on the stage that goes on, unless one was written just now."""
+        with self._writing:
+            if self._stage and time.monotonic() - self._last >= SECONDS_BETWEEN_LINES / 2:
+                self._write()
+
+    def _write(self) -> None:
+        self._last = time.monotonic()
+        share = f", {100 * self._share:.0f} %" if self._share > 0 else ""
+        typer.echo(f"{self._last - self._began:6.0f} s  {self._stage}{share}", err=True)

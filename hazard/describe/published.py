@@ -85,7 +85,7 @@ def _published() -> Iterator[tuple[str, float, str, str]]:
 
 def _file(name: str) -> pd.DataFrame:
     with (resources.files("hazard") / "published" / f"{name}.csv").open(encoding="utf-8") as lines:
-        return pd.read_csv(lines)
+        return pd.read_csv(lines, keep_default_na=False, na_values=[""])
 
 
 def _ours(series: pd.DataFrame, place: Place) -> tuple[float, object, str]:

@@ -104,4 +104,4 @@ def published_coefficients() -> pd.DataFrame:
 
 def _bundled(name: str) -> pd.DataFrame:
     with resources.files("hazard").joinpath("published", name).open(encoding="utf-8") as stream:
-        return pd.read_csv(stream)
+        return pd.read_csv(stream, keep_default_na=False, na_values=[""])

@@ -109,7 +109,7 @@ def published_country_table() -> pd.DataFrame:
 
 def _bundled(name: str) -> pd.DataFrame:
     with resources.files("hazard").joinpath("published", name).open(encoding="utf-8") as stream:
-        return pd.read_csv(stream)
+        return pd.read_csv(stream, keep_default_na=False, na_values=[""])
 
 
 def _check(long: pd.DataFrame, exits: Mapping[str, float]) -> None:

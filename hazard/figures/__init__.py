@@ -23,7 +23,12 @@ from hazard.figures.more import (
     more_or_earlier,
     more_or_earlier_text,
 )
-from hazard.figures.predictive import PREDICTIVE_WORDS, predictive, predictive_text
+from hazard.figures.predictive import (
+    PREDICTIVE_WORDS,
+    grouping_in_words,
+    predictive,
+    predictive_text,
+)
 from hazard.figures.scenario import SCENARIO_WORDS, scenario, scenario_text
 from hazard.figures.sensitivity import sensitivity, sensitivity_text
 from hazard.figures.style import rendered, svg
@@ -51,6 +56,7 @@ __all__ = [
     "ever_treated_study_text",
     "evidence_lag_curves",
     "evidence_lag_curves_text",
+    "grouping_in_words",
     "incidence",
     "incidence_text",
     "lag_curves",

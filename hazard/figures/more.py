@@ -171,6 +171,8 @@ def _panels(figure: Figure, n: int) -> list[Axes]:
 
 
 def _estimate(rows: pd.DataFrame) -> digits.Estimate:
+    if not len(rows):
+        return digits.NOT_KNOWN
     return digits.Estimate(*rows[_NUMBERS].astype(float).iloc[0].tolist())
 
 

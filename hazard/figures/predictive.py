@@ -44,6 +44,7 @@ PREDICTIVE_WORDS: Mapping[str, str] = MappingProxyType(
     }
 )
 _PERIODS = (MONTH, "quarter", "year")
+_NAMED = (*_PERIODS, "centre", "nationality")
 _TOP, _CURVES, _ROW, _GAP, _BOTTOM = 0.55, 1.75, 1.3, 0.62, 0.8  # inches
 _SEEN = 0.95  # share of the rows whose levels are drawn whole
 _INSIDE, _BAR = "#8a8a8a", "#d4d4d4"
@@ -128,7 +129,7 @@ def predictive_text(
             words["text_grouping"].format(
                 n=counted["n_outside"].item(),
                 levels=counted["n_levels"].item(),
-                grouping=words.get(grouping, grouping),
+                grouping=grouping_in_words(grouping, words),
             )
             for grouping in _groupings(checked)
             for counted in [_counted(told, grouping, str(name))]
@@ -232,8 +233,10 @@ def _limits(rows: pd.DataFrame) -> tuple[float, float]:
     before = ordered["n_rows"].cumsum().shift(fill_value=0)
     large = ordered[before < _SEEN * ordered["n_rows"].sum()]
     outside = rows.loc[rows["outside"], "apart"]
-    low, high = min(large["lower"].min(), 0.0), max(large["upper"].max(), 0.0)
-    return float(min([low, *outside])), float(max([high, *outside]))
+    seen = np.array([0.0, *large["lower"], *large["upper"], *outside], dtype=float)
+    seen = seen[np.isfinite(seen)]
+    low, high = float(seen.min()), float(seen.max())
+    return (low, high) if low < high else (-1.0, 1.0)
 
 
 def _period_ticks(panel: Axes, levels: list[str], words: Mapping[str, str]) -> None:
@@ -263,7 +266,7 @@ def _extremes(panel: Axes, rows: pd.DataFrame, words: Mapping[str, str]) -> None
         row = rows.iloc[k]
         if row["outside"] and np.sign(row["apart"]) == (1 if k else -1):
             panel.annotate(
-                words.get(row["level"], row["level"]),
+                words[POOLED] if row["level"] == POOLED else row["level"],
                 (k, row["apart"]),
                 (0, shift),
                 textcoords="offset points",
@@ -285,10 +288,15 @@ def _corner(panel: Axes, counted: pd.DataFrame, words: Mapping[str, str]) -> Non
     written.set(color=GREY_INK, bbox=paper)
 
 
+def grouping_in_words(name: str, words: Mapping[str, str]) -> str:
+    """A grouping in words, or its own name; a column may be called like another of the words."""
+    return words[name] if name in _NAMED else name
+
+
 def _title(grouping: str, words: Mapping[str, str], month: int) -> str:
     if grouping == ALL:
         return words["everybody"].format(units=words["units"])
-    name = words.get(grouping, grouping)
+    name = grouping_in_words(grouping, words)
     text = words["periods" if grouping in _PERIODS else "levels"]
     return text.format(
         Grouping=name[:1].upper() + name[1:],

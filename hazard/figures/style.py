@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
@@ -58,13 +59,16 @@ def marks(words: Mapping[str, str]) -> digits.Marks:
         thousands=words.get("thousands", ","),
         to=words.get("to", "to"),
         under=words.get("under", "under"),
+        over=words.get("over", "over"),
     )
 
 
 def rendered(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
     """Content of a file of a figure, the same for the same figure."""
     out = io.BytesIO()
-    with mpl.rc_context(dict(STYLE)):
+    with mpl.rc_context(dict(STYLE)), warnings.catch_warnings():
+        # A sign that the font lacks is a box in a PNG; the SVG holds it as text.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+", category=UserWarning)
         dated = {"Date": None} if file_format == "svg" else {"Software": None}
         figure.savefig(out, format=file_format, dpi=200, metadata=dated)
     return out.getvalue()

@@ -99,7 +99,8 @@ def table(fits: Sequence[Fitted], spec: ModelSpec) -> pd.DataFrame:
     reference = own[0]["conclusion"].to_numpy()
     marked = [frame.assign(changed=frame["conclusion"].to_numpy() != reference) for frame in frames]
     joined = pd.concat([frame.astype(object) for frame in marked], ignore_index=True)
-    return joined.reindex(columns=list(COLUMNS)).convert_dtypes()
+    with np.errstate(invalid="ignore"):  # pandas tries whether infinite numbers are whole
+        return joined.reindex(columns=list(COLUMNS)).convert_dtypes()
 
 
 def repeated(found: pd.DataFrame) -> pd.DataFrame:

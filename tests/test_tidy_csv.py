@@ -1,0 +1,132 @@
+"""Every label through every file: what is written comes back, and nothing else is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_runs import small_analysis
+
+from hazard import store, tidy_csv
+
+LABELS = (
+    "None",
+    "NA",
+    "null",
+    "nan",
+    "NaN",
+    "N/A",
+    "",
+    " ",
+    "007",
+    "1.0",
+    "1e5",
+    "inf",
+    "True",
+    "a,b",
+    'say "so"',
+    '"',
+    "two\nlines",
+    "two\r\nlines",
+    "=1+1",
+    "'=1+1",
+    "-1",
+    "'s-Hertogenbosch",
+    "{exit}",
+    "<b>",
+    "Ås",
+)
+# Text without the halves of a pair, which no file in UTF-8 can hold.
+TEXT = st.one_of(st.sampled_from(LABELS), st.text(st.characters(exclude_categories=["Cs"])))
+NUMBERS = st.floats(allow_nan=False)
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+
+
+def there_and_back(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
+    tidy_csv.write_table(rows, path)
+    return tidy_csv.read_table(path, tidy_csv.kinds_of(rows))
+
+
+@given(st.lists(st.tuples(st.none() | TEXT, st.none() | NUMBERS, WHOLE), min_size=1))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_labels_and_numbers_come_back(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
+    labels, numbers, whole = (list(each) for each in zip(*rows, strict=True))
+    written = pd.DataFrame(
+        {
+            "level": pd.Series(labels, dtype=object),
+            "estimate": pd.Series(numbers, dtype=float),
+            "n": pd.Series(whole, dtype=object),
+        }
+    )
+    found = there_and_back(written, tmp_path / "table.csv")
+    assert [None if pd.isna(each) else each for each in found["level"]] == labels
+    assert found["n"].tolist() == whole
+    np.testing.assert_array_equal(found["estimate"].to_numpy(), written["estimate"].to_numpy())
+
+
+@given(st.lists(TEXT, min_size=1))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_names_of_columns_tell_labels_where_nothing_else_does(
+    tmp_path: Path, labels: list[str]
+) -> None:
+    path = tmp_path / "table.csv"
+    tidy_csv.write_table(pd.DataFrame({"level": labels, "estimate": 0.5}), path)
+    found = tidy_csv.read_table(path)
+    assert found["level"].tolist() == labels
+    assert found["estimate"].tolist() == [0.5] * len(labels)
+
+
+def test_the_ordinary_reader_loses_labels(tmp_path: Path) -> None:
+    """Negative control: what was read with before takes five labels for nothing or for a number."""
+    path = tmp_path / "table.csv"
+    labels = ["None", "NA", "null", "007", "B"]
+    tidy_csv.write_table(pd.DataFrame({"level": labels}), path)
+    assert pd.read_csv(path)["level"].isna().sum() == 3
+    assert tidy_csv.read_table(path)["level"].tolist() == labels
+
+
+def test_an_empty_table_keeps_its_columns(tmp_path: Path) -> None:
+    found = there_and_back(pd.DataFrame(columns=["exit", "estimate"]), tmp_path / "table.csv")
+    assert (list(found), len(found)) == (["exit", "estimate"], 0)
+
+
+def test_kinds_come_back(tmp_path: Path) -> None:
+    written = pd.DataFrame({"lag": [1, None], "finite": [True, False], "sd": [None, None]})
+    written = written.astype({"lag": "Int64", "sd": float})
+    pd.testing.assert_frame_equal(there_and_back(written, tmp_path / "table.csv"), written)
+
+
+# --- folders --------------------------------------------------------------------------------------
+@pytest.fixture
+def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """A run whose labels, in every text column of every table, are those above."""
+    analysis = small_analysis(rng)
+    for rows in (analysis.estimates, analysis.predictive, analysis.priors, analysis.flow):
+        for name in rows:
+            if pd.api.types.infer_dtype(rows[name], skipna=True) == "string":
+                rows[name] = np.resize(np.array(LABELS, dtype=object), len(rows))
+    draws = xr.Dataset({"u": (("chain", "draw", "level"), np.zeros((1, 2, len(LABELS))))})
+    tree = xr.DataTree.from_dict({"posterior": draws.assign_coords(level=list(LABELS))})
+    object.__setattr__(analysis, "posterior", tree)
+    store.write_run(tmp_path / "run", analysis)
+    return tmp_path / "run"
+
+
+def test_every_label_comes_back_from_every_file_of_a_run(folder: Path) -> None:
+    run, told = store.read_run(folder), 0
+    for rows in (run.estimates, run.predictive, run.priors, run.flow):
+        for name in rows:
+            if pd.api.types.infer_dtype(rows[name], skipna=True) == "string":
+                assert rows[name].tolist() == list(np.resize(np.array(LABELS), len(rows)))
+                told += 1
+    assert told > 15
+
+
+def test_every_label_comes_back_from_the_draws(folder: Path) -> None:
+    with store.read_posterior(folder) as tree:
+        assert tree["posterior"]["level"].values.tolist() == list(LABELS)
