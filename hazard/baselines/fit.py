@@ -342,17 +342,63 @@ def independent(gram: FloatArray, size: FloatArray, tolerance: float = 1e-9) -> 
     >>> independent(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([1.0, 2.0])).sum()
     np.int64(1)
     """
+    keep = np.zeros(len(size), dtype=bool)
+    if not len(size):
+        return keep
     safe = np.where(size > 0, size, 1.0)
     _, upper, order = scipy.linalg.qr(gram / np.outer(safe, safe), pivoting=True, mode="economic")
     diagonal = np.abs(np.diag(upper))
-    keep = np.zeros(len(size), dtype=bool)
     keep[order[diagonal > tolerance * max(diagonal[0], 1.0)]] = True
     return keep
 
 
+def inverse(gram: FloatArray) -> FloatArray:
+    """Inverse of cross-products or of an information, whatever the units of the columns.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (column, column)
+        Symmetric and positive definite.
+
+    Returns
+    -------
+    ndarray, same shape
+        Inverse of the correlations, brought back: of an age in seconds beside a share of one, the
+        plain inverse has no correct digit.
+
+    Examples
+    --------
+    >>> inverse(np.array([[4e18, 0.0], [0.0, 4e-18]])).tolist()
+    [[2.5e-19, 0.0], [0.0, 2.5e+17]]
+    """
+    size = sizes(gram)
+    return np.asarray(scipy.linalg.inv(gram / np.outer(size, size)) / np.outer(size, size))
+
+
+def sizes(gram: FloatArray) -> FloatArray:
+    """Root of the diagonal, 1 where that is 0, shape (column,).
+
+    Examples
+    --------
+    >>> sizes(np.diag([4.0, 0.0])).tolist()
+    [2.0, 1.0]
+    """
+    diagonal = np.diag(gram)
+    return np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+
+
 def named(labels: pd.DataFrame, which: BoolArray, most: int = 8) -> str:
-    """Text that lists coefficients, such as ``centre C012, centre C200 and 3 more``."""
-    chosen = [f"{t} {v}" for t, v in labels[which].itertuples(index=False)]
+    """Text that lists coefficients, such as ``centre C012, centre C200 and 3 more``.
+
+    A coefficient that is called as its term, that of a number, is named once.
+
+    Examples
+    --------
+    >>> labels = pd.DataFrame({"term": ["age", "sex"], "level": ["age", "male"]})
+    >>> named(labels, np.array([True, True]))
+    'age, sex male'
+    """
+    chosen = [t if t == v else f"{t} {v}" for t, v in labels[which].itertuples(index=False)]
     more = f" and {len(chosen) - most} more" if len(chosen) > most else ""
     return ", ".join(chosen[:most]) + more
 
