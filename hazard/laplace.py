@@ -275,6 +275,8 @@ def inverse_factor(cholesky: FloatArray) -> FloatArray:
     array([[ 0.5,  0. ],
            [-0.5,  1. ]])
     """
+    if not len(cholesky):  # no coefficient is free; LAPACK would complain on the terminal
+        return cholesky
     inverse, _ = scipy.linalg.lapack.dtrtri(cholesky, lower=1)
     return np.asarray(inverse)
 

@@ -237,15 +237,10 @@ def exponentials(rows: pd.DataFrame, *, error: str) -> pd.DataFrame:
     >>> exponentials(log, error="sd").round(2).to_numpy().tolist()
     [[2.0, 0.2, 1.0, 2.72]]
     """
-    ratio = np.exp(rows["estimate"])
-    return rows.assign(
-        **{
-            "estimate": ratio,
-            error: ratio * rows[error],
-            "lower": np.exp(rows["lower"]),
-            "upper": np.exp(rows["upper"]),
-        }
-    )
+    with np.errstate(over="ignore"):  # the ratio of a log beyond 709 is infinite
+        ratio, lower, upper = (np.exp(rows[name]) for name in ("estimate", "lower", "upper"))
+        spread = ratio * rows[error]
+    return rows.assign(**{"estimate": ratio, error: spread, "lower": lower, "upper": upper})
 
 
 def _root(covariance: FloatArray) -> FloatArray:
@@ -272,11 +267,25 @@ def spread_out(covariance: FloatArray, chosen: BoolArray) -> FloatArray:
     return out.reshape(*chosen.shape, *chosen.shape)
 
 
-def errors_of(covariance: FloatArray) -> FloatArray:
-    """Root of the variances, shape (coefficient, exit), NaN where one is negative."""
+def errors_of(covariance: FloatArray, *, ways: int = 1) -> FloatArray:
+    """Root of the variances, shape (coefficient, exit).
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (coefficient, exit, coefficient, exit)
+    ways : int
+        Of clusters (:func:`hazard.baselines.robust.ways`). Only the variance of two ways can be
+        negative, and has no root; of one way it is so by rounding, and is 0.
+
+    Examples
+    --------
+    >>> rounded = np.full((1, 1, 1, 1), -1e-20)
+    >>> errors_of(rounded).item(), errors_of(rounded, ways=2).item()
+    (0.0, nan)
+    """
     n, m = covariance.shape[:2]
     variance = np.diag(covariance.reshape(n * m, n * m)).reshape(n, m)
-    return np.sqrt(np.where(variance >= 0, variance, np.nan))
+    return np.sqrt(np.where(variance >= 0, variance, 0.0 * variance if ways == 1 else np.nan)) + 0.0
 
 
 def coefficient_labels(design: Design) -> pd.DataFrame:
@@ -401,6 +410,16 @@ def named(labels: pd.DataFrame, which: BoolArray, most: int = 8) -> str:
     chosen = [t if t == v else f"{t} {v}" for t, v in labels[which].itertuples(index=False)]
     more = f" and {len(chosen) - most} more" if len(chosen) > most else ""
     return ", ".join(chosen[:most]) + more
+
+
+def too_few(estimated: int, n_rows: float) -> list[str]:
+    """Remark that there are no rows left from which an error could be told, if so."""
+    if n_rows > estimated:
+        return []
+    return [
+        f"As many coefficients as person-months ({estimated:,}), no error. Leave out terms, or add "
+        "persons."
+    ]
 
 
 def not_identified(labels: pd.DataFrame, lost: BoolArray) -> str:

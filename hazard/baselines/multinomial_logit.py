@@ -102,7 +102,7 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
     fits = []
     for errors in kinds:
         covariance = spread_out(_covariance(solved, errors), solved.free)
-        error = errors_of(covariance)
+        error = errors_of(covariance, ways=robust.ways(errors))
         negative = (solved.free & ~lost & np.isnan(error)).any(axis=1)
         fits.append(
             BaselineFit(

@@ -62,7 +62,7 @@ def fit(
     data, labels = rows(design), coefficient_labels(design)
     found = [_of_exit(data, each) for each in sets]
     covariance = _covariance(data, found, errors)
-    error = errors_of(covariance)
+    error = errors_of(covariance, ways=robust.ways(errors))
     estimates = np.column_stack([_reported(each) for each in found])
     negative = np.isfinite(estimates) & np.isnan(error)
     told = [

@@ -216,9 +216,10 @@ def _keys(
 
 
 def _from_zero(curve: pd.DataFrame, start: float) -> list[np.ndarray]:
-    """Columns as arrays from month 0."""
+    """Columns as arrays from the month before the first."""
     ordered = curve.sort_values("month")
-    month = np.append(0.0, ordered["month"].to_numpy(dtype=float))
+    month = ordered["month"].to_numpy(dtype=float)
+    month = np.append(month[0] - 1, month)
     names = ("lower", "estimate", "upper")
     return [month, *(np.append(start, ordered[name].to_numpy(dtype=float)) for name in names)]
 
