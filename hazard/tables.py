@@ -258,7 +258,7 @@ def aalen_johansen_estimates(fitted: xr.Dataset) -> pd.DataFrame:
             "sd": error,
             "lower": (estimate - 1.959964 * error).clip(min=0.0),
             "upper": (estimate + 1.959964 * error).clip(max=1.0).where(~untouched, most),
-            "ci_kind": xr.where(untouched, "exact", "normal"),
+            "exact": untouched,
             "n_at_risk": fitted["n_at_risk"],
         }
     ).to_dataframe()
@@ -271,6 +271,7 @@ def aalen_johansen_estimates(fitted: xr.Dataset) -> pd.DataFrame:
             arm="observed",
             unit="probability",
             ci_prob=0.95,
+            ci_kind=lambda rows: np.where(rows["exact"], "exact", "normal"),
         )
     )
 

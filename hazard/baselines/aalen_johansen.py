@@ -164,8 +164,7 @@ def months_in_state(hazard: xr.DataArray, horizon: int) -> xr.DataArray:
     >>> months_in_state(h, 2).values.tolist()
     [1.5, 0.5]
     """
-    known = hazard.notnull().all([dim for dim in hazard.dims if dim != "month"])
-    within = hazard.sel(month=hazard["month"][known.values]).sel(month=slice(1, horizon))
+    within = hazard.dropna("month").sel(month=slice(1, horizon))
     if not np.array_equal(within["month"], np.arange(1, horizon + 1)):
         raise EstimandError(
             f"horizon must be at most the last month of the hazards; got {horizon} with "

@@ -416,10 +416,8 @@ def too_few(estimated: int, n_rows: float) -> list[str]:
     """Remark that there are no rows left from which an error could be told, if so."""
     if n_rows > estimated:
         return []
-    return [
-        f"As many coefficients as person-months ({estimated:,}), no error. Leave out terms, or add "
-        "persons."
-    ]
+    text = f"As many coefficients as person-months ({estimated:,}), no error."
+    return [f"{text} Leave out terms, or add persons."]
 
 
 def not_identified(labels: pd.DataFrame, lost: BoolArray) -> str:

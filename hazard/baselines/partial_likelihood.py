@@ -20,6 +20,7 @@ Ties = Literal["efron", "breslow"]
 _MOST_STEPS = 50
 _SETTLED = 1e-10
 _STILL_MOVING = 0.01
+_SHORT_STEPS = 10
 _LONGEST = 5.0  # on the way to infinity the information is nearly singular, and steps are wild
 
 
@@ -152,12 +153,13 @@ def maximise(data: Rows, sets: RiskSets, among: BoolArray) -> Maximum:
     keep = _told(data, matrix, sets, among)
     state = _State(data, matrix, sets, np.zeros(matrix.shape[1]))
     spread = _spread(state)
-    for _ in range(_MOST_STEPS):
+    for taken in range(_MOST_STEPS):
         step, gain = _step(state, keep)
         if gain < _SETTLED:
             break
         longest = float((np.abs(step) * spread).max())
-        state = _better(state, step * min(1.0, _LONGEST / max(longest, _SETTLED)))
+        most = _LONGEST * 2.0 ** max(0, taken - _SHORT_STEPS)
+        state = _better(state, step * min(1.0, most / max(longest, _SETTLED)))
     else:
         raise ConvergenceError(
             f"partial likelihood must have a maximum; it still rises after {_MOST_STEPS} steps. "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hazard.cli.app import ModelName, Out, Registers, Table, app, read_rows, refuse_two_sources
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @app.command()
@@ -30,9 +33,25 @@ def survival(
     with store.new_folder(out) as folder:
         for name, rows in found.tables.items():
             store.write_table(rows, folder / f"{name}.csv")
-        figure = figures.survival_curves(found.incidence)
+        words = _words(wanted.table.unit)
+        figure = figures.survival_curves(found.incidence, words=words)
         for kind in ("png", "svg"):
             (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))
-        text = figures.survival_curves_text(found.incidence)
+        months = (12, 24) if wanted.table.unit == "month" else None
+        text = figures.survival_curves_text(found.incidence, months=months, words=words)
         (folder / "survival.txt").write_text(text + "\n", encoding="utf-8")
-    typer.echo(f"{text}\nWritten to {out}")
+    typer.echo("\n".join([text, *_told(found.remarks), f"Written to {out}"]))
+
+
+def _told(remarks: pd.DataFrame) -> list[str]:
+    """What a reader of the curves and the coefficients has to know, one line each."""
+    own = remarks[~remarks["remark"].str.startswith("Ties after ")]
+    return [f"{row.estimator}: {row.remark}" for row in own.itertuples()]
+
+
+def _words(unit: str) -> dict[str, str]:
+    """Words of the figure, with the period of the panel in place of the month."""
+    from hazard.figures.survival import SURVIVAL_WORDS
+
+    own = {"month_axis": f"{unit.capitalize()}s at risk", "month": f"{unit} {{month}}: {{percent}}"}
+    return {**SURVIVAL_WORDS, **own}

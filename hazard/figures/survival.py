@@ -110,11 +110,20 @@ def survival_curves(
 def survival_curves_text(
     incidence: pd.DataFrame,
     *,
-    months: tuple[int, ...] = (12, 24),
+    months: tuple[int, ...] | None = None,
     labels: Mapping[str, str] | None = None,
     words: Mapping[str, str] = SURVIVAL_WORDS,
 ) -> str:
     """Text alternative of :func:`survival_curves`: percent after some months, group by group.
+
+    Parameters
+    ----------
+    incidence : DataFrame
+    months : tuple of int, optional
+        By default the half and the end of the months that are shown. A curve that ends before all
+        of them is told at its end.
+    labels, words : mapping
+        As for :func:`survival_curves`.
 
     Returns
     -------
@@ -123,14 +132,15 @@ def survival_curves_text(
     """
     shown = _shown(incidence)
     shown = shown[~_is_other(shown)]
-    reached = [month for month in months if month <= shown["month"].max()]
-    reached = reached or [int(shown["month"].max())]
+    last = int(shown["month"].max())
+    wanted = months or tuple(dict.fromkeys([max(1, last // 2), last]))
     lines = []
     for name in _panels(shown):
-        own = shown[(shown["exit"] == name) & shown["month"].isin(reached)]
         groups = []
-        for group, curve in own.groupby("group", sort=False):
-            numbers = [_percent(row, words) for _, row in curve.sort_values("month").iterrows()]
+        for group, curve in shown[shown["exit"] == name].groupby("group", sort=False):
+            reached = curve[curve["month"].isin(wanted)]
+            told = (reached if len(reached) else curve.nlargest(1, "month")).sort_values("month")
+            numbers = [_percent(row, words) for _, row in told.iterrows()]
             named = words["all"] if group == "all" else str(group)
             groups.append(f"{named} {', '.join(numbers)}")
         title = (
