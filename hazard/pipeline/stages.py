@@ -34,6 +34,7 @@ from hazard.pipeline.facts import (
     held,
     refuse_constant,
     rows_digest,
+    unseen,
     versions,
 )
 from hazard.pipeline.quantities import (
@@ -124,7 +125,11 @@ def analyse(
             "source": rows.source,
             "panel": counts(rows.panel, built),
             "held": {fit.estimator: held(fit) for fit in fits},
-            "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,
+            "remarks": {
+                **{fit.estimator: list(fit.remarks) for fit in fits},
+                **without,
+                tables.HAZARD_MODEL: unseen(rows.panel, spec),
+            },
             "rows_digest": rows_digest(built),
             "answers": {each.label: dict(each.facts) for each in answered},
             "settings": asdict(settings),
