@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from hazard import design, tables
@@ -29,11 +30,12 @@ class Classical:
     ----------
     life_table : DataFrame
         ``group``, ``month``, ``n_at_risk``, ``n_entered``, ``n_censored`` and, for every exit,
-        ``n_`` and its name.
+        ``n_`` and its name (``n_exits_`` and its name where that column is taken).
     incidence : DataFrame
         ``group``, ``estimator`` (Kaplan-Meier or Aalen-Johansen), ``quantity`` (``survival`` or
         ``cumulative_incidence``), ``exit`` (``any``: whichever), ``month``, ``n_at_risk``,
-        ``estimate``, ``lower``, ``upper``, ``ci_prob``, ``ci_kind``, ``unit``.
+        ``estimate``, ``lower``, ``upper``, ``ci_prob``, ``ci_kind``, ``unit``. A curve ends before
+        the first month in which nobody is at risk though somebody was before; a remark says so.
     gray : DataFrame or None
         As :func:`hazard.baselines.gray.from_counts`, with the column ``by``; None without groups.
     cox, fine_gray : DataFrame
@@ -88,10 +90,13 @@ def analyse(rows: Rows, spec: ModelSpec, *, by: str | None = None) -> Classical:
     EstimandError
         If the column changes within persons, or has one level or more than twelve.
     """
+    _refuse_any(spec)
     groups = [(EVERYBODY, rows.panel)]
     if by is not None:
         groups += list(_groups(rows.panel, by))
     fits, remarks = _models(rows, spec)
+    unit = spec.table.unit
+    remarks = [remark for group in groups for remark in _unseen(*group, unit)] + remarks
     return Classical(
         life_table=pd.concat([_counts(*group) for group in groups], ignore_index=True),
         incidence=pd.concat([_curves(*group) for group in groups], ignore_index=True),
@@ -100,6 +105,41 @@ def analyse(rows: Rows, spec: ModelSpec, *, by: str | None = None) -> Classical:
         fine_gray=_with_ratios(fits["Fine-Gray"]),
         remarks=pd.DataFrame(remarks, columns=["estimator", "remark"]),
     )
+
+
+def _refuse_any(spec: ModelSpec) -> None:
+    if kaplan_meier.ANY in spec.outcome.exits:
+        raise EstimandError(
+            f"exits must not be called {kaplan_meier.ANY!r}, which stands for whichever exit in "
+            "the tables; got one that is. Give it another name in the table and the model file."
+        )
+
+
+def _unseen(group: str, panel: pd.DataFrame, unit: str) -> list[tuple[str, str]]:
+    """Remarks on what the curves of a group cannot tell."""
+    table = life_table.counts(panel)
+    number = table["n_at_risk"]
+    first = int(number["month"][(number > 0).values][0])
+    texts = []
+    if first > 1:
+        texts.append(
+            f"Nobody is at risk before {unit} {first}; the curves are of those still there at its "
+            "start."
+        )
+    if empty := life_table.gaps(number):
+        texts.append(
+            f"Nobody is at risk in {unit} {_few(empty)}, and the curves end with {unit} "
+            f"{empty[0] - 1}; the life table goes on."
+        )
+    if not bool(table["n_exits"].any()):
+        texts.append("Nobody leaves: the curves are flat, and their intervals exact ones.")
+    people = "everybody" if group == EVERYBODY else group
+    return [("Kaplan-Meier, Aalen-Johansen", f"{people}: {text}") for text in texts]
+
+
+def _few(months: Sequence[int], most: int = 8) -> str:
+    more = f" and {len(months) - most} more" if len(months) > most else ""
+    return ", ".join(map(str, months[:most])) + more
 
 
 def _groups(panel: pd.DataFrame, by: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -117,6 +157,11 @@ def _groups(panel: pd.DataFrame, by: str) -> Iterator[tuple[str, pd.DataFrame]]:
             f"panel column {by!r} must be the same in all months of a person, who cannot change "
             f"the group by staying; got changes for {moved:,} persons. Name another column."
         )
+    if EVERYBODY in levels:
+        raise EstimandError(
+            f"panel column {by!r} must not have a level {EVERYBODY!r}, which stands for everybody "
+            "in the tables. Give it another name."
+        )
     for level in levels:
         yield level, panel[values == level].reset_index(drop=True)
 
@@ -125,7 +170,8 @@ def _counts(group: str, panel: pd.DataFrame) -> pd.DataFrame:
     table = life_table.counts(panel)
     wide = table.drop_vars(["n_exits"]).drop_dims("exit").to_dataframe()
     for name in table["exit"].values:
-        wide[f"n_{name}"] = table["n_exits"].sel(exit=name).values
+        taken = f"n_{name}" in wide
+        wide[f"n_exits_{name}" if taken else f"n_{name}"] = table["n_exits"].sel(exit=name).values
     wide = wide.reset_index()
     wide.insert(0, "group", group)
     return wide
@@ -133,18 +179,19 @@ def _counts(group: str, panel: pd.DataFrame) -> pd.DataFrame:
 
 def _curves(group: str, panel: pd.DataFrame) -> pd.DataFrame:
     staying = kaplan_meier.fit(panel).rename(survival="estimate").to_dataframe().reset_index()
-    staying = staying.assign(
+    counted = aalen_johansen.fit(panel)
+    staying = staying[staying["estimate"].notna()].assign(
         estimator="Kaplan-Meier",
         quantity="survival",
         ci_prob=0.95,
-        ci_kind="log-log",
+        ci_kind=lambda rows: np.where(rows["estimate"] == 1, "exact", "log-log"),
         unit="probability",
     )
-    counted = aalen_johansen.fit(panel)
     left = tables.aalen_johansen_estimates(counted)
     number = counted["n_at_risk"].to_series().rename("n_at_risk")
     both = pd.concat([staying, left], ignore_index=True).astype({"month": "int64"})
     both = both.join(number, on="month").assign(group=group)
+    both = both[both["n_at_risk"] > 0]
     return both[["group", "estimator", "quantity", "exit", "month", "n_at_risk", *_CURVE]]
 
 

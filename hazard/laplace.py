@@ -26,6 +26,7 @@ from hazard.terms.block import FloatArray
 _STEPS = 60
 _DECREMENT = 1e-10
 _LONGEST_STEP = 4.0
+_SHORT_STEPS = 10
 _LONGEST_MOVE = 1.0
 _SMALLEST_LOG_SIGMA = np.log(1e-3)
 
@@ -92,12 +93,12 @@ def newton(data: Rows, start: FloatArray, penalty: Penalty, *, free: npt.NDArray
         If the steps do not settle: the maximum does not exist or lies at infinity.
     """
     beta = start
-    for _ in range(_STEPS):
+    for taken in range(_STEPS):
         with _one_thread():
             step = _step(data, beta, penalty, free)
         if step.decrement < _DECREMENT:
             return Mode(beta, step.value, step.cholesky, step.decrement)
-        beta = _moved(data, beta, penalty, step)
+        beta = _moved(data, beta, penalty, step, longest=_longest(taken))
     raise ConvergenceError(
         f"Newton steps must settle within {_STEPS}; the gain still to be had is "
         f"{step.decrement:.2g}."
@@ -150,12 +151,27 @@ def _step(data: Rows, beta: FloatArray, penalty: Penalty, free: npt.NDArray[np.b
     return _Step(direction.reshape(beta.shape), decrement, cholesky, value, value - lost)
 
 
-def _moved(data: Rows, beta: FloatArray, penalty: Penalty, step: _Step) -> FloatArray:
+def _longest(taken: int) -> float:
+    """Longest step after some: short first, then ever longer, for a maximum that is far away.
+
+    Where one row lies far out, or rows of both sides nearly meet, thousands of units may be needed.
+    """
+    return _LONGEST_STEP * 2.0 ** max(0, taken - _SHORT_STEPS)
+
+
+def _moved(
+    data: Rows,
+    beta: FloatArray,
+    penalty: Penalty,
+    step: _Step,
+    *,
+    longest: float = _LONGEST_STEP,
+) -> FloatArray:
     """The point a Newton step leads to, shortened until the target does not fall."""
     # a step is judged by what it does to the linear predictor, whatever the unit of a column
     reach = np.concatenate([block.reach() for block in data.blocks])[:, None]
-    longest = float((np.abs(step.direction) * reach).max())
-    length = min(1.0, _LONGEST_STEP / max(longest, 1e-300))
+    size = float((np.abs(step.direction) * reach).max())
+    length = min(1.0, longest / max(size, 1e-300))
     while length >= 1e-8:
         proposal: FloatArray = beta + length * step.direction
         target = value_and_gradient(data, proposal)[0] - penalty.value_and_slope(proposal)[0]
@@ -275,6 +291,8 @@ def inverse_factor(cholesky: FloatArray) -> FloatArray:
     array([[ 0.5,  0. ],
            [-0.5,  1. ]])
     """
+    if not len(cholesky):  # no coefficient is free; LAPACK would complain on the terminal
+        return cholesky
     inverse, _ = scipy.linalg.lapack.dtrtri(cholesky, lower=1)
     return np.asarray(inverse)
 

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hazard.baselines import life_table
 from hazard.baselines.fit import BaselineFit
 from hazard.spec import ModelSpec
 from hazard.summaries import DETAIL, NOT_COMPARED, Compared, detailed, summary
@@ -265,24 +266,35 @@ def _lags(spec: ModelSpec) -> pd.DataFrame:
 
 
 def aalen_johansen_estimates(fitted: xr.Dataset) -> pd.DataFrame:
-    """Cumulative incidence by Aalen-Johansen, with normal intervals."""
+    """Cumulative incidence by Aalen-Johansen, with normal intervals.
+
+    Months in which it is not known have no row. Until the first exit of its kind the interval is
+    from 0 to an exact limit, and its kind is ``exact``
+    (:func:`hazard.baselines.life_table.smallest_share`): the normal one has no width there.
+    """
     estimate, error = fitted["cumulative_incidence"], fitted["standard_error"]
+    untouched = fitted["n_exits"].cumsum("month") == 0
+    most = 1 - life_table.smallest_share(fitted["n_at_risk"], 0.95)
     tidy = xr.Dataset(
         {
             "estimate": estimate,
             "sd": error,
             "lower": (estimate - 1.959964 * error).clip(min=0.0),
-            "upper": (estimate + 1.959964 * error).clip(max=1.0),
+            "upper": (estimate + 1.959964 * error).clip(max=1.0).where(~untouched, most),
+            "exact": untouched,
+            "n_at_risk": fitted["n_at_risk"],
         }
     ).to_dataframe()
     return _ordered(
-        tidy.reset_index().assign(
+        tidy[tidy["estimate"].notna() & (tidy["n_at_risk"] > 0)]
+        .reset_index()
+        .assign(
             estimator="Aalen-Johansen",
             quantity="cumulative_incidence",
             arm="observed",
             unit="probability",
             ci_prob=0.95,
-            ci_kind="normal",
+            ci_kind=lambda rows: np.where(rows["exact"], "exact", "normal"),
         )
     )
 

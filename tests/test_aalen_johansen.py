@@ -85,12 +85,23 @@ def test_mean_months_in_state_by_hand() -> None:
     )
 
 
-def test_month_in_which_nobody_is_at_risk_counts_as_a_month_without_exits() -> None:
+def test_curves_end_where_nobody_is_at_risk() -> None:
+    # month  at risk        nobody is seen in month 2, and what happened in it is unknown
+    #     1        1  stays
+    #     2        0
+    #     3        1  forced
     estimate = aalen_johansen.fit(panel_of([(0, 1, "stay"), (2, 3, "forced")]))
     assert estimate["n_at_risk"].values.tolist() == [1, 0, 1]
-    close(
-        estimate["cumulative_incidence"].sel(exit="forced"), [Fraction(0), Fraction(0), Fraction(1)]
-    )
+    forced = estimate["cumulative_incidence"].sel(exit="forced").values
+    np.testing.assert_array_equal(forced, [0.0, np.nan, np.nan])
+    with pytest.raises(EstimandError, match=r"^horizon must be .*; got 2 with 1 months"):
+        aalen_johansen.months_in_state(estimate["hazard"], 2)
+
+
+def test_nobody_at_risk_in_the_first_months_is_no_gap() -> None:
+    estimate = aalen_johansen.fit(panel_of([(2, 3, "forced"), (2, 4, "stay")]))
+    forced = estimate["cumulative_incidence"].sel(exit="forced")
+    close(forced, [Fraction(0), Fraction(0), Fraction(1, 2), Fraction(1, 2)])
 
 
 def test_absence_is_not_time_at_risk() -> None:
@@ -115,7 +126,10 @@ def test_risk_sets_balance_and_probabilities_sum_to_one(spells: list[tuple[int, 
     left = counts["n_exits"].sum("exit") + counts["n_censored"]
     expected = (counts["n_at_risk"] - left).shift(month=1, fill_value=0) + counts["n_entered"]
     assert expected.equals(counts["n_at_risk"])
-    estimate = aalen_johansen.fit(panel_of(spells))
+    everything = aalen_johansen.fit(panel_of(spells))
+    known = life_table.followed(counts["n_at_risk"])
+    assert (np.isfinite(everything["survival"]) == known).all()
+    estimate = everything.isel(month=known.values)
     total = estimate["survival"] + estimate["cumulative_incidence"].sum("exit")
     np.testing.assert_allclose(total, 1.0, atol=1e-12)
     assert (estimate["cumulative_incidence"].diff("month") >= -1e-12).all()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import classical_panels
 import numpy as np
 import pandas as pd
 import pytest
 import small_panels
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from small_panels import AGE, BASELINE, CENTRE, NORMAL, SEX, VISIT, WALK
 from typer.testing import CliRunner, Result
 
@@ -178,3 +181,170 @@ def test_command_writes_everything_or_nothing(shared: Path, tmp_path: Path) -> N
     assert isinstance(done.exception, EstimandError)
     assert str(done.exception).startswith("panel column 'age' must have 2 to 12 levels")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+# --- small tables that are difficult ------------------------------------------------------------
+HEADER = 'name = "m"\nquestion = "what is left to say?"\n[outcome]\nexits = {}\n'
+COVARIATE = (
+    '[[term]]\nkind = "covariate"\ncolumn = "{}"\n'
+    'prior = {{ family = "normal", scale = 1.0, reason = "an example only" }}\n'
+)
+
+
+def analysed(
+    rows: str, folder: Path, *, exits: tuple[str, ...] = ("a",), by: str | None = None
+) -> tuple[Result, dict[str, pd.DataFrame]]:
+    """The command on a table given as text, whose columns after the third are covariates."""
+    columns = rows.split(maxsplit=1)[0].split(",")[3:]
+    text = HEADER.format(list(exits)) + "".join(COVARIATE.format(name) for name in columns)
+    (folder / "m.toml").write_text(text, encoding="utf-8")
+    (folder / "p.csv").write_text("\n".join(rows.split()) + "\n", encoding="utf-8")
+    out = folder / "out"
+    grouped = [] if by is None else ["--by", by]
+    done = call(folder / "m.toml", "--panel", folder / "p.csv", "--out", out, *grouped)
+    return done, {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
+
+
+NOBODY = (
+    "person,month,exit,x 1,1,stay,0 2,1,stay,1",
+    "person,month,exit,x 1,1,stay,0 2,1,stay,1 2,2,stay,1 3,1,stay,0",
+)
+
+
+@pytest.mark.parametrize("rows", NOBODY)
+def test_nobody_leaves(rows: str, tmp_path: Path) -> None:
+    done, found = analysed(rows, tmp_path)
+    assert done.exit_code == 0, done.output
+    staying = found["incidence"].query("quantity == 'survival'")
+    leaving = found["incidence"].query("quantity == 'cumulative_incidence'")
+    assert (staying["estimate"] == 1).all()
+    assert (leaving["estimate"] == 0).all()
+    fewest = staying.groupby("exit")["n_at_risk"].cummin()
+    np.testing.assert_allclose(staying["lower"], 0.025 ** (1 / fewest), rtol=1e-12)
+    np.testing.assert_allclose(leaving["upper"], 1 - staying["lower"][: len(leaving)], rtol=1e-12)
+    assert "everybody: Nobody leaves: the curves are flat" in done.output
+    assert "Cox: No exit 'a' among the rows." in done.output
+    assert "Warning" not in done.output
+
+
+# month  A at risk     B at risk          nobody of B is seen in month 2; all of A leave in month 3
+#     1  1 2           3 leaves
+#     2  1 2
+#     3  2 leaves      4 5
+#     4                4 leaves
+GAP = (
+    "person,month,exit,x,g 1,1,stay,0,A 1,2,stay,0,A 2,1,stay,1,A 2,2,stay,1,A 2,3,a,1,A "
+    "3,1,a,0,B 4,3,stay,1,B 4,4,a,1,B 5,3,stay,0,B"
+)
+
+
+def test_month_without_anybody_at_risk_in_a_group(tmp_path: Path) -> None:
+    done, found = analysed(GAP, tmp_path, by="g")
+    assert done.exit_code == 0, done.output
+    sentence = "B: Nobody is at risk in month 2, and the curves end with month 1"
+    assert sentence in done.output
+    assert found["remarks"]["remark"].str.startswith(sentence).sum() == 1
+    life = found["life_table"].set_index(["group", "month"])
+    assert life.loc["B", "n_at_risk"].tolist() == [1, 0, 2, 1]
+    assert life.loc["all", "n_at_risk"].tolist() == [3, 2, 3, 1]
+    curves = found["incidence"].query("estimator == 'Aalen-Johansen'").set_index(["group", "month"])
+    assert curves.loc["B"].index.tolist() == [1]
+    assert curves.loc["A", "estimate"].tolist() == [0.0, 0.0, 1.0]
+    expected = [1 / 3, 1 / 3, 5 / 9, 1.0]
+    np.testing.assert_allclose(curves.loc["all", "estimate"], expected, rtol=1e-12)
+
+
+def test_month_without_anybody_at_risk_at_all(tmp_path: Path) -> None:
+    rows = "person,month,exit,x,g 1,1,stay,0,B 1,3,stay,0,B 2,1,stay,1,A 2,3,a,1,A"
+    done, found = analysed(rows, tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "everybody: Nobody is at risk in month 2, and the curves end with month 1" in done.output
+    assert found["incidence"]["month"].unique().tolist() == [1]
+    assert found["life_table"]["n_a"].tolist() == [0, 0, 1]
+
+
+def test_nobody_at_risk_in_the_first_months_is_said(tmp_path: Path) -> None:
+    rows = "person,month,exit,x 1,3,a,-0.6 3,3,stay,-1.8 9,3,stay,-0.5 9,4,stay,-0.5"
+    done, found = analysed(rows, tmp_path)
+    assert "everybody: Nobody is at risk before month 3; the curves are of those" in done.output
+    curve = found["incidence"].query("estimator == 'Aalen-Johansen'")
+    assert curve["month"].tolist() == [3, 4]
+    np.testing.assert_allclose(curve["estimate"], 1 / 3, rtol=1e-12)
+
+
+TAKEN = ("at_risk", "entered", "censored", "survival", "month", "n_at_risk", "exit", "group")
+
+
+@pytest.mark.parametrize("names", [TAKEN[:2], TAKEN[2:4], TAKEN[4:6], TAKEN[6:]])
+def test_exits_called_like_columns(names: tuple[str, ...], tmp_path: Path) -> None:
+    rows = f"person,month,exit,x 1,1,stay,0 1,2,{names[0]},0 2,1,{names[1]},1 3,1,stay,0"
+    rows += " 3,2,stay,0"
+    done, found = analysed(rows, tmp_path, exits=names)
+    assert done.exit_code == 0, done.output
+    life = found["life_table"]
+    assert life["n_at_risk"].tolist() == [3, 2]
+    assert life["n_entered"].tolist() == [3, 0]
+    assert life["n_censored"].tolist() == [0, 1]
+    own = [f"n_exits_{n}" if f"n_exits_{n}" in life else f"n_{n}" for n in names]
+    assert life[own].to_numpy().tolist() == [[0, 1], [1, 0]]
+
+
+def test_refuses_names_that_stand_for_all(tmp_path: Path) -> None:
+    done, _ = analysed("person,month,exit,x 1,1,any,0 2,1,stay,1", tmp_path, exits=("any",))
+    assert isinstance(done.exception, EstimandError)
+    assert str(done.exception).startswith("exits must not be called 'any'")
+    done, _ = analysed("person,month,exit,g 1,1,a,all 2,1,stay,B", tmp_path, by="g")
+    assert isinstance(done.exception, EstimandError)
+    assert str(done.exception).startswith("panel column 'g' must not have a level 'all'")
+
+
+# --- any small panel ----------------------------------------------------------------------------
+LIVES = st.lists(
+    st.tuples(
+        st.sets(st.integers(1, 6), min_size=1, max_size=4),
+        st.sampled_from(["stay", "a", "b"]),
+        st.sampled_from([-1e9, 0.0, 0.5, 1.0, 3e4]),
+        st.sampled_from(["A", "B", "C"]),
+    ),
+    min_size=1,
+    max_size=10,
+)
+SPEC = classical_panels.model(["a", "b"], "x", "g")
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(LIVES)
+def test_life_table_and_curves_of_any_panel(
+    lives: list[tuple[set[int], str, float, str]],
+) -> None:
+    """Against every person counted by hand, with gaps anywhere; models have rows or a remark."""
+    rows = [
+        (i, month, exit_ if month == max(seen) else "stay", x, g)
+        for i, (seen, exit_, x, g) in enumerate(lives)
+        for month in sorted(seen)
+    ]
+    panel = pd.DataFrame(rows, columns=["person", "month", "exit", "x", "g"])
+    panel["exit"] = pd.Categorical(panel["exit"], ["stay", "a", "b"])
+    by = "g" if len(panel["g"].unique()) > 1 else None
+    found = classical.analyse(Rows(panel, {}, pd.DataFrame(), "table"), SPEC, by=by)
+    for group, life in found.life_table.groupby("group"):
+        own = panel if group == "all" else panel[panel["g"] == group]
+        staying, ended = 1.0, False
+        curve = found.incidence.query("group == @group and exit == 'any'").set_index("month")
+        for row in life.itertuples():
+            here = own[own["month"] == row.month]
+            assert (row.n_at_risk, row.n_a) == (len(here), (here["exit"] == "a").sum())
+            ended |= not len(here) and bool((own["month"] < row.month).any())
+            staying *= 1 - (here["exit"] != "stay").mean() if len(here) else 1.0
+            if ended or not len(here):
+                assert row.month not in curve.index
+            else:
+                value = curve.loc[row.month]
+                assert value["estimate"] == pytest.approx(staying, abs=1e-12)
+                assert value["lower"] <= value["estimate"] + 1e-12 <= value["upper"] + 2e-12
+    for fitted, name in ((found.cox, "Cox"), (found.fine_gray, "Fine-Gray")):
+        said = found.remarks.loc[found.remarks["estimator"] == name, "remark"]
+        assert len(fitted) or len(said)
+        bad = ~np.isfinite(fitted["estimate"].astype(float))
+        assert not bad.any() or len(said) > 1
+    assert survival_curves_text(found.incidence)

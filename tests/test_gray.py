@@ -9,11 +9,13 @@ import classical_panels as panels
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
+import xarray as xr
 from classical_panels import few, reference
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hazard.baselines import aalen_johansen, gray, kaplan_meier
+from hazard.baselines import aalen_johansen, gray, kaplan_meier, life_table
 from hazard.errors import EstimandError
 
 EXITS = ["left", "moved"]
@@ -159,8 +161,10 @@ def test_kaplan_meier_of_staying_is_that_of_the_life_table(
     frame = pd.DataFrame([*spells, (0, 8, "stay")], columns=["entry", "last", "exit"])
     panel = panels.panel_of(frame.assign(last=frame["entry"] + frame["last"]), EXITS)
     counted = aalen_johansen.fit(panel)
-    assume(bool((counted["n_at_risk"] > 0).all()))
+    known = life_table.followed(counted["n_at_risk"]).values
     found = kaplan_meier.fit(panel)
+    assert bool((np.isfinite(found["survival"]) == known).all())
+    found, counted = found.isel(month=known), counted.isel(month=known)
     np.testing.assert_allclose(
         found["survival"].sel(exit=kaplan_meier.ANY), counted["survival"], atol=1e-12
     )
@@ -178,9 +182,27 @@ def test_absence_is_not_time_at_risk() -> None:
     np.testing.assert_allclose(survival, [1, 1 / 2, 1 / 4], rtol=1e-12)
 
 
-def test_refuses_months_without_anybody_early() -> None:
-    spells = pd.DataFrame({"entry": [0, 3], "last": [1, 9], "exit": "left"})
-    with pytest.raises(
-        EstimandError, match=r"^panel must keep persons at risk in its early months"
-    ):
-        kaplan_meier.fit(panels.panel_of(spells, EXITS))
+def test_kaplan_meier_ends_where_nobody_is_at_risk() -> None:
+    spells = pd.DataFrame({"entry": [0, 0, 3], "last": [1, 2, 9], "exit": ["left", "stay", "left"]})
+    found = kaplan_meier.fit(panels.panel_of(spells, EXITS)).sel(exit=kaplan_meier.ANY)
+    np.testing.assert_array_equal(found["survival"], [0.5, 0.5, *[np.nan] * 7])
+    np.testing.assert_array_equal(np.isnan(found["lower"]), np.isnan(found["survival"]))
+
+
+def test_interval_where_nobody_has_left_is_that_of_clopper_and_pearson() -> None:
+    # month  at risk  leave       of n persons none leaves with the probability S ** n
+    #     1        3      0       lower limit 0.025 ** (1 / 3)
+    #     2        2      1       log-log again
+    panel = few(EXITS, (1, "stay", 0.0), (2, "left", 0.0), (2, "stay", 0.0))
+    found = kaplan_meier.fit(panel).sel(exit=kaplan_meier.ANY)
+    exact = scipy.stats.binomtest(3, 3).proportion_ci(method="exact").low
+    assert float(found["lower"][0]) == pytest.approx(exact, rel=1e-12)
+    assert float(found["upper"][0]) == 1.0
+    assert 0 < float(found["lower"][1]) < 0.5 < float(found["upper"][1]) < 1
+
+
+@given(st.integers(1, 6), st.floats(0.05, 0.95))
+def test_limit_where_nobody_has_left_covers(n: int, stays: float) -> None:
+    """Where the limit excludes the truth, none of n persons left with less than 2.5 percent."""
+    limit = float(life_table.smallest_share(xr.DataArray([n], dims="month"), 0.95)[0])
+    assert (stays**n < 0.025) == (stays < limit)

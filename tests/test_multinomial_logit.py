@@ -214,7 +214,7 @@ def test_exit_that_never_occurs_leaves_the_others_alone(rng: np.random.Generator
     assert np.isnan(fit.estimate[1:, 2]).all()
     assert np.isnan(fit.standard_error[:, 2]).all()
     assert fit.remarks == (
-        "Without any exit 'forced', estimate at minus infinity: intercept intercept.",
+        "Without any exit 'forced', estimate at minus infinity: intercept.",
     )
     linear = linear_probability.fit(build(small, spec))
     np.testing.assert_allclose(linear.estimate[:, 2], 0, atol=1e-15)

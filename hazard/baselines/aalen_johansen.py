@@ -23,7 +23,8 @@ def fit(panel: pd.DataFrame) -> xr.Dataset:
     Returns
     -------
     Dataset, dims exit and month
-        See :func:`from_counts`.
+        See :func:`from_counts`; NaN, but for the counts, from the first month on in which nobody is
+        at risk though somebody was before (see :func:`hazard.baselines.life_table.followed`).
 
     Examples
     --------
@@ -33,7 +34,10 @@ def fit(panel: pd.DataFrame) -> xr.Dataset:
     [[0.5, 1.0]]
     """
     table = life_table.counts(panel)
-    return from_counts(table["n_at_risk"], table["n_exits"])
+    found = from_counts(table["n_at_risk"], table["n_exits"])
+    known = life_table.followed(table["n_at_risk"])
+    curves = ["hazard", "survival", "cumulative_incidence", "standard_error"]
+    return found.assign({name: found[name].where(known) for name in curves})
 
 
 def from_counts(n_at_risk: xr.DataArray, n_exits: xr.DataArray) -> xr.Dataset:
@@ -146,7 +150,7 @@ def months_in_state(hazard: xr.DataArray, horizon: int) -> xr.DataArray:
     Raises
     ------
     EstimandError
-        If the hazards do not cover the months 1 to ``horizon``.
+        If the hazards do not cover the months 1 to ``horizon``, or are NaN in one of them.
 
     Notes
     -----
@@ -160,7 +164,7 @@ def months_in_state(hazard: xr.DataArray, horizon: int) -> xr.DataArray:
     >>> months_in_state(h, 2).values.tolist()
     [1.5, 0.5]
     """
-    within = hazard.sel(month=slice(1, horizon))
+    within = hazard.dropna("month").sel(month=slice(1, horizon))
     if not np.array_equal(within["month"], np.arange(1, horizon + 1)):
         raise EstimandError(
             f"horizon must be at most the last month of the hazards; got {horizon} with "

@@ -54,7 +54,8 @@ def fit(
     Returns
     -------
     BaselineFit
-        Log hazards; minus infinity, and named, where no exit occurs among the rows of a dummy.
+        Log hazards, the same per unit whatever the unit of a covariate; infinite, and named, where
+        the likelihood rises without end, such as where no exit occurs among the rows of a dummy.
 
     Raises
     ------

@@ -241,15 +241,10 @@ def exponentials(rows: pd.DataFrame, *, error: str) -> pd.DataFrame:
     >>> exponentials(log, error="sd").round(2).to_numpy().tolist()
     [[2.0, 0.2, 1.0, 2.72]]
     """
-    ratio = np.exp(rows["estimate"])
-    return rows.assign(
-        **{
-            "estimate": ratio,
-            error: ratio * rows[error],
-            "lower": np.exp(rows["lower"]),
-            "upper": np.exp(rows["upper"]),
-        }
-    )
+    with np.errstate(over="ignore"):  # the ratio of a log beyond 709 is infinite
+        ratio, lower, upper = (np.exp(rows[name]) for name in ("estimate", "lower", "upper"))
+        spread = ratio * rows[error]
+    return rows.assign(**{"estimate": ratio, error: spread, "lower": lower, "upper": upper})
 
 
 def _root(covariance: FloatArray) -> FloatArray:
@@ -276,11 +271,25 @@ def spread_out(covariance: FloatArray, chosen: BoolArray) -> FloatArray:
     return out.reshape(*chosen.shape, *chosen.shape)
 
 
-def errors_of(covariance: FloatArray) -> FloatArray:
-    """Root of the variances, shape (coefficient, exit), NaN where one is negative."""
+def errors_of(covariance: FloatArray, *, ways: int = 1) -> FloatArray:
+    """Root of the variances, shape (coefficient, exit).
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (coefficient, exit, coefficient, exit)
+    ways : int
+        Of clusters (:func:`hazard.baselines.robust.ways`). Only the variance of two ways can be
+        negative, and has no root; of one way it is so by rounding, and is 0.
+
+    Examples
+    --------
+    >>> rounded = np.full((1, 1, 1, 1), -1e-20)
+    >>> errors_of(rounded).item(), errors_of(rounded, ways=2).item()
+    (0.0, nan)
+    """
     n, m = covariance.shape[:2]
     variance = np.diag(covariance.reshape(n * m, n * m)).reshape(n, m)
-    return np.sqrt(np.where(variance >= 0, variance, np.nan))
+    return np.sqrt(np.where(variance >= 0, variance, 0.0 * variance if ways == 1 else np.nan)) + 0.0
 
 
 def coefficient_labels(design: Design) -> pd.DataFrame:
@@ -352,19 +361,73 @@ def independent(gram: FloatArray, size: FloatArray, tolerance: float = 1e-9) -> 
     >>> independent(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([1.0, 2.0])).sum()
     np.int64(1)
     """
+    keep = np.zeros(len(size), dtype=bool)
+    if not len(size):
+        return keep
     safe = np.where(size > 0, size, 1.0)
     _, upper, order = scipy.linalg.qr(gram / np.outer(safe, safe), pivoting=True, mode="economic")
     diagonal = np.abs(np.diag(upper))
-    keep = np.zeros(len(size), dtype=bool)
     keep[order[diagonal > tolerance * max(diagonal[0], 1.0)]] = True
     return keep
 
 
+def inverse(gram: FloatArray) -> FloatArray:
+    """Inverse of cross-products or of an information, whatever the units of the columns.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (column, column)
+        Symmetric and positive definite.
+
+    Returns
+    -------
+    ndarray, same shape
+        Inverse of the correlations, brought back: of an age in seconds beside a share of one, the
+        plain inverse has no correct digit.
+
+    Examples
+    --------
+    >>> inverse(np.array([[4e18, 0.0], [0.0, 4e-18]])).tolist()
+    [[2.5e-19, 0.0], [0.0, 2.5e+17]]
+    """
+    size = sizes(gram)
+    return np.asarray(scipy.linalg.inv(gram / np.outer(size, size)) / np.outer(size, size))
+
+
+def sizes(gram: FloatArray) -> FloatArray:
+    """Root of the diagonal, 1 where that is 0, shape (column,).
+
+    Examples
+    --------
+    >>> sizes(np.diag([4.0, 0.0])).tolist()
+    [2.0, 1.0]
+    """
+    diagonal = np.diag(gram)
+    return np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+
+
 def named(labels: pd.DataFrame, which: BoolArray, most: int = 8) -> str:
-    """Text that lists coefficients, such as ``centre C012, centre C200 and 3 more``."""
-    chosen = [f"{t} {v}" for t, v in labels[which].itertuples(index=False)]
+    """Text that lists coefficients, such as ``centre C012, centre C200 and 3 more``.
+
+    A coefficient that is called as its term, that of a number, is named once.
+
+    Examples
+    --------
+    >>> labels = pd.DataFrame({"term": ["age", "sex"], "level": ["age", "male"]})
+    >>> named(labels, np.array([True, True]))
+    'age, sex male'
+    """
+    chosen = [t if t == v else f"{t} {v}" for t, v in labels[which].itertuples(index=False)]
     more = f" and {len(chosen) - most} more" if len(chosen) > most else ""
     return ", ".join(chosen[:most]) + more
+
+
+def too_few(estimated: int, n_rows: float) -> list[str]:
+    """Remark that there are no rows left from which an error could be told, if so."""
+    if n_rows > estimated:
+        return []
+    text = f"As many coefficients as person-months ({estimated:,}), no error."
+    return [f"{text} Leave out terms, or add persons."]
 
 
 def not_identified(labels: pd.DataFrame, lost: BoolArray) -> str:

@@ -11,6 +11,7 @@ import xarray as xr
 
 from hazard import survival
 from hazard.baselines import aalen_johansen, life_table
+from hazard.baselines.fit import independent
 from hazard.errors import EstimandError
 from hazard.terms.block import FloatArray
 
@@ -67,9 +68,9 @@ def from_counts(counts: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per exit: ``exit``, ``statistic``, ``freedom`` (groups less one) and ``p_value`` of
-        the chi-square distribution with that freedom. Missing values where nobody leaves through
-        the exit.
+        One row per exit: ``exit``, ``statistic``, ``freedom`` (groups less one, and fewer where
+        a group is never at risk when somebody leaves) and ``p_value`` of the chi-square
+        distribution with that freedom. Missing values where nobody leaves through the exit.
 
     Raises
     ------
@@ -115,9 +116,11 @@ def from_counts(counts: xr.Dataset) -> pd.DataFrame:
     rows = []
     for name in counts["exit"].values:
         score, variance = _score(_paths(counts, str(name)))
-        told = bool(np.diag(variance).any())
-        statistic = float(score @ np.linalg.solve(variance, score)) if told else np.nan
-        rows.append((str(name), statistic, groups - 1))
+        told = independent(variance, np.sqrt(np.diag(variance)))
+        within = variance[np.ix_(told, told)]
+        statistic = float(score[told] @ np.linalg.solve(within, score[told]))
+        known = bool(told.any())
+        rows.append((str(name), statistic if known else np.nan, int(told.sum()) or groups - 1))
     found = pd.DataFrame(rows, columns=["exit", "statistic", "freedom"])
     return found.assign(p_value=scipy.stats.chi2.sf(found["statistic"], found["freedom"]))
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import scipy.special
 import xarray as xr
-from lifelines import KaplanMeierFitter
-from lifelines.exceptions import StatError
 
-from hazard.errors import EstimandError
+from hazard.baselines import life_table
 
 ANY = "any"
 """Name of leaving through whichever exit."""
@@ -29,17 +28,18 @@ def fit(panel: pd.DataFrame, *, level: float = 0.95) -> xr.Dataset:
     Dataset, dims exit and month
         ``survival`` in [0, 1], ``lower`` and ``upper``, for ``"any"`` and every exit; months count
         from 1 to the last of the panel. The survival of ``"any"`` is that of
-        :func:`hazard.baselines.aalen_johansen.fit`.
-
-    Raises
-    ------
-    EstimandError
-        If all who are at risk leave in an early month, before others enter.
+        :func:`hazard.baselines.aalen_johansen.fit`. NaN from the first month on in which nobody is
+        at risk though somebody was before.
 
     Notes
     -----
     S(t) is the product over s <= t of 1 - d(s) / n(s). The interval is Greenwood's on the scale of
-    log(-log S), as lifelines makes it (``conf.type = "log-log"`` in R).
+    log(-log S) (``conf.type = "log-log"`` in R), with V(t) the sum of d / (n (n - d)):
+
+    S ** exp(-+ z sqrt(V) / log S).
+
+    Where nobody has left yet that scale has no such point, and the interval ends at
+    :func:`hazard.baselines.life_table.smallest_share`; where nobody is left, both ends are 0.
 
     Of one exit, 1 - S(t) is **not** the share that leaves through it: it is larger, since who left
     otherwise is taken to go on, unseen, with the rate of those who are still there. It is the share
@@ -50,8 +50,6 @@ def fit(panel: pd.DataFrame, *, level: float = 0.95) -> xr.Dataset:
     ----------
     .. [1] Kaplan and Meier (1958), Nonparametric estimation from incomplete observations, Journal
        of the American Statistical Association 53(282).
-    .. [2] Davidson-Pilon (2019), lifelines: survival analysis in Python, Journal of Open Source
-       Software 4(40).
 
     Examples
     --------
@@ -61,51 +59,29 @@ def fit(panel: pd.DataFrame, *, level: float = 0.95) -> xr.Dataset:
     >>> fit(panel)["survival"].sel(month=1).values.round(4).tolist()
     [0.3333, 0.6667, 0.6667]
     """
-    spells = _spells(panel)
-    months = np.arange(1, int(panel["month"].max()) + 1)
-    names = panel["exit"].cat.categories[1:].tolist()
-    found = {name: _curve(spells, name, months, level) for name in (ANY, *names)}
-    return xr.Dataset(
-        {
-            quantity: (("exit", "month"), np.stack([each[place] for each in found.values()]))
-            for place, quantity in enumerate(("survival", "lower", "upper"))
-        },
-        coords={"exit": list(found), "month": months},
+    table = life_table.counts(panel)
+    whole = table["n_exits"].sum("exit").expand_dims(exit=[ANY])
+    leaving = xr.concat([whole, table["n_exits"]], "exit")
+    number = table["n_at_risk"]
+    stays = 1 - leaving / number.where(number > 0, 1)
+    staying = stays.cumprod("month")
+    left = number - leaving
+    variance = (leaving / (number * left).where(left > 0, np.inf)).cumsum("month")
+    lower, upper = _limits(staying, variance, level)
+    untouched = leaving.cumsum("month") == 0
+    lower = lower.where(~untouched, life_table.smallest_share(number, level))
+    curves = xr.Dataset({"survival": staying, "lower": lower, "upper": upper})
+    return curves.where(life_table.followed(number)).transpose("exit", "month")
+
+
+def _limits(
+    staying: xr.DataArray, variance: xr.DataArray, level: float
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Greenwood's limits on the scale of log(-log S); S itself where S is 0 or 1."""
+    inside = (staying > 0) & (staying < 1)
+    log = np.log(staying.where(inside, 0.5))
+    reach = float(scipy.special.ndtri(0.5 + level / 2)) * np.sqrt(variance) / log
+    lower, upper = (
+        (staying ** np.exp(sign * reach)).where(inside, staying) for sign in (-1.0, 1.0)
     )
-
-
-def _spells(panel: pd.DataFrame) -> pd.DataFrame:
-    """Number of persons with the same first and last month in a row, and the exit at its end."""
-    person, month = panel["person"].to_numpy(), panel["month"].to_numpy(dtype=np.int64)
-    goes_on = (person[1:] == person[:-1]) & (month[1:] == month[:-1] + 1)
-    first, last = np.insert(~goes_on, 0, True), np.append(~goes_on, True)
-    spells = pd.DataFrame(
-        {"first": month[first], "last": month[last], "exit": panel["exit"].to_numpy()[last]}
-    )
-    return spells.value_counts().rename("persons").reset_index()
-
-
-def _curve(
-    spells: pd.DataFrame, name: str, months: np.ndarray, level: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    leaves = spells["exit"] != "stay" if name == ANY else spells["exit"] == name
-    fitter = KaplanMeierFitter(alpha=1 - level)
-    try:
-        fitter.fit(
-            spells["last"],
-            leaves,
-            entry=spells["first"] - 1,
-            weights=spells["persons"],
-        )
-    except StatError:
-        raise EstimandError(
-            "panel must keep persons at risk in its early months for Kaplan-Meier; all who were "
-            "there left, or there was nobody, before others entered. Leave out these months."
-        ) from None
-    limits = fitter.confidence_interval_survival_function_
-    curves = (fitter.survival_function_, limits.iloc[:, [0]], limits.iloc[:, [1]])
-    lower, middle, upper = (
-        curve.iloc[:, 0].reindex(months, method="ffill").to_numpy(dtype=np.float64)
-        for curve in (curves[1], curves[0], curves[2])
-    )
-    return middle, lower, upper
+    return lower, upper

@@ -55,5 +55,81 @@ def counts(panel: pd.DataFrame) -> xr.Dataset:
     )
 
 
+def followed(n_at_risk: xr.DataArray) -> xr.DataArray:
+    """Months up to which it is known what share is still there.
+
+    Parameters
+    ----------
+    n_at_risk : DataArray, dims (month,)
+
+    Returns
+    -------
+    DataArray of bool, dims (month,)
+        False from the first month on in which nobody is at risk though somebody was before: what
+        happens in it is unknown, and so is what share reaches the months after it. Before the first
+        person at risk it is true: whoever is seen then had stayed until then.
+
+    Examples
+    --------
+    >>> followed(xr.DataArray([0, 3, 2, 0, 1], dims="month")).values.tolist()
+    [True, True, True, False, False]
+    """
+    begun = (n_at_risk > 0).cumsum("month") > 0
+    return ((n_at_risk == 0) & begun).cumsum("month") == 0
+
+
+def gaps(n_at_risk: xr.DataArray) -> list[int]:
+    """Months in which nobody is at risk, though before and after them somebody is.
+
+    Examples
+    --------
+    >>> gaps(xr.DataArray([0, 3, 0, 1, 0], {"month": [1, 2, 3, 4, 5]}, "month"))
+    [3]
+    """
+    months = n_at_risk["month"].values
+    inside = months[n_at_risk.values > 0]
+    empty = months[n_at_risk.values == 0]
+    within = (empty > inside.min()) & (empty < inside.max())
+    return [int(month) for month in empty[within]]
+
+
+def smallest_share(n_at_risk: xr.DataArray, level: float) -> xr.DataArray:
+    """Lower limit of the share that is still there where nobody has left yet.
+
+    Parameters
+    ----------
+    n_at_risk : DataArray, dims (..., month)
+    level : float
+        Of an interval with two ends; the upper one is 1.
+
+    Returns
+    -------
+    DataArray, same dims
+        In [0, 1), non-increasing in ``month``; 0 where nobody was at risk yet.
+
+    Notes
+    -----
+    ((1 - level) / 2) ** (1 / n) with n the smallest number at risk so far: of n persons, none
+    leaves with the probability S**n if the share S stays, and a month with more persons at risk
+    makes that smaller only. Of one month it is the limit of Clopper and Pearson [1]_. An interval
+    from the variance has no width here, as if two persons who stayed told that nobody ever leaves.
+
+    References
+    ----------
+    .. [1] Clopper and Pearson (1934), The use of confidence or fiducial limits illustrated in the
+       case of the binomial, Biometrika 26(4).
+
+    Examples
+    --------
+    >>> smallest_share(xr.DataArray([2, 1, 5], dims="month"), 0.95).values.round(3).tolist()
+    [0.158, 0.025, 0.025]
+    """
+    number = n_at_risk.where(n_at_risk > 0, np.inf).astype(np.float64)
+    place = number.get_axis_num("month")
+    fewest = number.copy(data=np.minimum.accumulate(number.values, axis=place))
+    share = ((1 - level) / 2) ** (1 / fewest)
+    return share.where(np.isfinite(fewest), 0.0)
+
+
 def _by_month(month: npt.NDArray[np.int64], last: int) -> npt.NDArray[np.int64]:
     return np.bincount(month, minlength=last + 1)[1:]

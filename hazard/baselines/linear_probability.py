@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.linalg
 
 from hazard.baselines import robust
 from hazard.baselines.fit import (
@@ -16,9 +15,11 @@ from hazard.baselines.fit import (
     coefficient_labels,
     errors_of,
     independent_columns,
+    inverse,
     not_identified,
     reference_curves,
     spread_out,
+    too_few,
     undefined,
 )
 from hazard.baselines.robust import Clusters, Errors
@@ -50,6 +51,8 @@ def fit(design: Design, *, errors: Errors = "rows") -> BaselineFit:
 
     Notes
     -----
+    Without an error, and with a remark, where there are as many coefficients as person-months.
+
     b = (X'X)^-1 X'y with y the indicator of the exit. HC1 is
     n / (n - k) (X'X)^-1 X' diag(e^2) X (X'X)^-1; with clusters g the middle is the sum of
     X_g' e_g e_g' X_g, and the factor that of :func:`hazard.baselines.robust.small_sample`.
@@ -93,7 +96,7 @@ def fit_each(design: Design, kinds: Sequence[Errors]) -> list[BaselineFit]:
                 exits=design.exits,
                 terms=labels,
                 estimate=solved.estimate,
-                standard_error=errors_of(covariance),
+                standard_error=errors_of(covariance, ways=robust.ways(errors)),
                 remarks=(*remarks, *more),
                 errors=errors.name if isinstance(errors, Clusters) else "HC1",
                 freedom=robust.freedom(errors),
@@ -161,7 +164,7 @@ def _solved(design: Design) -> _Solved:
     data = rows(plain)
     keep = independent_columns(data)
     [gram] = cross_product(data, data.weight[:, None])
-    bread = scipy.linalg.inv(gram[np.ix_(keep, keep)])
+    bread = inverse(gram[np.ix_(keep, keep)])
     estimate = np.full((len(keep), data.n_exits), np.nan)
     estimate[keep] = bread @ cross(data, left_through(data) * data.weight[:, None])[keep]
     return _Solved(design, plain, keep, bread, estimate)
@@ -185,7 +188,9 @@ def _covariance(solved: _Solved, errors: Errors) -> tuple[FloatArray, list[str]]
             covariance[:, a, :, b] = robust.sandwich(solved.bread, part, factor)
     chosen = np.repeat(keep[:, None], m, axis=1)
     everything = spread_out(covariance.reshape(k * m, k * m), chosen)
-    lost = keep & np.isnan(errors_of(everything)).any(axis=1)
+    if few := too_few(robust.counted(used, keep, errors), float(data.weight.sum())):
+        return everything, few
+    lost = keep & np.isnan(errors_of(everything, ways=robust.ways(errors))).any(axis=1)
     return everything, undefined(coefficient_labels(used), lost)
 
 

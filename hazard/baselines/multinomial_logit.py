@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numba
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import scipy.linalg
+from scipy import sparse
 
-from hazard.baselines import robust
+from hazard.baselines import robust, separation
 from hazard.baselines.fit import (
     AT_INFINITY,
     BaselineFit,
@@ -26,11 +27,20 @@ from hazard.baselines.fit import (
     spread_out,
     undefined,
 )
+from hazard.baselines.partial_likelihood import columns
 from hazard.baselines.robust import Clusters, Errors
 from hazard.design import Design, coefficient_counts, collapsed, identified
+from hazard.errors import ConvergenceError
 from hazard.laplace import Mode, Penalty, inverse_factor, newton
-from hazard.likelihood import Rows, linear_predictor, row_score, rows, value_and_gradient
-from hazard.terms.block import FloatArray
+from hazard.likelihood import (
+    Rows,
+    information,
+    linear_predictor,
+    row_score,
+    rows,
+    value_and_gradient,
+)
+from hazard.terms.block import FloatArray, IntArray
 
 Kind = Errors | Literal["information"]
 
@@ -57,7 +67,8 @@ def fit(design: Design, *, errors: Kind = "information") -> BaselineFit:
     Raises
     ------
     ConvergenceError
-        If the steps do not settle: the maximum lies at infinity, and no limit could be told.
+        If the likelihood rises without end, and its limit could not be told; the coefficients are
+        named.
 
     Notes
     -----
@@ -69,6 +80,8 @@ def fit(design: Design, *, errors: Kind = "information") -> BaselineFit:
     left then say twice of that exit are left out of it, and named. Where only several columns
     together separate an exit, Newton steps do not become shorter while the likelihood no longer
     rises; such coefficients are reported as infinite, in the direction of the step, and named.
+    Where the steps do not settle, a linear program tells which rows are told for sure
+    (:func:`hazard.baselines.separation.recession`), and the maximum is that of the others.
 
     With the information H and scores s the sandwich is H^-1 (sum of s s') H^-1, by rows or by
     groups of rows; no factor counts the coefficients (see
@@ -102,7 +115,7 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
     fits = []
     for errors in kinds:
         covariance = spread_out(_covariance(solved, errors), solved.free)
-        error = errors_of(covariance)
+        error = errors_of(covariance, ways=robust.ways(errors))
         negative = (solved.free & ~lost & np.isnan(error)).any(axis=1)
         fits.append(
             BaselineFit(
@@ -159,23 +172,121 @@ def _solved(design: Design) -> _Solved:
     start[0] = np.log(np.maximum(counts[1:], 0.5) / max(counts[0], 0.5))
     start[separated], start[sure] = -AT_INFINITY, AT_INFINITY
     flat = Penalty(np.zeros((*start.shape, data.n_exits)), np.zeros_like(start))
-    mode = newton(data, start, flat, free=free)
-    direction = _direction(data, mode, free)
-    reach = np.concatenate([block.reach() for block in plain.blocks])
-    runaway = np.abs(direction) * reach[:, None] > _STILL_MOVING
-    beta = mode.beta + np.where(runaway, 0.0, direction)  # the step is at hand: rounding is left
-    return _Solved(
+    told = _Solved(
         full=design,
         plain=plain,
-        beta=beta,
-        value=mode.value,
-        cholesky=mode.cholesky,
+        beta=start,
+        value=np.nan,
+        cholesky=np.zeros((0, 0)),
         keep=keep,
         known=known,
         twice=twice,
         separated=separated,
         free=free,
-        runaway=np.sign(direction) * runaway + (sure & known),
+        runaway=(sure & known).astype(np.float64),
+    )
+    try:
+        return _at_mode(told, data, newton(data, start, flat, free=free))
+    except ConvergenceError:
+        return _in_limit(told, data, flat)
+
+
+def _at_mode(told: _Solved, data: Rows, mode: Mode) -> _Solved:
+    """The maximum that Newton steps came to rest at."""
+    direction = _direction(data, mode, told.free)
+    reach = np.concatenate([block.reach() for block in data.blocks])
+    runaway = np.abs(direction) * reach[:, None] > _STILL_MOVING
+    return replace(
+        told,
+        beta=mode.beta + np.where(runaway, 0.0, direction),  # at hand: only rounding is left
+        value=mode.value,
+        cholesky=mode.cholesky,
+        runaway=np.where(runaway, np.sign(direction), told.runaway),
+    )
+
+
+def _in_limit(told: _Solved, data: Rows, flat: Penalty) -> _Solved:
+    """The maximum of the rows that say something however far the infinite coefficients are.
+
+    Raises
+    ------
+    ConvergenceError
+        If nothing is told for sure, or a row is told for sure not to leave in some ways only.
+    """
+    row, won = _comparisons(data, told.known)
+    found = separation.recession(won, sparse.csr_array((0, won.shape[1])))
+    n_won = np.bincount(row, found.strict, len(data.outcome))
+    if not n_won.any() or ((n_won > 0) & (n_won < data.n_exits)).any():
+        far = np.zeros(told.known.shape)
+        far[told.known] = found.direction
+        raise ConvergenceError(_no_maximum(told, far))
+    open_ = n_won == 0
+    rest = replace(
+        data, index=data.index[open_], outcome=data.outcome[open_], weight=data.weight[open_]
+    )
+    free = np.zeros_like(told.known)
+    for j in range(data.n_exits):
+        free[:, j] = told.known[:, j] & independent_columns(rest, among=told.known[:, j])
+    start = np.zeros(free.shape)
+    mode = Mode(start, 0.0, np.zeros((0, 0)), 0.0)
+    if free.any():
+        mode = newton(rest, start, flat, free=free)
+    lost = told.known.copy()
+    lost[told.known] = ~separation.finite(_scaled_information(rest, mode.beta, told.known))
+    direction = np.zeros(free.shape)
+    direction[told.known] = found.direction
+    slack = (won @ found.direction)[found.strict]
+    return replace(
+        told,
+        beta=mode.beta + direction * (AT_INFINITY / slack.min()),  # the rows that are sure say so
+        value=mode.value,
+        cholesky=mode.cholesky,
+        separated=np.zeros_like(lost),
+        free=free,
+        runaway=np.where(lost, np.where(direction == 0, np.nan, np.sign(direction)), 0.0),
+    )
+
+
+def _comparisons(data: Rows, known: BoolArray) -> tuple[IntArray, Any]:
+    """Row of each comparison of its outcome with another, and its covariates, by coefficient."""
+    matrix = columns(data)
+    parts, whose = [], []
+    effect = np.eye(data.n_exits + 1)[:, 1:]
+    for other in range(data.n_exits + 1):
+        row = np.flatnonzero(data.outcome != other)
+        sign = effect[data.outcome[row]] - effect[other]
+        by_exit = [sparse.diags_array(sign[:, j]) @ matrix[row] for j in range(data.n_exits)]
+        parts.append(sparse.hstack(by_exit, format="csr"))
+        whose.append(row)
+    order = np.arange(known.size).reshape(known.T.shape).T[known]
+    return np.concatenate(whose), sparse.vstack(parts, format="csr")[:, order]
+
+
+def _scaled_information(data: Rows, beta: FloatArray, known: BoolArray) -> FloatArray:
+    """Information in the coefficients known, of columns of a similar size."""
+    flat = known.ravel()
+    full = information(data, beta).reshape(flat.size, flat.size)[np.ix_(flat, flat)]
+    reach = np.repeat([b for block in data.blocks for b in block.reach()], known.shape[1])[flat]
+    size = np.where(reach > 0, reach, 1.0)
+    return np.asarray(full / np.outer(size, size))
+
+
+def _no_maximum(told: _Solved, far: FloatArray) -> str:
+    """Sentence that names what makes the likelihood rise without end."""
+    labels = coefficient_labels(told.plain)
+    names = [
+        f"'{name}' by {named(labels, far[:, j] != 0)}"
+        for j, name in enumerate(told.plain.exits)
+        if (far[:, j] != 0).any()
+    ]
+    if not names:
+        return (
+            "Newton steps must find the maximum of the likelihood; they did not, as where a value of "
+            "a column lies very far from the others. Look for such values."
+        )
+    return (
+        "likelihood must have a maximum; it rises without end, since exits are told for sure: "
+        f"{'; '.join(names)}. Leave out a term."
     )
 
 
@@ -250,7 +361,8 @@ def _named(errors: Kind) -> str:
 # --- what is told -------------------------------------------------------------------------------
 def _reported(solved: _Solved) -> FloatArray:
     beta = np.where(solved.separated, -np.inf, solved.beta)
-    beta = np.where(solved.runaway != 0, np.copysign(np.inf, solved.runaway), beta)
+    away = solved.runaway != 0
+    beta[away] = np.inf * solved.runaway[away]
     return np.where(solved.known, beta, np.nan)
 
 
@@ -259,7 +371,11 @@ def _remarks(solved: _Solved, labels: pd.DataFrame) -> list[str]:
     for j, name in enumerate(solved.plain.exits):
         separated, runaway, twice = (
             named(labels, which[:, j])
-            for which in (solved.separated, solved.runaway != 0, solved.twice)
+            for which in (
+                solved.separated,
+                (solved.runaway != 0) & np.isfinite(solved.runaway),
+                solved.twice | np.isnan(solved.runaway),
+            )
         )
         if separated:
             remarks.append(f"Without any exit '{name}', estimate at minus infinity: {separated}.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import scipy.linalg
 from scipy import sparse
 
-from hazard.baselines.fit import BoolArray, independent
+from hazard.baselines import separation
+from hazard.baselines.fit import BoolArray, independent, inverse, sizes
 from hazard.errors import ConvergenceError
 from hazard.likelihood import Rows, cross_product, linear_predictor
 from hazard.terms.block import FloatArray, IntArray
@@ -19,6 +20,7 @@ Ties = Literal["efron", "breslow"]
 _MOST_STEPS = 50
 _SETTLED = 1e-10
 _STILL_MOVING = 0.01
+_SHORT_STEPS = 10
 _LONGEST = 5.0  # on the way to infinity the information is nearly singular, and steps are wild
 
 
@@ -42,8 +44,15 @@ class RiskSets:
 
     def only(self, possible: BoolArray) -> RiskSets:
         """The same without the units that cannot leave, of whom none does."""
-        kept = sparse.diags_array(possible.astype(np.float64))
-        return RiskSets((kept @ self.weight).tocsr(), self.leaves, self.ties)
+        members = self.weight.tocoo()
+        return self.among(possible[members.row])
+
+    def among(self, compared: BoolArray) -> RiskSets:
+        """The same with some of the members of the risk sets, in the order of their coordinates."""
+        members = self.weight.tocoo()
+        rows, times = members.row[compared], members.col[compared]
+        weight = sparse.coo_array((members.data[compared], (rows, times)), members.shape)
+        return RiskSets(weight.tocsr(), self.leaves, self.ties)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +70,8 @@ class Maximum:
     value : float
         Log of the partial likelihood.
     runaway : ndarray, shape (coefficient,)
-        Sign of a coefficient that grows without bound, else 0.
+        Sign of a coefficient that grows without bound, NaN of one that only members told who are
+        compared no more, else 0.
     """
 
     beta: FloatArray
@@ -140,25 +150,87 @@ def maximise(data: Rows, sets: RiskSets, among: BoolArray) -> Maximum:
     .. [3] Breslow (1974), Covariance analysis of censored survival data, Biometrics 30(1).
     """
     matrix = columns(data)
-    beta = np.zeros(matrix.shape[1])
     keep = _told(data, matrix, sets, among)
-    state = _State(data, matrix, sets, beta)
-    reach = np.concatenate([block.reach() for block in data.blocks])
-    for _ in range(_MOST_STEPS):
+    state = _State(data, matrix, sets, np.zeros(matrix.shape[1]))
+    spread = _spread(state)
+    for taken in range(_MOST_STEPS):
         step, gain = _step(state, keep)
         if gain < _SETTLED:
             break
-        longest = float((np.abs(step) * reach).max())
-        state = _better(state, step * min(1.0, _LONGEST / longest))
+        longest = float((np.abs(step) * spread).max())
+        most = _LONGEST * 2.0 ** max(0, taken - _SHORT_STEPS)
+        state = _better(state, step * min(1.0, most / max(longest, _SETTLED)))
     else:
         raise ConvergenceError(
             f"partial likelihood must have a maximum; it still rises after {_MOST_STEPS} steps. "
             "Leave out a term that tells an exit for sure."
         )
-    runaway = np.sign(step) * (np.abs(step) * reach > _STILL_MOVING)
-    covariance = np.linalg.inv(state.information()[np.ix_(keep, keep)])
+    runaway = np.sign(step) * (np.abs(step) * spread > _STILL_MOVING)
+    covariance = inverse(state.information()[np.ix_(keep, keep)])
     return Maximum(
         state.beta + np.where(runaway, 0.0, step), keep, covariance, state.value, runaway
+    )
+
+
+def limit(data: Rows, sets: RiskSets, among: BoolArray) -> tuple[RiskSets, Maximum]:
+    """As :func:`maximise`, also where the likelihood rises without end.
+
+    Parameters
+    ----------
+    data : Rows
+    sets : RiskSets
+    among : ndarray of bool, shape (coefficient,)
+
+    Returns
+    -------
+    sets : RiskSets
+        Of the likelihood in the limit: without the members who are not compared there any more.
+    maximum : Maximum
+        Of that likelihood. A coefficient that it does not tell, but that sets such members apart,
+        is in ``runaway``.
+
+    Raises
+    ------
+    ConvergenceError
+        As :func:`maximise`.
+
+    Notes
+    -----
+    A monotone likelihood is told by :func:`hazard.baselines.separation.recession`, in which who
+    leaves is compared with everybody in the risk set: exactly, and not by the size of an estimate.
+    """
+    try:
+        found = maximise(data, sets, among)
+        if not found.runaway.any():
+            return sets, found
+    except ConvergenceError:
+        if not (apart := _apart(data, sets, among)).strict.any():
+            raise
+    else:
+        apart = _apart(data, sets, among)
+    if not apart.strict.any():
+        return sets, replace(found, runaway=np.zeros_like(found.runaway))
+    fewer = sets.among(~apart.strict)
+    inside = maximise(data, fewer, among)
+    state = _State(data, columns(data), fewer, inside.beta)
+    size = np.maximum(_spread(_State(data, columns(data), sets, np.zeros(len(among)))), 1e-300)
+    information = state.information() / np.outer(size, size)
+    lost = among.copy()
+    lost[among] = ~separation.finite(information[np.ix_(among, among)])
+    sign = np.where(apart.direction == 0, np.nan, np.sign(apart.direction))
+    runaway = np.where(lost, sign, 0.0)
+    return fewer, replace(inside, runaway=runaway)
+
+
+def _apart(data: Rows, sets: RiskSets, among: BoolArray) -> separation.Recession:
+    """Members of the risk sets, in the order of their coordinates, whom no one leaves before."""
+    matrix = columns(data) @ sparse.diags_array(among.astype(np.float64))
+    leaves, members = sets.leaves.tocoo(), sets.weight.tocoo()
+    first = np.zeros(sets.leaves.shape[1], dtype=np.int64)
+    first[leaves.col[::-1]] = leaves.row[::-1]
+    return separation.recession(
+        won=(matrix[first[members.col]] - matrix[members.row]).tocsr(),
+        tied=(matrix[leaves.row] - matrix[first[leaves.col]]).tocsr(),
     )
 
 
@@ -187,7 +259,6 @@ def score_sums(data: Rows, sets: RiskSets, found: Maximum, code: IntArray) -> Fl
     """
     state = _State(data, columns(data), sets, found.beta)
     groups = sparse.coo_array((np.ones(len(code)), (code, np.arange(len(code))))).tocsr()
-    relative = groups @ sparse.diags_array(state.relative)
     own = groups @ sparse.diags_array(state.left - state.expected)
     at_risk, leaving = state.at_risk, state.leaving
     whole = at_risk * state.power(0, 2) - leaving * state.power(1, 2)
@@ -195,7 +266,7 @@ def score_sums(data: Rows, sets: RiskSets, found: Maximum, code: IntArray) -> Fl
     number = np.maximum(state.number, 1.0)[:, None]
     mean = (at_risk * state.power(0, 1) - leaving * state.power(1, 1)) / number
     scores = (own @ state.matrix).toarray()
-    scores += (relative @ sets.weight) @ whole - (relative @ sets.leaves) @ taken
+    scores += (groups @ state.members) @ whole - (groups @ state.going) @ taken
     scores -= (groups @ sets.leaves) @ mean
     return np.asarray(scores[:, found.keep])
 
@@ -206,16 +277,18 @@ class _State:
     def __init__(self, data: Rows, matrix: Any, sets: RiskSets, beta: FloatArray) -> None:
         self.data, self.matrix, self.sets, self.beta = data, matrix, sets, beta
         eta = linear_predictor(data, beta[:, None])[:, 0]
-        eta -= eta.max()  # a shift of all changes nothing, and nothing overflows
-        self.relative = np.exp(eta)
+        weight, leaves = sets.weight.tocsc(), sets.leaves.tocsc()
+        top = np.maximum.reduceat(eta[weight.indices], weight.indptr[:-1])
+        self.members, self.going = (_relative(part, eta, top) for part in (weight, leaves))
         self.number = np.asarray(sets.leaves.sum(axis=0))
         self.left = np.asarray(sets.leaves.sum(axis=1))
         self.time, self.share = _steps_of(self.number, sets.ties)
-        total, leaving = sets.weight.T @ self.relative, sets.leaves.T @ self.relative
+        total, leaving = (np.asarray(p.sum(axis=0)) for p in (self.members, self.going))
         self.size = total[self.time] - self.share * leaving[self.time]
-        self.value = float(self.left @ eta - np.log(self.size).sum())
-        expected = sets.weight @ self.power(0, 1)[:, 0] - sets.leaves @ self.power(1, 1)[:, 0]
-        self.expected = self.relative * expected
+        self.value = float(self.left @ eta - self.number @ top - np.log(self.size).sum())
+        self.expected = np.asarray(
+            self.members @ self.power(0, 1)[:, 0] - self.going @ self.power(1, 1)[:, 0]
+        )
 
     def power(self, of_share: int, of_size: int) -> FloatArray:
         """Sum over the steps of a time of share**a / size**b, shape (time, 1)."""
@@ -228,16 +301,11 @@ class _State:
 
     @property
     def at_risk(self) -> FloatArray:
-        return self._summed(self.sets.weight)
+        return np.asarray((self.members.T @ self.matrix).toarray())
 
     @property
     def leaving(self) -> FloatArray:
-        return self._summed(self.sets.leaves)
-
-    def _summed(self, member: Any) -> FloatArray:
-        """Sum of the relative hazards times the covariates, shape (time, coefficient)."""
-        scaled = sparse.diags_array(self.relative) @ self.matrix
-        return np.asarray((member.T @ scaled).toarray())
+        return np.asarray((self.going.T @ self.matrix).toarray())
 
     def information(self) -> FloatArray:
         """Minus the second derivative: covariances of the covariates within risk sets, summed."""
@@ -246,6 +314,19 @@ class _State:
         mixed = at_risk.T @ (self.power(1, 2) * leaving)
         means = at_risk.T @ (self.power(0, 2) * at_risk) - mixed - mixed.T
         return np.asarray(squares - means - leaving.T @ (self.power(2, 2) * leaving))
+
+
+def _relative(part: Any, eta: FloatArray, top: FloatArray) -> Any:
+    """Relative hazards of the members of each risk set, of whom the largest has 1."""
+    time = np.repeat(np.arange(len(top)), np.diff(part.indptr))
+    relative = part.data * np.exp(eta[part.indices] - top[time])
+    return sparse.csc_array((relative, part.indices, part.indptr), shape=part.shape)
+
+
+def _spread(state: _State) -> FloatArray:
+    """Standard deviation of each covariate within the risk sets, shape (coefficient,)."""
+    variance = np.diag(state.information()) / max(len(state.time), 1)
+    return np.sqrt(np.maximum(variance, 0.0))
 
 
 def _steps_of(number: FloatArray, ties: Ties) -> tuple[IntArray, FloatArray]:
@@ -271,7 +352,12 @@ def _step(state: _State, keep: BoolArray) -> tuple[FloatArray, float]:
     """Newton step, and twice the rise of the likelihood that it promises."""
     gradient = state.gradient[keep]
     step = np.zeros(len(keep))
-    step[keep] = scipy.linalg.lstsq(state.information()[np.ix_(keep, keep)], gradient)[0]
+    if not keep.any():
+        return step, 0.0
+    information = state.information()[np.ix_(keep, keep)]
+    size = sizes(information)
+    scaled = information / np.outer(size, size)
+    step[keep] = scipy.linalg.lstsq(scaled, gradient / size)[0] / size
     return step, float(gradient @ step[keep])
 
 

@@ -55,13 +55,14 @@ def fit(
     Returns
     -------
     BaselineFit
-        Minus infinity, and named, where nobody with a dummy leaves through the exit; NaN, and
-        named, where the risk sets do not tell a coefficient.
+        Infinite, and named, where the likelihood rises without end, as with a dummy of whom nobody
+        leaves through the exit, the others being those of the limit; NaN, and named, where the risk
+        sets do not tell a coefficient.
     """
     data, labels = rows(design), coefficient_labels(design)
     found = [_of_exit(data, each) for each in sets]
     covariance = _covariance(data, found, errors)
-    error = errors_of(covariance)
+    error = errors_of(covariance, ways=robust.ways(errors))
     estimates = np.column_stack([_reported(each) for each in found])
     negative = np.isfinite(estimates) & np.isnan(error)
     told = [
@@ -103,7 +104,8 @@ def _of_exit(data: Rows, sets: RiskSets) -> _OfExit:
         return _OfExit(sets, lacking, None)
     possible = linear_predictor(data, lacking[:, None].astype(np.float64))[:, 0] == 0
     within = sets.only(possible)
-    return _OfExit(within, lacking, partial_likelihood.maximise(data, within, ~lacking))
+    fewer, maximum = partial_likelihood.limit(data, within, ~lacking)
+    return _OfExit(fewer, lacking, maximum)
 
 
 def _reported(found: _OfExit) -> FloatArray:
@@ -112,7 +114,7 @@ def _reported(found: _OfExit) -> FloatArray:
         return beta
     beta[found.told] = found.maximum.beta[found.told]
     away = found.maximum.runaway
-    beta[away != 0] = np.copysign(np.inf, away[away != 0])
+    beta[away != 0] = np.inf * away[away != 0]
     beta[found.lacking] = -np.inf
     return beta
 
@@ -122,11 +124,13 @@ def _covariance(data: Rows, found: Sequence[_OfExit], errors: Kind) -> FloatArra
     told = np.column_stack([each.told for each in found])
     n, m = told.shape
     by_exit = np.concatenate([j * n + np.flatnonzero(told[:, j]) for j in range(m)])
+    out = np.full((m * n, m * n), np.nan)
+    if not told.any():
+        return out.reshape(m, n, m, n).transpose(1, 0, 3, 2)
     bread = scipy.linalg.block_diag(*[each.maximum.covariance for each in found if each.maximum])
     if isinstance(errors, Clusters):
         filling = robust.meat(errors, lambda code: _scores(data, found, code))
         bread = robust.sandwich(bread, filling, 1.0)
-    out = np.full((m * n, m * n), np.nan)
     out[np.ix_(by_exit, by_exit)] = bread
     infinite = np.concatenate(
         [each.maximum.runaway != 0 if each.maximum else each.told for each in found]
@@ -149,9 +153,13 @@ def _scores(data: Rows, found: Sequence[_OfExit], code: IntArray) -> Any:
 def _remarks(labels: pd.DataFrame, name: str, found: _OfExit) -> list[str]:
     if found.maximum is None:
         return [f"No exit '{name}' among the rows."]
+    away = found.maximum.runaway
+    infinite = (away != 0) & np.isfinite(away)
     texts = {
         f"Without any exit '{name}', estimate at minus infinity": found.lacking,
-        f"Exit '{name}' is told for sure, estimate without bound": found.maximum.runaway != 0,
-        f"Not identified for exit '{name}' by its risk sets": ~found.told & ~found.lacking,
+        f"Monotone likelihood of exit '{name}', estimate infinite": infinite,
+        f"Not identified for exit '{name}' by its risk sets": (
+            (~found.told | np.isnan(away)) & ~infinite & ~found.lacking
+        ),
     }
     return [f"{text}: {named(labels, which)}." for text, which in texts.items() if which.any()]

@@ -211,6 +211,18 @@ def sandwich(bread: FloatArray, filling: FloatArray, factor: float) -> FloatArra
     return np.asarray(factor * (bread @ filling @ bread))
 
 
+def ways(errors: Any) -> int:
+    """Number of ways of clusters whose covariances are added: 1, or 2 less that of both.
+
+    Examples
+    --------
+    >>> codes = (np.array([0, 1]), np.array([0, 1]))
+    >>> ways("rows"), ways(Clusters(("a",), codes[:1])), ways(Clusters(("a", "b"), codes))
+    (1, 1, 2)
+    """
+    return len(errors.codes) if isinstance(errors, Clusters) else 1
+
+
 def small_sample(n_rows: float, n_parameters: float, errors: Errors) -> float:
     """Factor by which the sandwich is made wider in small samples.
 
@@ -226,7 +238,8 @@ def small_sample(n_rows: float, n_parameters: float, errors: Errors) -> float:
     -----
     Independent rows: n / (n - k). Clusters: (n - 1) / (n - k) * G / (G - 1) with G groups, those of
     the way with fewer where there are two. With k = 1 these are n / (n - 1) and G / (G - 1). They
-    are the factors of Stata's ``regress`` and ``mlogit``, and of ``fixest``.
+    are the factors of Stata's ``regress`` and ``mlogit``, and of ``fixest``. As many parameters as
+    rows leave nothing from which an error could be told: NaN.
 
     Examples
     --------
@@ -235,6 +248,8 @@ def small_sample(n_rows: float, n_parameters: float, errors: Errors) -> float:
     >>> small_sample(10, 1, Clusters(("a",), (np.array([0, 1, 2]),)))
     1.5
     """
+    if n_rows <= n_parameters:
+        return np.nan
     if not isinstance(errors, Clusters):
         return n_rows / (n_rows - n_parameters)
     groups = errors.n_groups

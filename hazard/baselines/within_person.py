@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 from scipy import sparse
 
 from hazard.baselines import robust
@@ -17,6 +16,7 @@ from hazard.baselines.fit import (
     coefficient_labels,
     errors_of,
     independent,
+    inverse,
     named,
     undefined,
 )
@@ -88,7 +88,7 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
         filling = robust.meat(clusters, partial(_scores, within, residual[:, [j]]))
         own = robust.sandwich(bread, filling[np.ix_(keep, keep)], factor)
         covariance[np.ix_(keep, [j], keep, [j])] = own[:, None, :, None]
-    error = errors_of(covariance)
+    error = errors_of(covariance, ways=robust.ways(clusters))
     lost = ~keep
     lost[0] = False  # the intercept is in the effects of the persons
     remarks = [f"The same in all months of a person, left out: {named(labels, lost)}."]
@@ -134,7 +134,7 @@ def _solved(within: _Within) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Estimates, residuals and the inverse of the cross-products of the columns kept."""
     data, keep = within.data, within.keep
     left = left_through(data)
-    bread = scipy.linalg.inv(within.gram[np.ix_(keep, keep)])
+    bread = inverse(within.gram[np.ix_(keep, keep)])
     apart = left - _means(within, left)[within.code]
     estimate = np.full((len(keep), data.n_exits), np.nan)
     estimate[keep] = bread @ cross(data, apart)[keep]

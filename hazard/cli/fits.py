@@ -81,6 +81,8 @@ def run(
     for name, facts in analysis.facts["answers"].items():
         if "not answered" in facts:
             typer.echo(f"Estimand {name!r} is not answered: {facts['not answered']}")
+    for remark in analysis.facts["remarks"]["hazard model"]:
+        typer.echo(remark)
     if analysis.gate is None:
         typer.echo("The numbers are approximate; --engine nuts samples the posterior.")
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from hazard.cli.app import (
     refuse_two_sources,
     tell_left_out,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @app.command()
@@ -47,4 +50,10 @@ def survival(
             (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))
         text = figures.survival_curves_text(found.incidence, words=words)
         (folder / "survival.txt").write_text(text + "\n", encoding="utf-8")
-    typer.echo(f"{text}\nWritten to {out}")
+    typer.echo("\n".join([text, *_told(found.remarks), f"Written to {out}"]))
+
+
+def _told(remarks: pd.DataFrame) -> list[str]:
+    """What a reader of the curves and the coefficients has to know, one line each."""
+    own = remarks[~remarks["remark"].str.startswith("Ties after ")]
+    return [f"{row.estimator}: {row.remark}" for row in own.itertuples()]

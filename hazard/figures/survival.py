@@ -135,7 +135,8 @@ def survival_curves_text(
     incidence : DataFrame
         As of :func:`survival_curves`.
     months : tuple of int, optional
-        By default those of :func:`hazard.units.headline`, in the unit of the words.
+        By default those of :func:`hazard.units.headline`, in the unit of the words. A curve that
+        ends before all of them is told at its end.
     labels, words : mapping
 
     Returns
@@ -145,15 +146,15 @@ def survival_curves_text(
     """
     shown = _shown(incidence)
     shown = shown[~_is_other(shown)]
-    last = int(shown.loc[shown["n_at_risk"] > 0, "month"].max())
-    asked = units.headline(last, words["unit"]) if months is None else months
-    reached = [month for month in asked if month <= last] or [last]
+    last = int(shown["month"].max())
+    wanted = units.headline(last, words["unit"]) if months is None else months
     lines = []
     for name in _panels(shown):
-        own = shown[(shown["exit"] == name) & shown["month"].isin(reached)]
         groups = []
-        for group, curve in own.groupby("group", sort=False):
-            numbers = [_percent(row, words) for _, row in curve.sort_values("month").iterrows()]
+        for group, curve in shown[shown["exit"] == name].groupby("group", sort=False):
+            reached = curve[curve["month"].isin(wanted)]
+            told = (reached if len(reached) else curve.nlargest(1, "month")).sort_values("month")
+            numbers = [_percent(row, words) for _, row in told.iterrows()]
             named = words["all"] if group == "all" else str(group)
             groups.append(f"{named} {', '.join(numbers)}")
         title = (
@@ -239,9 +240,10 @@ def _keys(
 
 
 def _from_zero(curve: pd.DataFrame, start: float) -> list[np.ndarray]:
-    """Columns as arrays from month 0."""
+    """Columns as arrays from the month before the first."""
     ordered = curve.sort_values("month")
-    month = np.append(0.0, ordered["month"].to_numpy(dtype=float))
+    month = ordered["month"].to_numpy(dtype=float)
+    month = np.append(month[0] - 1, month)
     names = ("lower", "estimate", "upper")
     return [month, *(np.append(start, ordered[name].to_numpy(dtype=float)) for name in names)]
 

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 
 from hazard import design, laplace, sampling
+from hazard.baselines import life_table
 from hazard.baselines.fit import BaselineFit
 from hazard.errors import DesignError
 from hazard.pipeline.records import Progress
+from hazard.spec import ModelSpec
 from hazard.terms.block import AnyIntArray
 
 
@@ -155,6 +157,33 @@ def held(fit: BaselineFit) -> dict[str, Any]:
         "not identified": int(np.isnan(fit.estimate).all(axis=1).sum()),
         "at infinity": dict(zip(fit.exits, infinite.tolist(), strict=True)),
     }
+
+
+def unseen(frame: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """What is said of times at which nobody was observed, one sentence each.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The panel.
+    spec : ModelSpec
+        The longest of its horizons is compared with the last period with anybody at risk.
+    """
+    unit, number = spec.table.unit, life_table.counts(frame)["n_at_risk"]
+    last = int(number["month"][-1])
+    horizon = max((getattr(each, "horizon_months", 0) for each in spec.estimand), default=0)
+    texts = []
+    if horizon > last:
+        texts.append(
+            f"No one was observed beyond {unit} {last}; what is said of {unit} {last + 1} to "
+            f"{horizon} is the model's alone."
+        )
+    if empty := life_table.gaps(number):
+        texts.append(
+            f"Nobody is at risk in {unit} {empty[0]}, and the counted incidence ends before it; "
+            "the model's goes on."
+        )
+    return texts
 
 
 def versions() -> dict[str, str]:

@@ -35,6 +35,7 @@ from hazard.pipeline.facts import (
     held,
     refuse_constant,
     rows_digest,
+    unseen,
     versions,
 )
 from hazard.pipeline.flow import losses, with_design
@@ -139,7 +140,11 @@ def analyse(
             "flow": lost.facts(),
             "notes": notes(rows, built, spec),
             "held": {fit.estimator: held(fit) for fit in fits},
-            "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,
+            "remarks": {
+                **{fit.estimator: list(fit.remarks) for fit in fits},
+                **without,
+                tables.HAZARD_MODEL: unseen(rows.panel, spec),
+            },
             "rows_digest": rows_digest(built, rows.panel),
             "answers": {each.label: dict(each.facts) for each in answered},
             "settings": asdict(settings),
