@@ -138,6 +138,7 @@ def survival_curves_text(
         By default those of :func:`hazard.units.headline`, in the unit of the words. A curve that
         ends before all of them is told at its end.
     labels, words : mapping
+        As for :func:`survival_curves`.
 
     Returns
     -------
