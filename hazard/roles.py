@@ -61,13 +61,13 @@ def roles(spec: ModelSpec) -> Roles:
     numbers += [table.month] if table.layout == "rows" else []
     numbers += [] if table.start else times
     seen: set[str] = set()
-    labels = _new([table.person, *told, *levels, *filter(_own, spec.group_columns)], seen)
+    labels = _new([table.person, *told, *levels, *_of_table(spec.group_columns)], seen)
     measured = _new([term.column for term in covariates if _own(term.column)], seen)
     indicators = _new([*own_exposures(spec), *lag_columns(spec)], seen)
     return Roles(
         numbers=_new(numbers, seen),
         days=_new([table.start, *times] if table.start else [], seen),
-        labels=labels + _new(filter(_own, (*spec.only, *_clusters(spec))), seen),
+        labels=labels + _new(_of_table([*spec.only, *_clusters(spec)]), seen),
         levels=tuple(levels),
         told=tuple(told),
         indicators=indicators,
@@ -116,6 +116,10 @@ def _clusters(spec: ModelSpec) -> tuple[str, ...]:
 def _own(name: str) -> bool:
     """Whether a column is the table's own, and not one that every panel has."""
     return name not in OF_PANEL
+
+
+def _of_table(names: Iterable[str]) -> list[str]:
+    return [name for name in names if _own(name)]
 
 
 def _new(names: Iterable[str | None], seen: set[str]) -> tuple[str, ...]:

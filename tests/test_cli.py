@@ -369,11 +369,17 @@ WRONG_TABLES: dict[str, tuple[bytes, str]] = {
     ),
     "bytes.csv": (
         f"{HEAD}{FIRST}{CANARY},2,stay,\xe5\n".encode("latin-1"),
-        "table must be a CSV file in UTF-8; got other bytes.",
+        (
+            "table must be a CSV file in UTF-8; got other bytes (first: row 2). Save the table as "
+            "UTF-8."
+        ),
     ),
     "bytes.parquet": (
         f"PAR1{CANARY}PAR1".encode(),
-        "table must be a Parquet file; got something else.",
+        (
+            "table must be a whole Parquet file; got something else, or a damaged one. Write the "
+            "file again."
+        ),
     ),
     "level.csv": (
         f"{HEAD}{FIRST}{CANARY},2,forced,male\n".encode(),

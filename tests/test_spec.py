@@ -389,8 +389,8 @@ HINTS = {
     ),
     EXAMPLE.replace(
         "[outcome]",
-        '[table]\nlayout = "spells"\nexit = [{ name = "forced", time = "t", event = "e", cod = 1 }]\n'
-        "[outcome]",
+        '[table]\nlayout = "spells"\n'
+        'exit = [{ name = "a", time = "t", event = "e", cod = 1 }]\n[outcome]',
     ): "table.exit.endpoints.0.cod is not a known key. Did you mean 'code'?",
 }
 
