@@ -43,6 +43,7 @@ def _blocks(of: Answered) -> list[Block]:
     view = of.view
     how = [of.say("how", event=of.event, start=of.start)]
     how += [text for text in (rows_.held(view, _held(of)),) if text]
+    how += [of.say("drawn")] if any(arm.after == "drawn" for arm in of.wanted.compared) else []
     how += [view.say("more.unlike")] if view.arms else []
     blocks: list[Block] = [
         Paragraph(" ".join(how)),

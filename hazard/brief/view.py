@@ -232,7 +232,7 @@ class View:
             "Units": self._common["Units"],
         }
         if self.regime:
-            words |= {arm: words[f"{arm}{self.regime}"] for arm in ("with", "without")}
+            words |= {"with": words["always"], "without": words["never"]}
         return words | dict(self.language.words["estimator"])
 
 
