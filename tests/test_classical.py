@@ -62,7 +62,7 @@ def test_terms_of_each_model(found: Classical) -> None:
     told = found.remarks.groupby("estimator")["remark"].agg(" ".join)
     assert "Changes within persons, left out: visit_centre." in told["Fine-Gray"]
     assert "Changes within persons, left out: centre." in told["Fine-Gray"]
-    assert "exposure history before the start" in told["Cox"]
+    assert "months before the start of the register" in told["Cox"]
 
 
 def test_rows_without_a_history_count_where_no_history_is_needed(rng: np.random.Generator) -> None:

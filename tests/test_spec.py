@@ -349,9 +349,10 @@ def test_leads_need_the_centre_of_the_row(network: str) -> None:
 def test_other_leads_are_fine() -> None:
     assert specs.load(THEN).data.history_centre == "then"
     specs.load(EXAMPLE.replace("[0, 2]", "[-2, 2]"))
-    for network in ("nationality", "own"):  # does not change when somebody moves
-        own = THEN.replace("[0, 2]", "[-2, 2]").replace('"centre"', f'"{network}"')
-        specs.load(own.replace(INCIDENCE, ""))
+    wide = THEN.replace("[0, 2]", "[-2, 2]").replace(INCIDENCE, "")
+    specs.load(wide.replace('"centre"', '"nationality"'))  # does not change when somebody moves
+    with pytest.raises(SpecError, match=r"lags must not be negative with network 'own'; got \[-2"):
+        specs.load(wide.replace('"centre"', '"own"'))
 
 
 def test_all_that_is_wrong_is_in_one_error() -> None:
