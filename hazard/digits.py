@@ -153,6 +153,8 @@ def agree(triple: tuple[Estimate, Estimate, Estimate], finest: int) -> bool:
     difference is that of the printed numbers, or one unit away from it. Where it is away the page
     says so; a digit more would be finer than the Monte Carlo error.
 
+    What is not known is a dash, and does not disagree.
+
     Examples
     --------
     >>> five = Estimate(0.05, 0.0, 0.1)
@@ -161,6 +163,8 @@ def agree(triple: tuple[Estimate, Estimate, Estimate], finest: int) -> bool:
     >>> agree((Estimate(0.124, 0.1, 0.2), five, Estimate(0.076, 0.0, 0.1)), -2)
     False
     """
+    if not all(math.isfinite(each.estimate) for each in triple):
+        return True
     power = place(finest, triple[0].mcse)
     first, second, printed = (round(each.estimate / 10.0**power) for each in triple)
     return first - second == printed

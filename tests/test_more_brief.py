@@ -363,3 +363,48 @@ def test_order_of_other_rows_changes_nothing(
     levels = mixed["level"].map({"Chad": "Mali", "Mali": "Chad"}).fillna(mixed["level"])
     swapped = replace(run, estimates=mixed.assign(level=levels))
     assert brief.html(swapped, "en") != pages["en"]  # negative control
+
+
+# --- brought forward ----------------------------------------------------------------------------
+def first_exit(run: Run, quantity: str, month: int, value: float) -> None:
+    """Another estimate of the first exit, interval and all."""
+    rows = run.estimates
+    own = rows["estimand"].eq("standardised") & rows["by"].isna() & rows["exit"].eq("assisted")
+    at = own & rows["quantity"].eq(quantity) & rows["month"].eq(month)
+    assert at.sum() == 1
+    moved = value - rows.loc[at, "estimate"]
+    for name in ("estimate", "lower", "upper"):
+        rows.loc[at, name] += moved
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("at_horizon", "told"), [(0.0217, 1), (0.0, 1), (-0.001, 0)])
+def test_nothing_is_brought_forward_of_what_is_rarer_in_the_end(
+    at_horizon: float, told: int
+) -> None:
+    run = small_run()
+    first_exit(run, "risk_difference", 24, at_horizon)
+    assert said(brief.html(run, "en")).count("Brought forward:") == told
+
+
+# 3.1 at the end of the window and 2.17 at the horizon: +3.1, +2.2, and +0.9 brought forward.
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("forward", "noted"), [(0.0093, 0), (0.0120, 1)])
+def test_what_is_brought_forward_agrees_with_its_ends_or_is_explained(
+    forward: float, noted: int
+) -> None:
+    run = small_run()
+    first_exit(run, "brought_forward", 24, forward)
+    page = said(brief.html(run, "en"))
+    assert page.count("What is brought forward is the fall from the first number") == noted
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_no_sign_has_a_probability_where_none_is_printed() -> None:
+    run = small_run()
+    cells = {
+        value: rows_of(brief.html(run, "en"), "table-more-standardised-with")[0][-1]
+        for value in (0.031, 0.0)
+        if first_exit(run, "risk_difference", 6, value) is None
+    }
+    assert cells == {0.031: "88", 0.0: "–"}

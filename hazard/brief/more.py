@@ -55,6 +55,7 @@ def _blocks(of: Answered) -> list[Block]:
         lines.append(of.say("lines", **of.arms(arm)))
         blocks.append(Paragraph(" ".join(lines)))
         blocks.append(Points(tuple(_lines(of, versus))))
+        blocks += [] if _falls_agree(of, versus) else [Paragraph(view.say("more.fall"))]
         blocks += [_figure(of, arm), _table(of, arm), *_parts(of, versus)]
         blocks += [Paragraph(text) for text in (_per_event(of, versus), _cost(of, versus)) if text]
     blocks += [Paragraph(text) for text in (_after_window(of), _support(of)) if text]
@@ -90,6 +91,19 @@ def _lines(of: Answered, versus: str) -> list[tuple[str, str]]:
         text = of.say("stay", stay=signed(estimate(stay), -2, of.view))
         lines.append((of.view.say("more.stay_lead"), text))
     return lines
+
+
+def _falls_agree(of: Answered, versus: str) -> bool:
+    """Whether what is brought forward is printed as the fall between the numbers beside it."""
+    for name in of.view.exits if of.window is not None else ():
+        quantities = ("at_window_end", "risk_difference", "brought_forward")
+        rows = [of.of(each, exit=name, arm=versus) for each in quantities]
+        rows[1] = rows[1][rows[1]["month"] == of.wanted.horizon_months]
+        at_window, end, forward = (estimate(each).times(_HUNDRED) for each in rows)
+        told = at_window.estimate > 0 and end.estimate >= 0
+        if told and not digits.agree((at_window, end, forward), -1):
+            return False
+    return True
 
 
 def _figure(of: Answered, arm: str) -> Figure:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from hazard import digits, predictive, units
@@ -216,7 +215,7 @@ class View:
         return all(
             digits.agree((a.times(of), b.times(of), c.times(of)), finest)
             for a, b, c in rows
-            if a and b and c and np.isfinite([*a[:1], *b[:1], *c[:1]]).all()
+            if a and b and c
         )
 
     def figure_words(self, scale: str) -> dict[str, str]:
