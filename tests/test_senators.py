@@ -73,7 +73,7 @@ def test_years_of_six_senators_by_hand() -> None:
     last = rows.drop_duplicates("person", keep="last")
     assert last["exit"].tolist() == ["resigned", "retired", "stay", "retired", "resigned"]
     assert rows.drop_duplicates("person")["entry"].tolist() == [1, 0, 0, 0, 0]
-    assert rows.attrs["left_out"] == {"spells without a whole year in the window": 1}
+    assert rows.attrs["left_out"] == {"spells without a whole year in the window": (1, 1, 1)}
     risk = panels.risk_sets(rows)
     assert risk["n_at_risk"].tolist() == [4, *[5] * 9, 4, *[3] * 9, *[1] * 13]
 

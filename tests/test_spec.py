@@ -376,7 +376,7 @@ def added(where: str, line: str) -> str:
 HINTS = {
     # the key of another kind of term is not proposed for this one
     added('column = "sex"', 'exposure = "visit"'): (
-        "term.1.covariate.exposure is not a known key. Its table has column, kind, prior, reference."
+        "term.1.covariate.exposure is not a known key. Its table has column, kind, prior, refer"
     ),
     added('exposure = "visit"', 'colum = "sex"'): (
         "term.2.lagged.colum is not a known key. Its table has at_least, exposure, history_before_"
