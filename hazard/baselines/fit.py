@@ -381,7 +381,7 @@ def inverse(gram: FloatArray) -> FloatArray:
     [[2.5e-19, 0.0], [0.0, 2.5e+17]]
     """
     size = sizes(gram)
-    return np.asarray(scipy.linalg.inv(gram / np.outer(size, size)) / np.outer(size, size))
+    return np.asarray(np.linalg.inv(gram / np.outer(size, size)) / np.outer(size, size))
 
 
 def sizes(gram: FloatArray) -> FloatArray:
