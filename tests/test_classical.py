@@ -312,7 +312,7 @@ LIVES = st.lists(
 SPEC = classical_panels.model(["a", "b"], "x", "g")
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(LIVES)
 def test_life_table_and_curves_of_any_panel(
     lives: list[tuple[set[int], str, float, str]],

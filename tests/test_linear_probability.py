@@ -151,7 +151,7 @@ def test_within_persons_reference_pyfixest(by: str, rng: np.random.Generator) ->
         np.testing.assert_allclose(fit.standard_error[at, j], other[:, 1], rtol=1e-8)
         between = linear_probability.fit(made)  # negative control: without effects of persons
         assert np.abs(between.estimate[at, j] - other[:, 0]).max() > 1e-3
-    left_out = "The same in all months of a person, left out: sex a level, sex zz level, age age."
+    left_out = "The same in all months of a person, left out: sex a level, sex zz level, age."
     assert fit.remarks[0] == left_out
     assert np.isnan(fit.estimate[[place(fit, *names) for names in COEFFICIENTS[:3]]]).all()
 

@@ -213,9 +213,7 @@ def test_exit_that_never_occurs_leaves_the_others_alone(rng: np.random.Generator
     assert fit.estimate[0, 2] == -np.inf
     assert np.isnan(fit.estimate[1:, 2]).all()
     assert np.isnan(fit.standard_error[:, 2]).all()
-    assert fit.remarks == (
-        "Without any exit 'forced', estimate at minus infinity: intercept.",
-    )
+    assert fit.remarks == ("Without any exit 'forced', estimate at minus infinity: intercept.",)
     linear = linear_probability.fit(build(small, spec))
     np.testing.assert_allclose(linear.estimate[:, 2], 0, atol=1e-15)
 
@@ -229,7 +227,7 @@ def test_number_that_tells_an_exit_for_sure_is_named(rng: np.random.Generator) -
     assert cell(fit, "age", "age", "assisted")[0] == np.inf
     [remark] = fit.remarks
     assert remark.startswith("Exit 'assisted' is told for sure, estimate without bound: ")
-    assert "age age" in remark
+    assert "age" in remark
 
 
 def test_unit_of_a_number_does_not_make_it_infinite(rng: np.random.Generator) -> None:
@@ -283,7 +281,7 @@ def test_columns_that_separate_together(rng: np.random.Generator) -> None:
         design.build(panel, {}, model(*yes, AGE + NORMAL, exits=1)), errors="rows"
     )
     [remark] = fit.remarks
-    assert remark.endswith("estimate without bound: intercept intercept, a yes, b yes.")
+    assert remark.endswith("estimate without bound: intercept, a yes, b yes.")
     [estimate] = fit.estimate.T
     assert estimate[:3].tolist() == [-np.inf, np.inf, np.inf]
     mixed = panel[a + b == 1].reset_index(drop=True)  # the only rows that say anything

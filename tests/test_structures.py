@@ -45,7 +45,7 @@ def agrees(folder: Path, data: str, model: str, file: str) -> bool:
 
 @pytest.fixture(scope="module")
 def liver(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    columns = ["age", "treated"]
+    columns = ["age", "treated", "blood"]
     folder = tmp_path_factory.mktemp("liver")
     return written(structures.liver(), [*structures.LIVER], columns, folder)
 

@@ -210,13 +210,15 @@ def test_aalen_johansen_table_by_hand() -> None:
     assert tuple(found.columns) == tables.COLUMNS
     assert found["month"].tolist() == [1, 2, 1, 2]
     np.testing.assert_allclose(found["estimate"], [1 / 4, 1 / 4, 0, 1 / 2], atol=1e-15)
-    # without censoring the variance is F (1 - F) / n: sqrt(3) / 8 and 1 / 4; cut at 0
+    # without censoring the variance is F (1 - F) / n: sqrt(3) / 8 and 1 / 4; cut at 0. None of four
+    # disappears at first: the share S that does not has S ** 4 = 0.025
     np.testing.assert_allclose(
         found["upper"].astype(float),
-        [1 / 4 + 1.959964 * np.sqrt(3) / 8] * 2 + [0, 1 / 2 + 1.959964 / 4],
+        [1 / 4 + 1.959964 * np.sqrt(3) / 8] * 2 + [1 - 0.025**0.25, 1 / 2 + 1.959964 / 4],
         rtol=1e-6,
     )
     np.testing.assert_allclose(found["lower"].astype(float), [0, 0, 0, 1 / 2 - 1.959964 / 4])
+    assert found["ci_kind"].tolist() == ["normal", "normal", "exact", "normal"]
 
 
 def test_empty_table_has_the_columns() -> None:

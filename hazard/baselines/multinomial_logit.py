@@ -281,8 +281,8 @@ def _no_maximum(told: _Solved, far: FloatArray) -> str:
     ]
     if not names:
         return (
-            "Newton steps must find the maximum of the likelihood; they did not, as where a value of "
-            "a column lies very far from the others. Look for such values."
+            "Newton steps must find the maximum of the likelihood; they did not, as where a value "
+            "of a column lies very far from the others. Look for such values."
         )
     return (
         "likelihood must have a maximum; it rises without end, since exits are told for sure: "

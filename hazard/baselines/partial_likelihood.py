@@ -166,7 +166,13 @@ def maximise(data: Rows, sets: RiskSets, among: BoolArray) -> Maximum:
             "Leave out a term that tells an exit for sure."
         )
     runaway = np.sign(step) * (np.abs(step) * spread > _STILL_MOVING)
-    covariance = inverse(state.information()[np.ix_(keep, keep)])
+    try:
+        covariance = inverse(state.information()[np.ix_(keep, keep)])
+    except np.linalg.LinAlgError:
+        raise ConvergenceError(
+            "partial likelihood must bend in every direction at its maximum; it is flat along one. "
+            "Leave out a term that tells an exit for sure."
+        ) from None
     return Maximum(
         state.beta + np.where(runaway, 0.0, step), keep, covariance, state.value, runaway
     )
@@ -199,32 +205,33 @@ def limit(data: Rows, sets: RiskSets, among: BoolArray) -> tuple[RiskSets, Maxim
     A monotone likelihood is told by :func:`hazard.baselines.separation.recession`, in which who
     leaves is compared with everybody in the risk set: exactly, and not by the size of an estimate.
     """
+    matrix = columns(data)
+    kept = _told(data, matrix, sets, among)
     try:
-        found = maximise(data, sets, among)
+        found = maximise(data, sets, kept)
         if not found.runaway.any():
             return sets, found
     except ConvergenceError:
-        if not (apart := _apart(data, sets, among)).strict.any():
+        if not (apart := _apart(matrix, sets, kept)).strict.any():
             raise
     else:
-        apart = _apart(data, sets, among)
+        apart = _apart(matrix, sets, kept)
     if not apart.strict.any():
         return sets, replace(found, runaway=np.zeros_like(found.runaway))
     fewer = sets.among(~apart.strict)
-    inside = maximise(data, fewer, among)
-    state = _State(data, columns(data), fewer, inside.beta)
-    size = np.maximum(_spread(_State(data, columns(data), sets, np.zeros(len(among)))), 1e-300)
-    information = state.information() / np.outer(size, size)
-    lost = among.copy()
-    lost[among] = ~separation.finite(information[np.ix_(among, among)])
+    inside = maximise(data, fewer, kept)
+    size = _spread(_State(data, matrix, sets, np.zeros(len(kept))))[kept]
+    size = np.where(size > 0, size, 1.0)
+    rest = _State(data, matrix, fewer, inside.beta).information()[np.ix_(kept, kept)]
+    lost = kept.copy()
+    lost[kept] = ~separation.finite(rest / np.outer(size, size))
     sign = np.where(apart.direction == 0, np.nan, np.sign(apart.direction))
-    runaway = np.where(lost, sign, 0.0)
-    return fewer, replace(inside, runaway=runaway)
+    return fewer, replace(inside, runaway=np.where(lost, sign, 0.0))
 
 
-def _apart(data: Rows, sets: RiskSets, among: BoolArray) -> separation.Recession:
+def _apart(covariates: Any, sets: RiskSets, among: BoolArray) -> separation.Recession:
     """Members of the risk sets, in the order of their coordinates, whom no one leaves before."""
-    matrix = columns(data) @ sparse.diags_array(among.astype(np.float64))
+    matrix = covariates @ sparse.diags_array(among.astype(np.float64))
     leaves, members = sets.leaves.tocoo(), sets.weight.tocoo()
     first = np.zeros(sets.leaves.shape[1], dtype=np.int64)
     first[leaves.col[::-1]] = leaves.row[::-1]

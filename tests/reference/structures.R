@@ -35,10 +35,10 @@ names <- c("ltx", "death", "withdraw")
 liver$state <- factor(c("ltx", "ltx", "ltx", "ltx", "ltx", "death", "death", "withdraw", "stay",
                         "stay")[1 + drawn(i, 151, 10)], c("stay", names))
 for (exit in names) {
-  fit <- coxph(Surv(entry, last, state == exit) ~ age + treated, liver, control = precise)
+  fit <- coxph(Surv(entry, last, state == exit) ~ age + treated + blood, liver, control = precise)
   add("liver", "Cox", exit, fit, c("age", "treated"))
-  long <- finegray(Surv(entry, last, state) ~ age + treated + id, liver, etype = exit, id = id)
-  fit <- coxph(Surv(fgstart, fgstop, fgstatus) ~ age + treated + cluster(id), long,
+  long <- finegray(Surv(entry, last, state) ~ age + treated + blood + id, liver, etype = exit, id = id)
+  fit <- coxph(Surv(fgstart, fgstop, fgstatus) ~ age + treated + blood + cluster(id), long,
                weights = fgwt, control = precise)
   add("liver", "Fine-Gray", exit, fit, c("age", "treated"), fit$var)
 }
