@@ -180,7 +180,7 @@ def hazard_estimates(posterior: xr.Dataset, built: Design, spec: ModelSpec) -> p
         told = Told(CORRELATION, "correlation", effect="conditional", held=Compared(0.0))
         parts.append((both, named, told))
     rows = [_estimated(draws, labels, told, spec) for draws, labels, told in parts]
-    return pd.concat([part.astype(object) for part in rows], ignore_index=True).convert_dtypes()
+    return pd.concat([part.astype(object) for part in rows], ignore_index=True)
 
 
 def _estimated(

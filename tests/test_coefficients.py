@@ -361,3 +361,21 @@ def test_the_question_of_the_bundled_model_is_answered(tmp_path: Path) -> None:
     norwegian = brief.html(found, "nb").replace("\u00a0", " ")
     assert "Økonomisk støtte (fin), én mer:" in norwegian
     assert "hasardforhold 0," in norwegian
+
+
+def test_a_level_without_exits_is_infinite_and_says_nothing_on_the_way(
+    rng: np.random.Generator,
+) -> None:
+    """Warnings are errors: an infinite estimate must pass from the fit to the table in silence."""
+    wanted = model(SEX + NORMAL, exits=1)
+    small = small_panel(wanted, rng)
+    rows = small.panel
+    rows.loc[rows["sex"].eq("a level"), "exit"] = "stay"
+    built = design.build(rows, small.histories, wanted)
+    fits = [linear_probability.fit(built), multinomial_logit.fit(built)]
+    parts = [coefficients.baseline_estimates(fit, built, wanted) for fit in fits]
+    found = pipeline.quantities.joined(parts)
+    row = one_row(found, level="a level", estimator="multinomial logit")
+    assert row["estimate"] == -np.inf
+    assert pd.isna(row["sd"])
+    assert np.isfinite(one_row(found, level="a level", estimator="linear probability")["estimate"])

@@ -83,6 +83,6 @@ def baseline_estimates(
 
 def joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Tables one under the other, each column of the type that fits all."""
-    every = pd.concat([part.astype(object) for part in parts], ignore_index=True)
-    with np.errstate(invalid="ignore"):  # pandas tries whether infinite numbers are whole
-        return every.convert_dtypes()
+    whole = pd.concat([part.astype(object) for part in parts], ignore_index=True)
+    with np.errstate(invalid="ignore"):  # pandas asks of infinite numbers too if they are whole
+        return whole.convert_dtypes()
