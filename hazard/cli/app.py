@@ -59,8 +59,18 @@ def read_rows(wanted: ModelSpec, registers: Path | None, panel: Path | None) -> 
     from hazard import pipeline
 
     if registers is not None:
-        return pipeline.rows_from_registers(registers, wanted)
+        rows = pipeline.rows_from_registers(registers, wanted)
+        tell_warnings(rows.warnings)
+        return rows
     return pipeline.rows_from_table(panel, wanted)
+
+
+def tell_warnings(warnings: tuple[str, ...]) -> None:
+    """Say on the error stream what a correct register hardly holds."""
+    for sentence in warnings:
+        typer.echo(f"Warning: {sentence}", err=True)
+    if warnings:
+        typer.echo("See the rows with 'hazard check'.", err=True)
 
 
 def read_rows_or_small(

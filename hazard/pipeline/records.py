@@ -23,7 +23,8 @@ class Rows:
     """The panel with its exposure histories, how many people led to it, and where it came from.
 
     ``source`` is ``"registers"``, ``"simulated registers"`` or ``"table"``; ``found`` is what the
-    registers know of everybody, for histories that did not happen.
+    registers know of everybody, for histories that did not happen. ``warnings`` are the sentences
+    of the integrity report about what a correct register hardly holds.
     """
 
     panel: pd.DataFrame
@@ -31,6 +32,7 @@ class Rows:
     flow: pd.DataFrame
     source: str
     found: Histories | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

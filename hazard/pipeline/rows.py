@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from hazard.spec import ModelSpec
 def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     """Panel and exposure histories of a register folder, under the definitions of the model."""
     found = registers.read(directory)
-    refuse_broken(registers.check(found))
+    report = registers.check(found)
+    refuse_broken(report)
     defined = registers.define(found, spec.data)
     built = panel.build(defined)
     histories = exposures.register_histories(
@@ -24,7 +26,31 @@ def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     )
     simulated = (directory / "truth").is_dir()
     source = "simulated registers" if simulated else "registers"
-    return _only(Rows(built, histories, defined.flow, source, defined), spec)
+    flow = pd.concat([defined.flow, *_noted(found, report)], ignore_index=True)
+    return _only(Rows(built, histories, flow, source, defined, warnings(report)), spec)
+
+
+def warnings(report: pd.DataFrame) -> tuple[str, ...]:
+    """Sentences of an integrity report about what a correct register hardly holds."""
+    broken = report[(report["severity"] == "warning") & (report["n_broken"] > 0)]
+    return tuple(
+        f"{rule.table}: {str(rule.rule).rstrip('.')}; broken in {rule.n_broken:,} of "
+        f"{rule.n_rows:,} rows."
+        for rule in broken.itertuples()
+    )
+
+
+def _noted(found: registers.Registers, report: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Lines of the flow about normalised cells, and about warnings; none where there are none."""
+    altered = sum(int(rows.sum()) for rows in found.altered.values())
+    odd = len(warnings(report))
+    for reason, count in (
+        ("cells of the registers that were normalised", altered),
+        ("rules that a correct register hardly breaks, broken", odd),
+    ):
+        if count:
+            line = {"step": "note", "reason": reason, "persons": count, "families": 0}
+            yield pd.DataFrame([line])
 
 
 def refuse_broken(report: pd.DataFrame) -> None:

@@ -122,6 +122,7 @@ def analyse(
         flow=rows.flow,
         facts={
             "source": rows.source,
+            "register_warnings": list(rows.warnings),
             "panel": counts(rows.panel, built),
             "held": {fit.estimator: held(fit) for fit in fits},
             "remarks": {fit.estimator: list(fit.remarks) for fit in fits} | without,

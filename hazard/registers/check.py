@@ -22,6 +22,7 @@ from hazard.registers.records import TABLES, Registers
 from hazard.registers.rules import Rule, Severity, day, differs, near, near_duplicates
 
 _ROWS_SHOWN = 10
+_PERSONS = "udi_persons"
 LARGEST = 20  # twice the largest of the published sample
 
 
@@ -74,7 +75,7 @@ def _rules(registers: Registers) -> Iterator[Rule]:
 
 
 def _persons(persons: pd.DataFrame) -> Iterator[Rule]:
-    table = "udi_persons"
+    table = _PERSONS
     family, _ = ordered_codes(persons["family_id"])
     citizenship, _ = ordered_codes(persons["citizenship"])
     size = persons["family_size"].to_numpy(dtype=np.int64)
@@ -97,6 +98,15 @@ def _links(registers: Registers, person: dict[str, IntArray]) -> Iterator[Rule]:
         # the police also deport people who never applied for asylum
         severity: Severity = "note" if table.startswith("pu_") else "error"
         yield Rule(table, "The person is in udi_persons.", person[table] < 0, severity)
+    seen = np.unique(
+        np.concatenate([codes for table, codes in person.items() if table != _PERSONS])
+    )
+    yield Rule(
+        _PERSONS,
+        "A person has a row in another table.",
+        ~np.isin(person[_PERSONS], seen),
+        "note",
+    )
     returns, deportations = registers.returns, registers.deportations
     police = (returns["kind"] == "police").to_numpy()
     udi = pack(person["udi_returns"], day(returns["returned_on"]) // STEP)

@@ -48,6 +48,9 @@ _SHARES = (
 )
 
 
+_CONSTANT = (*_SHARES, ("udi_persons", "citizenship", "asylum_applied_on"))
+
+
 @dataclass(frozen=True, eq=False)
 class Dated:
     """Rows with a date, of families: members on one day are one event."""
@@ -92,6 +95,9 @@ def _possible(registers: Registers, table: str, name: str) -> IntArray:
 # --- the extract --------------------------------------------------------------------------------
 def _extract(registers: Registers) -> Iterator[Rule]:
     window = registers.window
+    for table, frame in registers.tables.items():
+        empty = not len(frame) and len(registers.persons) >= ENOUGH
+        yield Rule("extract", f"{table} has rows.", np.array([empty]), "warning")
     parts = [
         _possible(registers, table, name)
         for table, columns in TABLES.items()
@@ -206,6 +212,12 @@ def _levels(registers: Registers, family: dict[str, IntArray]) -> Iterator[Rule]
     yield Rule("udi_stays", rule, rows, "warning")
     alone = np.full(len(centre), len(centre) >= ENOUGH and not centre.any())
     yield Rule("udi_stays", "There is more than one centre.", alone, "warning")
+    for table, name, date in _CONSTANT:
+        code, _ = ordered_codes(registers.tables[table][name])
+        month = distinct(_possible(registers, table, date) // STEP)
+        constant = len(code) >= ENOUGH and len(month) > 2 * YEAR and not code.any()
+        rule = f"{name} is not the same in all rows, of two years or more."
+        yield Rule(table, rule, np.full(len(code), constant), "warning")
 
 
 def _interleaved(level: IntArray) -> BoolArray:
