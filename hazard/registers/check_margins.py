@@ -48,6 +48,7 @@ _SHARES = (
 )
 
 
+Dates = dict[tuple[str, str], IntArray]
 _CONSTANT = (*_SHARES, ("udi_persons", "citizenship", "asylum_applied_on"))
 
 
@@ -67,44 +68,40 @@ def margin_rules(registers: Registers, person: dict[str, IntArray]) -> Iterator[
     Rule
     """
     family = families(registers, person)
-    yield from _extract(registers)
-    for table, columns in TABLES.items():
-        for name, column in columns.items():
-            if column.kind == "date":
-                dated = Dated(family[table], _possible(registers, table, name))
-                rule = f"{name} falls in every month, where the months around are full."
-                yield Rule(table, rule, beside_silence(dated), "warning")
-    for table, name, date in _SHARES:
-        frame = registers.tables[table]
-        codes, _ = ordered_codes(frame[name])
-        jumped = jumps(
-            Dated(family[table], _possible(registers, table, date)), codes, registers.window[:2]
-        )
+    dates = _possible(registers)
+    yield from _extract(registers, dates)
+    for (table, name), date in dates.items():
+        rule = f"{name} falls in every month, where the months around are full."
+        yield Rule(table, rule, beside_silence(Dated(family[table], date)), "warning")
+    for table, name, dated_by in _SHARES:
+        codes, _ = ordered_codes(registers.tables[table][name])
+        dated = Dated(family[table], dates[table, dated_by])
+        jumped = jumps(dated, codes, registers.window[:2])
         yield Rule(table, f"{name} is shared as in the year before.", jumped, "warning")
-    yield from _levels(registers, family)
+    yield from _levels(registers, family, dates)
+    yield from _constant(registers, dates)
     yield from _members(registers, family)
     yield _close(registers, person)
 
 
-def _possible(registers: Registers, table: str, name: str) -> IntArray:
-    """Stamps of a column of dates; a date that cannot be, which has its own rule, is missing."""
-    column = registers.tables[table][name]
-    return np.where(out_of_range(column, registers.window.follow_up_end), NEVER, stamp(column))
+def _possible(registers: Registers) -> Dates:
+    """Stamps of all dates; one that cannot be, which has its own rule, is missing."""
+    end = registers.window.follow_up_end
+    return {
+        (table, name): np.where(out_of_range(frame[name], end), NEVER, stamp(frame[name]))
+        for table, frame in registers.tables.items()
+        for name, column in TABLES[table].items()
+        if column.kind == "date"
+    }
 
 
 # --- the extract --------------------------------------------------------------------------------
-def _extract(registers: Registers) -> Iterator[Rule]:
+def _extract(registers: Registers, dates: Dates) -> Iterator[Rule]:
     window = registers.window
     for table, frame in registers.tables.items():
         empty = not len(frame) and len(registers.persons) >= ENOUGH
         yield Rule("extract", f"{table} has rows.", np.array([empty]), "warning")
-    parts = [
-        _possible(registers, table, name)
-        for table, columns in TABLES.items()
-        for name, column in columns.items()
-        if column.kind == "date"
-    ]
-    date = np.concatenate(parts)
+    date = np.concatenate(list(dates.values()))
     month = date[date != NEVER] // STEP
     before, after = silences(month, window.first, window.follow_up_end)
     for end, silent in (("begin long before", before), ("go on long after", after)):
@@ -192,11 +189,11 @@ def jumps(dated: Dated, level: IntArray, window: tuple[int, ...]) -> BoolArray:
 
 
 # --- levels -------------------------------------------------------------------------------------
-def _levels(registers: Registers, family: dict[str, IntArray]) -> Iterator[Rule]:
+def _levels(registers: Registers, family: dict[str, IntArray], dates: Dates) -> Iterator[Rule]:
     persons, stays = registers.persons, registers.stays
     citizenship, _ = ordered_codes(persons["citizenship"])
     centre, _ = ordered_codes(stays["centre"])
-    asked = Dated(family["udi_persons"], _possible(registers, "udi_persons", "asylum_applied_on"))
+    asked = Dated(family["udi_persons"], dates["udi_persons", "asylum_applied_on"])
     rule = "A citizenship does not begin or end with the applications of one month."
     yield Rule("udi_persons", rule, one_sided(citizenship, asked), "warning")
     for table, name, level in (
@@ -206,16 +203,19 @@ def _levels(registers: Registers, family: dict[str, IntArray]) -> Iterator[Rule]
         found = one_sided(level, Dated(family[table], np.arange(len(level))))
         rule = f"A {name} does not begin or end with one row of the file."
         yield Rule(table, rule, found & _interleaved(level), "warning")
-    arrived = Dated(family["udi_stays"], day(stays["from_date"]))
+    arrived = Dated(family["udi_stays"], dates["udi_stays", "from_date"])
     rule = "A centre with residents goes on to receive families."
     rows = closed_to_newcomers(centre, arrived, day(stays["to_date"]), registers.window.last)
     yield Rule("udi_stays", rule, rows, "warning")
     alone = np.full(len(centre), len(centre) >= ENOUGH and not centre.any())
     yield Rule("udi_stays", "There is more than one centre.", alone, "warning")
-    for table, name, date in _CONSTANT:
+
+
+def _constant(registers: Registers, dates: Dates) -> Iterator[Rule]:
+    for table, name, dated_by in _CONSTANT:
         code, _ = ordered_codes(registers.tables[table][name])
-        month = distinct(_possible(registers, table, date) // STEP)
-        constant = len(code) >= ENOUGH and len(month) > 2 * YEAR and not code.any()
+        months = len(distinct(dates[table, dated_by] // STEP))
+        constant = len(code) >= ENOUGH and months > 2 * YEAR and not code.any()
         rule = f"{name} is not the same in all rows, of two years or more."
         yield Rule(table, rule, np.full(len(code), constant), "warning")
 

@@ -23,7 +23,7 @@ from pyarrow import parquet
 from hazard.errors import RegisterError, UsageError, did_you_mean
 from hazard.labels import has_control, normalised
 from hazard.registers.extract import extract
-from hazard.registers.files import LONGEST_HEADER, first_line, problem, schema_fits
+from hazard.registers.files import LONGEST_HEADER, LONGEST_SCHEMA, first_line, problem, schema_fits
 from hazard.registers.keys import BoolArray
 from hazard.registers.layout import Layout, layouts
 from hazard.registers.records import TABLES, Column, Registers
@@ -140,7 +140,8 @@ def _header_problems(layout: Layout, columns: _Columns) -> list[str]:
     except (UnicodeDecodeError, csv.Error, pa.ArrowException):
         return [f"{name} must be {layout.form}; its first line cannot be read."]
     if header is None:
-        return [f"{name} must have a header of at most {LONGEST_HEADER:,} bytes; got a longer one."]
+        most = LONGEST_SCHEMA if layout.is_parquet else LONGEST_HEADER
+        return [f"{name} must have a header of at most {most:,} bytes; got a longer one."]
     if not header:
         return [f"{name} must not be empty; a table without rows keeps its header."]
     # a first line without any of the columns may be a row of persons, which is not to be quoted
@@ -342,9 +343,11 @@ def _broken_rules(text: pd.Series, layout: Layout, column: Column) -> list[tuple
 
 def _each(text: pd.Series, parse: Callable[[str], Any]) -> BoolArray:
     """Whether each text says something; a missing one does."""
-    codes, values = pd.factorize(text)
-    passed = np.array([parse(str(value)) is not None for value in values] + [True])
-    return passed[codes]
+    # not by pandas, to which texts that differ after a NUL are the same
+    encoded = pa.array(text, pa.string(), from_pandas=True).dictionary_encode()
+    passed = [parse(value) is not None for value in encoded.dictionary.to_pylist()]
+    codes = encoded.indices.fill_null(len(passed)).to_numpy()
+    return np.array([*passed, True])[codes]
 
 
 def _sentence(rule: str, rows: Any, n_rows: int) -> list[str]:
