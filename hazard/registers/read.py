@@ -347,7 +347,8 @@ def _each(text: pd.Series, parse: Callable[[str], Any]) -> BoolArray:
     encoded = pa.array(text, pa.string(), from_pandas=True).dictionary_encode()
     passed = [parse(value) is not None for value in encoded.dictionary.to_pylist()]
     codes = encoded.indices.fill_null(len(passed)).to_numpy()
-    return np.array([*passed, True])[codes]
+    found: BoolArray = np.array([*passed, True])[codes]
+    return found
 
 
 def _sentence(rule: str, rows: Any, n_rows: int) -> list[str]:
