@@ -20,8 +20,10 @@ from small_registers import tidy, write
 from hazard import registers as regs
 from hazard import simulate
 from hazard.errors import RegisterError
+from hazard.months import month_number
 from hazard.registers import Registers, Window
 from hazard.registers.records import TABLES
+from hazard.simulate.scenarios import SCENARIOS
 
 SEEDS = (0, 1)
 P, D, S, A, R, PU = TABLES
@@ -119,10 +121,10 @@ def named(given: Registers) -> Registers:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, Path]:
-    made = {seed: tmp_path_factory.mktemp(f"tidy-{seed}") for seed in SEEDS}
-    for seed, folder in made.items():
+    written = {seed: tmp_path_factory.mktemp(f"tidy-{seed}") for seed in SEEDS}
+    for seed, folder in written.items():
         write(named(tidy(np.random.default_rng(seed))), folder)
-    return made
+    return written
 
 
 def plant(folder: Path, column: str, change: Change) -> tuple[str, int, str]:
@@ -197,12 +199,13 @@ def test_id_is_linked_again_or_refused(
 @pytest.fixture(scope="module")
 def simulated() -> Mapping[int, Registers]:
     truth = simulate.truth("small", np.random.default_rng(2016))
-    found = {}
-    for seed in SEEDS:
-        made = simulate.registers(truth, np.random.default_rng(seed))
-        window = [int(np.datetime64(month, "M").astype(int)) for month in made.extract.values()]
-        found[seed] = Registers(*made.tables.values(), Window(*window))
-    return found
+    return {seed: made(truth, np.random.default_rng(seed)) for seed in SEEDS}
+
+
+def made(truth: simulate.Truth, rng: np.random.Generator) -> Registers:
+    found = simulate.registers(truth, rng)
+    window = Window(*(month_number(month) for month in found.extract.values()))
+    return Registers(*found.tables.values(), window)
 
 
 Frames = dict[str, pd.DataFrame]
@@ -422,11 +425,22 @@ def test_there_are_more_than_137_corruptions() -> None:
     assert labels + ids + whole >= 137
 
 
+# of signs that only one register has, and of people outside the centres
+ALWAYS = [
+    f"A deportation of a known person is in udi_returns, {NEAR}",
+    f"A return by the police is in pu_deportations, {NEAR}",
+    "A return falls in a month of a stay.",
+]
+
+
 def test_simulated_registers_say_what_they_said(before: Mapping[int, pd.Series]) -> None:
-    """Three notes of signs that only one register has, or of people outside the centres."""
     for counts in before.values():
-        assert sorted(counts[counts > 0].index) == [
-            f"A deportation of a known person is in udi_returns, {NEAR}",
-            f"A return by the police is in pu_deportations, {NEAR}",
-            "A return falls in a month of a stay.",
-        ]
+        assert sorted(counts[counts > 0].index) == ALWAYS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", sorted({*SCENARIOS} - {"messy"}))
+def test_no_scenario_says_more(scenario: str, rng: np.random.Generator) -> None:
+    truth = simulate.truth("small", rng, simulate.scenario(scenario))
+    counts = broken(made(truth, rng))
+    assert sorted(counts[counts > 0].index) == ALWAYS

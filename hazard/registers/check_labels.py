@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -92,8 +92,9 @@ def _names(table: str, column: pd.Series) -> Iterator[Rule]:
     yield Rule(table, rule, _rows(alike, codes) & ~near_duplicates(column), "warning")
 
 
-def _rows(levels: object, codes: IntArray) -> BoolArray:
-    flags = np.array([*levels, False], dtype=np.bool_)  # type: ignore[misc]  # code -1 is the last
+def _rows(levels: Iterable[bool], codes: IntArray) -> BoolArray:
+    """Rows of the levels of which something is true; code -1, the last, is of none."""
+    flags = np.array([*levels, False], dtype=np.bool_)
     found: BoolArray = flags[codes]
     return found
 

@@ -49,15 +49,18 @@ def read(directory: Path) -> Registers:
     -------
     Registers
         Ids, names and closed lists as categoricals; rows in the order of the files. The ids of
-        persons have the same categories in all tables, so that linking compares no texts.
+        persons have the same categories in all tables, so that linking compares no texts. Ids and
+        names are in one spelling (:func:`hazard.labels.normalised`), and dates without the time of
+        day that Parquet may have: ``altered`` says in which rows that changed something.
 
     Raises
     ------
     UsageError
         If the folder does not exist.
     RegisterError
-        If ``columns.toml`` breaks its rules, a file or column is missing, a file has no header or
-        cannot be read, or a cell is not a date, a whole number, one of a closed list, or empty
+        If ``columns.toml`` breaks its rules, a file or column is missing, a file is a pipe, a link
+        out of the folder or has no header or cannot be read, or a cell holds control characters or
+        is not a date, a whole number, one of a closed list, or empty
         where it must not be. One error lists all; row 1 is the first below the header.
     """
     folder = Path(directory)

@@ -130,7 +130,7 @@ def latest(group: IntArray, value: IntArray, wanted: IntArray, until: IntArray) 
     """
     keys = np.sort(pack(group, value))
     at = np.searchsorted(keys, pack(wanted, until), side="right") - 1
-    found = np.append(keys, -1)[at]
+    found = np.append(keys, -2 * SPAN)[at]  # the last, of no group, where nothing is before
     return np.where(found // SPAN == wanted, found % SPAN, -1)
 
 
