@@ -79,7 +79,7 @@ def _names(table: str, column: pd.Series) -> Iterator[Rule]:
     texts = [str(level) for level in levels]
     for rule, broken, severity in _NO_NAMES:
         yield Rule(table, f"{column.name} {rule}.", _rows(map(broken, texts), codes), severity)
-    number = _rows(map(labels.is_number, texts), codes)
+    number = _rows((labels.is_number(text) and not labels.is_date(text) for text in texts), codes)
     yield Rule(table, f"{column.name} is no number among names.", _rarer(number), "warning")
     foreign = _rows(("LATIN" not in labels.scripts(text) for text in texts), codes)
     rule = f"{column.name} is written in the alphabet of the others."
