@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -89,22 +90,47 @@ def same_design(left: Design, right: Design) -> bool:
     return all(blocks + arrays) and left.left_out == right.left_out
 
 
+SPACED = (
+    "udi_persons: citizenship is written without spaces or characters that do not show; they are "
+    "left out; broken in 12 of "
+)
+
+
 def test_run_without_a_maximum_of_the_likelihood(
-    registers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Where the multinomial logit does not exist, the run says so and goes on without it."""
+    """Where the multinomial logit does not exist, the run says so and goes on without it.
+
+    That run is of the registers with spaces that do not show: counted, and without an effect.
+    """
 
     def refuses(_: Design, **__: object) -> None:
         raise ConvergenceError("curvature must be positive definite; an example.")
 
     approximate = ["run", "oslo2016", "--registers", registers, "--engine", "laplace", *FEW]
     assert command(*approximate, "--out", tmp_path / "whole") == 0
+    assert "Warning" not in capsys.readouterr().err
     monkeypatch.setattr(multinomial_logit, "fit", refuses)
+    approximate[3] = spaced = shutil.copytree(registers, tmp_path / "spaced")
+    persons = spaced / "udi_persons.csv"
+    text = persons.read_text(encoding="utf-8").replace(",Irak,", ",Irak\u200b,", 12)
+    persons.write_text(text, encoding="utf-8")
     assert command(*approximate, "--out", tmp_path / "part") == 0
+    assert f"Warning: {SPACED}" in capsys.readouterr().err
     whole, part = (store.read_run(tmp_path / name) for name in ("whole", "part"))
     assert part.manifest["remarks"]["multinomial logit"] == [
         "curvature must be positive definite; an example."
     ]
+    assert whole.manifest["register_warnings"] == []
+    assert [text.startswith(SPACED) for text in part.manifest["register_warnings"]] == [True]
+    notes = part.flow.set_index("reason")["rows"].drop(index=whole.flow["reason"])
+    assert notes.to_dict() == {
+        "cells of the registers that were normalised": 12,
+        "rows of the registers that a correct register hardly holds": 12,
+    }
     assert list(part.manifest["held"]) == ["linear probability"]
     lost = whole.estimates["estimator"] == "multinomial logit"
     assert lost.any()

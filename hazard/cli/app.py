@@ -73,6 +73,7 @@ def read_rows(
     if registers is None:
         return pipeline.rows_from_table(panel, wanted, by)
     rows = pipeline.rows_from_registers(registers, wanted)
+    tell_warnings(rows.warnings)
     lost = [name for name in by if name not in rows.panel]
     if lost:
         known = [str(name) for name in rows.panel]
@@ -91,6 +92,14 @@ def tell_left_out(rows: Rows, wanted: ModelSpec) -> None:
     for line, aloud in ((flow.text(found), False), (flow.warning(found), True)):
         if line:
             typer.echo(f"Warning: {line}" if aloud else line, err=aloud)
+
+
+def tell_warnings(warnings: tuple[str, ...]) -> None:
+    """Say on the error stream what a correct register hardly holds."""
+    for sentence in warnings:
+        typer.echo(f"Warning: {sentence}", err=True)
+    if warnings:
+        typer.echo("See the rows with 'hazard check'.", err=True)
 
 
 def read_rows_or_small(

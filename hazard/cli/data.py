@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hazard.cli.app import Language, Out, Seed, app, refuse_existing
+from hazard.cli.app import Language, Out, Seed, app, refuse_existing, tell_warnings
 from hazard.errors import RegisterError, UsageError
 
 # Written out, so that `--help` need not import the simulator.
@@ -79,6 +79,7 @@ def panel(
         raise UsageError(f"panel --out must end in .parquet; got {str(out)!r}.")
     refuse_existing(out)
     rows = pipeline.rows_from_registers(directory, spec.read(model))
+    tell_warnings(rows.warnings)
     table = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1)
     store.write_file(out, lambda draft: table.to_parquet(draft, index=False))
     typer.echo(rows.flow.to_string(index=False))

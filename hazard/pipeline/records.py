@@ -25,7 +25,8 @@ class Rows:
 
     ``source`` is ``"registers"``, ``"simulated registers"`` or ``"table"``; ``found`` is what the
     registers know of everybody, for histories that did not happen. ``left_out`` is what a table
-    lost on its way to the panel, and whom ``only`` excludes, by reason.
+    lost on its way to the panel, and whom ``only`` excludes, by reason. ``warnings`` are the
+    sentences of the integrity report about what a correct register hardly holds.
     """
 
     panel: pd.DataFrame
@@ -34,6 +35,7 @@ class Rows:
     source: str
     found: Histories | None = None
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,8 @@ _PRIOR = NormalPrior(family="normal", scale=1.0, reason="only read, and in no mo
 def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     """Panel and exposure histories of a register folder, under the definitions of the model."""
     found = registers.read(directory)
-    refuse_broken(registers.check(found))
+    report = registers.check(found)
+    refuse_broken(report)
     defined = registers.define(found, spec.data)
     built = panel.build(defined)
     histories = exposures.register_histories(
@@ -32,7 +33,30 @@ def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     )
     simulated = (directory / "truth").is_dir()
     source = "simulated registers" if simulated else "registers"
-    return _only(Rows(built, histories, defined.flow, source, defined), spec)
+    flow = pd.concat([defined.flow, *_noted(found, report)], ignore_index=True).convert_dtypes()
+    return _only(Rows(built, histories, flow, source, defined, warnings=warnings(report)), spec)
+
+
+def warnings(report: pd.DataFrame) -> tuple[str, ...]:
+    """Sentences of an integrity report about what a correct register hardly holds."""
+    broken = report[(report["severity"] == "warning") & (report["n_broken"] > 0)]
+    return tuple(
+        f"{rule.table}: {str(rule.rule).rstrip('.')}; broken in {rule.n_broken:,} of "
+        f"{rule.n_rows:,} rows."
+        for rule in broken.itertuples()
+    )
+
+
+def _noted(found: registers.Registers, report: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Lines of the flow about normalised cells, and about warnings; none where there are none."""
+    altered = sum(int(rows.sum()) for rows in found.altered.values())
+    odd = int(report.loc[report["severity"] == "warning", "n_broken"].sum())
+    for reason, count in (
+        ("cells of the registers that were normalised", altered),
+        ("rows of the registers that a correct register hardly holds", odd),
+    ):
+        if count:
+            yield pd.DataFrame([{"step": "note", "reason": reason, "rows": count}])
 
 
 def refuse_broken(report: pd.DataFrame) -> None:

@@ -134,6 +134,7 @@ def analyse(
         flow=with_design(rows.flow, lost, built),
         facts={
             "source": rows.source,
+            "register_warnings": list(rows.warnings),
             "panel": counts(rows.panel, built),
             "compared": checks.month,
             "centres": coefficients.centres(built),

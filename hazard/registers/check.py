@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from hazard.registers.check_dated import decision_rules, return_rules, stay_rules
+from hazard.registers.check_labels import label_rules
+from hazard.registers.check_margins import margin_rules
 from hazard.registers.keys import (
     STEP,
     Ids,
@@ -18,9 +19,10 @@ from hazard.registers.keys import (
     pack,
 )
 from hazard.registers.records import TABLES, Registers
-from hazard.registers.rules import Rule, day, differs, near, near_duplicates
+from hazard.registers.rules import Rule, Severity, day, differs, near, near_duplicates
 
 _ROWS_SHOWN = 10
+_PERSONS = "udi_persons"
 LARGEST = 20  # twice the largest of the published sample
 
 
@@ -36,7 +38,7 @@ def check(registers: Registers) -> pd.DataFrame:
     DataFrame
         One row per rule: ``table``, ``rule``, ``n_rows`` checked, ``n_broken``, ``first_rows`` (at
         most ten row numbers as text; row 1 is the first below the header) and ``severity``: an
-        ``error`` cannot be true of a correct register, a ``note`` can.
+        ``error`` cannot be true of a correct register, a ``warning`` hardly can, a ``note`` can.
 
     Notes
     -----
@@ -68,10 +70,12 @@ def _rules(registers: Registers) -> Iterator[Rule]:
     yield from decision_rules(registers, person)
     yield from stay_rules(registers, person)
     yield from return_rules(registers, person)
+    yield from label_rules(registers)
+    yield from margin_rules(registers, person)
 
 
 def _persons(persons: pd.DataFrame) -> Iterator[Rule]:
-    table = "udi_persons"
+    table = _PERSONS
     family, _ = ordered_codes(persons["family_id"])
     citizenship, _ = ordered_codes(persons["citizenship"])
     size = persons["family_size"].to_numpy(dtype=np.int64)
@@ -92,8 +96,17 @@ def _persons(persons: pd.DataFrame) -> Iterator[Rule]:
 def _links(registers: Registers, person: dict[str, IntArray]) -> Iterator[Rule]:
     for table in list(TABLES)[1:]:
         # the police also deport people who never applied for asylum
-        severity: Literal["error", "note"] = "note" if table.startswith("pu_") else "error"
+        severity: Severity = "note" if table.startswith("pu_") else "error"
         yield Rule(table, "The person is in udi_persons.", person[table] < 0, severity)
+    seen = np.unique(
+        np.concatenate([codes for table, codes in person.items() if table != _PERSONS])
+    )
+    yield Rule(
+        _PERSONS,
+        "A person has a row in another table.",
+        ~np.isin(person[_PERSONS], seen),
+        "note",
+    )
     returns, deportations = registers.returns, registers.deportations
     police = (returns["kind"] == "police").to_numpy()
     udi = pack(person["udi_returns"], day(returns["returned_on"]) // STEP)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from hazard.errors import did_you_mean
 from hazard.months import month_number
+from hazard.registers.files import toml
 from hazard.registers.records import Window
 
 _MONTHS = ("window_start", "window_end", "follow_up_end")
@@ -17,12 +17,9 @@ _MONTHS = ("window_start", "window_end", "follow_up_end")
 def extract(path: Path) -> tuple[Window, list[str]]:
     """Window of the extract, and what is wrong with its file."""
     nothing = Window(0, 0, 0)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return nothing, [f"{path.name} must exist; there is no such file."]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return nothing, [f"{path.name} must be valid TOML in UTF-8."]
+    content, problems = toml(path)
+    if problems:
+        return nothing, problems
     problems = [line for key in _MONTHS for line in _month_problem(content, key)]
     if problems:
         return nothing, problems

@@ -26,7 +26,6 @@ All keys are optional; what is not said is as in the example folder.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -35,6 +34,8 @@ from types import MappingProxyType
 from typing import Any
 
 from hazard.errors import did_you_mean
+from hazard.labels import has_control
+from hazard.registers.files import toml
 from hazard.registers.records import TABLES, Column
 
 NAME = "columns.toml"
@@ -47,6 +48,9 @@ _CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 _PARTS = ("file", "columns", "values")
+_FILE = re.compile(r"[^/\\]+\.(csv|parquet)", re.IGNORECASE)
+_LONGEST_WORD = 200  # characters of a name or a word: longer ones are no names
+_MOST_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -123,12 +127,10 @@ def layouts(folder: Path) -> tuple[dict[str, Layout], list[str]]:
     """Layout of every table of a folder, and what is wrong with its ``columns.toml``."""
     path = folder / NAME
     content: dict[str, Any] = {}
-    if path.is_file():
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-            return _layouts(folder, {}), [f"{NAME} must be valid TOML in UTF-8."]
-    problems = _problems(content)
+    problems: list[str] = []
+    if path.exists() or path.is_symlink():
+        content, problems = toml(path)
+    problems = problems or _problems(content)
     return _layouts(folder, {} if problems else content), problems
 
 
@@ -167,7 +169,7 @@ def _table_problems(table: str, own: Any) -> list[str]:
         return [f"{NAME} '{table}' must be a table with {list(_PARTS)}; got something else."]
     problems = _unknown(f"key of {table}", own, _PARTS)
     name = own.get("file", "x.csv")
-    if not (isinstance(name, str) and re.fullmatch(r"[^/\\]+\.(csv|parquet)", name, re.IGNORECASE)):
+    if not (isinstance(name, str) and name.isprintable() and _FILE.fullmatch(name)):
         problems.append(
             f"{NAME} '{table}.file' must name a .csv or .parquet file of the folder; "
             "got something else."
@@ -187,6 +189,9 @@ def _words(where: str, words: Any, known: Any) -> list[str]:
     """Problems of a table from our words to theirs."""
     if not (isinstance(words, dict) and all(isinstance(word, str) for word in words.values())):
         return [f"{NAME} '{where}' must be a table of texts; got something else."]
+    if any(has_control(word) or not 0 < len(word) <= _LONGEST_WORD for word in words.values()):
+        rule = f"must hold names of 1 to {_LONGEST_WORD} characters without control characters"
+        return [f"{NAME} '{where}' {rule}; got something else."]
     theirs = [words.get(ours, ours) for ours in known]
     problems = _unknown(f"key of {where}", words, known)
     if len(set(theirs)) < len(theirs):
@@ -194,9 +199,14 @@ def _words(where: str, words: Any, known: Any) -> list[str]:
     return problems
 
 
+def _shown(key: str) -> str:
+    """A key as a message may show it: without orders to a terminal, and not without end."""
+    return repr(key if len(key) <= _LONGEST_WORD else f"{key[:_LONGEST_WORD]}...")
+
+
 def _unknown(what: str, given: Mapping[str, Any], known: Any) -> list[str]:
+    unknown = [key for key in given if key not in known][:_MOST_SHOWN]
     return [
-        f"{NAME} {what} must be one of {list(known)}; got '{key}'.{did_you_mean(key, known)}"
-        for key in given
-        if key not in known
+        f"{NAME} {what} must be one of {list(known)}; got {_shown(key)}.{did_you_mean(key, known)}"
+        for key in unknown
     ]

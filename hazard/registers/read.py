@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pyarrow import compute as pc
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from hazard.errors import RegisterError, UsageError, did_you_mean
+from hazard.labels import has_control, normalised
 from hazard.registers.extract import extract
+from hazard.registers.files import LONGEST_HEADER, LONGEST_SCHEMA, first_line, problem, schema_fits
 from hazard.registers.keys import BoolArray
 from hazard.registers.layout import Layout, layouts
 from hazard.registers.records import TABLES, Column, Registers
+from hazard.registers.spelling import LABELS, spelled
 
-_LABELS = pa.dictionary(pa.int32(), pa.string())
-_TYPES = {"text": _LABELS, "date": pa.date32(), "count": pa.int64()}
+_TYPES = {"text": LABELS, "date": pa.date32(), "count": pa.int64()}
 _Columns = dict[str, Column]
 _ID = "person_id"
 
@@ -46,15 +49,18 @@ def read(directory: Path) -> Registers:
     -------
     Registers
         Ids, names and closed lists as categoricals; rows in the order of the files. The ids of
-        persons have the same categories in all tables, so that linking compares no texts.
+        persons have the same categories in all tables, so that linking compares no texts. Ids and
+        names are in one spelling (:func:`hazard.labels.normalised`), and dates without the time of
+        day that Parquet may have: ``altered`` says in which rows that changed something.
 
     Raises
     ------
     UsageError
         If the folder does not exist.
     RegisterError
-        If ``columns.toml`` breaks its rules, a file or column is missing, a file has no header or
-        cannot be read, or a cell is not a date, a whole number, one of a closed list, or empty
+        If ``columns.toml`` breaks its rules, a file or column is missing, a file is a pipe, a link
+        out of the folder or has no header or cannot be read, or a cell holds control characters or
+        is not a date, a whole number, one of a closed list, or empty
         where it must not be. One error lists all; row 1 is the first below the header.
     """
     folder = Path(directory)
@@ -71,22 +77,30 @@ def read(directory: Path) -> Registers:
         problems += broken
     if problems:
         raise RegisterError("\n".join(problems))
+    altered = {
+        (name, column): rows
+        for name, table in zip(TABLES, tables, strict=True)
+        for column, rows in table.altered.items()
+    }
     persons, decisions, stays, applications, returns, deportations = _linked(tables)
-    return Registers(persons, decisions, stays, applications, returns, deportations, window)
+    return Registers(
+        persons, decisions, stays, applications, returns, deportations, window, altered
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Table:
-    """A table with its ids of persons apart."""
+    """A table with its ids of persons apart; ``altered`` marks rows by column."""
 
     ids: pa.ChunkedArray
     rest: pd.DataFrame
+    altered: Mapping[str, BoolArray] = field(default_factory=dict)
 
 
 def _linked(tables: Sequence[_Table]) -> Iterator[pd.DataFrame]:
     """The tables as frames whose ids of persons share their categories."""
     chunks = [chunk for table in tables for chunk in table.ids.chunks]
-    same = pa.chunked_array(chunks, type=_LABELS).unify_dictionaries()
+    same = pa.chunked_array(chunks, type=LABELS).unify_dictionaries()
     kind = pd.CategoricalDtype(same.chunk(0).dictionary.to_pandas())
     codes = np.concatenate([chunk.indices.to_numpy() for chunk in same.chunks])
     ends = np.cumsum([len(table.rest) for table in tables])
@@ -97,7 +111,7 @@ def _linked(tables: Sequence[_Table]) -> Iterator[pd.DataFrame]:
 
 
 # --- one table ----------------------------------------------------------------------------------
-_NOTHING = _Table(pa.chunked_array([], type=_LABELS), pd.DataFrame())
+_NOTHING = _Table(pa.chunked_array([], type=LABELS), pd.DataFrame())
 
 
 def _table(table: str, layout: Layout, columns: _Columns) -> tuple[_Table, list[str]]:
@@ -121,50 +135,75 @@ def _table(table: str, layout: Layout, columns: _Columns) -> tuple[_Table, list[
 
 def _header_problems(layout: Layout, columns: _Columns) -> list[str]:
     name = layout.path.name
-    if not layout.path.is_file():
-        return [f"{name} must exist; there is no such file."]
+    unopened = problem(layout.path)
+    if unopened is not None:
+        return [unopened]
     try:
         header = _header(layout)
-    except (UnicodeDecodeError, csv.Error, pa.ArrowInvalid):
+    except (UnicodeDecodeError, csv.Error, pa.ArrowException):
         return [f"{name} must be {layout.form}; its first line cannot be read."]
+    if header is None:
+        most = LONGEST_SCHEMA if layout.is_parquet else LONGEST_HEADER
+        return [f"{name} must have a header of at most {most:,} bytes; got a longer one."]
     if not header:
         return [f"{name} must not be empty; a table without rows keeps its header."]
+    # a first line without any of the columns may be a row of persons, which is not to be quoted
+    known = header if set(columns) & set(header) else []
     return [
         f"{name} must have the column '{column}' once; got {header.count(column)}."
-        + ("" if column in header else did_you_mean(column, header))
+        + ("" if column in header else did_you_mean(column, known))
         for column in columns
         if header.count(column) != 1
     ]
 
 
-def _header(layout: Layout) -> list[str]:
+def _header(layout: Layout) -> list[str] | None:
+    """Names of the columns, or None where there are more than a table can have."""
     if layout.is_parquet:
-        return list(parquet.read_schema(layout.path).names)
+        return list(parquet.read_schema(layout.path).names) if schema_fits(layout.path) else None
     encoding = "utf-8-sig" if layout.encoding == "utf-8" else layout.encoding
-    with layout.path.open("rb") as lines:
-        first = lines.readline().decode(encoding)
-    return next(csv.reader([first], delimiter=layout.delimiter), [])
+    first = first_line(layout.path)
+    if first is None:
+        return None
+    return next(csv.reader([first.decode(encoding)], delimiter=layout.delimiter), [])
 
 
-_Content = Callable[[], Any]
+@dataclass(frozen=True, eq=False, repr=False)
+class _Content:
+    """Where to read the CSV text of a table from, and the rows whose time of day is not in it."""
+
+    open: Callable[[], Any]
+    timed: Mapping[str, BoolArray] = field(default_factory=dict)
 
 
 def _content(layout: Layout, columns: _Columns) -> _Content | None:
-    """Where to read the CSV text of a table from; that of Parquet is made of its columns."""
+    """The text of a CSV file; that of Parquet is made of its columns."""
     if not layout.is_parquet:
-        return lambda: layout.path
+        return _Content(lambda: layout.path)
+    timed = {}
     try:
         table = parquet.read_table(layout.path, columns=list(columns))
-        for place, field in enumerate(table.schema):
-            if pa.types.is_timestamp(field.type):
-                days = table.column(place).cast(pa.date32(), safe=False)
-                table = table.set_column(place, field.name, days)
+        for place, moment in enumerate(table.schema):
+            if pa.types.is_timestamp(moment.type) or pa.types.is_date64(moment.type):
+                days, timed[moment.name] = _days(table.column(place))
+                table = table.set_column(place, moment.name, days)
         text = io.BytesIO()
         arrow_csv.write_csv(table, text, arrow_csv.WriteOptions(delimiter=layout.delimiter))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except (pa.ArrowException, OSError):
         return None
     written = text.getvalue()
-    return lambda: io.BytesIO(written)
+    return _Content(lambda: io.BytesIO(written), timed)
+
+
+def _days(moments: pa.ChunkedArray) -> tuple[pa.ChunkedArray, BoolArray]:
+    """Day of every moment by the clock of its time zone, and whether it has a time of day."""
+    if pa.types.is_date64(moments.type):
+        moments = moments.cast(pa.timestamp("ms"))
+    if moments.type.tz is not None:
+        moments = pc.local_timestamp(moments)
+    days = moments.cast(pa.date32(), safe=False)
+    timed = pc.not_equal(days.cast(moments.type), moments).fill_null(False)  # noqa: FBT003
+    return days, timed.to_numpy()
 
 
 def _typed(content: _Content, layout: Layout, columns: _Columns) -> _Table | None:
@@ -172,13 +211,20 @@ def _typed(content: _Content, layout: Layout, columns: _Columns) -> _Table | Non
     misshapen: list[int | None] = []
     slow = _as_text(layout)
     types = {
-        name: _LABELS if column.kind in slow else _TYPES[column.kind]
+        name: LABELS if column.kind in slow else _TYPES[column.kind]
         for name, column in columns.items()
     }
     try:
         table = _arrow(content, layout, types, misshapen)
     except pa.ArrowInvalid:
         return None
+    texts = [
+        name for name, column in columns.items() if column.kind == "text" and not column.levels
+    ]
+    found = spelled(table, texts)
+    if found is None:
+        return None
+    table, altered = found
     id_column = next(name for name, ours in layout.columns.items() if ours == _ID)
     ids, rest = table.column(id_column), table.drop_columns(id_column).unify_dictionaries()
     frame: pd.DataFrame = rest.to_pandas(date_as_object=False)
@@ -194,7 +240,8 @@ def _typed(content: _Content, layout: Layout, columns: _Columns) -> _Table | Non
             frame[name] = frame[name].cat.set_categories(list(column.levels))
         if column.kind == "count":
             frame[name] = frame[name].astype(np.int64)
-    return _Table(ids, frame)
+    altered |= {name: rows for name, rows in content.timed.items() if rows.any()}
+    return _Table(ids, frame, {layout.columns[name]: rows for name, rows in altered.items()})
 
 
 def _as_text(layout: Layout) -> dict[str, Callable[[str], Any]]:
@@ -242,7 +289,7 @@ def _arrow(
 
     encoding = "utf-8" if layout.is_parquet else layout.encoding
     return arrow_csv.read_csv(
-        content(),
+        content.open(),
         # row numbers are only known when the file is read in one thread
         read_options=arrow_csv.ReadOptions(use_threads=not numbered, encoding=encoding),
         parse_options=arrow_csv.ParseOptions(delimiter=layout.delimiter, invalid_row_handler=note),
@@ -279,7 +326,13 @@ def _diagnosis(content: _Content, layout: Layout, columns: _Columns) -> list[str
 
 def _broken_rules(text: pd.Series, layout: Layout, column: Column) -> list[tuple[str, BoolArray]]:
     missing = text.isna().to_numpy()
-    rules = [] if column.optional else [("not be empty", missing)]
+    rules = []
+    if column.kind == "text" and not column.levels:
+        controlled = _each(text, lambda word: None if has_control(word) else word)
+        rules.append(("hold no control characters", ~controlled))
+        missing |= ~_each(text, lambda word: normalised(word) or None)
+    if not column.optional:
+        rules.append(("not be empty", missing))
     if column.kind == "date":
         written = f"be a date written {layout.dates.upper()}"
         rules.append((written, ~missing & ~_each(text, layout.day)))
@@ -293,9 +346,12 @@ def _broken_rules(text: pd.Series, layout: Layout, column: Column) -> list[tuple
 
 def _each(text: pd.Series, parse: Callable[[str], Any]) -> BoolArray:
     """Whether each text says something; a missing one does."""
-    codes, values = pd.factorize(text)
-    passed = np.array([parse(str(value)) is not None for value in values] + [True])
-    return passed[codes]
+    # not by pandas, to which texts that differ after a NUL are the same
+    encoded = pa.array(text, pa.string(), from_pandas=True).dictionary_encode()
+    passed = [parse(value) is not None for value in encoded.dictionary.to_pylist()]
+    codes = encoded.indices.fill_null(len(passed)).to_numpy()
+    found: BoolArray = np.array([*passed, True])[codes]
+    return found
 
 
 def _sentence(rule: str, rows: Any, n_rows: int) -> list[str]:

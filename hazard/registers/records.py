@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 
@@ -63,7 +65,9 @@ TABLES: dict[str, dict[str, Column]] = {
 class Registers:
     """The two linked registers, one frame per file, as they were read.
 
-    Columns are those of ``TABLES``; dates are datetime64, a missing date is NaT.
+    Columns are those of ``TABLES``; dates are datetime64, a missing date is NaT. ``altered`` marks,
+    by table and column, the rows whose text was normalised or whose time of day was dropped; a
+    column without any is not in it.
     """
 
     persons: pd.DataFrame
@@ -73,6 +77,7 @@ class Registers:
     returns: pd.DataFrame
     deportations: pd.DataFrame
     window: Window
+    altered: Mapping[tuple[str, str], npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -160,6 +160,28 @@ def _ten_days_later(rows: pd.DataFrame, _tables: Tables) -> pd.DataFrame:
     return rows.assign(returned_on=rows["returned_on"] + np.timedelta64(10, "D"))
 
 
+# --- labels -------------------------------------------------------------------------------------
+MISREAD, CYRILLIC = "\u00c3\u00b8", "\u0430"
+_LABELS: Mapping[str, tuple[str, Callable[[pd.Series], pd.Series]]] = {
+    "letters misread": (
+        "has its letters, none of them lost in another encoding.",
+        lambda label: label.str[:1] + MISREAD + label.str[1:],
+    ),
+    "Cyrillic letter": (
+        "has no word with letters of two alphabets.",
+        lambda label: label.str[:1] + CYRILLIC + label.str[1:],
+    ),
+    "formula": ("is no formula.", lambda label: "=" + label),
+    "date": ("is no date.", lambda label: label.where(label.isna(), "2005-01-31")),
+}
+
+
+def _spelled(
+    column: str, change: Callable[[pd.Series], pd.Series]
+) -> Callable[[pd.DataFrame, Tables], pd.DataFrame]:
+    return lambda rows, _tables: rows.assign(**{column: change(rows[column])})
+
+
 _PERSONS, _DECISIONS, _STAYS = "udi_persons", "udi_decisions", "udi_stays"
 _ASKED, _RETURNS, _PU = "udi_applications", "udi_returns", "pu_deportations"
 _FIRST_DATE = {
@@ -298,5 +320,13 @@ DEFECTS = (
     *(
         Defect(table, "repeated", "No row repeats another.", _same, adds=True)
         for table in _FIRST_DATE
+    ),
+    *(
+        Defect(table, f"{column}: {kind}", f"{column} {rule}", _spelled(column, change), able)
+        for table, column, able in (
+            (_PERSONS, "citizenship", _single),
+            (_STAYS, "centre", _often_named),
+        )
+        for kind, (rule, change) in _LABELS.items()
     ),
 )
