@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import nutpie
 import pymc as pm
+import pytensor
 import xarray as xr
 from pytensor.graph.replace import graph_replace
 from threadpoolctl import threadpool_limits
@@ -17,6 +19,10 @@ from threadpoolctl import threadpool_limits
 from hazard.approximation import normal_map
 from hazard.laplace import Laplace
 from hazard.terms.block import FloatArray
+
+if not pytensor.config.generated_src_dir:
+    # Elsewhere each compiled function leaves a file in the system's temporary folder for good.
+    pytensor.config.generated_src_dir = str(Path(pytensor.config.base_compiledir) / "sources")
 
 _HELPERS = ["whitened", "whitened_dim_0"]
 _PAUSE = 0.02

@@ -6,23 +6,42 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from hazard import files
 from hazard.errors import UsageError
+from hazard.terminal import shown
 
 if TYPE_CHECKING:
     from hazard.pipeline import Rows
     from hazard.spec import ModelSpec
 
+
+class Commands(TyperGroup):
+    """The commands; what one of them claimed and did not write is released when it ends."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        with files.claims():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="hazard",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     help="Discrete-time competing-risks hazards: from registers to an uncertainty-aware brief.",
 )
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print text in which nothing moves the cursor, whatever labels it holds."""
+    typer.echo(shown(text), err=err)
 
 
 class Engine(StrEnum):

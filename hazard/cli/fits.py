@@ -15,6 +15,7 @@ from hazard.cli.app import (
     Seed,
     Table,
     app,
+    echo,
     progress,
     read_rows,
     read_rows_or_small,
@@ -67,15 +68,15 @@ def run(
         if sampled is not None:
             analysis = pipeline.flagged(analysis, *sampled)
         store.write_run(out, analysis)
-    typer.echo(f"Run written to {out}")
+    echo(f"Run written to {out}")
     for name, facts in analysis.facts["answers"].items():
         if "not answered" in facts:
-            typer.echo(f"Estimand {name!r} is not answered: {facts['not answered']}")
+            echo(f"Estimand {name!r} is not answered: {facts['not answered']}")
     if analysis.gate is None:
-        typer.echo("The numbers are approximate; --engine nuts samples the posterior.")
+        echo("The numbers are approximate; --engine nuts samples the posterior.")
     else:
         for failure in analysis.gate.failures:
-            typer.echo(f"Gate: {failure}", err=True)
+            echo(f"Gate: {failure}", err=True)
         if not analysis.gate.passed:
             raise typer.Exit(4)
 
@@ -110,12 +111,12 @@ def sensitivity(
         told("read", 0.0)
         found = atlas.run(read_rows(wanted, registers, panel), wanted, plan, progress=told)
     store.write_sensitivity(out, found)
-    typer.echo(f"{figures.sensitivity_text(found.table)}\nWritten to {out}")
+    echo(f"{figures.sensitivity_text(found.table)}\nWritten to {out}")
     for line in atlas.repeated_text(found.repeated):
-        typer.echo(line)
+        echo(line)
     for cell, judged in found.gates.items():
         for failure in judged.failures:
-            typer.echo(f"Gate, prior {cell!r}: {failure}", err=True)
+            echo(f"Gate, prior {cell!r}: {failure}", err=True)
     if not found.passed:
         raise typer.Exit(4)
 
@@ -152,7 +153,7 @@ def concordance(
         drawn = None if run is None else pipeline.finished(store.read_finished(run), rows)
         found = agreement.concord(rows, models, drawn=drawn, seed=seed, progress=told)
     store.write_concordance(out, found)
-    typer.echo(f"Written to {out}; 'hazard brief {out}' makes the page.")
+    echo(f"Written to {out}; 'hazard brief {out}' makes the page.")
 
 
 @app.command()
@@ -186,7 +187,7 @@ def score(
                 scores.score(fitted, unit, plan=plan, progress=told) for unit in by or ["person"]
             ]
     store.write_scores(out, found)
-    typer.echo(f"{scores.text(found)}\nWritten to {out}")
+    echo(f"{scores.text(found)}\nWritten to {out}")
 
 
 @app.command()
@@ -202,10 +203,10 @@ def evidence(out: Out, seed: Seed = 0) -> None:
         told("sample", 0.0)
         found = published.run(seed, progress=lambda line: told(line, 0.0))
     store.write_evidence(out, found)
-    typer.echo(f"Evidence written to {out}")
+    echo(f"Evidence written to {out}")
     for prior, judged in found.gates.items():
         for failure in judged.failures:
-            typer.echo(f"Gate, prior {prior!r}: {failure}", err=True)
+            echo(f"Gate, prior {prior!r}: {failure}", err=True)
     if not found.passed:
         raise typer.Exit(4)
 
@@ -237,7 +238,7 @@ def calibrate(
         problem = calibration.Problem.of(rows, wanted)
         plan = calibration.Plan(simulations, engine.value, seed)
         found = calibration.calibrate(problem, plan, out, told)
-    typer.echo(f"Certificate written to {out}: {calibration.summary(found)}")
+    echo(f"Certificate written to {out}: {calibration.summary(found)}")
     if not found["passed"]:
         raise typer.Exit(4)
 
@@ -274,8 +275,8 @@ def prior(
         found = predictive.prior_predictive(drawn, built, person=person, spec=wanted)
     store.write_file(out, lambda draft: store.write_table(found, draft))
     shown = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
-    typer.echo(found[shown].fillna("").to_string(index=False, float_format="{:.3f}".format))
-    typer.echo(f"Written to {out}")
+    echo(found[shown].fillna("").to_string(index=False, float_format="{:.3f}".format))
+    echo(f"Written to {out}")
 
 
 def _sampled(checked_by: Path | None, engine: Engine) -> tuple[pd.DataFrame, dict[str, Any]] | None:

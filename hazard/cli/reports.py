@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hazard.cli.app import Language, Out, app, refuse_existing
+from hazard.cli.app import Language, Out, app, echo, refuse_existing
 from hazard.errors import UsageError
 
 
@@ -28,7 +28,7 @@ def tables(
     run = store.read_run(folder)
     found = appendix.in_layout(run.estimates, run.spec)
     store.write_file(out, lambda draft: store.write_table(found, draft))
-    typer.echo(f"{len(found)} rows written to {out}")
+    echo(f"{len(found)} rows written to {out}")
 
 
 @app.command()
@@ -44,7 +44,7 @@ def brief(
     refuse_existing(out)
     page = briefs.html(store.read(folder), lang.value)
     store.write_file(out, lambda draft: draft.write_text(page, encoding="utf-8"))
-    typer.echo(str(out))
+    echo(str(out))
 
 
 @app.command()
@@ -53,4 +53,4 @@ def models() -> None:
     from hazard import spec
 
     for path in sorted(spec.models_folder().glob("*.toml")):
-        typer.echo(f"{path.stem:22} {spec.read(path.stem).question}")
+        echo(f"{path.stem:22} {spec.read(path.stem).question}")

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from hazard.cli.app import ModelName, Out, Registers, Table, app, read_rows, refuse_two_sources
+from hazard import files
+from hazard.cli.app import (
+    ModelName,
+    Out,
+    Registers,
+    Table,
+    app,
+    echo,
+    read_rows,
+    refuse_two_sources,
+)
 
 
 @app.command()
@@ -34,5 +44,5 @@ def survival(
         for kind in ("png", "svg"):
             (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))
         text = figures.survival_curves_text(found.incidence)
-        (folder / "survival.txt").write_text(text + "\n", encoding="utf-8")
-    typer.echo(f"{text}\nWritten to {out}")
+        files.write_text(folder / "survival.txt", text)
+    echo(f"{text}\nWritten to {out}")
