@@ -10,7 +10,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from hazard.files import write_bytes, write_file
+from hazard.files import netcdf, write_bytes, write_file
 from hazard.sampling import Pieces
 
 
@@ -41,7 +41,7 @@ def kept_chains(path: Path) -> Iterator[Callable[[str], Pieces]]:
 
         def save(chain: int, drawn: xr.DataTree) -> None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            content = bytes(drawn.to_netcdf(engine="h5netcdf"))
+            content = netcdf(drawn)
             name = f"{key[:16]}-{chain}-{_seal(key, chain, content)}.nc"
             write_file(folder / name, lambda draft: write_bytes(draft, content))
 

@@ -20,7 +20,7 @@ _MEASURES = ["r_hat", "ess_bulk", "ess_tail", "mcse_to_sd"]
 _COLUMNS = ["variable", "quantity", *_MEASURES, "finite", "constant"]
 _FEWEST_DRAWS = 8
 _TAIL = (0.05, 0.95)
-_SAME = 1e-6  # in standard deviations: that independent draws agree to this throughout is excluded
+_SAME = 1e-6  # of the range of a chain: that independent draws agree to this throughout is excluded
 _RELATIVE_ROUNDING = 4 * np.finfo(np.float64).eps
 
 
@@ -198,7 +198,9 @@ def _copies(variables: Iterable[xr.DataArray]) -> int:
         ordered = values.transpose("chain", "draw", ...).values.astype(np.float64)
         draws = ordered.reshape(*ordered.shape[:2], int(np.prod(ordered.shape[2:])))
         draws = _many_valued(np.sort(draws[:, :, np.isfinite(draws).all(axis=(0, 1))], axis=1))
-        near = _SAME * draws.std(axis=1)
+        if not draws.size:
+            continue
+        near = _SAME * np.ptp(draws, axis=1)
         for one, other in itertools.combinations(range(len(draws)), 2):
             apart = np.abs(draws[one] - draws[other])
             if (apart <= near[one]).all(axis=0).any():

@@ -265,7 +265,7 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
         _give_up(path)
 
 
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whose size is known, after a look whether the disk has room for it."""
     _refuse_full(path, len(content))
     path.write_bytes(content)
@@ -276,14 +276,20 @@ def write_text(path: Path, text: str) -> None:
     path.write_text(shown(text) + "\n", encoding="utf-8")
 
 
-def write_netcdf(tree: xr.DataTree | xr.Dataset, path: Path) -> None:
-    """Write labelled arrays as netCDF, made in memory first.
+def netcdf(tree: xr.DataTree | xr.Dataset) -> bytes:
+    """Labelled arrays as the content of a netCDF file.
 
     HDF5 cannot be made to let go of a file that it could not write to its end; it takes the process
-    down with it. So the file is finished before the disk is touched, which for a moment takes as
-    much memory as the arrays.
+    down with it. So a file is finished before the disk is touched, which for a moment takes as much
+    memory as the arrays.
     """
-    write_bytes(path, tree.to_netcdf(engine="h5netcdf"))
+    with tree.to_netcdf(engine="h5netcdf") as view:
+        return bytes(view)
+
+
+def write_netcdf(tree: xr.DataTree | xr.Dataset, path: Path) -> None:
+    """Write labelled arrays as netCDF, made in memory first."""
+    write_bytes(path, netcdf(tree))
 
 
 def _empty_draft(path: Path) -> Path:

@@ -25,4 +25,4 @@ __all__ = [
 
 def main() -> None:
     """Run the command line; a known error is one sentence and its exit code."""
-    ending.run(app)
+    ending.run(lambda: app(prog_name="hazard"))
