@@ -115,6 +115,7 @@ def called(
         raise error
 
     monkeypatch.setattr(registers, "read", fail)
+    monkeypatch.setattr(os, "_exit", sys.exit)
     monkeypatch.setattr(sys, "argv", ["hazard", "check", "folder"])
     with pytest.raises(SystemExit) as left:
         cli.main()

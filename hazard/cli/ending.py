@@ -123,6 +123,8 @@ def _fail(error: BaseException) -> None:
         sys.stderr.write(shown(f"hazard: {sentence}\n") if code == 1 else f"hazard: {sentence}\n")
         sys.stderr.flush()
     _close(sys.stdout)
+    if _is_of_memory(error):  # libraries that are loaded in part crash where they are let go
+        os._exit(code)
     sys.exit(code)
 
 
