@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if not pytensor.config.generated_src_dir:
 
 _HELPERS = ["whitened", "whitened_dim_0"]
 _PAUSE = 0.02
+_LEAST_MEMORY = 2 * 2**30  # bytes of addresses that the compiler of the density takes
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,15 @@ def compile_model(model: pm.Model, around: Laplace | None = None) -> Any:
     Returns
     -------
     nutpie.CompiledModel
+
+    Raises
+    ------
+    MemoryError
+        If the process may use so little memory that the compiler would crash.
     """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_MEMORY:
+        raise MemoryError
     target = model if around is None else whitened(model, *affine_map(model, around))
     return nutpie.compile_pymc_model(target)
 
