@@ -4,6 +4,8 @@ The data flow one way, from the top of this list to its end, and so do the impor
 a module imports only from modules above it.
 
     errors.py          the exception tree, in its docstring
+    terminal.py        text without signs that move a cursor or turn an order
+    files.py           output written whole or not at all, by one process at a time
     months.py          calendar month arithmetic; the only module that knows dates
     units.py           units of time: their plurals, the round numbers that are printed
     labels.py          texts as labels: one spelling, and what no label can be
@@ -35,6 +37,7 @@ a module imports only from modules above it.
     approximation.py   the Laplace approximation as a map of normals, and as draws
     model.py           build_model(coordinates) -> pm.Model; never samples
     sampling.py        NUTS in whitened coordinates -> DataTree
+    chains.py          finished chains, kept beside a run until it is written
     diagnostics.py     the convergence gate
     baselines/         linear probability, multinomial logit, Cox, Fine-Gray, life table
     new_levels.py      effects of a centre or a nationality that the rows did not have
@@ -61,7 +64,7 @@ a module imports only from modules above it.
     describe/          the published descriptive tables and figures, from any panel
     appendix.py        coefficients of a run in the layout of the published table
     tidy_csv.py        tidy tables as CSV; labels come back as they were
-    store.py           the run folder: netCDF, CSV, manifest; written whole or not at all
+    store.py           the run folder: netCDF, CSV, manifest
     calibration/       prior -> exits -> posterior -> ranks of the truth -> a certificate
     brief/             text and template: a run folder -> HTML, Norwegian and English
     cli/               arguments in, functions called, exit code out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ _MEASURES = ["r_hat", "ess_bulk", "ess_tail", "mcse_to_sd"]
 _COLUMNS = ["variable", "quantity", *_MEASURES, "finite", "constant"]
 _FEWEST_DRAWS = 8
 _TAIL = (0.05, 0.95)
+_SAME = 1e-6  # of the range of a chain: that independent draws agree to this throughout is excluded
 _RELATIVE_ROUNDING = 4 * np.finfo(np.float64).eps
 
 
@@ -73,6 +74,8 @@ class Gate:
     limits : GateLimits
     failures : tuple of str
         One sentence per broken limit, without labels of levels; empty when all hold.
+    copies : int
+        Chains with the draws of another chain, in the same order or in another one.
     """
 
     table: pd.DataFrame
@@ -81,6 +84,7 @@ class Gate:
     chains: int
     limits: GateLimits
     failures: tuple[str, ...]
+    copies: int = 0
 
     @property
     def passed(self) -> bool:
@@ -152,6 +156,7 @@ def gate(
         chains=posterior["posterior"].sizes["chain"],
         limits=limits,
         failures=(),
+        copies=_copies(drawn.values()),
     )
     failures = (*_sampler_failures(measured), *_quantity_failures(measured))
     return replace(measured, failures=failures)
@@ -184,6 +189,30 @@ def _measure(name: str, values: xr.DataArray) -> pd.DataFrame:
     return pd.DataFrame(measures, columns=_MEASURES).assign(
         variable=name, quantity=list(_labels(name, ordered)), finite=finite, constant=constant
     )[_COLUMNS]
+
+
+def _copies(variables: Iterable[xr.DataArray]) -> int:
+    """Number of chains that hold the draws of an earlier chain in some quantity, in any order."""
+    copied: set[int] = set()
+    for values in variables:
+        ordered = values.transpose("chain", "draw", ...).values.astype(np.float64)
+        draws = ordered.reshape(*ordered.shape[:2], int(np.prod(ordered.shape[2:])))
+        draws = _many_valued(np.sort(draws[:, :, np.isfinite(draws).all(axis=(0, 1))], axis=1))
+        if not draws.size:
+            continue
+        near = _SAME * np.ptp(draws, axis=1)
+        for one, other in itertools.combinations(range(len(draws)), 2):
+            apart = np.abs(draws[one] - draws[other])
+            if (apart <= near[one]).all(axis=0).any():
+                copied.add(other)
+    return len(copied)
+
+
+def _many_valued(draws: FloatArray) -> FloatArray:
+    """Of sorted draws, the quantities with so many values that chains do not agree by chance."""
+    values = (np.diff(draws, axis=1) > 0).sum(axis=1)
+    kept: FloatArray = draws[:, :, (values >= _FEWEST_DRAWS).all(axis=0)]
+    return kept
 
 
 def _constant(draws: FloatArray) -> npt.NDArray[np.bool_]:
@@ -238,6 +267,11 @@ def _sampler_failures(measured: Gate) -> Iterator[str]:
     limits = measured.limits
     if measured.chains < limits.chains:
         yield f"Chains must number at least {limits.chains}; got {measured.chains}."
+    if measured.copies:
+        yield (
+            "Chains must be drawn each for itself; got the draws of another one in "
+            f"{measured.copies} of {measured.chains}."
+        )
     if measured.divergences is None:
         yield "Divergent transitions must be recorded; 'diverging' is missing in sample_stats."
     elif measured.divergences > limits.divergences:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import nutpie
 import pymc as pm
+import pytensor
 import xarray as xr
 from pytensor.graph.replace import graph_replace
 from threadpoolctl import threadpool_limits
@@ -18,8 +21,13 @@ from hazard.approximation import normal_map
 from hazard.laplace import Laplace
 from hazard.terms.block import FloatArray
 
+if not pytensor.config.generated_src_dir:
+    # Elsewhere each compiled function leaves a file in the system's temporary folder for good.
+    pytensor.config.generated_src_dir = str(Path(pytensor.config.base_compiledir) / "sources")
+
 _HELPERS = ["whitened", "whitened_dim_0"]
 _PAUSE = 0.02
+_LEAST_MEMORY = 2 * 2**30  # bytes of addresses that the compiler of the density takes
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,15 @@ def compile_model(model: pm.Model, around: Laplace | None = None) -> Any:
     Returns
     -------
     nutpie.CompiledModel
+
+    Raises
+    ------
+    MemoryError
+        If the process may use so little memory that the compiler would crash.
     """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_MEMORY:
+        raise MemoryError
     target = model if around is None else whitened(model, *affine_map(model, around))
     return nutpie.compile_pymc_model(target)
 

@@ -17,11 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,13 +27,14 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from hazard import figures
+from hazard.chains import kept_chains
 from hazard.concordance import Concordance
 from hazard.diagnostics import Gate
 from hazard.errors import UsageError
 from hazard.evidence import EvidenceResult
+from hazard.files import check_new, new_folder, write_file, write_netcdf
 from hazard.pipeline import Analysis, FinishedRun, versions
 from hazard.prior_families import Prior
-from hazard.sampling import Pieces
 from hazard.scores import Score
 from hazard.scores import table as score_table
 from hazard.sensitivity import Sensitivity
@@ -113,92 +110,10 @@ class ConcordanceFolder:
         return str(self.manifest["event"])
 
 
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Folder under a temporary name beside ``path``, which takes that name when all went well.
-
-    Raises
-    ------
-    UsageError
-        If ``path`` exists and is not an empty folder, or its parent cannot be written.
-    """
-    check_new(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise UsageError(f"output folder must be writable; got {error.strerror}.") from None
-    try:
-        yield draft
-        if path.exists():
-            path.rmdir()
-        draft.rename(path)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-
-
-def check_new(path: Path) -> None:
-    """Raise unless ``path`` is free, absent or an empty folder, and can be made."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UsageError(
-            f"output {str(path)!r} must not exist yet, or be an empty folder; choose another name."
-        )
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise UsageError(f"output {str(path)!r} must lie in a folder that can be written.")
-
-
-def write_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under a temporary name, readable by its owner only, and move it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    draft = Path(name)
-    try:
-        write(draft)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def kept_chains(path: Path) -> Iterator[Callable[[str], Pieces]]:
-    """Finished chains of a run, kept beside its folder until the run is written.
-
-    Yields
-    ------
-    callable
-        From a digest of all that the draws depend on to the chains that are there for it. Each
-        chain is a file of draws with a checksum in its name; one that does not fit is not used.
-    """
-    folder = path.parent / f".{path.name}.chains"
-
-    def pieces(key: str) -> Pieces:
-        def load(chain: int) -> xr.DataTree | None:
-            for file in folder.glob(f"{key[:16]}-{chain}-*.nc"):
-                if _file_digest(file) == file.stem.rsplit("-", 1)[-1]:
-                    return xr.load_datatree(file, engine="h5netcdf")
-            return None
-
-        def save(chain: int, drawn: xr.DataTree) -> None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = folder / f"{key[:16]}-{chain}.draft"
-            drawn.to_netcdf(draft, engine="h5netcdf")
-            draft.chmod(0o600)
-            draft.rename(folder / f"{key[:16]}-{chain}-{_file_digest(draft)}.nc")
-
-        return Pieces(load, save)
-
-    yield pieces
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def write_run(path: Path, analysis: Analysis) -> None:
     """Run folder of an analysis."""
     with new_folder(path) as folder:
-        analysis.posterior.to_netcdf(folder / "posterior.nc", engine="h5netcdf")
+        write_netcdf(analysis.posterior, folder / "posterior.nc")
         tables = {
             "estimates": analysis.estimates,
             "predictive": analysis.predictive,
@@ -223,7 +138,7 @@ def write_run(path: Path, analysis: Analysis) -> None:
 def write_evidence(path: Path, found: EvidenceResult) -> None:
     """Folder of what the published table says under each lag prior, with its figure."""
     with new_folder(path) as folder:
-        found.posterior.to_netcdf(folder / "posterior.nc", engine="h5netcdf")
+        write_netcdf(found.posterior, folder / "posterior.nc")
         gates = [each.table.assign(prior=prior) for prior, each in found.gates.items()]
         tables = {
             "estimates": found.estimates,

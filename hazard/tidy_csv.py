@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hazard.files import write_bytes
+from hazard.terminal import shown
+
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # with apostrophes that are its own
 _SPECIAL = re.compile(r'[,"\r\n]')
 _FIELD = re.compile(r'("(?:[^"]|"")*"|[^,"\r\n]*)(,|\r?\n)')
@@ -22,13 +25,13 @@ def write_table(rows: pd.DataFrame, path: Path) -> None:
     """CSV of a tidy table, from which :func:`read_table` has every label as it was.
 
     Nothing stands for what is missing, and a pair of quotes for an empty text. Text that a
-    spreadsheet would run as a formula gets an apostrophe before it.
+    spreadsheet would run as a formula gets an apostrophe before it, and a control character is
+    written out.
     """
     columns = [_fields(rows.iloc[:, place]) for place in range(rows.shape[1])]
     lines = [[_field(str(name)) for name in rows.columns], *zip(*columns, strict=True)]
     text = "".join(f"{','.join(line)}\n" for line in lines)
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        stream.write(text)
+    write_bytes(path, text.encode())
 
 
 def read_table(path: Path, kinds: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -88,7 +91,8 @@ def _fields(column: pd.Series) -> list[str]:
 
 def _field(text: str) -> str:
     """Field of a text."""
-    return _enclosed(f"'{text}" if _FORMULA.match(text) else text)
+    safe = shown(text)
+    return _enclosed(f"'{safe}" if _FORMULA.match(safe) else safe)
 
 
 def _enclosed(text: str) -> str:

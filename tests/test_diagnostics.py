@@ -62,6 +62,11 @@ def planted(draws: Draws, where: object, value: object) -> Draws:
     return changed
 
 
+def copied(draws: Draws, precision: type = np.float64, order: object = slice(None)) -> Draws:
+    """The draws with the third chain a copy of the first."""
+    return planted(draws, 2, draws[0].astype(precision)[order])
+
+
 def two_modes(rng: np.random.Generator) -> Draws:
     return noise(rng) + np.array([[-5.0], [5.0], [-5.0], [5.0]])
 
@@ -134,6 +139,22 @@ BAD: dict[str, tuple[Callable[[np.random.Generator], xr.DataTree], str]] = {
         lambda rng: tree(noise(rng), energy=np.zeros((CHAINS, DRAWS))),
         r"^BFMI must be at least 0\.3; got nan in 4 of 4 chains\.$",
     ),
+    "one chain copied": (
+        lambda rng: tree(copied(noise(rng))),
+        r"^Chains must be drawn each for itself; got the draws of another one in 1 of 4\.$",
+    ),
+    "one chain copied in another order": (
+        lambda rng: tree(copied(noise(rng), order=rng.permutation(DRAWS))),
+        r"^Chains must be drawn each for itself; got the draws of another one in 1 of 4\.$",
+    ),
+    "one chain copied in single precision": (
+        lambda rng: tree(copied(noise(rng), np.float32)),
+        r"^Chains must be drawn each for itself; got the draws of another one in 1 of 4\.$",
+    ),
+    "every chain the same": (
+        lambda rng: tree(np.repeat(noise(rng)[:1], CHAINS, axis=0)),
+        r"^Chains must be drawn each for itself; got the draws of another one in 3 of 4\.$",
+    ),
     "three chains": (
         lambda rng: tree(noise(rng)[:3]),
         r"^Chains must number at least 4; got 3\.$",
@@ -172,6 +193,13 @@ def test_planted_failure_is_caught(fixture: str, rng: np.random.Generator) -> No
     judged = gate(build(rng))
     assert not judged.passed
     assert any(re.search(sentence, failure) for failure in judged.failures), judged.failures
+
+
+def test_quantities_of_few_values_may_agree(rng: np.random.Generator) -> None:
+    sampled = tree(noise(rng))
+    few = np.tile(rng.permuted(np.repeat(np.arange(5.0), DRAWS // 5)), (CHAINS, 1))
+    draws = sampled["posterior"].to_dataset().assign(few=(("chain", "draw"), few))
+    assert gate(xr.DataTree.from_dict({"posterior": draws})).copies == 0
 
 
 def test_planted_failure_is_the_only_one(rng: np.random.Generator) -> None:

@@ -45,6 +45,12 @@ def test_fewer_chains_are_the_first_ones() -> None:
     np.testing.assert_array_equal(whole[:2], part)
 
 
+def test_the_compiler_is_not_begun_with_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling.resource, "getrlimit", lambda _: (2**30, -1))
+    with pytest.raises(MemoryError):
+        sampling.compile_model(pm.Model())
+
+
 class CutError(Exception):
     """Stands for a kill."""
 

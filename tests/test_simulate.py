@@ -148,7 +148,7 @@ def test_written_truth_identity(small: simulate.SimulatedRegisters, tmp_path: Pa
 
 def test_write_leaves_other_files_alone(small: simulate.SimulatedRegisters, tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("kept")
-    with pytest.raises(UsageError, match="folder for the registers must be new or empty"):
+    with pytest.raises(UsageError, match="must not exist yet, or be an empty folder"):
         simulate.write(small, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 

@@ -161,7 +161,7 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "page.html"
     with pytest.raises(RuntimeError, match=r"^the disk is full$"):
         store.write_file(path, fail)
-    assert list(path.parent.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []  # nor is the folder that was made for it
     store.write_file(path, lambda draft: draft.write_text("page", encoding="utf-8"))
     assert [item.name for item in path.parent.iterdir()] == ["page.html"]
 

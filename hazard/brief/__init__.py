@@ -24,6 +24,7 @@ from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
 from hazard.brief.languages import Code, Language, language
 from hazard.brief.view import View
 from hazard.store import ConcordanceFolder, Evidence, Run
+from hazard.terminal import shown
 
 __all__ = ["html"]
 
@@ -52,7 +53,7 @@ def html(run: Run | Evidence | ConcordanceFolder, lang: Code) -> str:
 
 
 def rendered(page: Page, tongue: Language) -> str:
-    """HTML of a page; everything but the figures is escaped."""
+    """HTML of a page; everything but the figures is escaped, control characters are written out."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hazard.brief", "."),
         autoescape=True,
@@ -61,7 +62,7 @@ def rendered(page: Page, tongue: Language) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template("page.html.jinja")
-    return template.render(page=page, say=tongue.say, number=_numbers(page))
+    return shown(template.render(page=page, say=tongue.say, number=_numbers(page)))
 
 
 def _page(view: View) -> Page:

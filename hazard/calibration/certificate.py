@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from hazard.calibration.simulation import Plan, Problem, checksum, pieces
+from hazard.calibration.simulation import Plan, Problem, checksum, pieces, remove_pieces
 from hazard.calibration.uniformity import chi_square, detectable, p_value
 from hazard.errors import UsageError
+from hazard.files import write_file
 from hazard.pipeline import versions
-from hazard.store import write_file
 
 Progress = Callable[[str, float], None]
 
@@ -52,7 +51,7 @@ def calibrate(problem: Problem, plan: Plan, out: Path, progress: Progress) -> di
     made = certificate(problem, plan, found)
     text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
     write_file(out, lambda draft: draft.write_text(text, encoding="utf-8"))
-    shutil.rmtree(folder)
+    remove_pieces(problem, plan, folder)
     return made
 
 

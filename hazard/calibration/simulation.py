@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from hazard.calibration.generate import outcomes
 from hazard.calibration.ranks import numbers, ranks
 from hazard.coordinates import Coordinates
 from hazard.errors import ConvergenceError
+from hazard.files import write_file
 from hazard.pipeline import Rows, refuse_constant, versions
 from hazard.predictive import prior_draw
 from hazard.spec import ModelSpec
-from hazard.store import write_file
 from hazard.terms.block import IntArray
 
 
@@ -146,12 +147,25 @@ def pieces(problem: Problem, plan: Plan, folder: Path) -> Iterator[dict[str, Any
     """
     own, fit = key(problem, plan), engine(plan.engine, problem.it)
     for number in range(plan.simulations):
-        path = folder / f"{own[:16]}-{number:06d}.json"
+        path = _file(folder, own, number)
         found = _read(path, own)
         if found is None:
             found = piece(problem, plan, number, fit)
             _write(path, {"key": own, **found})
         yield found
+
+
+def remove_pieces(problem: Problem, plan: Plan, folder: Path) -> None:
+    """Remove the simulations of a plan, and their folder unless something else is in it."""
+    own = key(problem, plan)
+    for number in range(plan.simulations):
+        _file(folder, own, number).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _file(folder: Path, own: str, number: int) -> Path:
+    return folder / f"{own[:16]}-{number:06d}.json"
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

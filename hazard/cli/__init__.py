@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+from hazard.cli import ending
 
-import typer
-
-from hazard.cli import data, ever_treated, fits, reports, scenario, survival
-from hazard.cli.app import app
-from hazard.cli.data import SCENARIOS
-from hazard.errors import HazardError, UsageError
+with ending.stoppable():  # a signal while the commands are loaded is one sentence too
+    from hazard.cli import data, ever_treated, fits, reports, scenario, survival
+    from hazard.cli.app import app
+    from hazard.cli.data import SCENARIOS
 
 __all__ = [
     "SCENARIOS",
     "app",
     "data",
+    "ending",
     "ever_treated",
     "fits",
     "main",
@@ -26,13 +25,4 @@ __all__ = [
 
 def main() -> None:
     """Run the command line; a known error is one sentence and its exit code."""
-    try:
-        app()
-    except HazardError as error:
-        typer.echo(f"hazard: {error}", err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        typer.echo(f"hazard: {error.filename} must be usable; got: {error.strerror}.", err=True)
-        sys.exit(UsageError.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    ending.run(lambda: app(prog_name="hazard"))

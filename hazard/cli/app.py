@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from hazard import files
 from hazard.errors import UsageError
+from hazard.terminal import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,13 +25,30 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 30.0
 """Of a stage that goes on, where the error stream is no terminal."""
+
+
+class Commands(TyperGroup):
+    """The commands; what one of them claimed and did not write is released when it ends."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        with files.claims():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="hazard",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     help="Discrete-time competing-risks hazards: from registers to an uncertainty-aware brief.",
 )
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print text in which nothing moves the cursor, whatever labels it holds."""
+    typer.echo(shown(text), err=err)
 
 
 class Engine(StrEnum):
@@ -91,15 +111,15 @@ def tell_left_out(rows: Rows, wanted: ModelSpec) -> None:
     found = flow.of_rows(rows, wanted)
     for line, aloud in ((flow.text(found), False), (flow.warning(found), True)):
         if line:
-            typer.echo(f"Warning: {line}" if aloud else line, err=aloud)
+            echo(f"Warning: {line}" if aloud else line, err=aloud)
 
 
 def tell_warnings(warnings: tuple[str, ...]) -> None:
     """Say on the error stream what a correct register hardly holds."""
     for sentence in warnings:
-        typer.echo(f"Warning: {sentence}", err=True)
+        echo(f"Warning: {sentence}", err=True)
     if warnings:
-        typer.echo("See the rows with 'hazard check'.", err=True)
+        echo("See the rows with 'hazard check'.", err=True)
 
 
 def read_rows_or_small(
@@ -137,7 +157,7 @@ def progress() -> Iterator[Callable[[str, float], None]]:
 def _bar(console: Console) -> Iterator[Callable[[str, float], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:
         tasks: dict[str, int] = {}
 
@@ -145,7 +165,7 @@ def _bar(console: Console) -> Iterator[Callable[[str, float], None]]:
             if stage not in tasks:
                 for task in tasks.values():
                     bar.update(task, completed=1.0)  # type: ignore[arg-type]
-                tasks[stage] = bar.add_task(stage, total=1.0)
+                tasks[stage] = bar.add_task(shown(stage), total=1.0)
             bar.update(tasks[stage], completed=share)  # type: ignore[arg-type]
 
         yield told
@@ -200,4 +220,4 @@ class _Log:
     def _write(self) -> None:
         self._last = time.monotonic()
         share = f", {100 * self._share:.0f} %" if self._share > 0 else ""
-        typer.echo(f"{self._last - self._began:6.0f} s  {self._stage}{share}", err=True)
+        echo(f"{self._last - self._began:6.0f} s  {self._stage}{share}", err=True)

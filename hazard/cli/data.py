@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from hazard.cli.app import Language, Out, Seed, app, refuse_existing, tell_warnings
+from hazard import files
+from hazard.cli.app import Language, Out, Seed, app, echo, refuse_existing, tell_warnings
 from hazard.errors import RegisterError, UsageError
 
 # Written out, so that `--help` need not import the simulator.
@@ -44,7 +45,7 @@ def simulate(
     rng = np.random.default_rng(seed)
     truth = simulation.truth(size.value, rng, planted)
     simulation.write(simulation.registers(truth, rng), out)
-    typer.echo(f"Registers written to {out}")
+    echo(f"Registers written to {out}")
 
 
 @app.command()
@@ -54,12 +55,12 @@ def check(directory: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
 
     report = registers.check(registers.read(directory))
     for row in report[report["n_broken"] > 0].itertuples():
-        typer.echo(
+        echo(
             f"{row.severity:5}  {row.table}: {row.rule} {row.n_broken} of {row.n_rows} rows do not"
             f" (rows {row.first_rows})."
         )
     errors = report[(report["severity"] == "error") & (report["n_broken"] > 0)]
-    typer.echo(f"{len(report)} rules checked, {len(errors)} broken.")
+    echo(f"{len(report)} rules checked, {len(errors)} broken.")
     if len(errors):
         raise typer.Exit(RegisterError.exit_code)
 
@@ -73,7 +74,7 @@ def panel(
     """Write the person-period panel of registers, with its exposure histories."""
     import pandas as pd
 
-    from hazard import exposures, pipeline, spec, store
+    from hazard import exposures, pipeline, spec
 
     if out.suffix != ".parquet":
         raise UsageError(f"panel --out must end in .parquet; got {str(out)!r}.")
@@ -81,9 +82,10 @@ def panel(
     rows = pipeline.rows_from_registers(directory, spec.read(model))
     tell_warnings(rows.warnings)
     table = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1)
-    store.write_file(out, lambda draft: table.to_parquet(draft, index=False))
-    typer.echo(rows.flow.to_string(index=False))
-    typer.echo(f"{len(table):,} rows written to {out}")
+    content = table.to_parquet(index=False)
+    files.write_file(out, lambda draft: files.write_bytes(draft, content))
+    echo(rows.flow.to_string(index=False))
+    echo(f"{len(table):,} rows written to {out}")
 
 
 @app.command()
@@ -115,5 +117,5 @@ def describe(
             for kind in ("png", "svg"):
                 (folder / f"{name}.{kind}").write_bytes(figures.rendered(figure, kind))
         for name, text in figures.description_text(*drawn, words=words).items():
-            (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
-    typer.echo(f"{found.summary} Written to {out}")
+            files.write_text(folder / f"{name}.txt", text)
+    echo(f"{found.summary} Written to {out}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazard.cli.app import Out, Seed, Table, app, progress
+from hazard import files
+from hazard.cli.app import Out, Seed, Table, app, echo, progress
 from hazard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,10 +79,11 @@ def _simulated(out: Path, odds_ratio: float, replications: int, seed: int) -> No
     with store.new_folder(out) as folder:
         store.write_table(pd.concat([null, planted], ignore_index=True), folder / "study.csv")
         store.write_table(spread, folder / "assumptions.csv")
-        both.panel_of(drawn, world).to_parquet(folder / "panel.parquet", index=False)
+        sample = both.panel_of(drawn, world).to_parquet(index=False)
+        files.write_bytes(folder / "panel.parquet", sample)
         text = figures.ever_treated_study_text(null, planted)
         _write(folder, figures.ever_treated_study(null, planted), text, said)
-    typer.echo("\n".join(said) + f"\nWritten to {out}; panel.parquet is one sample, no effect.")
+    echo("\n".join(said) + f"\nWritten to {out}; panel.parquet is one sample, no effect.")
 
 
 def _of_panel(
@@ -101,7 +103,7 @@ def _of_panel(
         store.write_table(table, folder / "designs.csv")
         text = figures.ever_treated_panel_text(table, question.exit)
         _write(folder, figures.ever_treated_panel(table, question.exit), text, said)
-    typer.echo("\n".join(said) + f"\nWritten to {out}")
+    echo("\n".join(said) + f"\nWritten to {out}")
 
 
 def _write(folder: Path, figure: Figure, text: str, said: Sequence[str]) -> None:
@@ -110,5 +112,5 @@ def _write(folder: Path, figure: Figure, text: str, said: Sequence[str]) -> None
 
     for kind in ("png", "svg"):
         (folder / f"ever_treated.{kind}").write_bytes(figures.rendered(figure, kind))
-    (folder / "ever_treated.txt").write_text(text + "\n", encoding="utf-8")
-    (folder / "findings.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
+    files.write_text(folder / "ever_treated.txt", text)
+    files.write_text(folder / "findings.txt", "\n".join(said))

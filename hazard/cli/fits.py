@@ -15,6 +15,7 @@ from hazard.cli.app import (
     Seed,
     Table,
     app,
+    echo,
     progress,
     read_rows,
     read_rows_or_small,
@@ -76,18 +77,18 @@ def run(
         store.write_run(out, analysis)
     tell_left_out(rows, wanted)
     for remark in pipeline.remarks(analysis.facts["notes"]):
-        typer.echo(f"Remark: {remark}")
-    typer.echo(f"Run written to {out}")
+        echo(f"Remark: {remark}")
+    echo(f"Run written to {out}")
     for name, facts in analysis.facts["answers"].items():
         if "not answered" in facts:
-            typer.echo(f"Estimand {name!r} is not answered: {facts['not answered']}")
+            echo(f"Estimand {name!r} is not answered: {facts['not answered']}")
     for remark in analysis.facts["remarks"]["hazard model"]:
-        typer.echo(remark)
+        echo(remark)
     if analysis.gate is None:
-        typer.echo("The numbers are approximate; --engine nuts samples the posterior.")
+        echo("The numbers are approximate; --engine nuts samples the posterior.")
     else:
         for failure in analysis.gate.failures:
-            typer.echo(f"Gate: {failure}", err=True)
+            echo(f"Gate: {failure}", err=True)
         if not analysis.gate.passed:
             raise typer.Exit(4)
 
@@ -124,12 +125,12 @@ def sensitivity(
         found = atlas.run(rows, wanted, plan, progress=told)
     tell_left_out(rows, wanted)
     store.write_sensitivity(out, found)
-    typer.echo(f"{figures.sensitivity_text(found.table)}\nWritten to {out}")
+    echo(f"{figures.sensitivity_text(found.table)}\nWritten to {out}")
     for line in atlas.repeated_text(found.repeated):
-        typer.echo(line)
+        echo(line)
     for cell, judged in found.gates.items():
         for failure in judged.failures:
-            typer.echo(f"Gate, prior {cell!r}: {failure}", err=True)
+            echo(f"Gate, prior {cell!r}: {failure}", err=True)
     if not found.passed:
         raise typer.Exit(4)
 
@@ -167,7 +168,7 @@ def concordance(
         found = agreement.concord(rows, models, drawn=drawn, seed=seed, progress=told)
     tell_left_out(rows, models[1])
     store.write_concordance(out, found)
-    typer.echo(f"Written to {out}; 'hazard brief {out}' makes the page.")
+    echo(f"Written to {out}; 'hazard brief {out}' makes the page.")
 
 
 @app.command()
@@ -207,7 +208,7 @@ def score(
     for rows, wanted in used:
         tell_left_out(rows, wanted)
     store.write_scores(out, found)
-    typer.echo(f"{scores.text(found)}\nWritten to {out}")
+    echo(f"{scores.text(found)}\nWritten to {out}")
 
 
 @app.command()
@@ -223,10 +224,10 @@ def evidence(out: Out, seed: Seed = 0) -> None:
         told("sample", 0.0)
         found = published.run(seed, progress=lambda line: told(line, 0.0))
     store.write_evidence(out, found)
-    typer.echo(f"Evidence written to {out}")
+    echo(f"Evidence written to {out}")
     for prior, judged in found.gates.items():
         for failure in judged.failures:
-            typer.echo(f"Gate, prior {prior!r}: {failure}", err=True)
+            echo(f"Gate, prior {prior!r}: {failure}", err=True)
     if not found.passed:
         raise typer.Exit(4)
 
@@ -258,7 +259,7 @@ def calibrate(
         problem = calibration.Problem.of(rows, wanted)
         plan = calibration.Plan(simulations, engine.value, seed)
         found = calibration.calibrate(problem, plan, out, told)
-    typer.echo(f"Certificate written to {out}: {calibration.summary(found)}")
+    echo(f"Certificate written to {out}: {calibration.summary(found)}")
     if not found["passed"]:
         raise typer.Exit(4)
 
@@ -295,8 +296,8 @@ def prior(
         found = predictive.prior_predictive(drawn, built, person=person, spec=wanted)
     store.write_file(out, lambda draft: store.write_table(found, draft))
     shown = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
-    typer.echo(found[shown].fillna("").to_string(index=False, float_format="{:.3f}".format))
-    typer.echo(f"Written to {out}")
+    echo(found[shown].fillna("").to_string(index=False, float_format="{:.3f}".format))
+    echo(f"Written to {out}")
 
 
 def _sampled(checked_by: Path | None, engine: Engine) -> tuple[pd.DataFrame, dict[str, Any]] | None:

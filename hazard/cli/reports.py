@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hazard.cli.app import Language, Out, app, refuse_existing
+from hazard.cli.app import Language, Out, app, echo, refuse_existing
 from hazard.errors import UsageError
 
 
@@ -45,7 +45,7 @@ def tables(
     else:
         found = appendix.covariate_table(run.estimates)
     store.write_file(out, lambda draft: store.write_table(found, draft))
-    typer.echo(f"{len(found)} rows written to {out}")
+    echo(f"{len(found)} rows written to {out}")
 
 
 @app.command()
@@ -61,7 +61,7 @@ def brief(
     refuse_existing(out)
     page = briefs.html(store.read(folder), lang.value)
     store.write_file(out, lambda draft: draft.write_text(page, encoding="utf-8"))
-    typer.echo(str(out))
+    echo(str(out))
 
 
 @app.command()
@@ -70,4 +70,4 @@ def models() -> None:
     from hazard import spec
 
     for path in sorted(spec.models_folder().glob("*.toml")):
-        typer.echo(f"{path.stem:22} {spec.read(path.stem).question}")
+        echo(f"{path.stem:22} {spec.read(path.stem).question}")

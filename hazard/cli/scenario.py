@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazard.cli.app import Language, Out, Registers, Seed, app, progress
+from hazard import files
+from hazard.cli.app import Language, Out, Registers, Seed, app, echo, progress
 from hazard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def scenario(
         store.write_table(events, folder / "per_event.csv")
         if len(asked) > 1:
             _draw(estimates, asked[0].name, folder, lang)
-        (folder / "findings.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
-    typer.echo("\n".join(said) + f"\nWritten to {out}")
+        files.write_text(folder / "findings.txt", "\n".join(said))
+    echo("\n".join(said) + f"\nWritten to {out}")
 
 
 def _system(
@@ -107,7 +108,7 @@ def _draw(estimates: pd.DataFrame, reference: str, folder: Path, lang: Language)
     for kind in ("png", "svg"):
         (folder / f"scenario.{kind}").write_bytes(figures.rendered(figure, kind))
     text = figures.scenario_text(estimates, labels=labels, words=words)
-    (folder / "scenario.txt").write_text(text + "\n", encoding="utf-8")
+    files.write_text(folder / "scenario.txt", text)
 
 
 def _default(centre: str) -> Sequence[ScenarioArm]:

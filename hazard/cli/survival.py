@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazard import files
 from hazard.cli.app import (
     ModelName,
     Out,
     Registers,
     Table,
     app,
+    echo,
     read_rows,
     refuse_two_sources,
     tell_left_out,
@@ -49,8 +51,8 @@ def survival(
         for kind in ("png", "svg"):
             (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))
         text = figures.survival_curves_text(found.incidence, words=words)
-        (folder / "survival.txt").write_text(text + "\n", encoding="utf-8")
-    typer.echo("\n".join([text, *_told(found.remarks), f"Written to {out}"]))
+        files.write_text(folder / "survival.txt", text)
+    echo("\n".join([text, *_told(found.remarks), f"Written to {out}"]))
 
 
 def _told(remarks: pd.DataFrame) -> list[str]:

@@ -13,6 +13,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from hazard import digits
+from hazard.terminal import shown
 
 # Okabe and Ito's palette: told apart with every common colour vision, and in grey. The two light
 # ones are darkened: text needs a contrast of 4.5 with white.
@@ -71,6 +72,8 @@ def rendered(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
         warnings.filterwarnings("ignore", message=r"Glyph \d+", category=UserWarning)
         dated = {"Date": None} if file_format == "svg" else {"Software": None}
         figure.savefig(out, format=file_format, dpi=200, metadata=dated)
+    if file_format == "svg":
+        return shown(out.getvalue().decode()).encode()
     return out.getvalue()
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from hazard.errors import UsageError
+from hazard.files import new_folder, write_netcdf
 from hazard.simulate.frames import SimulatedRegisters
 from hazard.simulate.scenarios import DEFAULT
 from hazard.simulate.world import Truth
@@ -34,17 +32,8 @@ def write(simulated: SimulatedRegisters, directory: Path) -> None:
     UsageError
         If there is something at ``directory``.
     """
-    directory = Path(directory)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise UsageError("folder for the registers must be new or empty; there is something in it.")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-    try:
-        _fill(simulated, building)
-        building.replace(directory)
-    except BaseException:
-        shutil.rmtree(building)
-        raise
+    with new_folder(Path(directory)) as folder:
+        _fill(simulated, folder)
 
 
 def _fill(simulated: SimulatedRegisters, folder: Path) -> None:
@@ -53,7 +42,7 @@ def _fill(simulated: SimulatedRegisters, folder: Path) -> None:
     lines = [f'{name} = "{value}"\n' for name, value in simulated.extract.items()]
     (folder / "extract.toml").write_text("".join(lines), encoding="utf-8")
     (folder / "truth").mkdir(mode=0o700)
-    truth_arrays(simulated.truth).to_netcdf(folder / "truth" / "truth.nc", engine="h5netcdf")
+    write_netcdf(truth_arrays(simulated.truth), folder / "truth" / "truth.nc")
     for name, note in simulated.notes.items():
         note.to_csv(folder / "truth" / f"{name}.csv", index=False)
     for path in folder.rglob("*"):
