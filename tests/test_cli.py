@@ -5,6 +5,7 @@ Every id, centre and citizenship in the files below is a canary: no call may pri
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from hazard.spec import models_folder
 CANARY = "CANARY123"
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
 SCRIPT = Path(sys.executable).with_name("hazard")
+PROGRESS = re.compile(r"^ *\d+ s  .*\n", re.MULTILINE)  # see test_progress.py
 HEAVY = {"arviz", "matplotlib", "numba", "nutpie", "pandas", "pymc"}
 NAMES = sorted(path.stem for path in models_folder().glob("*.toml"))
 
@@ -64,7 +66,10 @@ def hazard(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Call:
-    """The command line in this process; nothing that it says may hold a canary."""
+    """The command line in this process; nothing that it says may hold a canary.
+
+    What it tells of its progress is not part of the errors.
+    """
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):  # what makes rich take a pipe for a terminal
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
@@ -75,7 +80,7 @@ def hazard(
             cli.main()
         said = capsys.readouterr()
         assert canaries(said.out, said.err, caplog.text) == 0
-        return Called(left.value.code or 0, said.out, said.err)  # type: ignore[arg-type]
+        return Called(left.value.code or 0, said.out, PROGRESS.sub("", said.err))  # type: ignore[arg-type]
 
     return call
 
