@@ -133,6 +133,10 @@ def _unseen(group: str, panel: pd.DataFrame, unit: str) -> list[tuple[str, str]]
         )
     if not bool(table["n_exits"].any()):
         texts.append("Nobody leaves: the curves are flat, and their intervals exact ones.")
+    elif group == EVERYBODY:
+        taken = table["n_exits"].sum("month")
+        never = [str(name) for name in taken["exit"].values[(taken == 0).values]]
+        texts += [f"No one left by way of {name!r}, whose curve is flat." for name in never]
     people = "everybody" if group == EVERYBODY else group
     return [("Kaplan-Meier, Aalen-Johansen", f"{people}: {text}") for text in texts]
 

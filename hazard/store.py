@@ -8,7 +8,8 @@ draws, number by number). Evidence: ``posterior.nc``, ``estimates.csv``, ``gate.
 ``sensitivity.png`` and ``.svg``; where something was sampled ``gate.csv``, where something was
 repeated ``repeated.csv``. Scores: ``scores.csv``. Concordance: ``estimates.csv``,
 ``decomposition.csv``, ``errors.csv``, ``outside.csv``, ``concordance.png`` and ``.svg``; where the
-terms are those of the published table ``columns.csv`` and ``apart.csv``. In each, ``manifest.json``
+terms are those of the published table ``columns.csv`` and ``apart.csv``. Folders of other commands
+hold tables too, with figures and texts (:func:`seal`). In each, ``manifest.json``
 says how they were made and what the columns of each table hold, and has a digest of every other
 file. Nothing of the input rows is in them.
 """
@@ -56,6 +57,8 @@ __all__ = [
     "read_posterior",
     "read_run",
     "read_table",
+    "read_tables",
+    "seal",
     "write_concordance",
     "write_evidence",
     "write_file",
@@ -108,6 +111,35 @@ class ConcordanceFolder:
     def event(self) -> str:
         """The lagged term that the page is about."""
         return str(self.manifest["event"])
+
+
+def seal(folder: Path, kind: str, tables: Mapping[str, pd.DataFrame | None]) -> None:
+    """Write tables beside the figures and texts of a folder, and the manifest of all of it.
+
+    Parameters
+    ----------
+    folder : Path
+        Of :func:`new_folder`, with everything else that it will hold.
+    kind : str
+        What made it, such as ``"survival"``.
+    tables : mapping of str to DataFrame or None
+        By the name of the file; None where there is none.
+    """
+    columns = _write_tables(folder, tables)
+    _seal(folder, {"kind": kind, "columns": columns, "versions": versions()})
+
+
+def read_tables(path: Path) -> dict[str, pd.DataFrame]:
+    """Every table of a folder with its labels as they were, by the name of its file.
+
+    Raises
+    ------
+    UsageError
+        If there is no such folder, or a file of it is missing or no longer what was written.
+    """
+    manifest = _manifest(path, _manifest(path)["kind"])
+    names = [Path(file).stem for file in manifest["columns"]]
+    return {name: _table(path, name, manifest) for name in names}
 
 
 def write_run(path: Path, analysis: Analysis) -> None:

@@ -234,7 +234,13 @@ def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
             "levels": {"centre": 12},
             "coefficients per exit": 65,
         },
-        "held": {"multinomial logit": {"not identified": 2, "at infinity": {"assisted": 5}}},
+        "held": {
+            "multinomial logit": {
+                "not identified": 2,
+                "at minus infinity": {"assisted": 5},
+                "at plus infinity": {"assisted": 1},
+            }
+        },
         "rows_digest": "1" * 64,
         "answers": {
             "standardised": {"paths": 603, "residents per event": 14.2, "persons per path": 1.37}

@@ -532,7 +532,7 @@ def hostile_run() -> Run:
     manifest = {
         **run.manifest,
         "versions": {HOSTILE: HOSTILE},
-        "held": {HOSTILE: {"not identified": 0, "at infinity": {}}},
+        "held": {HOSTILE: {"not identified": 0, "at minus infinity": {}, "at plus infinity": {}}},
     }
     counts = dict.fromkeys(exits, 20)
     manifest["panel"] = {**manifest["panel"], "exits in the design": counts}

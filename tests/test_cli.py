@@ -19,12 +19,13 @@ import typer
 import xarray as xr
 from small_registers import Person
 
-from hazard import cli, registers, tidy_csv
+from hazard import cli, registers
 from hazard.spec import models_folder
 
 CANARY = "CANARY123"
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
 SCRIPT = Path(sys.executable).with_name("hazard")
+PROGRESS = re.compile(r"^ *\d+ s  .*\n", re.MULTILINE)  # see test_progress.py
 HEAVY = {"arviz", "matplotlib", "numba", "nutpie", "pandas", "pymc"}
 NAMES = sorted(path.stem for path in models_folder().glob("*.toml"))
 
@@ -59,18 +60,16 @@ def canaries(*texts: str) -> int:
     return sum(text.upper().count(CANARY) for text in texts)
 
 
-def after_progress(err: str) -> str:
-    """What a command says beside the lines of its progress (tested in test_progress.py)."""
-    return re.sub(r"^ +\d+ s  .*\n", "", err, flags=re.MULTILINE)
-
-
 @pytest.fixture
 def hazard(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Call:
-    """The command line in this process; nothing that it says may hold a canary."""
+    """The command line in this process; nothing that it says may hold a canary.
+
+    What it tells of its progress is not part of the errors.
+    """
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):  # what makes rich take a pipe for a terminal
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
@@ -81,7 +80,7 @@ def hazard(
             cli.main()
         said = capsys.readouterr()
         assert canaries(said.out, said.err, caplog.text) == 0
-        return Called(left.value.code or 0, said.out, after_progress(said.err))  # type: ignore[arg-type]
+        return Called(left.value.code or 0, said.out, PROGRESS.sub("", said.err))  # type: ignore[arg-type]
 
     return call
 
@@ -539,7 +538,7 @@ def full_disk(*_: object, **__: object) -> None:
 WRITTEN_BY: dict[str, tuple[type, str]] = {
     "simulate --size small --out {}/new": (xr.Dataset, "to_netcdf"),
     "panel {}/registers --model oslo2016 --out {}/new.parquet": (pd.DataFrame, "to_parquet"),
-    "describe {}/registers --out {}/new": (tidy_csv, "write_bytes"),
+    "describe {}/registers --out {}/new": (Path, "write_bytes"),
 }
 
 
@@ -597,7 +596,7 @@ def test_script_refuses_wrong_data(place: Path) -> None:
         *("run", place / "example.toml", "--panel", place / "table.csv", "--out", place / "new")
     )
     assert (done.returncode, done.stdout) == (3, "")
-    assert after_progress(done.stderr) == (
+    assert PROGRESS.sub("", done.stderr) == (
         "hazard: panel must have one row per person and month; got repeated months in 1 of 2 rows "
         "(first: row 2). Keep one row of each.\n"
     )

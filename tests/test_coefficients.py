@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from small_pages import cells, printed
 from small_panels import (
     AGE,
     BASELINE,
@@ -251,23 +252,6 @@ def test_financial_aid_is_that_of_the_published_cox_model(tmp_path: Path) -> Non
 
 
 # --- the brief ----------------------------------------------------------------------------------
-def cells(page: str, name: str) -> list[list[str]]:
-    """Cells of the body of a table, by the id of its caption, without the spaces that join."""
-    table = page[page.index(f'<caption id="{name}"') :]
-    body = table[table.index("</thead>") : table.index("</table>")]
-    plain = body.replace("\u00a0", " ")
-    return [
-        [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
-        for row in re.findall(r"<tr>(.*?)</tr>", plain, flags=re.DOTALL)
-    ]
-
-
-def printed(text: str) -> list[float]:
-    return [
-        float(t.replace("−", "-").replace(",", "")) for t in re.findall(r"[−+]?[\d,.]*\d", text)
-    ]
-
-
 def wrong(page: str, run: store.Run) -> list[str]:
     """Cells of the table of covariates that are not a rounded number of the estimates."""
     problems = []

@@ -25,7 +25,7 @@ from small_panels import (
     small_panel,
 )
 
-from hazard import coordinates, correlations, design, laplace
+from hazard import approximation, coordinates, correlations, design, laplace
 from hazard.coordinates import Anchor
 from hazard.design import Design
 from hazard.errors import ConvergenceError
@@ -244,3 +244,33 @@ def test_one_exit_has_no_correlation() -> None:
     assert [own.shape for own in with_correlation.theta] == [(1,)]
     np.testing.assert_allclose(with_correlation.theta[0], without.theta[0], rtol=1e-12)
     np.testing.assert_allclose(with_correlation.mode.beta, without.mode.beta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e6, 1e-6])
+def test_metamorphic_unit_of_a_covariate(unit: float, rng: np.random.Generator) -> None:
+    """A number in another unit, its prior in that unit too, is the same model exactly."""
+    plain = model(BASELINE + WALK, AGE + NORMAL, CENTRE + POOLED)
+    small = small_panel(plain, rng)
+    moved = replace(small, panel=small.panel.assign(age=small.panel["age"] * unit))
+    other = AGE + NORMAL.replace("scale = 1.0", f"scale = {1 / unit!r}")
+    converted = model(BASELINE + WALK, other, CENTRE + POOLED)
+    found = {
+        name: approximation.draws(
+            approximation.fit(coordinates.standard(build(rows_, spec))),
+            50,
+            np.random.default_rng(1),
+        )
+        for name, rows_, spec in (
+            ("plain", small, plain),
+            ("moved", moved, converted),
+            ("left", moved, plain),
+        )
+    }
+    # rounding of a mean of some hundred numbers, times the condition of a few terms
+    for name in found["plain"].data_vars:
+        scale = unit if name == "beta_age" else 1.0
+        own, same = found["plain"][name].values, found["moved"][name].values * scale
+        np.testing.assert_allclose(same, own, rtol=1e-8, atol=1e-8)
+    spread = float(found["plain"]["beta_age"].std())  # negative control: the prior as it was
+    left = found["left"]["beta_age"].values * unit
+    assert np.abs(left - found["plain"]["beta_age"].values).max() > 0.01 * spread

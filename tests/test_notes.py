@@ -11,12 +11,12 @@ import pytest
 from small_runs import small_run
 from test_arms import own_model, states
 
-from hazard import design, exposures, spec
+from hazard import brief, design, exposures, spec
 from hazard.brief import languages, rows
 from hazard.brief.languages import Code
 from hazard.brief.view import View
 from hazard.contracts import LeftOut
-from hazard.pipeline import Rows, remarks
+from hazard.pipeline import Rows, facts, remarks
 from hazard.pipeline.flow import Losses
 from hazard.pipeline.notes import notes
 from hazard.terms import lagged
@@ -76,3 +76,62 @@ def test_brief_says_what_was_left_out(lang: Code) -> None:
     some = replace(run, manifest={**run.manifest, "flow": few.facts()})
     assert len(rows.left_out(View(some, languages.language(lang)))) == 1
     assert rows.left_out(View(run, languages.language(lang))) == []
+
+
+# --- exits that nobody takes, and times without anybody -------------------------------------------
+def test_an_exit_that_never_occurs_is_told(rng: np.random.Generator) -> None:
+    panel = states(rng, 60, 6)
+    wanted = own_model()
+    first = wanted.outcome.exits[0]
+    never = panel.assign(exit=panel["exit"].where(panel["exit"] != first, "stay"))
+    found = told(never, wanted)
+    assert first in found["never"]
+    assert f"no one left by way of {first!r}. Its numbers come from the prior" in remarks(found)[-1]
+    assert first not in told(panel, wanted)["never"]  # negative control
+
+
+@pytest.mark.parametrize("lang", ["en", "nb"])
+def test_brief_says_what_nobody_was_there_for(lang: Code) -> None:
+    run = small_run("rossi_employment")
+    facts = {"unseen": {"last": 17, "horizon": 52, "gap": 5}}
+    facts["notes"] = {"states": {}, "held": {}, "never": ["arrest"]}
+    many = replace(run, manifest={**run.manifest, **facts})
+    [block] = rows.unseen(View(many, languages.language(lang)))
+    assert re.findall(r"\d+", block.text) == ["17", "18", "52", "5"]
+    arrested = languages.language(lang).name("exit", "arrest")
+    assert arrested in block.text
+    assert block.text in brief.html(many, lang)
+    assert rows.unseen(View(run, languages.language(lang))) == []  # negative control
+
+
+def test_what_nobody_was_there_for_by_hand() -> None:
+    wanted = asking(horizon_months=6)
+    rows_ = {"person": [0, 0, 1], "month": [1, 2, 4], "exit": ["stay", "a", "stay"]}
+    panel = pd.DataFrame(rows_).astype({"exit": pd.CategoricalDtype(["stay", "a"])})
+    assert facts.unseen(panel, wanted) == {"last": 4, "horizon": 6, "gap": 3}
+    [beyond, gap] = facts.unseen_remarks(facts.unseen(panel, wanted), "month")
+    assert beyond.startswith("No one was observed beyond month 4; what is said of month 5 to 6")
+    assert gap.startswith("Nobody is at risk in month 3,")
+    assert facts.unseen(panel.iloc[:2], asking(horizon_months=2)) == {}
+
+
+@pytest.mark.parametrize("lang", ["en", "nb"])
+def test_nobody_is_a_number_and_a_few_are_not(lang: Code) -> None:
+    tongue = languages.language(lang)
+    few = tongue.words["page"]["few"]
+    assert [tongue.count(n) for n in (0, 1, 9, 10)] == ["0", few, few, "10"]
+
+
+@pytest.mark.parametrize("lang", ["en", "nb"])
+def test_infinities_of_either_sign_are_told_apart(lang: Code) -> None:
+    run = small_run()
+    minus, plus = {"assisted": 5, "forced": 8}, {"assisted": 1, "forced": 2}
+    held = {"not identified": 4, "at minus infinity": minus, "at plus infinity": plus}
+    page = brief.html(
+        replace(run, manifest={**run.manifest, "held": {"multinomial logit": held}}), lang
+    )
+    word = {"en": "infinity", "nb": "uendelig"}[lang]
+    [line] = [text for text in re.findall(r"<li>.*?</li>", page, re.DOTALL) if word in text]
+    assert re.findall(r"\d+", re.sub("<[^>]*>", "", line)) == ["4", "13", "3"]
+    signs = {"en": ("minus infinity", "plus infinity"), "nb": ("minus uendelig", "pluss uendelig")}
+    assert [line.count(sign) for sign in signs[lang]] == [1, 1]

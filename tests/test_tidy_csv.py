@@ -11,8 +11,11 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_runs import small_analysis
+from typer.testing import CliRunner
 
 from hazard import store, tidy_csv
+from hazard.cli import app
+from hazard.errors import UsageError
 from hazard.terminal import shown
 
 LABELS = (
@@ -130,3 +133,47 @@ def test_every_label_comes_back_from_every_file_of_a_run(folder: Path) -> None:
 def test_every_label_comes_back_from_the_draws(folder: Path) -> None:
     with store.read_posterior(folder) as tree:
         assert tree["posterior"]["level"].values.tolist() == list(LABELS)
+
+
+# --- folders of other commands --------------------------------------------------------------------
+MODEL = """name = "m"
+question = "How do they leave?"
+[outcome]
+exits = ["null"]
+[[term]]
+kind = "covariate"
+column = "g"
+reference = "007"
+prior = { family = "normal", scale = 1.0, reason = "an example only" }
+"""
+
+
+def test_labels_of_the_files_of_survival_come_back(tmp_path: Path) -> None:
+    groups = ["007", "NA", "None", "null", "1.0"]
+    rows = [
+        (f"p{n}", month, "null" if month == 1 + n % 3 else "stay", groups[n % 5])
+        for n in range(30)
+        for month in range(1, 2 + n % 3)
+    ]
+    panel = pd.DataFrame(rows, columns=["person", "month", "exit", "g"])
+    panel.to_csv(tmp_path / "p.csv", index=False)
+    (tmp_path / "m.toml").write_text(MODEL, encoding="utf-8")
+    files = ["--panel", str(tmp_path / "p.csv"), "--by", "g", "--out", str(tmp_path / "s")]
+    done = CliRunner().invoke(app, ["survival", str(tmp_path / "m.toml"), *files])
+    assert done.exit_code == 0, done.output
+    assert [line.split(" s  ")[1] for line in done.stderr.splitlines()] == [
+        *("load", "read", "curves and models", "figures")
+    ]
+    found = store.read_tables(tmp_path / "s")
+    assert set(found) >= {"incidence", "life_table", "gray", "cox", "fine_gray", "remarks"}
+    for name in ("incidence", "life_table"):
+        assert set(found[name]["group"]) == {"all", *groups}
+    assert set(found["incidence"]["exit"]) == {"any", "null"}
+    assert set(found["cox"]["level"]) == set(groups) - {"007"}
+    plain = pd.read_csv(tmp_path / "s" / "incidence.csv")  # negative control: without the manifest
+    assert set(plain["group"].dropna()) != {"all", *groups}
+    (tmp_path / "s" / "cox.csv").write_text("term\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"cox\.csv is missing or changed"):
+        store.read_tables(tmp_path / "s")
+    with pytest.raises(UsageError, match="must be a folder of kind 'run'; got 'survival'"):
+        store.read(tmp_path / "s")

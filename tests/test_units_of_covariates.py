@@ -220,3 +220,29 @@ def test_levels_without_exits_have_an_error_and_no_word_of_clusters() -> None:
     np.testing.assert_allclose(own["a"].to_numpy(), expected, rtol=1e-12)
     np.testing.assert_array_equal(own["b"].to_numpy(), 0.0)
     assert found.remarks == ()
+
+
+def test_infinite_coefficients_of_the_logit_have_no_error_at_all() -> None:
+    """On the way to infinity the information has errors of ten thousands, which say nothing."""
+    people = [(1, "stay", 0.0), (1, "stay", 0.0), (1, "stay", 1.0), (1, "a", 1.0)]
+    found = multinomial_logit.fit(built(few(["a"], *people), "x"))
+    assert found.estimate[:, 0].tolist() == [-np.inf, np.inf]
+    assert np.isnan(found.standard_error).all()
+    _, error = found.combination(np.array([0.0, 1.0]))
+    assert np.isnan(error).all()
+    assert np.isfinite(linear_probability.fit(built(few(["a"], *people), "x")).estimate).all()
+
+
+def test_gap_in_the_months_leaves_the_intercept() -> None:
+    # month  at risk (x, g)                              the two columns say the same twice: one of
+    #     1  1 (0, B), 2 (1, A)                          them is left out, and not the intercept
+    #     3  1 (0, B), 2 (1, A) leaves
+    rows = {"person": [1, 1, 2, 2], "month": [1, 3, 1, 3], "x": [0.0, 0, 1, 1], "g": list("BBAA")}
+    left = pd.Categorical(["stay", "stay", "stay", "a"], ["stay", "a"])
+    design = built(pd.DataFrame({**rows, "exit": left}), "x", "g")
+    for fit in (linear_probability.fit(design), multinomial_logit.fit(design)):
+        lost = fit.terms.loc[np.isnan(fit.estimate[:, 0]), "term"].tolist()
+        assert len(lost) == 1
+        assert lost != ["intercept"]
+    linear = linear_probability.fit(design)
+    assert linear.estimate[0, 0] == pytest.approx(1 / 4, abs=1e-12)  # at the mean of x

@@ -115,6 +115,7 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
     fits = []
     for errors in kinds:
         covariance = spread_out(_covariance(solved, errors), solved.free)
+        covariance[lost], covariance[:, :, lost] = np.nan, np.nan  # infinite: no error
         error = errors_of(covariance, ways=robust.ways(errors))
         negative = (solved.free & ~lost & np.isnan(error)).any(axis=1)
         fits.append(
@@ -124,7 +125,7 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
                 exits=design.exits,
                 terms=labels,
                 estimate=_reported(solved),
-                standard_error=np.where(lost, np.nan, error),
+                standard_error=error,
                 remarks=(*remarks, *undefined(labels, negative)),
                 errors=_named(errors),
                 freedom=np.inf if errors == "information" else robust.freedom(errors),

@@ -14,7 +14,7 @@ def sections(view: View) -> list[Section]:
     cannot = view.say("identified.cannot" if view.identified else f"cannot.{kind}")
     return [
         Section("answer", view.say("answer.heading"), tuple(_answer(view))),
-        Section("sure", view.say("sure.heading"), (_sure(view), *rows.left_out(view)), level=3),
+        Section("sure", view.say("sure.heading"), tuple(_rows(view)), level=3),
         Section("mind", view.say("mind.heading"), (_mind(view),), level=3),
         Section("cannot", view.say("cannot.heading"), (Paragraph(cannot),), level=3),
     ]
@@ -136,6 +136,11 @@ def _sure(view: View) -> Paragraph:
         for name in view.exits
     ]
     return Paragraph(view.say("sure.text", exits=", ".join(counts)))
+
+
+def _rows(view: View) -> list[Block]:
+    """Which rows there are, which are not there, and of which times there are none."""
+    return [_sure(view), *rows.left_out(view), *rows.unseen(view)]
 
 
 def _mind(view: View) -> Points:

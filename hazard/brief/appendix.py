@@ -62,7 +62,8 @@ def _models(view: View) -> Section:
                 "appendix.held",
                 estimator=tongue.name("estimator", estimator),
                 lost=tongue.whole(held["not identified"]),
-                infinite=tongue.whole(sum(held["at infinity"].values())),
+                minus=tongue.whole(sum(held["at minus infinity"].values())),
+                plus=tongue.whole(sum(held["at plus infinity"].values())),
             ),
         )
         for estimator, held in view.run.manifest["held"].items()

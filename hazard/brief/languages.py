@@ -59,8 +59,8 @@ class Language:
         return self.words["text"].get(self.english.get(text, ""), text)
 
     def count(self, n: int) -> str:
-        """A number of persons; below ten it is not told."""
-        return self.words["page"]["few"] if n < _FEWEST else self.whole(n)
+        """A number of persons; from one to nine it is not told."""
+        return self.words["page"]["few"] if 0 < n < _FEWEST else self.whole(n)
 
     def whole(self, n: float) -> str:
         """A whole number."""

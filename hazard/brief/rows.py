@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hazard import digits
 from hazard.brief.blocks import Block, Paragraph
@@ -34,6 +34,20 @@ def left_out(view: View) -> list[Block]:
         largest = view.language.own(facts["largest"])
         texts.append(view.say("flow.warned", reason=largest, cure=cure, **shares))
     return [Paragraph(text) for text in texts]
+
+
+def unseen(view: View) -> list[Block]:
+    """Periods of which something is said without anybody there, and exits that nobody took."""
+    found: Mapping[str, int] = view.run.manifest.get("unseen", {})
+    texts = []
+    if "horizon" in found:
+        last, horizon = found["last"], found["horizon"]
+        texts.append(view.say("flow.beyond", last=last, after=last + 1, until=horizon))
+    if "gap" in found:
+        texts.append(view.say("flow.gap", first=found["gap"]))
+    never: Sequence[str] = view.run.manifest.get("notes", {}).get("never", [])
+    texts += [view.say("flow.never", exit=view.exit_labels[name]) for name in never]
+    return [Paragraph(" ".join(texts))] if texts else []
 
 
 def states(view: View) -> list[tuple[str, str]]:

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from hazard import files
-from hazard.cli.app import Language, Out, Seed, app, echo, refuse_existing, tell_warnings
+from hazard.cli.app import (
+    Language,
+    Out,
+    Seed,
+    app,
+    echo,
+    progress,
+    refuse_existing,
+    tell_warnings,
+)
 from hazard.errors import RegisterError, UsageError
 
 # Written out, so that `--help` need not import the simulator.
@@ -43,8 +52,13 @@ def simulate(
     planted = simulation.scenario(scenario)
     store.check_new(out)
     rng = np.random.default_rng(seed)
-    truth = simulation.truth(size.value, rng, planted)
-    simulation.write(simulation.registers(truth, rng), out)
+    with progress() as told:
+        told("calibrate", 0.0)
+        truth = simulation.truth(size.value, rng, planted)
+        told("simulate", 0.0)
+        registers = simulation.registers(truth, rng)
+        told("write", 0.0)
+        simulation.write(registers, out)
     echo(f"Registers written to {out}")
 
 
@@ -53,7 +67,11 @@ def check(directory: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Report on the integrity of registers; exit code 3 when they are broken."""
     from hazard import registers
 
-    report = registers.check(registers.read(directory))
+    with progress() as told:
+        told("read", 0.0)
+        found = registers.read(directory)
+        told("check", 0.0)
+        report = registers.check(found)
     for row in report[report["n_broken"] > 0].itertuples():
         echo(
             f"{row.severity:5}  {row.table}: {row.rule} {row.n_broken} of {row.n_rows} rows do not"
@@ -79,11 +97,15 @@ def panel(
     if out.suffix != ".parquet":
         raise UsageError(f"panel --out must end in .parquet; got {str(out)!r}.")
     refuse_existing(out)
-    rows = pipeline.rows_from_registers(directory, spec.read(model))
+    wanted = spec.read(model)
+    with progress() as told:
+        told("read", 0.0)
+        rows = pipeline.rows_from_registers(directory, wanted)
+        told("write", 0.0)
+        table = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1)
+        content = table.to_parquet(index=False)
+        files.write_file(out, lambda draft: files.write_bytes(draft, content))
     tell_warnings(rows.warnings)
-    table = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1)
-    content = table.to_parquet(index=False)
-    files.write_file(out, lambda draft: files.write_bytes(draft, content))
     echo(rows.flow.to_string(index=False))
     echo(f"{len(table):,} rows written to {out}")
 
@@ -104,18 +126,19 @@ def describe(
     if not source.exists():
         raise UsageError(f"registers or table must exist; nothing at {str(source)!r}.")
     made_from = description.from_registers if source.is_dir() else description.from_table
-    found = made_from(source, wanted)
-    with store.new_folder(out) as folder:
-        store.write_table(found.told, folder / "series.csv")
-        if len(found.published):
-            store.write_table(found.published, folder / "published.csv")
-        if found.privacy is not None:
-            store.write_table(found.privacy, folder / "privacy.csv")
+    with progress() as told:
+        told("read and count", 0.0)
+        found = made_from(source, wanted)
+        told("figures", 0.0)
         drawn = (found.series, found.published)
         words = description.words(lang.value, found.people)
-        for name, figure in figures.description(*drawn, words=words).items():
-            for kind in ("png", "svg"):
-                (folder / f"{name}.{kind}").write_bytes(figures.rendered(figure, kind))
-        for name, text in figures.description_text(*drawn, words=words).items():
-            files.write_text(folder / f"{name}.txt", text)
+        with store.new_folder(out) as folder:
+            for name, figure in figures.description(*drawn, words=words).items():
+                for kind in ("png", "svg"):
+                    (folder / f"{name}.{kind}").write_bytes(figures.rendered(figure, kind))
+            for name, text in figures.description_text(*drawn, words=words).items():
+                files.write_text(folder / f"{name}.txt", text)
+            beside = found.published if len(found.published) else None
+            tables = {"series": found.told, "published": beside, "privacy": found.privacy}
+            store.seal(folder, "description", tables)
     echo(f"{found.summary} Written to {out}")

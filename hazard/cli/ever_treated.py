@@ -77,12 +77,12 @@ def _simulated(out: Path, odds_ratio: float, replications: int, seed: int) -> No
     said = both.study_sentences(null, planted, spread)
     drawn = both.persons(world, np.random.default_rng(seed))
     with store.new_folder(out) as folder:
-        store.write_table(pd.concat([null, planted], ignore_index=True), folder / "study.csv")
-        store.write_table(spread, folder / "assumptions.csv")
         sample = both.panel_of(drawn, world).to_parquet(index=False)
         files.write_bytes(folder / "panel.parquet", sample)
         text = figures.ever_treated_study_text(null, planted)
         _write(folder, figures.ever_treated_study(null, planted), text, said)
+        both_studies = pd.concat([null, planted], ignore_index=True)
+        store.seal(folder, "ever-treated", {"study": both_studies, "assumptions": spread})
     echo("\n".join(said) + f"\nWritten to {out}; panel.parquet is one sample, no effect.")
 
 
@@ -96,13 +96,16 @@ def _of_panel(
     wanted = spec.read(model)
     at = None if landmark is None else months.month_number(landmark)
     both.check_model(wanted, question)
-    rows = pipeline.rows_from_table(path, wanted)
-    table = both.compared(rows.panel, rows.histories, wanted, question, landmark=at)
+    with progress() as told:
+        told("read", 0.0)
+        rows = pipeline.rows_from_table(path, wanted)
+        told("designs", 0.0)
+        table = both.compared(rows.panel, rows.histories, wanted, question, landmark=at)
     said = both.panel_sentences(table, question)
     with store.new_folder(out) as folder:
-        store.write_table(table, folder / "designs.csv")
         text = figures.ever_treated_panel_text(table, question.exit)
         _write(folder, figures.ever_treated_panel(table, question.exit), text, said)
+        store.seal(folder, "ever-treated", {"designs": table})
     echo("\n".join(said) + f"\nWritten to {out}")
 
 

@@ -65,11 +65,10 @@ def scenario(
         estimates, events = system.estimates(found), system.per_event(found)
     said = system.sentences(events, made.facts, wording=wording) + system.remarks(found)
     with store.new_folder(out) as folder:
-        store.write_table(estimates, folder / "scenario.csv")
-        store.write_table(events, folder / "per_event.csv")
         if len(asked) > 1:
             _draw(estimates, asked[0].name, folder, lang)
         files.write_text(folder / "findings.txt", "\n".join(said))
+        store.seal(folder, "scenario", {"scenario": estimates, "per_event": events})
     echo("\n".join(said) + f"\nWritten to {out}")
 
 

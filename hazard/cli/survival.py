@@ -14,6 +14,7 @@ from hazard.cli.app import (
     Table,
     app,
     echo,
+    progress,
     read_rows,
     refuse_two_sources,
     tell_left_out,
@@ -35,23 +36,29 @@ def survival(
     ] = None,
 ) -> None:
     """Write life table, Kaplan-Meier, cumulative incidence, Gray's test, Cox and Fine-Gray."""
-    from hazard import classical, figures, spec, store
+    from hazard import spec, store
 
     wanted = spec.read(model)
     store.check_new(out)
     refuse_two_sources("survival", registers, panel)
-    rows = read_rows(wanted, registers, panel, [by] if by else [])
-    found = classical.analyse(rows, wanted, by=by)
-    tell_left_out(rows, wanted)
-    words = figures.survival_words(wanted.table.unit)
-    with store.new_folder(out) as folder:
-        for name, table in found.tables.items():
-            store.write_table(table, folder / f"{name}.csv")
-        figure = figures.survival_curves(found.incidence, words=words)
-        for kind in ("png", "svg"):
-            (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))
+    with progress() as told:
+        told("load", 0.0)
+        from hazard import classical, figures
+
+        told("read", 0.0)
+        rows = read_rows(wanted, registers, panel, [by] if by else [])
+        told("curves and models", 0.0)
+        found = classical.analyse(rows, wanted, by=by)
+        told("figures", 0.0)
+        words = figures.survival_words(wanted.table.unit)
         text = figures.survival_curves_text(found.incidence, words=words)
-        files.write_text(folder / "survival.txt", text)
+        with store.new_folder(out) as folder:
+            figure = figures.survival_curves(found.incidence, words=words)
+            for kind in ("png", "svg"):
+                (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))
+            files.write_text(folder / "survival.txt", text)
+            store.seal(folder, "survival", found.tables)
+    tell_left_out(rows, wanted)
     echo("\n".join([text, *_told(found.remarks), f"Written to {out}"]))
 
 

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -151,16 +152,17 @@ def counts(frame: pd.DataFrame, built: design.Design) -> dict[str, Any]:
 
 
 def held(fit: BaselineFit) -> dict[str, Any]:
-    """How many coefficients a baseline could not estimate."""
-    infinite = np.isinf(fit.estimate).sum(axis=0)
+    """How many coefficients a baseline could not estimate, and how many lie at either infinity."""
+    signs = {"at minus infinity": -np.inf, "at plus infinity": np.inf}
+    counted = {name: (fit.estimate == end).sum(axis=0) for name, end in signs.items()}
     return {
         "not identified": int(np.isnan(fit.estimate).all(axis=1).sum()),
-        "at infinity": dict(zip(fit.exits, infinite.tolist(), strict=True)),
+        **{name: dict(zip(fit.exits, n.tolist(), strict=True)) for name, n in counted.items()},
     }
 
 
-def unseen(frame: pd.DataFrame, spec: ModelSpec) -> list[str]:
-    """What is said of times at which nobody was observed, one sentence each.
+def unseen(frame: pd.DataFrame, spec: ModelSpec) -> dict[str, int]:
+    """Periods of which something is said although nobody was observed in them.
 
     Parameters
     ----------
@@ -168,20 +170,40 @@ def unseen(frame: pd.DataFrame, spec: ModelSpec) -> list[str]:
         The panel.
     spec : ModelSpec
         The longest of its horizons is compared with the last period with anybody at risk.
+
+    Returns
+    -------
+    dict
+        ``last``, the last period with anybody at risk, and ``horizon``, the longest, where that is
+        beyond it; ``gap``, the first period without anybody at risk though somebody is later.
     """
-    unit, number = spec.table.unit, life_table.counts(frame)["n_at_risk"]
+    number = life_table.counts(frame)["n_at_risk"]
     last = int(number["month"][-1])
     horizon = max((getattr(each, "horizon_months", 0) for each in spec.estimand), default=0)
+    found = {"last": last, "horizon": horizon} if horizon > last else {}
+    empty = life_table.gaps(number)
+    return {**found, "gap": int(empty[0])} if empty else found
+
+
+def unseen_remarks(found: Mapping[str, int], unit: str) -> list[str]:
+    """What :func:`unseen` found as sentences for a terminal.
+
+    Examples
+    --------
+    >>> unseen_remarks({"last": 12, "horizon": 24}, "week")
+    ["No one was observed beyond week 12; what is said of week 13 to 24 is the model's alone."]
+    """
     texts = []
-    if horizon > last:
+    if "horizon" in found:
+        last, horizon = found["last"], found["horizon"]
         texts.append(
             f"No one was observed beyond {unit} {last}; what is said of {unit} {last + 1} to "
             f"{horizon} is the model's alone."
         )
-    if empty := life_table.gaps(number):
+    if "gap" in found:
         texts.append(
-            f"Nobody is at risk in {unit} {empty[0]}, and the counted incidence ends before it; "
-            "the model's goes on."
+            f"Nobody is at risk in {unit} {found['gap']}, and the counted incidence ends before "
+            "it; the model's goes on."
         )
     return texts
 

@@ -26,6 +26,11 @@ CALENDAR = "calendar"
 GOES_ON = 0.8
 """Share of the periods after an event that have one too, from which on it is called a state."""
 
+_NEVER = (
+    "Its numbers come from the prior and from the time at risk; a baseline puts them at 0. "
+    "Leave it out of [outcome] exits if it cannot occur, or correct the column of exits."
+)
+
 
 def notes(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, Any]:
     """Facts about a question and its rows that a reader must be told.
@@ -44,7 +49,8 @@ def notes(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, Any]:
         the model asks what a single period of it does, the share of the periods after one that
         have it too. ``held``: by column, the number of persons in whom it changes although the
         cumulative incidence holds it at its value at the start; lagged terms by their names.
-        ``unit`` is the length of a period.
+        ``never``: exits of the model by way of which nobody leaves in the design. ``unit`` is the
+        length of a period.
     """
     asked = any(isinstance(each, IncidenceEstimand) for each in spec.estimand)
     pulsed = _pulsed(spec)
@@ -53,6 +59,7 @@ def notes(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, Any]:
         "unit": spec.table.unit,
         "states": {name: share for name, share in shares.items() if share >= GOES_ON},
         "held": _held(rows, built, spec) if asked else {},
+        "never": [name for code, name in enumerate(built.exits, 1) if code not in built.outcome],
     }
 
 
@@ -61,7 +68,7 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
 
     Examples
     --------
-    >>> remarks({"unit": "day", "states": {}, "held": {"dose": 12}})
+    >>> remarks({"unit": "day", "states": {}, "held": {"dose": 12}, "never": []})
     ['the cumulative incidence holds these at the start, though they change: dose (12 persons).']
     """
     unit = found["unit"]
@@ -76,6 +83,7 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"the cumulative incidence holds these at the start, though they change: {told}."
         )
+    lines += [f"no one left by way of {name!r}. {_NEVER}" for name in found["never"]]
     return lines
 
 

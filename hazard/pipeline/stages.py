@@ -36,6 +36,7 @@ from hazard.pipeline.facts import (
     refuse_constant,
     rows_digest,
     unseen,
+    unseen_remarks,
     versions,
 )
 from hazard.pipeline.flow import losses, with_design
@@ -122,6 +123,7 @@ def analyse(
     estimates = joined([own, *baseline_estimates(fits, life, built, spec)])
     if checked is None:  # approximate numbers, none of which is checked yet
         estimates = estimates.reindex(columns=[*tables.COLUMNS, *tables.CHECK])
+    beyond = unseen(rows.panel, spec)
     clock.start("done")
     return Analysis(
         spec=spec,
@@ -140,11 +142,12 @@ def analyse(
             "centres": coefficients.centres(built),
             "flow": lost.facts(),
             "notes": notes(rows, built, spec),
+            "unseen": beyond,
             "held": {fit.estimator: held(fit) for fit in fits},
             "remarks": {
                 **{fit.estimator: list(fit.remarks) for fit in fits},
                 **without,
-                tables.HAZARD_MODEL: unseen(rows.panel, spec),
+                tables.HAZARD_MODEL: unseen_remarks(beyond, spec.table.unit),
             },
             "rows_digest": rows_digest(built, rows.panel),
             "answers": {each.label: dict(each.facts) for each in answered},

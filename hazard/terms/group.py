@@ -68,6 +68,12 @@ def combinations(parts: Sequence[str], rows: pd.DataFrame) -> tuple[npt.NDArray[
     >>> labels, index = combinations(["sex", "year"], rows)
     >>> index.tolist(), labels.tolist()
     ([1, 0, 2], ['female × 2005', 'male × 2005', 'male × 2006'])
+
+    A cross in a level is doubled, so that no two combinations have one label:
+
+    >>> rows = pd.DataFrame({"a": ["x", "x × y"], "b": ["y × z", "z"]})
+    >>> combinations(["a", "b"], rows)[0].tolist()
+    ['x × y ×× z', 'x ×× y × z']
     """
     labels = np.array([""])
     index = np.zeros(len(rows), dtype=np.int64)
@@ -75,6 +81,7 @@ def combinations(parts: Sequence[str], rows: pd.DataFrame) -> tuple[npt.NDArray[
         own, codes = _levels(
             pd.Series(periods(part, rows)) if part in PERIODS else column(rows, part)
         )
+        own = np.char.replace(own, "×", "××") if len(parts) > 1 else own
         found, index = np.unique(index * len(own) + codes, return_inverse=True)
         left, right = labels[found // len(own)], own[found % len(own)]
         labels = right if number == 0 else np.char.add(np.char.add(left, " × "), right)
