@@ -10,6 +10,7 @@ HazardError
 ├── DesignError           3   panel and model file do not fit
 ├── DomainError           3   a number outside its domain
 ├── ConvergenceError      4   the sampler did not pass the gate; carries what was drawn
+├── DisclosureError       5   what would tell of a few persons
 └── EstimandError         3   a quantity that the fit cannot answer
 
 A message is one sentence of the form ``<where> <what> must <rule>; got <value> in <k> of <n> rows
@@ -69,6 +70,12 @@ class DomainError(HazardError):
     """A number outside the domain of the function."""
 
     exit_code = 3
+
+
+class DisclosureError(HazardError):
+    """What would tell of a person, or of too few of them."""
+
+    exit_code = 5
 
 
 class EstimandError(HazardError):
