@@ -12,6 +12,7 @@ a module imports only from modules above it.
     spec/              a model as a file: frozen records, TOML in
     contracts.py       the columns of a panel and the rules that they obey
     cells.py           cells of a table -> numbers or labels, and sentences for what is neither
+    disclosure.py      at least ten persons, or nobody: levels of fewer are put together
     simulate/          registers with a known truth, calibrated to the published margins
     registers/         read, link, check and define: dated registers -> histories of families
     panel.py           histories of families -> one row per family and month at risk

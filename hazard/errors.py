@@ -94,6 +94,21 @@ class ConvergenceError(HazardError):
         self.posterior = posterior
 
 
+def nearest_column(word: object, columns: Iterable[object]) -> str:
+    """Sentence that proposes the nearest other column by its place, or an empty text.
+
+    What stands in a header may be the first row of a table without one.
+
+    Examples
+    --------
+    >>> nearest_column("sex", ["person", "sexx"])
+    ' Did you mean column 2?'
+    """
+    names = [str(column).strip().casefold() for column in columns]
+    near = difflib.get_close_matches(str(word).strip().casefold(), names, n=1)
+    return f" Did you mean column {names.index(near[0]) + 1}?" if near else ""
+
+
 def did_you_mean(word: object, known: Iterable[object]) -> str:
     """Sentence that proposes the nearest other known word, or an empty text.
 

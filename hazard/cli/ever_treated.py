@@ -94,7 +94,7 @@ def _of_panel(
     wanted = spec.read(model)
     at = None if landmark is None else months.month_number(landmark)
     both.check_model(wanted, question)
-    rows = pipeline.rows_from_table(path, wanted)
+    rows = pipeline.disclosed(pipeline.rows_from_table(path, wanted), wanted)
     table = both.compared(rows.panel, rows.histories, wanted, question, landmark=at)
     said = both.panel_sentences(table, question)
     with store.new_folder(out) as folder:

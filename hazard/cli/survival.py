@@ -16,6 +16,7 @@ from hazard.cli.app import (
     refuse_two_sources,
     tell_left_out,
 )
+from hazard.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,12 +34,19 @@ def survival(
     ] = None,
 ) -> None:
     """Write life table, Kaplan-Meier, cumulative incidence, Gray's test, Cox and Fine-Gray."""
-    from hazard import classical, figures, spec, store
+    from hazard import classical, figures, pipeline, spec, store
 
     wanted = spec.read(model)
     store.check_new(out)
     refuse_two_sources("survival", registers, panel)
+    if by is not None and by in wanted.table.ids | wanted.table.told:
+        raise UsageError(
+            f"--by must not be {by!r}, which tells who a person is, or the outcome; name another "
+            "column."
+        )
     rows = read_rows(wanted, registers, panel, [by] if by else [])
+    if by is not None and not (registers is None and panel is None):
+        rows = pipeline.by_level(rows, by)
     found = classical.analyse(rows, wanted, by=by)
     tell_left_out(rows, wanted)
     words = figures.survival_words(wanted.table.unit)

@@ -25,7 +25,11 @@ class DataSpec(Record):
     disappearance_months: Period = 12
     disappearance_days: Period | None = None
     unknown_tail: Literal["as_published", "drop"] = "as_published"
-    exit_order: Annotated[tuple[Label, ...], Field(max_length=20)] = ("forced", "assisted", "disappeared")
+    exit_order: Annotated[tuple[Label, ...], Field(max_length=20)] = (
+        "forced",
+        "assisted",
+        "disappeared",
+    )
     exits: tuple[Literal["assisted", "disappeared", "forced"], ...] = (
         "assisted",
         "disappeared",

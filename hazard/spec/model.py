@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -111,8 +110,8 @@ class ModelSpec(Record):
             elif isinstance(term, GroupTerm):
                 yield from (("group", part) for part in term.parts)
             elif isinstance(term, LaggedTerm):
-                if term.network == "own":
-                    yield "exposure", term.exposure
+                own = term.network == "own"
+                yield ("exposure", term.exposure) if own else ("network", term.network)
                 if term.varies_by is not None:
                     yield "varies_by", term.varies_by.by
         yield from (("[only]", name) for name in self.only)

@@ -10,7 +10,6 @@ from hazard.months import Written
 from hazard.prior_families import Period, Positive, Real, Record, Whole
 from hazard.spec.names import Label, Month, Name
 
-
 Code = Annotated[
     Annotated[Label, Tag("text")] | Annotated[Whole, Tag("number")],
     Discriminator(lambda value: "text" if isinstance(value, str) else "number"),
@@ -27,7 +26,8 @@ class EndpointSpec(Record):
 
 
 Exit = Annotated[
-    Annotated[str, Tag("column")] | Annotated[tuple[EndpointSpec, ...], Field(max_length=20), Tag("endpoints")],
+    Annotated[str, Tag("column")]
+    | Annotated[tuple[EndpointSpec, ...], Field(max_length=20), Tag("endpoints")],
     Discriminator(lambda value: "column" if isinstance(value, str) else "endpoints"),
 ]
 

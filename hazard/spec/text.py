@@ -13,7 +13,6 @@ from hazard.errors import SpecError, UsageError, did_you_mean
 from hazard.prior_families import Record
 from hazard.spec.model import ModelSpec
 
-
 MOST_CHARACTERS = 1_000_000
 """Of a file that a user wrote."""
 
