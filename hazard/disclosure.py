@@ -1,10 +1,11 @@
 """Whom a result is about: at least ten persons, or nobody.
 
-Counts are of different persons, never of rows. A level of a column, or of a combination of columns,
-with fewer persons than ten is put together with the others of its kind, under one name, before
-anything is computed: no coefficient, curve, remark or coordinate of it comes into being. While those
-together have fewer than ten, the next smallest level joins them, so that nothing is told of a few
-persons by taking the others away. Periods of calendar time and months at risk are left as they are.
+Counts are of different persons, never of rows. A level of a column, or of a combination of
+columns, with fewer persons than ten is put together with the others of its kind, under one name,
+before anything is computed: no coefficient, curve, remark or coordinate of it comes into being.
+While those together have fewer than ten, the next smallest level joins them, so that nothing is
+told of a few persons by taking the others away. Periods of calendar time and months at risk are
+left as they are.
 
 A panel carries the levels that are put together in its ``attrs``; its columns stay as they are, for
 what happens around a person is looked up in them.

@@ -114,7 +114,7 @@ def _problems(error: ValidationError) -> list[str]:
 
 
 def shown(text: object, most: int = 200) -> str:
-    """A text as one line of at most so many characters, all of which can be shown.
+    r"""A text as one line of at most so many characters, all of which can be shown.
 
     Examples
     --------
