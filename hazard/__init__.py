@@ -13,8 +13,10 @@ a module imports only from modules above it.
     survival.py        hazards -> survival, cumulative incidence, expected months
     prior_families.py  priors as frozen records, each with a scale and its reason
     spec/              a model as a file: frozen records, TOML in
+    memory.py          how much memory a model will need, before anything is made
     contracts.py       the columns of a panel and the rules that they obey
     cells.py           cells of a table -> numbers or labels, and sentences for what is neither
+    disclosure.py      at least ten persons, or nobody: levels of fewer are put together
     simulate/          registers with a known truth, calibrated to the published margins
     registers/         read, link, check and define: dated registers -> histories of families
     panel.py           histories of families -> one row per family and month at risk

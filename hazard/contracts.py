@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from hazard.errors import PanelError, did_you_mean
+from hazard.errors import PanelError, did_you_mean, nearest_column
 
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
@@ -154,12 +154,12 @@ def columns_missing(where: str, frame: pd.DataFrame, needed: Collection[str]) ->
     Examples
     --------
     >>> columns_missing("table", pd.DataFrame(columns=["sexx"]), ["sex"])
-    ["table column 'sex' must exist once; got 0. Did you mean 'sexx'?"]
+    ["table column 'sex' must exist once; got 0. Did you mean column 1?"]
     """
     count = frame.columns.value_counts()
     return [
         f"{where} column {name!r} must exist once; got {int(count.get(name, 0))}."
-        + (did_you_mean(name, frame.columns) if name not in count else "")
+        + (nearest_column(name, frame.columns) if name not in count else "")
         for name in needed
         if count.get(name, 0) != 1
     ]

@@ -10,6 +10,7 @@ HazardError
 ├── DesignError           3   panel and model file do not fit
 ├── DomainError           3   a number outside its domain
 ├── ConvergenceError      4   the sampler did not pass the gate; carries what was drawn
+├── DisclosureError       5   what would tell of a few persons
 └── EstimandError         3   a quantity that the fit cannot answer
 
 A message is one sentence of the form ``<where> <what> must <rule>; got <value> in <k> of <n> rows
@@ -71,6 +72,12 @@ class DomainError(HazardError):
     exit_code = 3
 
 
+class DisclosureError(HazardError):
+    """What would tell of a person, or of too few of them."""
+
+    exit_code = 5
+
+
 class EstimandError(HazardError):
     """A quantity that this fit cannot answer."""
 
@@ -85,6 +92,21 @@ class ConvergenceError(HazardError):
     def __init__(self, message: str, posterior: Any = None) -> None:
         super().__init__(message)
         self.posterior = posterior
+
+
+def nearest_column(word: object, columns: Iterable[object]) -> str:
+    """Sentence that proposes the nearest other column by its place, or an empty text.
+
+    What stands in a header may be the first row of a table without one.
+
+    Examples
+    --------
+    >>> nearest_column("sex", ["person", "sexx"])
+    ' Did you mean column 2?'
+    """
+    names = [str(column).strip().casefold() for column in columns]
+    near = difflib.get_close_matches(str(word).strip().casefold(), names, n=1)
+    return f" Did you mean column {names.index(near[0]) + 1}?" if near else ""
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:

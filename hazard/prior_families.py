@@ -6,25 +6,52 @@ predictor. What the families mean for the model is in :mod:`hazard.priors`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+MOST_PERIODS = 4_000
+"""Months, or other units of time, that anything in a model file may last: ten years of days."""
+MOST_LAG = 600
+"""Months, or other units of time, that an event may lie back: fifty years of months."""
 
 
 class Record(BaseModel):
     """A frozen record without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=10_000
+    )
 
 
-Positive = Annotated[float, Field(gt=0)]
+def _number(value: Any) -> Any:
+    """A value as it is; TOML has true and false, and text, which are no numbers."""
+    if isinstance(value, bool | str):
+        raise ValueError(f"must be a number; got {'text' if isinstance(value, str) else 'truth'}")
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("must be a whole number below 2 to the power of 63; got a larger one")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+Real = Annotated[float, BeforeValidator(_number), Field(ge=-1e9, le=1e9)]
+Positive = Annotated[float, BeforeValidator(_number), Field(ge=1e-9, le=1e9)]
+Scale = Annotated[float, BeforeValidator(_number), Field(ge=1e-9, le=1e6)]
+"""Standard deviation on the scale of the linear predictor."""
+Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
+Seed = Annotated[Whole, Field(ge=0, lt=2**63)]
+Period = Annotated[Whole, Field(ge=1, le=MOST_PERIODS)]
+"""A month, or another unit of time, from 1; or a number of them."""
+Periods = Annotated[Whole, Field(ge=0, le=MOST_PERIODS)]
+Events = Annotated[Whole, Field(ge=1, le=1_000)]
+Lag = Annotated[Whole, Field(ge=-MOST_LAG, le=MOST_LAG)]
 
 
 class NormalPrior(Record):
     """Independent normal coefficients with a fixed standard deviation."""
 
     family: Literal["normal"]
-    scale: Positive
+    scale: Scale
     reason: str = Field(min_length=10)
 
     @property
@@ -37,7 +64,7 @@ class PooledPrior(Record):
     """Independent normal coefficients; their sd is learned, half-normal with this scale."""
 
     family: Literal["pooled"]
-    scale: Positive
+    scale: Scale
     reason: str = Field(min_length=10)
 
     @property
@@ -53,8 +80,8 @@ class CorrelatedPrior(Record):
     """
 
     family: Literal["correlated"]
-    scale: Positive
-    concentration: Positive = 2.0
+    scale: Scale
+    concentration: Annotated[Positive, Field(ge=1e-3, le=1e6)] = 2.0
     reason: str = Field(min_length=10)
 
     @property
@@ -71,9 +98,9 @@ class RandomWalkPrior(Record):
     """
 
     family: Literal["random_walk"]
-    scale: Positive
-    start: Positive
-    order: Literal[1, 2] = 1
+    scale: Scale
+    start: Scale
+    order: Annotated[Literal[1, 2], BeforeValidator(_number)] = 1
     reason: str = Field(min_length=10)
 
     @property
@@ -90,7 +117,7 @@ class LearnedWalkPrior(Record):
     """
 
     family: Literal["learned_walk"]
-    scale: Positive
+    scale: Scale
     reason: str = Field(min_length=10)
 
     @property
@@ -103,8 +130,8 @@ class DecayPrior(Record):
     """Independent normal coefficients whose sd halves every ``half_life`` lags."""
 
     family: Literal["decay"]
-    scale: Positive
-    half_life: Positive
+    scale: Scale
+    half_life: Annotated[Positive, Field(ge=1e-3, le=MOST_PERIODS)]
     reason: str = Field(min_length=10)
 
     @property
@@ -120,10 +147,10 @@ class HumpPrior(Record):
     """
 
     family: Literal["hump"]
-    scale: Positive
-    peak: Positive
-    shape: Positive = 2.0
-    correlation: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    scale: Scale
+    peak: Annotated[Positive, Field(ge=1e-3, le=MOST_PERIODS)]
+    shape: Annotated[Positive, Field(ge=1e-3, le=1e3)] = 2.0
+    correlation: Annotated[Share, Field(lt=1)] = 0.8
     reason: str = Field(min_length=10)
 
     @property
@@ -138,8 +165,8 @@ class PolynomialPrior(Record):
     """Coefficients on a polynomial of the lag (Almon); ``scale`` is their sd on average."""
 
     family: Literal["polynomial"]
-    scale: Positive
-    degree: Annotated[int, Field(ge=0)] = 2
+    scale: Scale
+    degree: Annotated[Whole, Field(ge=0, le=10)] = 2
     reason: str = Field(min_length=10)
 
     @property
@@ -152,8 +179,8 @@ class SpikePrior(Record):
     """All in the month of the event: sd ``scale`` at lag 0, ``rest`` at every other lag."""
 
     family: Literal["spike"]
-    scale: Positive
-    rest: Positive
+    scale: Scale
+    rest: Scale
     reason: str = Field(min_length=10)
 
     @property
@@ -169,8 +196,8 @@ class HorseshoePrior(Record):
     """
 
     family: Literal["horseshoe"]
-    scale: Positive
-    slab: Positive
+    scale: Scale
+    slab: Scale
     reason: str = Field(min_length=10)
 
     @property
@@ -187,7 +214,7 @@ class MonotonePrior(Record):
     """
 
     family: Literal["monotone"]
-    scale: Positive
+    scale: Scale
     reason: str = Field(min_length=10)
 
     @property
@@ -215,8 +242,8 @@ Prior = Annotated[
 class InterceptPrior(Record):
     """Normal prior of the linear predictor at the reference level of every term."""
 
-    mean: float = -4.0
-    scale: Positive = 2.5
+    mean: Annotated[Real, Field(ge=-50, le=50)] = -4.0
+    scale: Scale = 2.5
     reason: str = Field(
         "monthly probabilities between 0.01 and 70 percent lie within two standard deviations",
         min_length=10,

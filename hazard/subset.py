@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hazard import disclosure
 from hazard.cells import labels
 from hazard.errors import PanelError, did_you_mean
 
@@ -85,6 +86,6 @@ def _of_column(panel: pd.DataFrame, column: str, levels: Sequence[str]) -> npt.N
     if absent:
         raise PanelError(
             f"[only] must name levels of {column!r} that occur; got {absent}."
-            + did_you_mean(absent[0], present)
+            + did_you_mean(absent[0], disclosure.common(panel[column], panel["person"]))
         )
     return np.asarray(np.isin(present, levels)[codes])

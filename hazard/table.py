@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hazard import cells, dated, months, spells
+from hazard import cells, dated, disclosure, months, spells
 from hazard.contracts import (
     Flags,
     LeftOut,
@@ -250,7 +250,7 @@ def _never(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
     for end in _ends(spec):
         if end.event not in table or spells.happened(table, end).any():
             continue
-        present = cells.labels(table[end.event]).dropna().unique()
+        present = disclosure.common(table[end.event])
         broken.append(
             f"table column {end.event!r} must hold the code {end.code!r} of exit {end.name!r}; got "
             f"it in none of {len(table):,} rows.{did_you_mean(end.code, present)} Correct the code "

@@ -191,11 +191,19 @@ COVARIATE = (
 )
 
 
+TIMES = 10
+
+
 def analysed(
     rows: str, folder: Path, *, exits: tuple[str, ...] = ("a",), by: str | None = None
 ) -> tuple[Result, dict[str, pd.DataFrame]]:
-    """The command on a table given as text, whose columns after the third are covariates."""
-    columns = rows.split(maxsplit=1)[0].split(",")[3:]
+    """The command on a table given as text, whose columns after the third are covariates.
+
+    Every person of the text is ten persons of the table, the fewest of whom a command tells.
+    """
+    head, *lines = rows.split()
+    columns = head.split(",")[3:]
+    rows = "\n".join([head, *(f"{n}{line}" for line in lines for n in range(TIMES))])
     text = HEADER.format(list(exits)) + "".join(COVARIATE.format(name) for name in columns)
     (folder / "m.toml").write_text(text, encoding="utf-8")
     (folder / "p.csv").write_text("\n".join(rows.split()) + "\n", encoding="utf-8")
@@ -245,8 +253,8 @@ def test_month_without_anybody_at_risk_in_a_group(tmp_path: Path) -> None:
     assert sentence in done.output
     assert found["remarks"]["remark"].str.startswith(sentence).sum() == 1
     life = found["life_table"].set_index(["group", "month"])
-    assert life.loc["B", "n_at_risk"].tolist() == [1, 0, 2, 1]
-    assert life.loc["all", "n_at_risk"].tolist() == [3, 2, 3, 1]
+    assert life.loc["B", "n_at_risk"].tolist() == [10, 0, 20, 10]
+    assert life.loc["all", "n_at_risk"].tolist() == [30, 20, 30, 10]
     curves = found["incidence"].query("estimator == 'Aalen-Johansen'").set_index(["group", "month"])
     assert curves.loc["B"].index.tolist() == [1]
     assert curves.loc["A", "estimate"].tolist() == [0.0, 0.0, 1.0]
@@ -260,7 +268,7 @@ def test_month_without_anybody_at_risk_at_all(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "everybody: Nobody is at risk in month 2, and the curves end with month 1" in done.output
     assert found["incidence"]["month"].unique().tolist() == [1]
-    assert found["life_table"]["n_a"].tolist() == [0, 0, 1]
+    assert found["life_table"]["n_a"].tolist() == [0, 0, 10]
 
 
 def test_nobody_at_risk_in_the_first_months_is_said(tmp_path: Path) -> None:
@@ -282,11 +290,11 @@ def test_exits_called_like_columns(names: tuple[str, ...], tmp_path: Path) -> No
     done, found = analysed(rows, tmp_path, exits=names)
     assert done.exit_code == 0, done.output
     life = found["life_table"]
-    assert life["n_at_risk"].tolist() == [3, 2]
-    assert life["n_entered"].tolist() == [3, 0]
-    assert life["n_censored"].tolist() == [0, 1]
+    assert life["n_at_risk"].tolist() == [30, 20]
+    assert life["n_entered"].tolist() == [30, 0]
+    assert life["n_censored"].tolist() == [0, 10]
     own = [f"n_exits_{n}" if f"n_exits_{n}" in life else f"n_{n}" for n in names]
-    assert life[own].to_numpy().tolist() == [[0, 1], [1, 0]]
+    assert life[own].to_numpy().tolist() == [[0, 10], [10, 0]]
 
 
 def test_refuses_names_that_stand_for_all(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ FILES = {
     HEAD: "panel must have at least one row; got none.",
     "person,month,sexx\n1,1,male\n": (
         "table column 'exit' must exist once; got 0.\n"
-        "table column 'sex' must exist once; got 0. Did you mean 'sexx'?"
+        "table column 'sex' must exist once; got 0. Did you mean column 3?"
     ),
     HEAD.replace("\n", ",sex\n") + "1,1,stay,male,male\n": (
         "table column 'sex' must exist once; got 2."
@@ -449,12 +449,12 @@ def test_a_code_that_never_matches_is_always_refused(labels: list[str], code: st
 
 def test_a_code_that_never_matches_names_the_nearest() -> None:
     sentence = (
-        "table column 'how' must hold the code 'Dead' of exit 'assisted'; got it in none of 2 "
+        "table column 'how' must hold the code 'Dead' of exit 'assisted'; got it in none of 20 "
         "rows. Did you mean 'dead'? Correct the code under [table], or take the exit out of the "
         "model."
     )
     with pytest.raises(PanelError, match=f"^{re.escape(sentence)}$"):
-        coded(["dead", "alive"], "Dead")
+        coded(["dead", "alive"] * 10, "Dead")
 
 
 def by_month(**columns: object) -> pd.DataFrame:

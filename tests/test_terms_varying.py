@@ -427,8 +427,8 @@ def test_priors_of_differences_are_in_the_table() -> None:
 def test_listed_level_must_be_in_the_panel(five: SmallPanel) -> None:
     listed = LISTED.replace("'Korea, Rep.', ", "").replace("Irak", "Irk")
     sentence = (
-        "term varying by 'nationality' must list levels that are in the panel; got ['Irk']. Did "
-        "you mean 'Irak'?"
+        "term varying by 'nationality' must list levels that are in the panel, not among those "
+        "of few persons; got ['Irk']."
     )
     with pytest.raises(DesignError, match=f"^{re.escape(sentence)}$"):
         design.build(five.panel, five.histories, model(TWO_LAGS + listed + NORMAL))

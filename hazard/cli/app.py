@@ -85,14 +85,16 @@ def read_rows(
 ) -> Rows:
     """Rows of the registers, of the table, or of the bundled example.
 
-    A table is read with the columns ``by`` too, although the model does not name them.
+    A table is read with the columns ``by`` too, although the model does not name them. Levels of
+    few persons are put together, but for the bundled example, which is public.
     """
     from hazard import pipeline
     from hazard.errors import did_you_mean
 
     if registers is None:
-        return pipeline.rows_from_table(panel, wanted, by)
-    rows = pipeline.rows_from_registers(registers, wanted)
+        rows = pipeline.rows_from_table(panel, wanted, by)
+        return rows if panel is None else pipeline.disclosed(rows, wanted)
+    rows = pipeline.disclosed(pipeline.rows_from_registers(registers, wanted), wanted)
     tell_warnings(rows.warnings)
     lost = [name for name in by if name not in rows.panel]
     if lost:

@@ -19,6 +19,15 @@ class Kind(StrEnum):
     covariates = "covariates"
 
 
+def refuse_few(run: object, what: str) -> None:
+    """Raise when a run is about fewer than ten persons; of published estimates nothing is known."""
+    from hazard import disclosure
+
+    counted = getattr(run, "manifest", {}).get("panel")
+    if isinstance(counted, dict) and isinstance(counted.get("persons in the design"), int):
+        disclosure.refuse_few(counted["persons in the design"], what)
+
+
 @app.command()
 def tables(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
@@ -38,6 +47,7 @@ def tables(
         raise UsageError(f"tables --out must end in .csv; got {str(out)!r}.")
     refuse_existing(out)
     run = store.read_run(folder)
+    refuse_few(run, "a table")
     if kind is None:
         found = appendix.in_layout(run.estimates, run.spec)
     elif kind == Kind.lags:
@@ -59,7 +69,9 @@ def brief(
     from hazard import store
 
     refuse_existing(out)
-    page = briefs.html(store.read(folder), lang.value)
+    run = store.read(folder)
+    refuse_few(run, "a brief")
+    page = briefs.html(run, lang.value)
     store.write_file(out, lambda draft: draft.write_text(page, encoding="utf-8"))
     echo(str(out))
 

@@ -81,7 +81,7 @@ def _system(
 
     (run, registers), (start, horizon) = files, period
     finished = store.read_finished(run)
-    rows = pipeline.rows_from_registers(registers, finished.spec)
+    rows = pipeline.disclosed(pipeline.rows_from_registers(registers, finished.spec), finished.spec)
     frozen = pipeline.finished(finished, rows).design
     if rows.found is None:
         raise UsageError("scenario must have registers, for it needs dated events.")

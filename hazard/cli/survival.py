@@ -19,6 +19,7 @@ from hazard.cli.app import (
     refuse_two_sources,
     tell_left_out,
 )
+from hazard.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,12 +42,19 @@ def survival(
     wanted = spec.read(model)
     store.check_new(out)
     refuse_two_sources("survival", registers, panel)
+    if by is not None and by in wanted.table.ids | wanted.table.told:
+        raise UsageError(
+            f"--by must not be {by!r}, which tells who a person is, or the outcome; name another "
+            "column."
+        )
     with progress() as told:
         told("load", 0.0)
-        from hazard import classical, figures
+        from hazard import classical, figures, pipeline
 
         told("read", 0.0)
         rows = read_rows(wanted, registers, panel, [by] if by else [])
+        if by is not None and not (registers is None and panel is None):
+            rows = pipeline.by_level(rows, by)
         told("curves and models", 0.0)
         found = classical.analyse(rows, wanted, by=by)
         told("figures", 0.0)

@@ -1,6 +1,7 @@
 """From rows to everything a run folder holds; the one place where the stages are put in line."""
 
 from hazard.pipeline.again import called, finished, flagged
+from hazard.pipeline.disclosed import by_level, disclosed
 from hazard.pipeline.facts import refuse_constant, rows_digest, versions
 from hazard.pipeline.flow import Losses
 from hazard.pipeline.notes import remarks
@@ -16,7 +17,9 @@ __all__ = [
     "Progress",
     "Rows",
     "analyse",
+    "by_level",
     "called",
+    "disclosed",
     "finished",
     "flagged",
     "refuse_broken",

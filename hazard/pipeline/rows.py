@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hazard import exposures, panel, registers, subset, table
-from hazard.contracts import LeftOut
+from hazard import exposures, memory, panel, registers, subset, table
+from hazard.contracts import LeftOut, numeric
 from hazard.errors import HistoryError, RegisterError, UsageError
 from hazard.exposures.own import happened
 from hazard.pipeline.flow import ONLY, counted, lines
 from hazard.pipeline.records import Rows
 from hazard.prior_families import NormalPrior
-from hazard.spec import PERIODS, GroupTerm, LaggedTerm, ModelSpec
+from hazard.spec import PERIODS, CovariateTerm, GroupTerm, LaggedTerm, ModelSpec
 
 _PRIOR = NormalPrior(family="normal", scale=1.0, reason="only read, and in no model")
 
@@ -28,6 +28,7 @@ def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     refuse_broken(report)
     defined = registers.define(found, spec.data)
     built = panel.build(defined)
+    memory.refuse_too_large(spec, _size(built, spec))
     histories = exposures.register_histories(
         built, defined, spec.lagged, history_centre=spec.data.history_centre
     )
@@ -57,6 +58,15 @@ def _noted(found: registers.Registers, report: pd.DataFrame) -> Iterator[pd.Data
     ):
         if count:
             yield pd.DataFrame([{"step": "note", "reason": reason, "rows": count}])
+
+
+def _size(built: pd.DataFrame, spec: ModelSpec) -> memory.Rows:
+    """Numbers of rows, persons and levels."""
+    covariates = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
+    labelled = [name for name in covariates if name in built and not numeric(built[name])]
+    columns = [name for name in (*spec.group_columns, *labelled) if name in built]
+    levels = {name: int(built[name].nunique()) for name in columns}
+    return memory.Rows(len(built), int(built["person"].nunique()), levels)
 
 
 def refuse_broken(report: pd.DataFrame) -> None:
@@ -95,6 +105,7 @@ def rows_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] =
     if lost:  # as groups that the model does not have
         more = tuple(GroupTerm(kind="group", by=name, prior=_PRIOR) for name in lost)
         built = _of_table(path, spec.model_copy(update={"term": (*spec.term, *more)}))
+    memory.refuse_too_large(spec, _size(built, spec))
     own = [term for term in spec.lagged if term.network == "own"]
     peers = [term for term in spec.lagged if term.network != "own"]
     histories = {term.name: exposures.own_history(built, term) for term in own}

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hazard.disclosure import POOLED, n_different, pairs_of, small_levels
 from hazard.terms.block import IntArray, column
 from hazard.terms.group import combinations
 
 ALL, MONTH = "all", "month"
-POOLED = "smaller ones"
 _MOST_QUARTERS = 40
 
 
@@ -97,16 +97,17 @@ def _calendar(rows: pd.DataFrame) -> tuple[str, npt.NDArray[np.str_], IntArray]:
 def _grouping(
     name: str, labels: npt.NDArray[np.str_], code: IntArray, person: IntArray, least: int
 ) -> Grouping:
-    both = pd.unique(code * (person.max() + 1) + person)
-    pairs = np.column_stack(np.divmod(both, person.max() + 1))
+    pairs = pairs_of(code, person)
     n_persons = np.bincount(pairs[:, 0], minlength=len(labels))
-    small = _small(pairs, n_persons, least)
+    small = small_levels(code, person, least)
+    if small.any():  # those that the panel puts together stay together
+        small |= labels == POOLED
     levels = [str(label) for label in labels[~small]]
     place = np.where(small, len(levels), np.cumsum(~small) - 1)
     sizes = n_persons[~small].tolist()
     if small.any():
         levels.append(POOLED)
-        sizes.append(_n_persons(pairs, small))
+        sizes.append(n_different(pairs, small))
     return Grouping(
         name=name,
         levels=tuple(levels),
@@ -114,20 +115,3 @@ def _grouping(
         n_persons=np.array(sizes, dtype=np.int64),
         follows=name not in (MONTH, "quarter", "year"),
     )
-
-
-def _small(pairs: IntArray, n_persons: IntArray, least: int) -> npt.NDArray[np.bool_]:
-    """Levels to put together; nothing can be told of a few persons by taking the others away."""
-    small = np.asarray(n_persons < least)
-    if not small.any():
-        return small
-    for level in np.argsort(n_persons, kind="stable"):
-        if not small[level] and _n_persons(pairs, small) >= least:
-            break
-        small[level] = True
-    return small
-
-
-def _n_persons(pairs: IntArray, chosen: npt.NDArray[np.bool_]) -> int:
-    """Different persons in the chosen levels."""
-    return len(pd.unique(pairs[chosen[pairs[:, 0]], 1]))

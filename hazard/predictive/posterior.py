@@ -15,8 +15,9 @@ from scipy import stats
 from hazard import survival, units
 from hazard.baselines import aalen_johansen
 from hazard.design import Design
+from hazard.disclosure import POOLED
 from hazard.errors import EstimandError
-from hazard.predictive.levels import POOLED, Grouping, groupings
+from hazard.predictive.levels import Grouping, groupings
 from hazard.predictive.replicate import Cells, Counts, counts
 from hazard.terms.block import FloatArray
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hazard import disclosure
 from hazard.errors import EstimandError, did_you_mean
 from hazard.exposures import register_histories
 from hazard.interventions import Added, Campaign, Delayed, Intervention, More, NoEvents, OneInMonth
@@ -134,11 +135,12 @@ def check_places(arm: ScenarioArm, of: pd.DataFrame, events: pd.DataFrame) -> No
                 f"arm {arm.name!r} must act at a level of one of {columns}; got {name!r}."
                 + did_you_mean(name, columns)
             )
-        known = [str(each) for each in of[name].dropna().unique()]
+        known = {str(each) for each in of[name].dropna().unique()}
         if level != EACH and level not in known:
+            near = did_you_mean(level, disclosure.common(of[name], of["person"]))
             raise EstimandError(
                 f"arm {arm.name!r} must act at a level of {name!r} where families of the scenario "
-                f"live; got {level!r}.{did_you_mean(level, known)}"
+                f"live; got {level!r}.{near}"
             )
 
 

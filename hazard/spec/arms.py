@@ -6,15 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hazard.prior_families import Record
-
-_Count = Annotated[int, Field(ge=1)]
+from hazard.prior_families import Events, Period, Periods, Record, Seed, Share, Whole
+from hazard.spec.names import Label
 
 
 class _OnTerm(Record):
     """``term`` is a lagged term, or an exposure, which stands for all its terms."""
 
-    term: str
+    term: Label
 
 
 class Observed(_OnTerm):
@@ -37,8 +36,8 @@ class OneInMonth(_OnTerm):
     """
 
     kind: Literal["one_in_month"] = "one_in_month"
-    month: _Count
-    events: _Count | None = None
+    month: Period
+    events: Events | None = None
 
 
 class Sustained(_OnTerm):
@@ -50,16 +49,16 @@ class Sustained(_OnTerm):
     """
 
     kind: Literal["sustained"] = "sustained"
-    month: _Count = 1
-    months: _Count | None = None
-    events: _Count | None = None
+    month: Period = 1
+    months: Period | None = None
+    events: Events | None = None
 
 
 class Delayed(_OnTerm):
     """The observed events from the start on, ``months`` later."""
 
     kind: Literal["delayed"] = "delayed"
-    months: Annotated[int, Field(ge=0)]
+    months: Periods
 
 
 class More(_OnTerm):
@@ -74,17 +73,17 @@ class More(_OnTerm):
     """
 
     kind: Literal["more"] = "more"
-    share: Annotated[float, Field(ge=0, le=1)]
-    spread: Annotated[int, Field(ge=0)] = 0
-    seed: Annotated[int, Field(ge=0)]
+    share: Share
+    spread: Periods = 0
+    seed: Seed
 
 
 class Added(_OnTerm):
     """One event more in a month of the path, or ``events`` more."""
 
     kind: Literal["added"] = "added"
-    month: _Count
-    events: _Count | None = None
+    month: Period
+    events: Events | None = None
 
 
 class Campaign(_OnTerm):
@@ -97,8 +96,8 @@ class Campaign(_OnTerm):
     """
 
     kind: Literal["campaign"] = "campaign"
-    threshold: Annotated[int, Field(ge=0)]
-    events: _Count | None = None
+    threshold: Annotated[Whole, Field(ge=0, le=1_000_000)]
+    events: Events | None = None
 
 
 Intervention = Annotated[
@@ -123,7 +122,7 @@ class Arm(Record):
     True
     """
 
-    name: Annotated[str, Field(min_length=1)]
-    interventions: tuple[Intervention, ...] = ()
+    name: Label
+    interventions: Annotated[tuple[Intervention, ...], Field(max_length=100)] = ()
     before: Literal["observed", "none"] = "observed"
     after: Literal["observed", "drawn"] = "observed"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from hazard.prior_families import Positive, Record
+from hazard.prior_families import Positive, Record, Whole
 from hazard.spec.names import Name
 
 Year = Annotated[int, Field(ge=1900, le=2200)]
@@ -19,8 +19,8 @@ Persons = Annotated[
 class Cost(Record):
     """One cost: how much, in prices of which year, and who says so."""
 
-    value: Positive
-    year: Year
+    value: Annotated[Positive, Field(le=1e9)]
+    year: Annotated[Whole, Field(ge=1900, le=2200)]
     source: str = Field(min_length=10)
 
 
@@ -54,10 +54,10 @@ class CostsSpec(Record):
     currency: str = Field("NOK", min_length=1)
     persons: Persons = 1.0
     month: Cost | None = None
-    exits: dict[Name, Cost] = Field(default_factory=dict)
+    exits: dict[Name, Cost] = Field(default_factory=dict, max_length=20)
     event: Cost | None = None
     prices_of: Year | None = None
-    index: dict[Year, Positive] = Field(default_factory=dict)
+    index: dict[Year, Positive] = Field(default_factory=dict, max_length=400)
     index_source: Annotated[str, Field(min_length=10)] | None = None
 
     @model_validator(mode="after")

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hazard.links import Link
-from hazard.prior_families import InterceptPrior, Record
-from hazard.spec.names import Name
+from hazard.prior_families import InterceptPrior, Period, Record, Seed
+from hazard.spec.names import Label, Name
 
 
 class DataSpec(Record):
@@ -22,10 +22,14 @@ class DataSpec(Record):
     forced_return: Literal["broad", "strict"] = "broad"
     assisted: Literal["completed", "any"] = "completed"
     assisted_date: Literal["application", "completion"] = "application"
-    disappearance_months: Annotated[int, Field(ge=1)] = 12
-    disappearance_days: Annotated[int, Field(ge=1)] | None = None
+    disappearance_months: Period = 12
+    disappearance_days: Period | None = None
     unknown_tail: Literal["as_published", "drop"] = "as_published"
-    exit_order: tuple[str, ...] = ("forced", "assisted", "disappeared")
+    exit_order: Annotated[tuple[Label, ...], Field(max_length=20)] = (
+        "forced",
+        "assisted",
+        "disappeared",
+    )
     exits: tuple[Literal["assisted", "disappeared", "forced"], ...] = (
         "assisted",
         "disappeared",
@@ -35,7 +39,7 @@ class DataSpec(Record):
     stateless: Literal["exclude", "keep"] = "exclude"
     privacy_filter: Literal["as_delivered", "apply"] = "as_delivered"
     history_centre: Literal["current", "then"] = "current"
-    representative_seed: int = 0
+    representative_seed: Seed = 0
 
     @model_validator(mode="after")
     def _one_absence(self) -> DataSpec:
@@ -48,7 +52,7 @@ class DataSpec(Record):
 class OutcomeSpec(Record):
     """Ways out, in the order that is frozen into every result, and the link."""
 
-    exits: tuple[Name, ...] = Field(min_length=1)
+    exits: tuple[Name, ...] = Field(min_length=1, max_length=20)
     link: Link = "softmax"
     intercept: InterceptPrior = InterceptPrior()
 

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hazard.errors import did_you_mean
-from hazard.prior_families import Positive, Record
+from hazard.prior_families import Period, Periods, Positive, Record, Seed, Share, Whole
 from hazard.spec.arms import Arm, NoEvents, OneInMonth, Sustained
-from hazard.spec.names import Month, Name
+from hazard.spec.names import Label, Month, Name
 
 EFFECTS = ("total", "controlled_direct", "separable")
 Effect = Literal["total", "controlled_direct", "separable"]
@@ -65,9 +65,9 @@ class IncidenceEstimand(Record):
     """
 
     kind: Literal["cumulative_incidence"]
-    term: str | None = None
+    term: Label | None = None
     exposure: Exposure = "once"
-    horizon_months: Annotated[int, Field(ge=1)] = 24
+    horizon_months: Period = 24
     relevant: Positive | None = None
 
     @model_validator(mode="after")
@@ -95,7 +95,7 @@ class AverageChangeEstimand(_Named):
     """
 
     kind: Literal["average_change"]
-    term: str | None = None
+    term: Label | None = None
     relevant: Positive | None = None
 
 
@@ -134,25 +134,25 @@ class StandardisedEstimand(_Named):
     """
 
     kind: Literal["standardised"]
-    term: str
-    arms: Annotated[tuple[Arm, ...], Field(min_length=2)] | None = None
+    term: Label
+    arms: Annotated[tuple[Arm, ...], Field(min_length=2, max_length=50)] | None = None
     exposure: Exposure = "once"
-    event_month: Annotated[int, Field(ge=1)] = 1
-    horizon_months: Annotated[int, Field(ge=1)] = 24
+    event_month: Period = 1
+    horizon_months: Period = 24
     starts: Literal["first", "drawn"] | Month = "first"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     beyond: Literal["repeat", "leave_out"] = "repeat"
     effect: Effect = "total"
     exit: Name | None = None
-    by: tuple[Name, ...] = ()
-    fewest: Annotated[int, Field(ge=10)] = 100
+    by: Annotated[tuple[Name, ...], Field(max_length=50)] = ()
+    fewest: Annotated[Whole, Field(ge=10, le=1_000_000)] = 100
     residents: Positive | Literal["observed"] = "observed"
     centres: Literal["observed", "new"] = "observed"
-    far: Annotated[int, Field(ge=0)] = 1
-    refuse_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    far: Periods = 1
+    refuse_share: Annotated[Share, Field(gt=0)] = 0.5
     relevant: Positive | None = None
     relevant_months: Positive | None = None
-    draws: Annotated[int, Field(ge=4)] = 1000
+    draws: Annotated[Whole, Field(ge=4, le=100_000)] = 1000
 
     @model_validator(mode="after")
     def _distinct(self) -> StandardisedEstimand:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -27,13 +29,13 @@ class ModelSpec(Record):
 
     name: Name
     question: str = Field(min_length=10)
-    references: tuple[str, ...] = ()
+    references: Annotated[tuple[str, ...], Field(max_length=1_000)] = ()
     data: DataSpec = DataSpec()
     table: TableSpec = TableSpec()
-    only: dict[Name, Levels] = Field(default_factory=dict)
+    only: dict[Name, Levels] = Field(default_factory=dict, max_length=20)
     outcome: OutcomeSpec
-    term: tuple[Term, ...] = ()
-    estimand: tuple[Estimand, ...] = ()
+    term: Annotated[tuple[Term, ...], Field(max_length=200)] = ()
+    estimand: Annotated[tuple[Estimand, ...], Field(max_length=100)] = ()
     identification: IdentificationSpec = IdentificationSpec()
     costs: CostsSpec | None = None
     baselines: BaselinesSpec = BaselinesSpec()
@@ -74,7 +76,7 @@ class ModelSpec(Record):
         columns += [("group", t.name) for t in self.term if isinstance(t, GroupTerm)]
         taken = {"intercept": "the intercept"} | dict.fromkeys(("person", "exit"), "every panel")
         for what, name in columns:
-            if name in taken and (what, name) != ("group", "person"):
+            if name in taken:
                 raise ValueError(
                     f"{what} must not be called {name!r}, which is a name of {taken[name]}; give "
                     "the column another name in the table"
@@ -87,6 +89,38 @@ class ModelSpec(Record):
                     "column of your own another name in the table"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _of_nobody(self) -> ModelSpec:
+        told = self.table.told
+        for what, name in self._described():
+            persons = name in self.table.ids and what != "clusters"
+            if persons or name in told:
+                which = "who a person is" if persons else "the outcome"
+                raise ValueError(
+                    f"{what} must not be by {name!r}, which tells {which}; name another column"
+                )
+        return self
+
+    def _described(self) -> Iterator[tuple[str, str]]:
+        """What a column is used for, and its name, of everything that is told by its levels."""
+        for term in self.term:
+            if isinstance(term, CovariateTerm):
+                yield "covariate", term.column
+            elif isinstance(term, GroupTerm):
+                yield from (("group", part) for part in term.parts)
+            elif isinstance(term, LaggedTerm):
+                own = term.network == "own"
+                yield ("exposure", term.exposure) if own else ("network", term.network)
+                if term.varies_by is not None:
+                    yield "varies_by", term.varies_by.by
+        yield from (("[only]", name) for name in self.only)
+        yield from (("clusters", name) for name in self.baselines.clusters or ())
+        for estimand in self.estimand:
+            if isinstance(estimand, StandardisedEstimand):
+                yield from (("estimand", name) for name in estimand.by)
+        if self.costs is not None and isinstance(self.costs.persons, str):
+            yield "costs", self.costs.persons
 
     @model_validator(mode="after")
     def _known_exits(self) -> ModelSpec:

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
-Name = Annotated[str, Field(min_length=1, pattern=r"^[^\W\d][\w\-]*$")]
+
+def _printable(text: str) -> str:
+    """A text as it is, of which every character can be shown."""
+    if not text.isprintable():
+        raise ValueError("must hold characters that can be shown; got others, such as an escape")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\W\d][\w\-]*$")]
+Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]  # in order as text
 
 Names = Annotated[
     Annotated[Name, Tag("column")]
-    | Annotated[tuple[Name, ...], Field(min_length=1), Tag("columns")],
+    | Annotated[tuple[Name, ...], Field(min_length=1, max_length=10), Tag("columns")],
     Discriminator(lambda value: "column" if isinstance(value, str) else "columns"),
 ]
 Levels = Annotated[
-    Annotated[str, Tag("level")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("levels")],
+    Annotated[Label, Tag("level")]
+    | Annotated[tuple[Label, ...], Field(min_length=1, max_length=1_000), Tag("levels")],
     Discriminator(lambda value: "levels" if isinstance(value, list | tuple) else "level"),
 ]
 _VARIABLES = ("beta", "u", "v", "x", "z", "sigma", "scale", "width", "partial", "correlation")

@@ -7,8 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from hazard.months import Written
-from hazard.prior_families import Positive, Record
-from hazard.spec.names import Month, Name
+from hazard.prior_families import Period, Positive, Real, Record, Whole
+from hazard.spec.names import Label, Month, Name
+
+Code = Annotated[
+    Annotated[Label, Tag("text")] | Annotated[Whole, Tag("number")],
+    Discriminator(lambda value: "text" if isinstance(value, str) else "number"),
+]
 
 
 class EndpointSpec(Record):
@@ -17,11 +22,12 @@ class EndpointSpec(Record):
     name: Name
     time: Name
     event: Name
-    code: int | str = 1
+    code: Code = 1
 
 
 Exit = Annotated[
-    Annotated[str, Tag("column")] | Annotated[tuple[EndpointSpec, ...], Tag("endpoints")],
+    Annotated[str, Tag("column")]
+    | Annotated[tuple[EndpointSpec, ...], Field(max_length=20), Tag("endpoints")],
     Discriminator(lambda value: "column" if isinstance(value, str) else "endpoints"),
 ]
 
@@ -59,18 +65,30 @@ class TableSpec(Record):
     exit: Exit = "exit"
     entry: Name | None = None
     calendar: Name | None = "calendar"
-    unit: str = "month"
-    origin: float = 0.0
+    unit: Label = "month"
+    origin: Real = 0.0
     time_scale: Positive | None = None
-    wide: dict[Name, str] = Field(default_factory=dict)
+    wide: dict[Name, Label] = Field(default_factory=dict)
     incomplete: Literal["error", "drop"] = "error"
     start: Name | None = None
     dates: Written = "yyyy-mm-dd"
-    unit_months: Annotated[int, Field(ge=1)] = 1
+    unit_months: Annotated[Period, Field(le=1_200)] = 1
     window_start: Month | None = None
     window_end: Month | None = None
     again: Literal["refuse", "separate"] = "refuse"
     source: Literal["lifelines.rossi", "lifelines.canadian_senators"] | None = None
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Columns that tell who a person is, in the table and in every panel."""
+        return frozenset({"person", self.person})
+
+    @property
+    def told(self) -> frozenset[str]:
+        """Columns that tell how a person left, or when, in the table and in every panel."""
+        if isinstance(self.exit, str):
+            return frozenset({"exit", self.exit})
+        return frozenset({"exit", *(end.time for end in self.exit), *(e.event for e in self.exit)})
 
     @model_validator(mode="after")
     def _one_layout(self) -> TableSpec:

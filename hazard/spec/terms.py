@@ -6,8 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hazard.prior_families import CorrelatedPrior, PooledPrior, Prior, Record
-from hazard.spec.names import Name, Names
+from hazard.prior_families import (
+    CorrelatedPrior,
+    Events,
+    Lag,
+    Period,
+    PooledPrior,
+    Prior,
+    Record,
+    Whole,
+)
+from hazard.spec.names import Label, Name, Names
 
 AT_RISK = "_at_risk"  # after the name of an event of which only those at risk are told
 _OF_CENTRE = ("centre", "centre_nationality", "centre_other", "nationality_elsewhere")
@@ -19,8 +28,8 @@ class Spline(Record):
     ``degree`` 1 joins straight lines, 3 has a smooth slope.
     """
 
-    knots: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2)
-    degree: Annotated[int, Field(ge=1, le=5)] = 3
+    knots: tuple[Period, ...] = Field(min_length=2, max_length=100)
+    degree: Annotated[Whole, Field(ge=1, le=5)] = 3
 
     @model_validator(mode="after")
     def _increasing(self) -> Spline:
@@ -37,8 +46,8 @@ class BaselineTerm(Record):
     """
 
     kind: Literal["baseline"]
-    breaks: tuple[Annotated[int, Field(ge=1)], ...] | None = None
-    months: Annotated[int, Field(ge=2)] | None = None
+    breaks: Annotated[tuple[Period, ...], Field(max_length=1_000)] | None = None
+    months: Annotated[Period, Field(ge=2)] | None = None
     spline: Spline | None = None
     prior: Prior
 
@@ -76,7 +85,7 @@ class CovariateTerm(Record):
 
     kind: Literal["covariate"]
     column: Name
-    reference: str | None = None
+    reference: Label | None = None
     prior: Prior
 
     @property
@@ -149,7 +158,7 @@ class VariesBy(Record):
     """
 
     by: Name
-    levels: tuple[str, ...] | None = Field(None, min_length=1)
+    levels: tuple[Label, ...] | None = Field(None, min_length=1, max_length=1_000)
     prior: Annotated[PooledPrior | CorrelatedPrior, Field(discriminator="family")]
 
     @model_validator(mode="after")
@@ -190,9 +199,9 @@ class LaggedTerm(Record):
     exposure: Name
     network: Name
     measure: Literal["at_least", "count", "per_resident"] = "at_least"
-    at_least: Annotated[int, Field(ge=1)] = 1
-    lags: tuple[int, int]
-    windows: tuple[tuple[int, int], ...] | None = None
+    at_least: Events = 1
+    lags: tuple[Lag, Lag]
+    windows: tuple[tuple[Lag, Lag], ...] | None = None
     history_before_start: Literal["missing", "zero", "carry"]
     history_before_risk: Literal["observed", "zero"] = "observed"
     prior: Prior

@@ -13,6 +13,9 @@ from hazard.errors import SpecError, UsageError, did_you_mean
 from hazard.prior_families import Record
 from hazard.spec.model import ModelSpec
 
+MOST_CHARACTERS = 1_000_000
+"""Of a file that a user wrote."""
+
 
 def load(text: str, where: str = "model file") -> ModelSpec:
     """Model from TOML text.
@@ -22,28 +25,66 @@ def load(text: str, where: str = "model file") -> ModelSpec:
     SpecError
         If the text is not TOML or breaks the vocabulary; all problems in one message.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{where} must be valid TOML; {error}.") from None
+    content = toml(text, where)
     try:
         return ModelSpec.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(_problems(error))
+        problems = "; ".join(_few(_problems(error)))
         raise SpecError(f"{where}: {problems}{'' if problems.endswith('?') else '.'}") from None
+
+
+def toml(text: str, where: str) -> dict[str, Any]:
+    """Content of TOML text of any kind, such as a model file.
+
+    Raises
+    ------
+    SpecError
+        If the text is longer than a million characters, is not TOML, is nested deeper than Python
+        can follow, or has a number of more digits than Python reads.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise SpecError(
+            f"{where} must have at most {MOST_CHARACTERS:,} characters; got {len(text):,}."
+        )
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{where} must be valid TOML; {shown(error)}.") from None
+    except RecursionError:
+        raise SpecError(f"{where} must be nested less deeply; got too many levels.") from None
+    except (ValueError, OverflowError):
+        raise SpecError(
+            f"{where} must hold numbers of at most 4,300 digits and valid dates; got others."
+        ) from None
+
+
+def text_of(path: Path, what: str) -> str:
+    """Text of a file that a user wrote, such as a model file.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or it cannot be opened.
+    SpecError
+        If it is larger than a million bytes for every byte that a character may have, or not UTF-8.
+    """
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            raise UsageError(f"{what} must exist; no file at {str(path)!r}.")
+        if path.stat().st_size > 4 * MOST_CHARACTERS:
+            raise SpecError(f"{path.name} must have at most {MOST_CHARACTERS:,} characters.")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SpecError(f"{path.name} must be valid TOML; it is not UTF-8.") from None
+    except (OSError, ValueError):
+        raise UsageError(f"{what} must be readable; {str(path)!r} cannot be opened.") from None
 
 
 def read(name_or_path: str) -> ModelSpec:
     """Model by the name of a file that ships with the package, or from a path to a TOML file."""
     path = Path(name_or_path)
     if path.suffix == ".toml":
-        if not path.is_file():
-            raise UsageError(f"model file must exist; no file at {name_or_path!r}.")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise SpecError(f"{path.name} must be valid TOML; it is not UTF-8.") from None
-        return load(text, where=path.name)
+        return load(text_of(path, "model file"), where=path.name)
     known = {item.stem: item for item in models_folder().iterdir() if item.suffix == ".toml"}
     if name_or_path not in known:
         raise UsageError(
@@ -63,13 +104,31 @@ def models_folder() -> Path:
 def _problems(error: ValidationError) -> list[str]:
     lines = []
     for item in error.errors(include_url=False, include_context=False):
-        place = ".".join(str(part) for part in item["loc"])
+        place = ".".join(shown(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
             lines.append(f"{place} is not a known key.{_hint(item['loc'])}")
         else:
             message = item["msg"].removeprefix("Value error, ").rstrip(".")
             lines.append(f"{place}: {message[:1].lower()}{message[1:]}".removeprefix(": "))
     return [line.rstrip(".") for line in lines]
+
+
+def shown(text: object, most: int = 200) -> str:
+    r"""A text as one line of at most so many characters, all of which can be shown.
+
+    Examples
+    --------
+    >>> shown("a\x1b[2J")
+    'a\\x1b[2J'
+    """
+    plain = str(text)[:most] + ("..." if len(str(text)) > most else "")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
+
+
+def _few(problems: list[str], most: int = 10) -> list[str]:
+    """The first of many problems, and how many more there are."""
+    more = [f"and {len(problems) - most:,} more"] if len(problems) > most else []
+    return problems[:most] + more
 
 
 def _hint(place: tuple[int | str, ...]) -> str:

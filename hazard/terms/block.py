@@ -140,9 +140,8 @@ def unknown_levels(
     name: str, labels: Sequence[Any], where: npt.NDArray[np.bool_], rows: pd.DataFrame
 ) -> str:
     """Sentence that refuses rows with levels that a frozen design does not have."""
-    more = f" and {len(labels) - 10} more" if len(labels) > 10 else ""
     return (
-        f"term {name!r} must have levels that are in the design; got {list(labels[:10])}{more} in "
+        f"term {name!r} must have levels that are in the design; got {len(labels):,} others in "
         f"{where.sum():,} of {len(where):,} rows (first: row {rows.index[where][0] + 1:,}). Leave "
         "these rows out, or fit the model to rows with these levels."
     )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from hazard import cells
+from hazard import cells, disclosure
 from hazard.contracts import numeric
 from hazard.errors import DesignError, did_you_mean
 from hazard.spec import CovariateTerm
@@ -56,10 +56,23 @@ def build(
         return _numeric(term, values, rows, frozen)
     if broken := cells.not_levels(f"panel column {term.column!r}", values):
         raise DesignError("\n".join(broken))
-    labels, index = np.unique(cells.labels(values).to_numpy(dtype=str), return_inverse=True)
+    labels, index = levels(values, rows)
     if frozen is None:
-        frozen = _levels(term, labels)
+        frozen = _levels(term, labels, rows)
     return frozen, place(labels, index, frozen, rows)
+
+
+def levels(values: pd.Series, rows: pd.DataFrame) -> tuple[npt.NDArray[np.str_], IntArray]:
+    """Labels of a column that occur, in order, and the one of every row.
+
+    Examples
+    --------
+    >>> found = levels(pd.Series([1, 0, 1], name="sex"), pd.DataFrame({"sex": [1, 0, 1]}))
+    >>> [each.tolist() for each in found]
+    [['0', '1'], [1, 0, 1]]
+    """
+    labels, index = np.unique(cells.labels(values).to_numpy(dtype=str), return_inverse=True)
+    return disclosure.told(labels, index.astype(np.int64), rows, [str(values.name)])
 
 
 def _numeric(
@@ -82,20 +95,15 @@ def _numeric(
     ), index
 
 
-def _some(levels: npt.NDArray[np.str_]) -> str:
-    """The levels as text; of many the first ten."""
-    more = f" and {len(levels) - 10:,} more" if len(levels) > 10 else ""
-    return f"{levels[:10].tolist()}{more}"
-
-
-def _levels(term: CovariateTerm, levels: npt.NDArray[np.str_]) -> Block:
-    reference = levels[0] if term.reference is None else term.reference
-    if reference not in levels:
+def _levels(term: CovariateTerm, known: npt.NDArray[np.str_], rows: pd.DataFrame) -> Block:
+    reference = known[0] if term.reference is None else term.reference
+    if reference not in known:
+        near = disclosure.common(rows[term.column], rows["person"])
         raise DesignError(
-            f"term {term.name!r} reference must be one of its levels {_some(levels)}; "
-            f"got {reference!r}.{did_you_mean(reference, levels)}"
+            f"term {term.name!r} reference must be one of its {len(known):,} levels, those of few "
+            f"persons put together; got {reference!r}.{did_you_mean(reference, near)}"
         )
-    ordered = levels[np.argsort(levels != reference, kind="stable")]
+    ordered = known[np.argsort(known != reference, kind="stable")]
     return Block(
         name=term.name,
         kind=term.kind,

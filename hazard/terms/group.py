@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hazard import disclosure
 from hazard.spec import PERIODS, GroupTerm
 from hazard.terms.block import Block, IntArray, column
 from hazard.terms.calendar import periods
@@ -84,8 +85,8 @@ def combinations(parts: Sequence[str], rows: pd.DataFrame) -> tuple[npt.NDArray[
         own = np.char.replace(own, "×", "××") if len(parts) > 1 else own
         found, index = np.unique(index * len(own) + codes, return_inverse=True)
         left, right = labels[found // len(own)], own[found % len(own)]
-        labels = right if number == 0 else np.char.add(np.char.add(left, " × "), right)
-    return labels, index.astype(np.int64)
+        labels = right if number == 0 else np.char.add(np.char.add(left, disclosure.BETWEEN), right)
+    return disclosure.told(labels, index.astype(np.int64), rows, parts)
 
 
 def extended(

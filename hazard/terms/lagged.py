@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from hazard import disclosure
 from hazard.errors import DesignError, did_you_mean
 from hazard.spec import LaggedTerm, VariesBy
 from hazard.terms.block import Block, FloatArray, IntArray
@@ -291,10 +292,17 @@ def _owners(
     absent = [level for level in varies_by.levels if level not in present]
     if absent and frozen is None:
         raise DesignError(
-            f"term varying by {varies_by.by!r} must list levels that are in the panel; got "
-            f"{absent}.{did_you_mean(absent[0], present)}"
+            f"term varying by {varies_by.by!r} must list levels that are in the panel, not among "
+            f"those of few persons; got {absent}.{_near(absent[0], varies_by.by, rows)}"
         )
     return levels, pd.Index(levels).get_indexer(pd.Index(present)).astype(np.int64)[index]
+
+
+def _near(level: str, by: str, rows: pd.DataFrame) -> str:
+    """Sentence that proposes a level of at least ten persons, or an empty text."""
+    if by not in rows or "person" not in rows:
+        return ""
+    return did_you_mean(level, disclosure.common(rows[by], rows["person"]))
 
 
 def _patterns(history: FloatArray) -> tuple[FloatArray, IntArray]:

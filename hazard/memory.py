@@ -1,0 +1,189 @@
+"""How much memory a model will need on given rows, stated before anything large is made."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hazard.errors import SpecError
+from hazard.spec import (
+    BaselineTerm,
+    GroupTerm,
+    IncidenceEstimand,
+    LaggedTerm,
+    ModelSpec,
+    StandardisedEstimand,
+)
+
+_GIB = 2.0**30
+_NUMBER = 8  # bytes
+_DRAWS = 4_000
+_PATHS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something large, and what would make it smaller.
+
+    Attributes
+    ----------
+    what : str
+    size : float
+        In bytes.
+    cure : str
+    """
+
+    what: str
+    size: float
+    cure: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Numbers of rows and persons of a panel, and of the levels of its columns."""
+
+    rows: int
+    persons: int
+    levels: Mapping[str, int]
+
+
+def needs(spec: ModelSpec, of: Rows) -> list[Need]:
+    """What a model needs on so many rows, the largest first.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    of : Rows
+        A column that is not among its levels counts as one level.
+
+    Notes
+    -----
+    An upper bound of the arrays that grow with what a model file states: histories (row, lag) and
+    their distinct patterns, once more for every level by which a term varies; the square of the
+    coefficients of all exits, for the curvature; paths (person, month) of every arm in parts of
+    2,000, and what is around all of them; estimands (draw, arm, exit, month).
+
+    Examples
+    --------
+    A million rows and a history of 600 lags.
+
+    >>> from hazard.spec import load
+    >>> spec = load('''
+    ... name = "a"
+    ... question = "How much memory is it?"
+    ... outcome = { exits = ["left"] }
+    ... [[term]]
+    ... kind = "lagged"
+    ... exposure = "event"
+    ... network = "centre"
+    ... lags = [1, 600]
+    ... history_before_start = "missing"
+    ... prior = { family = "normal", scale = 1.0, reason = "an example only" }
+    ... ''')
+    >>> largest = needs(spec, Rows(1_000_000, 50_000, {}))[0]
+    >>> largest.what, round(largest.size / 2**30, 1)
+    ("the history of term 'event_centre'", 8.9)
+    """
+    found = [*_of_terms(spec, of), *_of_estimands(spec, of)]
+    return sorted(found, key=lambda need: -need.size)
+
+
+def refuse_too_large(spec: ModelSpec, of: Rows, limit: float | None = None) -> None:
+    """Raise when a model needs more memory than there is.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    of : Rows
+    limit : float, optional
+        In bytes; by default what :func:`available` says.
+
+    Raises
+    ------
+    SpecError
+        One sentence with what is largest and what would make it smaller.
+    """
+    found = needs(spec, of)
+    whole, there = sum(need.size for need in found), available() if limit is None else limit
+    if whole > there:
+        largest = found[0]
+        raise SpecError(
+            f"model {spec.name!r} must fit into memory; got about {whole / _GIB:,.1f} GiB on "
+            f"{of.rows:,} rows, of which {largest.what} {largest.size / _GIB:,.1f} GiB, and "
+            f"{there / _GIB:,.1f} GiB are there. {largest.cure}"
+        )
+
+
+def available() -> float:
+    """Bytes that can still be had: of the machine, or of the limit set on the process."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    own = float("inf") if limit == resource.RLIM_INFINITY else float(limit)
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return own
+    free = [float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return min([own, *free])
+
+
+# --- parts --------------------------------------------------------------------------------------
+def _of_terms(spec: ModelSpec, of: Rows) -> Iterator[Need]:
+    coefficients = 1.0
+    for term in spec.term:
+        if isinstance(term, LaggedTerm):
+            lags, patterns = len(term.every_lag), min(of.rows, 2.0 ** len(term.every_lag))
+            own = _levels(term, of)
+            size = of.rows * lags * 1.5 * _NUMBER + patterns * lags * _NUMBER / 2
+            yield Need(f"the history of term {term.name!r}", size, "Shorten its lags.")
+            if own:
+                size = min(patterns * own, of.rows) * lags * own * _NUMBER
+                yield Need(
+                    f"the curves by level of term {term.name!r}",
+                    size,
+                    "Shorten its lags, or list fewer levels.",
+                )
+            coefficients += len(term.coefficient_windows) * (1 + own)
+        elif isinstance(term, BaselineTerm):
+            months = len(term.starts)
+            cure = "Write intervals (breaks) in place of single months."
+            yield Need("the baseline", 3.0 * months**2 * _NUMBER, cure)
+            coefficients += months
+        elif isinstance(term, GroupTerm):
+            together = 1.0
+            for part in term.parts:
+                together *= of.levels.get(part, 1)
+            coefficients += min(together, of.rows)
+        else:
+            coefficients += of.levels.get(term.name, 1)
+    square = (coefficients * len(spec.outcome.exits)) ** 2
+    cure = "Take out terms, or group by columns with fewer levels."
+    yield Need("the curvature of all coefficients", 3 * square * _NUMBER, cure)
+
+
+def _levels(term: LaggedTerm, of: Rows) -> int:
+    if term.varies_by is None:
+        return 0
+    listed = term.varies_by.levels
+    return of.levels.get(term.varies_by.by, 1) if listed is None else len(listed)
+
+
+def _of_estimands(spec: ModelSpec, of: Rows) -> Iterator[Need]:
+    exits = len(spec.outcome.exits)
+    for each in spec.estimand:
+        if isinstance(each, IncidenceEstimand):
+            size = 3.0 * _DRAWS * len(each.arms) * exits * each.horizon_months * _NUMBER
+            yield Need(f"estimand {each.label!r}", size, "Shorten its horizon.")
+        elif isinstance(each, StandardisedEstimand):
+            lags = sum(len(term.every_lag) for term in spec.lagged)
+            arms, months = len(each.compared), each.horizon_months
+            around = of.persons * (months + lags) * len(spec.lagged) * 1.5 * _NUMBER
+            paths = min(of.persons, _PATHS_AT_ONCE) * months * arms * (lags + 20) * _NUMBER
+            groups = 1 + sum(of.levels.get(name, 5) for name in each.by)
+            told = 3.0 * each.draws * arms * exits * months * groups * _NUMBER
+            yield Need(
+                f"estimand {each.label!r}",
+                around + paths + told,
+                "Shorten its horizon, ask for fewer draws, or for fewer levels.",
+            )

@@ -1,0 +1,102 @@
+"""Rows of which a command may tell: of ten persons or more, small levels put together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from hazard import design, disclosure
+from hazard.contracts import numeric
+from hazard.disclosure import BETWEEN, Levels
+from hazard.exposures.own import happened
+from hazard.pipeline.records import Rows
+from hazard.spec import PERIODS, CovariateTerm, GroupTerm, ModelSpec
+from hazard.terms import covariate
+from hazard.terms.group import combinations
+
+
+def disclosed(rows: Rows, spec: ModelSpec) -> Rows:
+    """The rows, with the levels that are put together in every term of the model.
+
+    Parameters
+    ----------
+    rows : Rows
+    spec : ModelSpec
+
+    Returns
+    -------
+    Rows
+        With the same columns. Persons are counted among the rows with a known history, of which
+        the model is.
+
+    Raises
+    ------
+    DisclosureError
+        If these are rows of fewer than ten persons; if a column of a term tells who a person is, or
+        is left with one level; if a covariate of two numbers, or an exposure of one's own, has one
+        of its values in fewer than ten persons.
+
+    Notes
+    -----
+    Numbers change where a level has few persons: its effect is that of all such levels together.
+    """
+    kept, _ = design.kept_rows(rows.panel, rows.histories, spec)
+    panel = rows.panel.iloc[kept]
+    if len(kept):  # rows without any are refused where the design is built
+        disclosure.refuse_few(panel["person"].nunique(), "a model")
+        _refuse_rare(panel, spec)
+    small = disclosure.marked(panel, _levels(panel, spec)) if len(kept) else {}
+    return replace(rows, panel=disclosure.carrying(rows.panel, small))
+
+
+def by_level(rows: Rows, column: str) -> Rows:
+    """The rows, small levels of a column by which they are compared put together in the column.
+
+    Raises
+    ------
+    DisclosureError
+        If the column tells who a person is, or is left with one level.
+    """
+    if column not in rows.panel or column in PERIODS:
+        return rows  # refused where the levels are compared
+    pooled = disclosure.pooled(rows.panel, column)
+    return replace(rows, panel=rows.panel.assign(**{column: pooled}))
+
+
+def _levels(panel: pd.DataFrame, spec: ModelSpec) -> dict[str, Levels]:
+    """Levels of every group and covariate that has any; periods of time alone are not told."""
+    parts = [term.parts for term in spec.term if isinstance(term, GroupTerm)]
+    parts += [(term.varies_by.by,) for term in spec.lagged if term.varies_by is not None]
+    parts += [(part,) for each in parts for part in each]  # as the predictive check divides them
+    found = {
+        BETWEEN.join(each): combinations(each, panel)
+        for each in dict.fromkeys(parts)
+        if not set(each) <= set(PERIODS)
+    }
+    for term in spec.term:
+        if isinstance(term, CovariateTerm) and _has_levels(panel, term):
+            found[term.column] = covariate.levels(panel[term.column], panel)
+    return found
+
+
+def _has_levels(panel: pd.DataFrame, term: CovariateTerm) -> bool:
+    if term.column not in panel or panel[term.column].isna().any():
+        return False  # refused where the design is built
+    return term.reference is not None or not numeric(panel[term.column])
+
+
+def _refuse_rare(panel: pd.DataFrame, spec: ModelSpec) -> None:
+    """Raise when an indicator tells of a few persons."""
+    for term in spec.term:
+        if not isinstance(term, CovariateTerm) or term.column not in panel:
+            continue
+        values = panel[term.column]
+        if numeric(values) and values.nunique() == 2:
+            for value in values.unique():
+                disclosure.refuse_rare(term.column, (values == value).to_numpy(), panel["person"])
+    for lagged in spec.lagged:
+        if lagged.network == "own" and lagged.exposure in panel:
+            ever = np.nan_to_num(happened(panel, lagged)) != 0
+            disclosure.refuse_rare(lagged.exposure, ever, panel["person"])
