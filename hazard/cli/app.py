@@ -88,12 +88,14 @@ def read_rows(
     A table is read with the columns ``by`` too, although the model does not name them. Levels of
     few persons are put together, but for the bundled example, which is public.
     """
-    from hazard import pipeline
+    from hazard import disclosure, pipeline
     from hazard.errors import did_you_mean
 
     if registers is None:
         rows = pipeline.rows_from_table(panel, wanted, by)
-        return rows if panel is None else pipeline.disclosed(rows, wanted)
+        if wanted.only:
+            disclosure.refuse_few(rows.panel["person"].nunique(), "a model")
+        return rows
     rows = pipeline.disclosed(pipeline.rows_from_registers(registers, wanted), wanted)
     tell_warnings(rows.warnings)
     lost = [name for name in by if name not in rows.panel]

@@ -98,7 +98,7 @@ def _of_panel(
     both.check_model(wanted, question)
     with progress() as told:
         told("read", 0.0)
-        rows = pipeline.disclosed(pipeline.rows_from_table(path, wanted), wanted)
+        rows = pipeline.rows_from_table(path, wanted)
         told("designs", 0.0)
         table = both.compared(rows.panel, rows.histories, wanted, question, landmark=at)
     said = both.panel_sentences(table, question)

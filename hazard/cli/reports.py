@@ -20,12 +20,11 @@ class Kind(StrEnum):
 
 
 def refuse_few(run: object, what: str) -> None:
-    """Raise when a run is about fewer than ten persons; of published estimates nothing is known."""
-    from hazard import disclosure
+    """Raise when a run is about fewer than ten persons of registers, or that ``[only]`` chose."""
+    from hazard import disclosure, store
 
-    counted = getattr(run, "manifest", {}).get("panel")
-    if isinstance(counted, dict) and isinstance(counted.get("persons in the design"), int):
-        disclosure.refuse_few(counted["persons in the design"], what)
+    if isinstance(run, store.Run) and (run.manifest["source"] != "table" or run.spec.only):
+        disclosure.refuse_few(run.manifest["panel"]["persons in the design"], what)
 
 
 @app.command()
