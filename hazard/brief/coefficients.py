@@ -238,7 +238,7 @@ def _spread_label(view: View, row: pd.Series) -> str:
 
 # --- numbers ------------------------------------------------------------------------------------
 def ratio(log: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
-    r"""The exponential of an estimate, with two digits of the width of its interval.
+    r"""The exponential of an estimate, with two digits of its interval's width, or more at 1.
 
     Examples
     --------
@@ -247,9 +247,7 @@ def ratio(log: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
     """
     if not all(abs(each) < _LARGEST for each in log[:3]):
         return "–"
-    middle, lower, upper = (math.exp(each) for each in log[:3])
-    found = digits.Estimate(middle, lower, upper, log.mcse * upper)
-    return _text(found, marks, write=digits.share)
+    return digits.ratio_at(log, _finest(math.exp(log.upper) - math.exp(log.lower)), marks)
 
 
 def points(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
@@ -278,8 +276,12 @@ def _text(
 ) -> str:
     if not all(math.isfinite(each) for each in e[:3]):
         return "–"
-    width = e.upper - e.lower
-    finest = math.floor(math.log10(width)) - 1 if width > 0 else -1
-    power = digits.place(min(max(finest, _FINEST), 0), e.mcse)
+    power = digits.place(_finest(e.upper - e.lower), e.mcse)
     middle, lower, upper = (write(each, power, marks) for each in e[:3])
     return f"{middle} ({lower}{digits.FIXED}{marks.to}{digits.FIXED}{upper})"
+
+
+def _finest(width: float) -> int:
+    """Power of ten of the second digit of an interval's width, of a whole number or a decimal."""
+    finest = math.floor(math.log10(width)) - 1 if width > 0 else -1
+    return min(max(finest, _FINEST), 0)
