@@ -218,7 +218,7 @@ class InterceptPrior(Record):
     mean: float = -4.0
     scale: Positive = 2.5
     reason: str = Field(
-        "monthly probabilities between 0.01 and 70 percent lie within two standard deviations",
+        "probabilities per period between 0.01 and 70 percent lie within two standard deviations",
         min_length=10,
     )
 

@@ -16,7 +16,7 @@ from hazard.spec import CovariateTerm
 from hazard.tables import HAZARD_MODEL
 
 ESTIMATORS = (HAZARD_MODEL, "multinomial logit", "linear probability")
-_IN_ANSWER, _LEVELS, _FINEST = 3, 12, -8
+_IN_ANSWER, _LEVELS, _FINEST = 8, 12, -8
 _LARGEST = 20.0  # a ratio of half a billion says only that there is none
 
 
@@ -47,14 +47,24 @@ def appendix(view: View) -> list[Section]:
 
 
 def in_words(view: View) -> list[tuple[str, str]]:
-    """The first covariates of the model file as an answer: a lead, and the ratio of every exit."""
-    rows = _coefficients(view)
-    rows = rows[rows["estimator"].eq(HAZARD_MODEL) & rows["term"].isin(_terms(view)[:_IN_ANSWER])]
-    pairs = [(name, level) for name in rows["term"].unique() for level in _levels(rows, name)]
+    """Covariates of the model file as an answer: a lead, and the ratio of every exit.
+
+    Up to eight comparisons, first those of numbers and of two levels, in the order of the model
+    file.
+    """
+    rows, pairs = _compared(view)
     return [
         (f"{_label(view, name, level, rows)}:", _sentence(view, _of(rows, name, level)))
         for name, level in pairs[:_IN_ANSWER]
     ]
+
+
+def further(view: View) -> str:
+    """Where the comparisons are that the answer has no room for; empty where it has them all."""
+    _, pairs = _compared(view)
+    if len(pairs) <= _IN_ANSWER:
+        return ""
+    return view.say("answer.further", section=view.say("coefficients.heading"))
 
 
 # --- which rows ---------------------------------------------------------------------------------
@@ -71,6 +81,15 @@ def _terms(view: View) -> list[str]:
     """Covariates that the run has numbers of, in the order of the model file."""
     known = set(_coefficients(view)["term"])
     return [term.name for term in _covariates(view) if term.name in known]
+
+
+def _compared(view: View) -> tuple[pd.DataFrame, list[tuple[str, str | None]]]:
+    """Rows of the hazard model, and every term with every level of it, single ones first."""
+    rows = _coefficients(view)
+    rows = rows[rows["estimator"].eq(HAZARD_MODEL)]
+    levels = {name: _levels(rows, name) for name in _terms(view)}
+    names = sorted(levels, key=lambda name: len(levels[name]) > 1)
+    return rows, [(name, level) for name in names for level in levels[name]]
 
 
 def _of(rows: pd.DataFrame, name: str, level: str | None) -> pd.DataFrame:
@@ -93,7 +112,8 @@ def _label(view: View, name: str, level: str | None, rows: pd.DataFrame) -> str:
     """A covariate per unit, a level against its reference, or a season against the year."""
     term = capital(view.term_label(name))
     if level is None:
-        return view.say("coefficients.one_more", term=term)
+        key = "one_against_none" if name in view.run.manifest.get("binary", []) else "one_more"
+        return view.say(f"coefficients.{key}", term=term)
     reference = _of(rows, name, level)["reference"].iloc[0]
     if pd.isna(reference):
         return view.say("coefficients.against_all", term=term, level=level)
