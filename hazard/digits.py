@@ -247,7 +247,7 @@ def ratio(log: Estimate, marks: Marks = ENGLISH) -> str:
 
 
 def ratio_at(log: Estimate, finest: int, marks: Marks = ENGLISH) -> str:
-    r"""As :func:`ratio`, with digits to a given power of ten; an end that is not 1 is not read as 1.
+    r"""As :func:`ratio`, digits to a given power of ten; an end that is not 1 is not read as 1.
 
     An interval on one side of 1 is read as a clear ratio. Where an end would round to 1 up to two
     more digits are printed, if the Monte Carlo error allows; where these do not tell it from 1

@@ -143,7 +143,7 @@ def _first(text: str) -> float:
 def _read(text: str) -> tuple[float, bool]:
     """A printed end as a number, and whether it is said to be over or under it."""
     said = text.startswith(("over", "under"))
-    return float(text.split("\xa0")[-1].replace(",", "")), said
+    return float(text.rsplit("\xa0", maxsplit=1)[-1].replace(",", "")), said
 
 
 @given(

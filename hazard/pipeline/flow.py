@@ -238,7 +238,10 @@ def outside(found: Losses) -> str:
     --------
     >>> lost = {"spells without a whole year in the window": LeftOut(1, 1, 1)}
     >>> print(outside(Losses(LeftOut(4, 10, 2), LeftOut(3, 9, 1), lost)))
-    The window leaves out 25 percent of the persons, 10 percent of the rows, 50 percent of the exits.
+    The window leaves out 25 percent of the persons, 10 percent of the rows, 50 percent of the \
+exits.
     """
-    told = ", ".join(f"{100 * share:.0f} percent of the {n}" for n, share in found.outside().items())
+    told = ", ".join(
+        f"{100 * share:.0f} percent of the {n}" for n, share in found.outside().items()
+    )
     return f"The window leaves out {told}." if told else ""
