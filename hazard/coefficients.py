@@ -114,6 +114,12 @@ def centres(built: Design) -> dict[str, float]:
     return {block.name: float(block.centre) for block in built.blocks if _is_numeric(block)}
 
 
+def binary(built: Design) -> list[str]:
+    """Terms of numeric covariates whose only values are 0 and 1."""
+    numeric = [block for block in built.blocks if _is_numeric(block)]
+    return [block.name for block in numeric if block.levels.tolist() == [0.0, 1.0]]
+
+
 # --- the hazard model ---------------------------------------------------------------------------
 def contrasts(posterior: xr.Dataset, each: Listed) -> xr.DataArray:
     """Draws of the contrasts of a term.

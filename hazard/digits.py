@@ -12,6 +12,7 @@ NARROW, FIXED = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
 _TAIL = 2.67
 _UNKNOWN = "–"
 _LARGEST_RATIO = 6  # as a power of ten; what is beyond is told to be over it
+_MORE_DIGITS = 2  # that a ratio gets where an end would round to 1
 
 
 class Estimate(NamedTuple):
@@ -241,20 +242,70 @@ def ratio(log: Estimate, marks: Marks = ENGLISH) -> str:
     """
     if not math.isfinite(log.estimate) or math.isnan(log.lower) or math.isnan(log.upper):
         return _UNKNOWN
-    most = math.log(10.0**_LARGEST_RATIO)
-    middle, lower, upper = (math.exp(min(each, most + 1)) for each in log[:3])
-    finest = -2 if upper - lower < 0.5 else -1
-    error = log.mcse * min(upper, 10.0**_LARGEST_RATIO)
-    power = place(finest, error)
-    if round(middle, -power) == 0:  # the place of the upper end would hide the estimate
-        power = place(finest, log.mcse * middle)
+    _, lower, upper = _exponentials(log)
+    return ratio_at(log, -2 if upper - lower < 0.5 else -1, marks)
 
-    def text(value: float, power: int, marks: Marks) -> str:
-        if value > 10.0**_LARGEST_RATIO:
-            return f"{marks.over}{FIXED}{number(10.0**_LARGEST_RATIO, 0, marks)}"
-        return share(value, power, marks)
 
-    return _between(*(text(each, power, marks) for each in (middle, lower, upper)), marks=marks)
+def ratio_at(log: Estimate, finest: int, marks: Marks = ENGLISH) -> str:
+    r"""As :func:`ratio`, digits to a given power of ten; an end that is not 1 is not read as 1.
+
+    An interval on one side of 1 is read as a clear ratio. Where an end would round to 1 up to two
+    more digits are printed, if the Monte Carlo error allows; where these do not tell it from 1
+    either, and 1 is outside, it is said to be over or under 1, as a difference is of 0.
+
+    Parameters
+    ----------
+    log : Estimate
+        On the log scale, known.
+    finest : int
+        The finest power that is wanted, as of :func:`place`.
+    marks : Marks
+
+    Examples
+    --------
+    >>> ratio_at(Estimate(-0.58, -1.127, -0.0387), -1)
+    '0.56 (0.32\xa0to\xa00.96)'
+    >>> ratio_at(Estimate(-0.58, -1.127, -0.0387, 0.02), -1)
+    '0.6 (0.3\xa0to\xa0under\xa01.0)'
+    """
+    middle, lower, upper = values = _exponentials(log)
+
+    def last(wanted: int) -> int:
+        power = place(wanted, log.mcse * min(upper, 10.0**_LARGEST_RATIO))
+        if round(middle, -power) == 0:  # the place of the upper end would hide the estimate
+            power = place(wanted, log.mcse * middle)
+        return power
+
+    powers = [last(finest - more) for more in range(_MORE_DIGITS + 1)]
+    told = [all(_rounds_apart(end, power) for end in (lower, upper)) for power in powers]
+    power = powers[told.index(True)] if any(told) else powers[0]
+    texts = (_ratio_text(each, log, power, marks) for each in values)
+    return _between(*texts, marks=marks)
+
+
+def _exponentials(log: Estimate) -> tuple[float, float, float]:
+    """Ratios of an estimate and its ends, none of them so large that it overflows."""
+    most = math.log(10.0**_LARGEST_RATIO) + 1
+    middle, lower, upper = (math.exp(min(each, most)) for each in log[:3])
+    return middle, lower, upper
+
+
+def _rounds_apart(value: float, power: int) -> bool:
+    """Whether a ratio is 1, or is printed on the side of 1 on which it lies."""
+    rounded = round(value, -power)
+    return value == 1 or (rounded > 1 if value > 1 else rounded < 1)
+
+
+def _ratio_text(value: float, log: Estimate, power: int, marks: Marks) -> str:
+    """One number of a ratio, on the side of 1 on which its whole interval lies."""
+    if value > 10.0**_LARGEST_RATIO:
+        return f"{marks.over}{FIXED}{number(10.0**_LARGEST_RATIO, 0, marks)}"
+    rounded, one = round(value, -power), number(1.0, min(power, 0), marks)
+    if log.lower > 0 and value >= 1 >= rounded:
+        return f"{marks.over}{FIXED}{one}"
+    if log.upper < 0 and value <= 1 and (rounded >= 1 or power > 0):
+        return f"{marks.under}{FIXED}{one}"
+    return share(value, power, marks)
 
 
 def logarithm(e: Estimate, marks: Marks = ENGLISH) -> str:

@@ -245,7 +245,7 @@ class InterceptPrior(Record):
     mean: Annotated[Real, Field(ge=-50, le=50)] = -4.0
     scale: Scale = 2.5
     reason: str = Field(
-        "monthly probabilities between 0.01 and 70 percent lie within two standard deviations",
+        "probabilities per period between 0.01 and 70 percent lie within two standard deviations",
         min_length=10,
     )
 

@@ -334,7 +334,7 @@ def test_the_question_of_the_bundled_model_is_answered(tmp_path: Path) -> None:
     page = brief.html(found, "en").replace("\u00a0", " ")
     answer = page[page.index("The answer") : page.index("How sure")]
     [told] = re.findall(
-        r"Financial aid \(fin\), one more:</strong> Arrested again: (.*?)</li>", answer
+        r"Financial aid \(fin\): 1, against 0:</strong> Arrested again: (.*?)</li>", answer
     )
     assert told.startswith("hazard ratio 0.")
     assert told.endswith(", no clear difference.") == (row["lower"] < 0 < row["upper"])
@@ -343,7 +343,8 @@ def test_the_question_of_the_bundled_model_is_answered(tmp_path: Path) -> None:
     )
     assert "within 26 weeks" in answer
     norwegian = brief.html(found, "nb").replace("\u00a0", " ")
-    assert "Økonomisk støtte (fin), én mer:" in norwegian
+    assert "Økonomisk støtte (fin): 1 mot 0:" in norwegian
+    assert "Tidligere dommer (prio), én mer:" in norwegian  # the last of seven covariates
     assert "hasardforhold 0," in norwegian
 
 

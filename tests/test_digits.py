@@ -138,3 +138,47 @@ def _first(text: str) -> float:
     """First number of a text; 0 for what is under or over it."""
     head = text.split(" (", maxsplit=1)[0].replace(",", "").replace("−", "-")
     return 0.0 if head[:1] in "uo" else float(head)
+
+
+def _read(text: str) -> tuple[float, bool]:
+    """A printed end as a number, and whether it is said to be over or under it."""
+    said = text.startswith(("over", "under"))
+    return float(text.rsplit("\xa0", maxsplit=1)[-1].replace(",", "")), said
+
+
+@given(
+    st.floats(-3, 3),
+    st.floats(1e-9, 3) | st.just(0.0),
+    st.floats(1e-9, 3),
+    st.floats(1e-9, 3) | st.just(math.nan),
+    st.integers(-8, 0) | st.none(),
+)
+def test_on_which_side_of_1_a_ratio_lies_can_be_read(
+    lower: float, up: float, more: float, mcse: float, finest: int | None
+) -> None:
+    # Ends as near to 1 as 1e-9, with errors from nothing to more than the number itself.
+    for log in (
+        Estimate(lower + up, lower, lower + up + more, mcse),
+        Estimate(up + more / 2, up, up + more, mcse),
+        Estimate(-up - more / 2, -up - more, -up, mcse),
+    ):
+        text = digits.ratio(log) if finest is None else digits.ratio_at(log, finest)
+        ends = text.partition("(")[2].removesuffix(")").split("\xa0to\xa0")
+        (low, low_said), (high, high_said) = (_read(end) for end in ends)
+        if log.lower > 0:
+            assert low > 1 or (low == 1 and low_said and ends[0].startswith("over")), text
+        elif log.upper < 0:
+            assert high < 1 or (high == 1 and high_said and ends[1].startswith("under")), text
+        else:
+            assert low <= 1 or ends[0].startswith("under"), text
+            assert high > 1 or (high == 1 and not high_said) or ends[1].startswith("under"), text
+
+
+def test_ratio_near_1_by_hand() -> None:
+    log = Estimate(math.log(0.56), math.log(0.324), math.log(0.962))
+    assert digits.ratio(log) == "0.56 (0.32\xa0to\xa00.96)"
+    # 2.67 times 0.02 times 0.962 is an error of 0.05: tenths are all that is known
+    assert digits.ratio(log._replace(mcse=0.02)) == "0.6 (0.3\xa0to\xa0under\xa01.0)"
+    inside = Estimate(0.4, math.log(0.97), math.log(2.1))
+    assert digits.ratio(inside) == "1.49 (0.97\xa0to\xa02.10)"
+    assert digits.ratio(Estimate(0.0, -0.69315, 0.69315)) == "1.0 (0.5\xa0to\xa02.0)"

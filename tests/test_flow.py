@@ -156,3 +156,24 @@ def test_whom_only_excludes_is_counted_and_not_warned_of() -> None:
     assert found.reasons == {flow.ONLY: (others["person"].nunique(), len(others), exits)}
     assert flow.ONLY in flow.text(found)
     assert flow.warning(found) == ""
+
+
+def test_whom_the_window_excludes_is_told_and_not_warned_of() -> None:
+    why = "spells without a whole year in the window"
+    found = flow.Losses(LeftOut(100, 100, 60), LeftOut(40, 40, 20), {why: LeftOut(60, 60, 40)})
+    assert flow.warning(found) == ""
+    assert found.largest() is None
+    assert flow.outside(found) == (
+        "The window leaves out 60 percent of the persons, 60 percent of the rows, 67 percent of "
+        "the exits."
+    )
+    assert f"{why} (60 rows, 40 exits)" in flow.text(found)
+    few = flow.Losses(LeftOut(100, 100, 60), LeftOut(95, 95, 57), {why: LeftOut(5, 5, 3)})
+    assert flow.outside(few) == ""
+    other = "persons with a missing covariate"  # negative control: a loss that nobody asked for
+    lost = flow.Losses(LeftOut(100, 100, 60), LeftOut(40, 40, 20), {other: LeftOut(60, 60, 40)})
+    assert flow.warning(lost).startswith("60 percent of the persons")
+    both = {why: LeftOut(60, 60, 40), other: LeftOut(10, 10, 5)}
+    found = flow.Losses(LeftOut(100, 100, 60), LeftOut(30, 30, 15), both)
+    assert found.shares() == {"persons": 0.25, "rows": 0.25, "exits": 0.25}
+    assert found.largest() == other

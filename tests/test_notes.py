@@ -12,7 +12,7 @@ from small_runs import small_run
 from test_arms import own_model, states
 
 from hazard import brief, design, exposures, spec
-from hazard.brief import languages, rows
+from hazard.brief import answer, coefficients, languages, rows
 from hazard.brief.languages import Code
 from hazard.brief.view import View
 from hazard.contracts import LeftOut
@@ -76,6 +76,56 @@ def test_brief_says_what_was_left_out(lang: Code) -> None:
     some = replace(run, manifest={**run.manifest, "flow": few.facts()})
     assert len(rows.left_out(View(some, languages.language(lang)))) == 1
     assert rows.left_out(View(run, languages.language(lang))) == []
+
+
+@pytest.mark.parametrize("lang", ["en", "nb"])
+def test_brief_says_whom_the_window_leaves_out(lang: Code) -> None:
+    why = "spells without a whole year in the window"
+    lost = Losses(LeftOut(933, 5280, 828), LeftOut(415, 4762, 319), {why: LeftOut(518, 518, 509)})
+    run = small_run("senators")
+    many = replace(run, manifest={**run.manifest, "flow": lost.facts()})
+    [_, window] = rows.left_out(View(many, languages.language(lang)))
+    assert re.findall(r"[\d-]+", window.text) == ["1965-06", "2013-09", "56", "10", "61"]
+    assert "window_start" not in window.text
+
+
+@pytest.mark.parametrize(
+    ("lang", "counted"), [("en", "Counted in the panel:"), ("nb", "Talt opp i panelet:")]
+)
+def test_headline_tells_what_was_counted_where_the_model_is_off(lang: Code, counted: str) -> None:
+    # Counted: 30 percent times 1 - exp(-t / 7); the model has 4 percent times 1 - exp(-t / 9).
+    run = small_run("rossi")
+    off = replace(run, manifest={**run.manifest, "notes": {"held": {"wexp": 34}}})
+    [opening, points, notes_] = answer.sections(View(off, languages.language(lang)))[0].blocks
+    assert counted in points.items[0][1]
+    assert "wexp" in notes_.text
+    assert "34" in notes_.text
+    own = run.estimates
+    model = own["quantity"].eq("cumulative_incidence") & own["estimator"].eq("hazard model")
+    same = own[model].assign(estimator="Aalen-Johansen")
+    alike = pd.concat([own[own["estimator"].ne("Aalen-Johansen")], same], ignore_index=True)
+    near = replace(off, estimates=alike)  # negative control: counted as the model has it
+    [opening, points, notes_] = answer.sections(View(near, languages.language(lang)))[0].blocks
+    assert counted not in points.items[0][1]
+    assert "wexp" not in notes_.text
+    assert not re.search("happened|skjedde", opening.text)
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+def test_answer_says_where_further_covariates_are(levels: int) -> None:
+    run = small_run("rossi")
+    names = [term.name for term in run.spec.term if term.kind == "covariate"]
+    labels = [(name, None) for name in names[1:]]
+    labels += [(names[0], None)] if levels == 1 else [(names[0], f"{k}") for k in range(levels)]
+    made = pd.DataFrame(labels, columns=["term", "level"], dtype=object).assign(
+        quantity="coefficient", estimator="hazard model", exit="arrest", ci_prob=0.95,
+        estimate=0.1, lower=-0.1, upper=0.3, mcse=0.001, reference="a reference",
+    )  # fmt: skip
+    found = replace(run, estimates=pd.concat([run.estimates, made], ignore_index=True))
+    view = View(found, languages.language("en"))
+    assert len(coefficients.in_words(view)) == min(len(labels), 8)
+    assert coefficients.in_words(view)[0][0].endswith("one more:")  # single comparisons first
+    assert (coefficients.further(view) != "") == (len(labels) > 8)
 
 
 # --- exits that nobody takes, and times without anybody -------------------------------------------

@@ -294,7 +294,7 @@ def test_reference_first_intercourse(shared: Path, tmp_path: Path) -> None:
     prior = np.eye(8) / 2.5**2
     plain = maximum(x.astype(float), left, "logit", 0 * prior, 0.0)[-2:]
     pulled = maximum(x.astype(float), left, "logit", prior, -2.0)[-2:]
-    texts = ("Parental_transition, one more", "Parental_antisociality, one more")
+    texts = ("Parental_transition: 1, against 0", "Parental_antisociality, one more")
     published = zip(columns, texts, (0.6605, 0.2964), (0.2367, 0.1254), plain, pulled, strict=True)
     for column, text, value, error, found, shrunk in published:
         place = Place("first_sex", column, text, label="First intercourse")
@@ -500,7 +500,7 @@ def test_recovery_of_hazards_of_judges_seen_from_some_year_on(tmp_path: Path) ->
     model = model_file(tmp_path, known, head, term)
     seen.to_csv(tmp_path / "p.csv", index=False)
     read = run(model, tmp_path / "p.csv", tmp_path)
-    places = {"same": Place("", "same", "Same, one more")}
+    places = {"same": Place("", "same", "Same: 1, against 0")}
     assert uncovered(read, known, places) == []
     assert uncovered(read, known.swapped(), places)
     command("survival", model, "--panel", tmp_path / "p.csv", "--out", tmp_path / "s")

@@ -27,13 +27,19 @@ def _answer(view: View) -> list[Block]:
         first, brackets = f"answer.first{view.regime}", "answer.brackets"
     else:
         lines = [_plain(view, name, of) for name in view.exits] + _ratios(view)
-        first, brackets = "answer.first_plain", "answer.brackets_plain"
+        first = "answer.first_plain" if view.modelled else "answer.first_counted"
+        brackets = "answer.brackets_plain"
     opening = view.say(first)
     if view.arms and view.identified:
         opening = view.say(f"identified.first{view.regime}", section=view.say("identified.heading"))
     notes = [view.say(brackets, of=view.language.whole(of))]
     if view.arms and not view.all_agree(_two(view)[:1], 0, of):
         notes.append(view.say("answer.rounded"))
+    if any(_apart(view, name, month=month, of=of) for name in view.exits for month in _two(view)):
+        reason = rows.held(view) or view.say("answer.apart_fit")
+        notes.append(view.say("answer.apart", reason=reason))
+    if not view.arms and not view.shown_terms:
+        notes += [text for text in (coefficients.further(view),) if text]
     return [Paragraph(opening), Points(tuple(lines)), Paragraph(" ".join(notes))]
 
 
@@ -116,7 +122,23 @@ def _plain(view: View, name: str, of: int) -> tuple[str, str]:
             whole = view.language.whole
             places = {"of": whole(of), "month": whole(month), "share": share}
             parts.append(view.say(key, did=view.did(name), **places))
+            if counted := _apart(view, name, month=month, of=of):
+                text = digits.frequency(counted, of, view.language.marks)
+                parts.append(view.say("answer.counted", share=text))
     return f"{view.exit_labels[name]}:", " ".join(parts)
+
+
+def _apart(view: View, name: str, *, month: int, of: int) -> digits.Estimate | None:
+    """The counted share, where it lies outside an interval without arms, printed or not."""
+    if view.arms or not view.modelled:
+        return None
+    own, counted = view.at(name, month, "observed"), view.at(name, month, "counted")
+    if own is None or counted is None:
+        return None
+    power = digits.place(0, own.times(of).mcse)
+    lower, upper = (round(of * end, -power) / of for end in (own.lower, own.upper))
+    inside = max(lower, own.lower) <= counted.estimate <= min(upper, own.upper)
+    return None if inside else counted
 
 
 def _ratios(view: View) -> list[tuple[str, str]]:

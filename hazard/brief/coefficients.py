@@ -16,7 +16,7 @@ from hazard.spec import CovariateTerm
 from hazard.tables import HAZARD_MODEL
 
 ESTIMATORS = (HAZARD_MODEL, "multinomial logit", "linear probability")
-_IN_ANSWER, _LEVELS, _FINEST = 3, 12, -8
+_IN_ANSWER, _LEVELS, _FINEST = 8, 12, -8
 _LARGEST = 20.0  # a ratio of half a billion says only that there is none
 
 
@@ -47,14 +47,24 @@ def appendix(view: View) -> list[Section]:
 
 
 def in_words(view: View) -> list[tuple[str, str]]:
-    """The first covariates of the model file as an answer: a lead, and the ratio of every exit."""
-    rows = _coefficients(view)
-    rows = rows[rows["estimator"].eq(HAZARD_MODEL) & rows["term"].isin(_terms(view)[:_IN_ANSWER])]
-    pairs = [(name, level) for name in rows["term"].unique() for level in _levels(rows, name)]
+    """Covariates of the model file as an answer: a lead, and the ratio of every exit.
+
+    Up to eight comparisons, first those of numbers and of two levels, in the order of the model
+    file.
+    """
+    rows, pairs = _compared(view)
     return [
         (f"{_label(view, name, level, rows)}:", _sentence(view, _of(rows, name, level)))
         for name, level in pairs[:_IN_ANSWER]
     ]
+
+
+def further(view: View) -> str:
+    """Where the comparisons are that the answer has no room for; empty where it has them all."""
+    _, pairs = _compared(view)
+    if len(pairs) <= _IN_ANSWER:
+        return ""
+    return view.say("answer.further", section=view.say("coefficients.heading"))
 
 
 # --- which rows ---------------------------------------------------------------------------------
@@ -71,6 +81,15 @@ def _terms(view: View) -> list[str]:
     """Covariates that the run has numbers of, in the order of the model file."""
     known = set(_coefficients(view)["term"])
     return [term.name for term in _covariates(view) if term.name in known]
+
+
+def _compared(view: View) -> tuple[pd.DataFrame, list[tuple[str, str | None]]]:
+    """Rows of the hazard model, and every term with every level of it, single ones first."""
+    rows = _coefficients(view)
+    rows = rows[rows["estimator"].eq(HAZARD_MODEL)]
+    levels = {name: _levels(rows, name) for name in _terms(view)}
+    names = sorted(levels, key=lambda name: len(levels[name]) > 1)
+    return rows, [(name, level) for name in names for level in levels[name]]
 
 
 def _of(rows: pd.DataFrame, name: str, level: str | None) -> pd.DataFrame:
@@ -93,7 +112,8 @@ def _label(view: View, name: str, level: str | None, rows: pd.DataFrame) -> str:
     """A covariate per unit, a level against its reference, or a season against the year."""
     term = capital(view.term_label(name))
     if level is None:
-        return view.say("coefficients.one_more", term=term)
+        key = "one_against_none" if name in view.run.manifest.get("binary", []) else "one_more"
+        return view.say(f"coefficients.{key}", term=term)
     reference = _of(rows, name, level)["reference"].iloc[0]
     if pd.isna(reference):
         return view.say("coefficients.against_all", term=term, level=level)
@@ -238,7 +258,7 @@ def _spread_label(view: View, row: pd.Series) -> str:
 
 # --- numbers ------------------------------------------------------------------------------------
 def ratio(log: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
-    r"""The exponential of an estimate, with two digits of the width of its interval.
+    r"""The exponential of an estimate, with two digits of its interval's width, or more at 1.
 
     Examples
     --------
@@ -247,9 +267,7 @@ def ratio(log: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
     """
     if not all(abs(each) < _LARGEST for each in log[:3]):
         return "–"
-    middle, lower, upper = (math.exp(each) for each in log[:3])
-    found = digits.Estimate(middle, lower, upper, log.mcse * upper)
-    return _text(found, marks, write=digits.share)
+    return digits.ratio_at(log, _finest(math.exp(log.upper) - math.exp(log.lower)), marks)
 
 
 def points(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
@@ -278,8 +296,12 @@ def _text(
 ) -> str:
     if not all(math.isfinite(each) for each in e[:3]):
         return "–"
-    width = e.upper - e.lower
-    finest = math.floor(math.log10(width)) - 1 if width > 0 else -1
-    power = digits.place(min(max(finest, _FINEST), 0), e.mcse)
+    power = digits.place(_finest(e.upper - e.lower), e.mcse)
     middle, lower, upper = (write(each, power, marks) for each in e[:3])
     return f"{middle} ({lower}{digits.FIXED}{marks.to}{digits.FIXED}{upper})"
+
+
+def _finest(width: float) -> int:
+    """Power of ten of the second digit of an interval's width, of a whole number or a decimal."""
+    finest = math.floor(math.log10(width)) - 1 if width > 0 else -1
+    return min(max(finest, _FINEST), 0)

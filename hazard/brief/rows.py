@@ -30,10 +30,23 @@ def left_out(view: View) -> list[Block]:
     texts = [view.say("flow.left_out", reasons=reasons, **read, **inside)]
     if facts["warned"]:
         shares = {f"share_{n}": _percent(view, facts["shares"][n]) for n in _SIZES}
-        cure = view.say(f"flow.cure_{facts['cure']}")
+        known = facts["cure"] if facts["cure"] in ("history", "covariate") else "other"
+        cure = view.say(f"flow.cure_{known}")
         largest = view.language.own(facts["largest"])
         texts.append(view.say("flow.warned", reason=largest, cure=cure, **shares))
+    texts += [text for text in (_outside(view, facts.get("outside", {})),) if text]
     return [Paragraph(text) for text in texts]
+
+
+def _outside(view: View, shares: Mapping[str, float]) -> str:
+    """How much the window of the model file leaves out; empty where it is little."""
+    if not shares:
+        return ""
+    rule = view.run.spec.table
+    ends = [view.say("flow.window_from", start=rule.window_start)] if rule.window_start else []
+    ends += [view.say("flow.window_until", end=rule.window_end)] if rule.window_end else []
+    told = {f"share_{name}": _percent(view, share) for name, share in shares.items()}
+    return view.say("flow.window", window=" ".join(ends), **told)
 
 
 def unseen(view: View) -> list[Block]:

@@ -113,7 +113,8 @@ def tell_left_out(rows: Rows, wanted: ModelSpec) -> None:
     from hazard.pipeline import flow
 
     found = flow.of_rows(rows, wanted)
-    for line, aloud in ((flow.text(found), False), (flow.warning(found), True)):
+    quiet = [(flow.text(found), False), (flow.outside(found), False)]
+    for line, aloud in (*quiet, (flow.warning(found), True)):
         if line:
             echo(f"Warning: {line}" if aloud else line, err=aloud)
 

@@ -18,6 +18,7 @@ from hazard.terms import lagged
 from hazard.terms.block import IntArray
 
 ONLY = "not among those that the model is of"
+WINDOW = "in the window"
 WARNED_SHARE = 0.05
 _SIZES = ("persons", "rows", "exits")
 _HISTORY = (
@@ -29,7 +30,6 @@ _CURES: Mapping[str, str] = MappingProxyType(
         "history": _HISTORY,
         "covariate": "Complete the column, or leave its term out: [table] has incomplete = "
         '"drop", which leaves these persons out.',
-        "window": "Widen window_start and window_end of [table] if the spells belong to the study.",
         "other": "See flow.csv.",
     }
 )
@@ -55,23 +55,36 @@ class Losses:
     reasons: Mapping[str, LeftOut]
 
     def shares(self) -> dict[str, float]:
-        """Share of persons, of rows and of exits that left, but for those whom ``only`` excludes.
+        """Share of persons, of rows and of exits that left, but for those whom the file excludes.
+
+        These are not among the persons of ``only``, or have nothing in the window.
 
         Examples
         --------
         >>> Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(2, 2, 0)}).shares()
         {'persons': 0.25, 'rows': 0.2, 'exits': 0.0}
         """
-        asked = self.reasons.get(ONLY, LeftOut(0, 0, 0))
+        asked = [each for why, each in self.reasons.items() if _asked(why)]
+        outside = [sum(sizes) for sizes in zip((0, 0, 0), *asked, strict=True)]
         return {
             name: (read - out - inside) / (read - out) if read > out else 0.0
-            for name, read, inside, out in zip(_SIZES, self.read, self.inside, asked, strict=True)
+            for name, read, inside, out in zip(_SIZES, self.read, self.inside, outside, strict=True)
         }
 
     def largest(self) -> str | None:
-        """The reason for which most rows left, but for ``only``; None where nothing left."""
-        rows = {reason: each.rows for reason, each in self.reasons.items() if reason != ONLY}
+        """The reason for which most rows left, but for what the file excludes; None without one."""
+        rows = {reason: each.rows for reason, each in self.reasons.items() if not _asked(reason)}
         return max(rows, key=lambda reason: rows[reason]) if rows else None
+
+    def outside(self) -> dict[str, float]:
+        """Share of persons, of rows and of exits that have nothing in the window; empty if few."""
+        lost = [each for why, each in self.reasons.items() if WINDOW in why]
+        sizes = [sum(each) for each in zip((0, 0, 0), *lost, strict=True)]
+        shares = {
+            name: out / read if read else 0.0
+            for name, read, out in zip(_SIZES, self.read, sizes, strict=True)
+        }
+        return shares if max(shares.values()) > WARNED_SHARE else {}
 
     @property
     def warned(self) -> bool:
@@ -86,6 +99,7 @@ class Losses:
             "inside": self.inside._asdict(),
             "reasons": {reason: each._asdict() for reason, each in self.reasons.items()},
             "shares": self.shares(),
+            "outside": self.outside(),
             "warned": self.warned,
             "largest": largest,
             "cure": None if largest is None else cure(largest),
@@ -159,7 +173,7 @@ def lines(flow: pd.DataFrame, counts: list[tuple[str, str, LeftOut]]) -> pd.Data
 
 
 def cure(reason: str) -> str:
-    """Kind of what to do about a reason: ``history``, ``covariate``, ``window`` or ``other``.
+    """Kind of what to do about a reason: ``history``, ``covariate`` or ``other``.
 
     Examples
     --------
@@ -168,7 +182,12 @@ def cure(reason: str) -> str:
     """
     if reason in (lagged.BEFORE_PERSON, lagged.BEFORE_REGISTER, lagged.WITHOUT_ROW):
         return "history"
-    return next((kind for kind in ("covariate", "window") if kind in reason), "other")
+    return "covariate" if "covariate" in reason else "other"
+
+
+def _asked(reason: str) -> bool:
+    """Whether the model file itself leaves these out: by ``only``, or by its window."""
+    return reason == ONLY or WINDOW in reason
 
 
 def text(found: Losses) -> str:
@@ -210,3 +229,19 @@ reason. See flow.csv.
     )
     largest = str(found.largest())
     return f"{told} are left out, most rows for this reason: {largest}. {_CURES[cure(largest)]}"
+
+
+def outside(found: Losses) -> str:
+    """How much the window of the model file leaves out; empty where it is a few percent.
+
+    Examples
+    --------
+    >>> lost = {"spells without a whole year in the window": LeftOut(1, 1, 1)}
+    >>> print(outside(Losses(LeftOut(4, 10, 2), LeftOut(3, 9, 1), lost)))
+    The window leaves out 25 percent of the persons, 10 percent of the rows, 50 percent of the \
+exits.
+    """
+    told = ", ".join(
+        f"{100 * share:.0f} percent of the {n}" for n, share in found.outside().items()
+    )
+    return f"The window leaves out {told}." if told else ""

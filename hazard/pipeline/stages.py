@@ -140,6 +140,7 @@ def analyse(
             "panel": counts(rows.panel, built),
             "compared": checks.month,
             "centres": coefficients.centres(built),
+            "binary": coefficients.binary(built),
             "flow": lost.facts(),
             "notes": notes(rows, built, spec),
             "unseen": beyond,
