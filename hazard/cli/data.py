@@ -101,7 +101,7 @@ def describe(
     if not source.exists():
         raise UsageError(f"registers or table must exist; nothing at {str(source)!r}.")
     made_from = description.from_registers if source.is_dir() else description.from_table
-    found = made_from(source, wanted)
+    found = made_from(source, wanted).disclosed
     with store.new_folder(out) as folder:
         store.write_table(found.told, folder / "series.csv")
         if len(found.published):
