@@ -94,6 +94,7 @@ def place(tmp_path: Path) -> Path:
         Person(f"{CANARY}b", citizenship=CANARY, stays=stays, sex="female"),
         Person(f"{CANARY}c", stays=stays, returns=(("2005-03-20", "police"),)),
         Person(f"{CANARY}d", stays=stays, applications=(("2005-04-20", "2005-05-20"),)),
+        *(Person(f"{CANARY}{n}", stays=stays) for n in range(8)),
     ]
     (tmp_path / "registers").mkdir()
     small_registers.write(small_registers.registers(*people), tmp_path / "registers")
@@ -387,7 +388,7 @@ WRONG_TABLES: dict[str, tuple[bytes, str]] = {
         ),
     ),
     "level.csv": (
-        f"{HEAD}{FIRST}{CANARY},2,forced,male\n".encode(),
+        (HEAD + "".join(f"{CANARY}{n},1,forced,male\n" for n in range(10))).encode(),
         (
             "terms must have two levels or more among the rows; got one of sex. Leave them out of "
             "the model file."

@@ -247,7 +247,7 @@ WRONG: dict[str, tuple[str, ...]] = {
         '"sex"',
         '"sex of the head"',
     ),
-    "term.1.covariate.prior.normal.scale: input should be greater than 0.": (
+    "term.1.covariate.prior.normal.scale: input should be greater than or equal to 0.000000001.": (
         SEX,
         SEX.replace("1.0", "0.0"),
         SEX.replace("1.0", "-1.0"),
@@ -573,7 +573,10 @@ COST = '{ value = 10, year = 2015, source = "an example only" }'
             "got none of [2015, 2016]. Add them, or leave prices_of out",
         ),
         (f"[costs]\nmonth = {COST}\nprices_off = 2016\n", "Did you mean 'prices_of'?"),
-        ("[costs]\npersons = 0\n", "costs.persons.number: input should be greater than 0"),
+        (
+            "[costs]\npersons = 0\n",
+            "costs.persons.number: input should be greater than or equal to 0.000000001",
+        ),
         ('[costs]\npersons = "family size"\n', "costs.persons.column: string should match"),
     ],
 )

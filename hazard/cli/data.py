@@ -128,7 +128,7 @@ def describe(
     made_from = description.from_registers if source.is_dir() else description.from_table
     with progress() as told:
         told("read and count", 0.0)
-        found = made_from(source, wanted)
+        found = made_from(source, wanted).disclosed
         told("figures", 0.0)
         drawn = (found.series, found.published)
         words = description.words(lang.value, found.people)

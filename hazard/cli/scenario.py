@@ -124,7 +124,6 @@ def _default(centre: str) -> Sequence[ScenarioArm]:
 
 def _read(path: Path) -> Sequence[ScenarioArm]:
     from hazard.scenario import arms_from
+    from hazard.spec.text import text_of
 
-    if not path.is_file():
-        raise UsageError(f"file of arms must exist; no file at {str(path)!r}.")
-    return arms_from(path.read_text(encoding="utf-8"), where=path.name)
+    return arms_from(text_of(path, "file of arms"), where=path.name)

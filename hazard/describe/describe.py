@@ -13,7 +13,7 @@ import pyarrow as pa
 import xarray as xr
 from pyarrow import csv, parquet
 
-from hazard import exposures, panel, pipeline, registers, table
+from hazard import disclosure, exposures, panel, pipeline, registers, table
 from hazard.describe.published import COMPARED, EXITS, compared
 from hazard.describe.sequels import WINDOWS, after_events, reappearances
 from hazard.describe.series import COLUMNS, Record, exits_of, of_persons, panel_records, record
@@ -42,12 +42,34 @@ class Description:
     privacy : DataFrame or None
         How the privacy filter tilted the persons of the registers, where the definitions apply it
         (see :func:`hazard.registers.privacy_shift`); it has small cells.
+    masked : int
+        Values that were left out because they describe fewer than ten persons.
     """
 
     series: pd.DataFrame
     published: pd.DataFrame
     privacy: pd.DataFrame | None = None
     people: Literal["families", "persons"] = "families"
+    masked: int = 0
+
+    @property
+    def disclosed(self) -> Description:
+        """The same without the values of levels that describe fewer than ten persons.
+
+        Raises
+        ------
+        DisclosureError
+            If the panel is one of fewer than ten persons.
+        """
+        whole = self.series[self.series["quantity"] == "families"]
+        everybody = whole.loc[whole["table"] == "Section 2.2.1", "n_persons"]
+        disclosure.refuse_few(int(everybody.iloc[0]), "a description")
+        number = self.series["n_persons"]
+        few = number.notna() & (number > 0) & (number < disclosure.SMALLEST)
+        few &= self.series["level"].notna()
+        kept = self.series[~few].reset_index(drop=True)
+        published = compared(kept) if self.people == "families" else self.published
+        return replace(self, series=kept, published=published, masked=int(few.sum()))
 
     @property
     def told(self) -> pd.DataFrame:
@@ -59,6 +81,9 @@ class Description:
         """How large the panel is, how much could be compared, and whom the filter took out."""
         whole = self.series[self.series["table"] == "Section 2.2.1"].set_index("quantity")["value"]
         sizes = f"{whole['families']:,.0f} {self.people}, {whole['person_months']:,.0f} rows"
+        if self.masked:
+            few = f"{self.masked:,} values of levels with fewer than {disclosure.SMALLEST}"
+            sizes = f"{sizes}, {few} {self.people} left out"
         if self.people == "persons":
             return f"{sizes}."
         ours = int(self.published["ours"].notna().sum())

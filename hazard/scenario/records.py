@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
-from hazard.errors import UsageError
+from hazard.errors import SpecError, UsageError
 from hazard.interventions import Arm
 from hazard.prior_families import Record
+from hazard.spec.text import toml
 
 EACH = "each"
 """In place of a level: at each of those where families were observed to be in the month."""
@@ -100,9 +100,9 @@ def arms_from(text: str, where: str = "file of arms") -> tuple[ScenarioArm, ...]
     'none'
     """
     try:
-        return _Arms.model_validate(tomllib.loads(text)).arm
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{where} must be valid TOML; {error}.") from None
+        return _Arms.model_validate(toml(text, where)).arm
+    except SpecError as error:
+        raise UsageError(str(error)) from None
     except ValidationError as error:
         every = error.errors(include_url=False, include_context=False)
         # An arm that breaks a rule does not count, so that a single one is also "too few".
