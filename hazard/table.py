@@ -28,6 +28,7 @@ from hazard.contracts import (
     broken_cells,
     columns_missing,
     numeric,
+    persons_gone,
     violation,
 )
 from hazard.errors import PanelError, UsageError, did_you_mean
@@ -105,7 +106,7 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         A lagged term that is not about ``own`` rows has columns as
         :func:`hazard.exposures.lag_column` names them, in which a missing value is history before
         the start. ``attrs["left_out"]`` has a :class:`hazard.contracts.LeftOut` for every reason:
-        persons with a missing covariate, where the model file asks for it; spells without a whole
+        persons with a missing value, where the model file asks for it; spells without a whole
         month in the window of dates, or between entry and end. Rows are those of the table.
 
     Raises
@@ -125,7 +126,7 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     complete, incomplete = _complete(table, spec)
     broken += _missing(complete, columns, spec) + _rules(complete, columns, spec)
     refuse(broken)
-    left_out = _counted(table, {"persons with a missing covariate": incomplete}, spec)
+    left_out = _counted(table, {"persons with a missing value": incomplete}, spec)
     if spec.table.layout == "rows":
         rows = _rows(complete, columns)
     else:
@@ -261,7 +262,7 @@ def _never(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
 
 # --- rules --------------------------------------------------------------------------------------
 def _complete(table: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, Flags]:
-    """Rows of persons without a missing covariate, where the model asks for these; who is out."""
+    """Rows of persons without a missing value, where the model asks for these; who is out."""
     nobody = np.zeros(len(table), dtype=bool)
     if spec.table.incomplete == "error" or spec.table.person not in table:
         return table, nobody
@@ -378,15 +379,11 @@ def _counted(
     else:
         leaves = table[str(spec.table.exit)].isin(spec.outcome.exits).to_numpy()
     separate = spec.table.again == "separate"  # each spell counts as a person
+    person = table.index.to_series() if separate else table[spec.table.person]
+    persons = persons_gone(person, [*reasons.values()])
     return {
-        reason: LeftOut(
-            persons=int(out.sum())
-            if separate
-            else int(table.loc[out, spec.table.person].nunique()),
-            rows=int(out.sum()),
-            exits=int(leaves[out].sum()),
-        )
-        for reason, out in reasons.items()
+        reason: LeftOut(gone, int(out.sum()), int(leaves[out].sum()))
+        for (reason, out), gone in zip(reasons.items(), persons, strict=True)
         if out.any()
     }
 

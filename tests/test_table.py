@@ -201,7 +201,7 @@ def test_persons_with_a_missing_covariate_are_left_out_on_request_and_counted(
     ):
         table.read(path, model(SPELLS, SEX))
     panel = table.read(path, model(SPELLS, 'incomplete = "drop"\n', SEX))
-    assert panel.attrs["left_out"] == {"persons with a missing covariate": (1, 1, 0)}
+    assert panel.attrs["left_out"] == {"persons with a missing value": (1, 1, 0)}
     assert panel["person"].tolist() == [0, 0, 0, 1]
     assert table.read(path, model(SPELLS)).attrs["left_out"] == {}
 
@@ -533,7 +533,7 @@ def test_rows_in_are_rows_out_and_those_counted(drawn: list[tuple[int, bool, boo
         for n, (length, leaves, missing) in enumerate(persons)
     )
     panel = table.panel(raw, model('[table]\nincomplete = "drop"\n', SEX))
-    out = panel.attrs["left_out"].get("persons with a missing covariate", (0, 0, 0))
+    out = panel.attrs["left_out"].get("persons with a missing value", (0, 0, 0))
     assert len(raw) == len(panel) + out[1]
     assert len(persons) == panel["person"].nunique() + out[0]
     assert (raw["exit"] == "forced").sum() == (panel["exit"] == "forced").sum() + out[2]
@@ -619,7 +619,7 @@ def test_reference_counts_of_aidssi(shared: Path) -> None:
     assert last["exit"].value_counts()[["AIDS", "SI", "stay"]].tolist() == [114, 108, 107]
     with_genotype = panel_of(shared, "aidssi", "aidssi.csv")
     assert with_genotype["person"].nunique() == 324
-    assert with_genotype.attrs["left_out"] == {"persons with a missing covariate": (5, 5, 2)}
+    assert with_genotype.attrs["left_out"] == {"persons with a missing value": (5, 5, 2)}
 
 
 def test_reference_genotype_of_aidssi(shared: Path) -> None:

@@ -43,7 +43,7 @@ class TableSpec(Record):
     1970; a group by ``year``, ``quarter``, ``calendar_month`` or ``season`` and a calendar term are
     made from it, whatever other columns the table has. It goes on as the months do.
     ``wide`` maps a new column to the stem of numbered ones (``emp`` for ``emp1``, ``emp2``, ...).
-    ``incomplete = "drop"`` leaves out persons with a missing covariate, and counts them.
+    ``incomplete = "drop"`` leaves out persons with a missing value, and counts them.
     ``source`` names a bundled example that is used when no file is given.
 
     With ``start`` (spells only) every ``time`` is a date, written as ``dates`` says, or empty while
