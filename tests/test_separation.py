@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from hazard import design, spec, table
-from hazard.baselines import BaselineFit, cox, fine_gray
+from hazard.baselines import cox, fine_gray
+from hazard.baselines.fit import BaselineFit
 from hazard.baselines.separation import finite, recession
 
 NONE = sparse.csr_array((0, 2))
