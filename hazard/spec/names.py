@@ -7,8 +7,10 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag
 
-Name = Annotated[str, Field(min_length=1, pattern=r"^[^\W\d][\w\-]*$")]
-Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]  # in order as text
+NAME = r"^[^\W\d][\w\-]*$"
+MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
+Name = Annotated[str, Field(min_length=1, pattern=NAME)]
+Month = Annotated[str, Field(pattern=MONTH)]  # in order as text
 
 Names = Annotated[
     Annotated[Name, Tag("column")]
