@@ -277,11 +277,11 @@ def _label(cell: Any) -> str:
 
 
 def alike(text: str) -> str:
-    """A label without what only looks different: case, spaces, a last stop, stored characters.
+    r"""A label without what only looks different: case, spaces, a last stop, stored characters.
 
     Examples
     --------
-    >>> {alike(text) for text in ("dead", " Dead", "DE AD.", "de\\u200bad")}
+    >>> {alike(text) for text in ("dead", " Dead", "DE AD.", "de\u200bad")}
     {'dead'}
     """
     plain = unicodedata.normalize("NFKC", text).casefold()

@@ -448,11 +448,12 @@ def _without_months(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
     rule = spec.table
     if rule.start or rule.calendar not in table or _of_one(rule.unit) not in _DAYS:
         return []
-    return [
-        f"table column {rule.calendar!r} must not stand beside spells in {_of_one(rule.unit)}s: the "
-        "month of their later rows does not follow from the first; got it. Use layout 'rows' with "
-        "the calendar month of every row, or give the column another name."
-    ]
+    sentence = (
+        f"table column {rule.calendar!r} must not stand beside spells in {_of_one(rule.unit)}s: "
+        "the month of their later rows does not follow from the first; got it. Use layout 'rows' "
+        "with the calendar month of every row, or give the column another name."
+    )
+    return [sentence]
 
 
 def _counted(

@@ -550,7 +550,7 @@ ADVANCE = {"day": 1, "week": 7, "fortnight": 14}
 @settings(max_examples=30)
 def test_a_calendar_of_short_rows_goes_on_by_dates(unit: str, start: int, rows: int) -> None:
     wanted, number = model(f'[table]\nunit = "{unit}"\n'), np.arange(rows)
-    days = np.datetime64("2005-01-01") + start + number * ADVANCE[unit]
+    days = np.datetime64("2005-01-01") + (start + number * ADVANCE[unit]).astype("timedelta64[D]")
     raw = pd.DataFrame({"person": 1, "month": number + 1, "exit": "stay"})
     raw.loc[rows - 1, "exit"] = "forced"
     months = days.astype("datetime64[M]").astype(np.int64)

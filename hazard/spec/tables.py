@@ -40,8 +40,9 @@ class TableSpec(Record):
     layout "rows" it is the number of months that had passed before the first row.
 
     ``calendar`` is the calendar month in which the row lies, or the first row of a spell, counted
-    from January 1970, whatever the ``unit``: spells of days, weeks or fortnights have none; a group by ``year``, ``quarter``, ``calendar_month`` or ``season`` and a calendar term are
-    made from it, whatever other columns the table has. It goes on as the months do.
+    from January 1970, whatever the ``unit``; spells of days, weeks or fortnights have none. A group
+    by ``year``, ``quarter``, ``calendar_month`` or ``season`` and a calendar term are made from it,
+    whatever other columns the table has. It goes on as the months do.
     ``wide`` maps a new column to the stem of numbered ones (``emp`` for ``emp1``, ``emp2``, ...).
     ``incomplete = "drop"`` leaves out persons with a missing value, and counts them.
     ``source`` names a bundled example that is used when no file is given.
