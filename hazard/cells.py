@@ -276,6 +276,19 @@ def _label(cell: Any) -> str:
     return cell.isoformat() if isinstance(cell, date) else str(cell)
 
 
+def alike(text: str) -> str:
+    r"""A label without what only looks different: case, spaces, a last stop, stored characters.
+
+    Examples
+    --------
+    >>> {alike(text) for text in ("dead", " Dead", "DE AD.", "de\u200bad")}
+    {'dead'}
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    seen = "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")
+    return unicodedata.normalize("NFKC", "".join(seen.split())).rstrip(".")
+
+
 def _is_blurred(cell: Any) -> bool:
     """Whether a floating-point number is so large that not every whole number is one."""
     if not isinstance(cell, float | np.floating):

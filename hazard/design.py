@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from hazard.contracts import LeftOut
+from hazard.contracts import LeftOut, persons_gone
 from hazard.errors import DesignError, did_you_mean
 from hazard.links import Link
 from hazard.spec import ModelSpec
@@ -234,14 +234,14 @@ def _built(
 
 def _left_out(panel: pd.DataFrame, why: npt.NDArray[np.str_]) -> dict[str, LeftOut]:
     """Persons, rows and exits by the reason of every row, which is empty for those that stay."""
-    gone = why != ""
-    rows = panel.loc[gone, ["exit"]].assign(why=why[gone])
-    rows["person"] = panel["person"][gone] if "person" in panel else rows.index
+    if not (reasons := [*np.unique(why[why != ""])]):
+        return {}
+    person = panel["person"] if "person" in panel else panel.index.to_series()
+    left = [why == reason for reason in reasons]
+    leaves = (panel["exit"].astype(str) != "stay").to_numpy()
     return {
-        str(reason): LeftOut(
-            int(own["person"].nunique()), len(own), int((own["exit"].astype(str) != "stay").sum())
-        )
-        for reason, own in rows.groupby("why", sort=True)
+        str(reason): LeftOut(persons, int(out.sum()), int(leaves[out].sum()))
+        for reason, out, persons in zip(reasons, left, persons_gone(person, left), strict=True)
     }
 
 

@@ -121,7 +121,7 @@ def rules(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> lis
     for name in times:
         broken += _time_rules(raw[name], table)
     complete = all(end.time in raw and end.event in raw for end in ends)
-    if not broken and complete and table.entry is not None and table.entry in raw:
+    if complete and table.entry is not None and table.entry in raw:
         broken += _entry_rules(raw, ends, table)
     return broken
 
@@ -306,10 +306,10 @@ def _entry_rules(raw: pd.DataFrame, ends: Sequence[EndpointSpec], table: TableSp
     time = np.column_stack([_months(raw[end.time], table) for end in ends])
     came = np.column_stack([happened(raw, end) for end in ends])
     end_ = np.where(came.any(axis=1), np.where(came, time, np.inf).min(axis=1), time.max(axis=1))
-    known = ~np.isnan(entry)
+    after = (entry > end_ - _ROUNDING) & (end_ > _ROUNDING)  # an end before the clock is told of it
     broken = violation(
         f"{where} must be from {table.origin:g}, the start of the clock, to before the end",
-        known & ((entry < -_ROUNDING) | (entry > end_ - _ROUNDING)),
+        (entry < -_ROUNDING) | after,
         got="other times",
         cure=f"Write {table.origin:g} for persons who were seen from the start, and leave out "
         "those who were first seen after the end.",

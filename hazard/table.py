@@ -15,8 +15,10 @@ table, counted from 1 below the header.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -28,6 +30,7 @@ from hazard.contracts import (
     broken_cells,
     columns_missing,
     numeric,
+    persons_gone,
     violation,
 )
 from hazard.errors import PanelError, UsageError, did_you_mean
@@ -48,8 +51,12 @@ from hazard.table_files import read_csv, read_parquet
 __all__ = ["bundled", "expand", "panel", "read"]
 
 _CALENDAR = (
-    "Count the months from January 1970, (year - 1970) x 12 + month - 1: January 2005 is 420."
+    "Write the calendar month in which the row lies, whatever the unit: count the months from "
+    "January 1970, (year - 1970) x 12 + month - 1: January 2005 is 420."
 )
+_SHORTEST_MONTH = 28  # days
+_DAYS: Mapping[str, int] = MappingProxyType({"day": 1, "week": 7, "fortnight": 14})
+_MONTHS: Mapping[str, int] = MappingProxyType({"quarter": 3, "year": 12})
 
 
 def read(path: Path, spec: ModelSpec) -> pd.DataFrame:
@@ -105,7 +112,7 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         A lagged term that is not about ``own`` rows has columns as
         :func:`hazard.exposures.lag_column` names them, in which a missing value is history before
         the start. ``attrs["left_out"]`` has a :class:`hazard.contracts.LeftOut` for every reason:
-        persons with a missing covariate, where the model file asks for it; spells without a whole
+        persons with a missing value, where the model file asks for it; spells without a whole
         month in the window of dates, or between entry and end. Rows are those of the table.
 
     Raises
@@ -125,7 +132,7 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     complete, incomplete = _complete(table, spec)
     broken += _missing(complete, columns, spec) + _rules(complete, columns, spec)
     refuse(broken)
-    left_out = _counted(table, {"persons with a missing covariate": incomplete}, spec)
+    left_out = _counted(table, {"persons with a missing value": incomplete}, spec)
     if spec.table.layout == "rows":
         rows = _rows(complete, columns)
     else:
@@ -204,7 +211,7 @@ def _table(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, list[str]]
         if not sentences:
             kept[name] = column
     table = pd.DataFrame(kept, index=raw.index)
-    return table, broken + _never(table, spec)
+    return table, broken + _never(table, spec) + _nearly(table, spec) + _between(table, spec)
 
 
 def _column(column: pd.Series, of: Roles, spec: ModelSpec) -> tuple[pd.Series, list[str]]:
@@ -259,9 +266,60 @@ def _never(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
     return broken
 
 
+def _nearly(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """Sentences for labels that are written nearly as a code, or as the exit that has it."""
+    broken = []
+    for name, ends in _by_event(table, spec).items():
+        codes = {str(end.code) for end in ends}
+        taken = [end for end in ends if spells.happened(table, end).any()]  # of others: _never
+        meant = {cells.alike(text) for end in taken for text in (str(end.code), end.name)}
+        labels = cells.labels(table[name])
+        near = {
+            label
+            for label in labels.dropna().unique()
+            if label not in codes and cells.alike(label) in meant
+        }
+        broken += violation(
+            f"table column {name!r} must write each code in one way, as in {sorted(codes)}",
+            labels.isin([*near]).to_numpy(),
+            got="labels that differ from a code or its exit only in case, in spaces, in a stop or "
+            "in how a character is stored",
+            cure="Write these cells as the code, or give them another name if they are no exit.",
+            numbers=row_numbers(table),
+        )
+    return broken
+
+
+def _between(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """Sentences for fractions among events whose codes are whole numbers."""
+    broken = []
+    for name, ends in _by_event(table, spec).items():
+        if not all(re.fullmatch(r"[+-]?\d+", str(end.code)) for end in ends):
+            continue
+        values = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
+        broken += violation(
+            f"table column {name!r} must hold whole numbers, as its codes are",
+            np.isfinite(values) & (values != np.floor(values)),
+            got="fractions",
+            cure="Correct the cells: what is no code counts as no exit.",
+            numbers=row_numbers(table),
+        )
+    return broken
+
+
+def _by_event(table: pd.DataFrame, spec: ModelSpec) -> dict[str, list[EndpointSpec]]:
+    """Endpoints of every column of events that the table has."""
+    ends = _ends(spec)
+    return {
+        name: [end for end in ends if end.event == name]
+        for name in dict.fromkeys(end.event for end in ends)
+        if name in table
+    }
+
+
 # --- rules --------------------------------------------------------------------------------------
 def _complete(table: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, Flags]:
-    """Rows of persons without a missing covariate, where the model asks for these; who is out."""
+    """Rows of persons without a missing value, where the model asks for these; who is out."""
     nobody = np.zeros(len(table), dtype=bool)
     if spec.table.incomplete == "error" or spec.table.person not in table:
         return table, nobody
@@ -304,6 +362,7 @@ def _rules(table: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> 
     else:
         rows = pd.DataFrame({name: table[column] for name, column in present.items()})
         broken += [] if spec.table.start else spells.rules(table, columns, spec)
+        broken += _without_months(table, spec)
     return broken + broken_cells(
         rows, spec.outcome.exits, may_be_missing=[*rows.columns], numbers=row_numbers(rows)
     )
@@ -354,7 +413,7 @@ def _advance(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
     same = (ordered["person"] == ordered["person"].shift()).to_numpy()
     month, calendar = (ordered[name].diff().to_numpy() for name in ("month", "calendar"))
     whole = spec.table.unit == "month"  # of other units the calendar may stand still, or jump
-    off = (calendar != month) if whole else (calendar < 0)
+    off = (calendar != month) if whole else (calendar < 0) | _too_fast(ordered, spec.table.unit)
     flags = pd.Series(same & (month > 0) & off, index=ordered.index).reindex(
         rows.index, fill_value=False
     )
@@ -363,9 +422,38 @@ def _advance(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
         np.asarray(flags, dtype=bool),
         got="calendar months that do not",
         cure="Correct the calendar or the months"
-        + (", or name what a row is by unit under [table], such as 'week'." if whole else "."),
+        + (", or name what a row is by unit under [table], such as 'week'." if whole else ".")
+        + ("" if whole else f" {_CALENDAR}"),
         numbers=row_numbers(rows),
     )
+
+
+def _too_fast(ordered: pd.DataFrame, unit: str) -> Flags:
+    """Rows of a person by which more calendar months passed than days, weeks or fortnights can."""
+    days = _DAYS.get(_of_one(unit))
+    if days is None:
+        return np.zeros(len(ordered), dtype=bool)
+    since = ordered.groupby("person")[["month", "calendar"]]
+    passed = (ordered[["month", "calendar"]] - since.transform("first")).to_numpy(np.float64)
+    return np.asarray(passed[:, 1] > passed[:, 0] * days / _SHORTEST_MONTH + 1)
+
+
+def _of_one(unit: str) -> str:
+    """Name of one unit: ``weeks`` are those of a ``week``."""
+    return unit.strip().lower().removesuffix("s")
+
+
+def _without_months(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """Sentence for a calendar of spells whose rows are shorter than a month, or none."""
+    rule = spec.table
+    if rule.start or rule.calendar not in table or _of_one(rule.unit) not in _DAYS:
+        return []
+    sentence = (
+        f"table column {rule.calendar!r} must not stand beside spells in {_of_one(rule.unit)}s: "
+        "the month of their later rows does not follow from the first; got it. Use layout 'rows' "
+        "with the calendar month of every row, or give the column another name."
+    )
+    return [sentence]
 
 
 def _counted(
@@ -378,15 +466,11 @@ def _counted(
     else:
         leaves = table[str(spec.table.exit)].isin(spec.outcome.exits).to_numpy()
     separate = spec.table.again == "separate"  # each spell counts as a person
+    person = table.index.to_series() if separate else table[spec.table.person]
+    persons = persons_gone(person, [*reasons.values()])
     return {
-        reason: LeftOut(
-            persons=int(out.sum())
-            if separate
-            else int(table.loc[out, spec.table.person].nunique()),
-            rows=int(out.sum()),
-            exits=int(leaves[out].sum()),
-        )
-        for reason, out in reasons.items()
+        reason: LeftOut(gone, int(out.sum()), int(leaves[out].sum()))
+        for (reason, out), gone in zip(reasons.items(), persons, strict=True)
         if out.any()
     }
 
@@ -414,7 +498,8 @@ def _expanded(
         cells_ = raw.loc[persons.index]
         monthly = {name: spells.wide(cells_, persons, stem) for name, stem in stems.items()}
     where = "in the window" if rule.start else "between entry and end"
-    rows = expand(persons, wide=monthly, step=rule.unit_months)
+    step = rule.unit_months if rule.start else _MONTHS.get(_of_one(rule.unit), 1)
+    rows = expand(persons, wide=monthly, step=step)
     return rows, {f"spells without a whole {rule.unit} {where}": ~inside}
 
 

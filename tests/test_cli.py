@@ -272,25 +272,25 @@ def test_misread_command_line(hazard: Call, place: Path, command: str) -> None:
 
 BROKEN_MODELS = {
     "no TOML": ('name = "', " must be valid TOML; Unterminated string (at end of document)."),
-    "nothing": ("", ": name: field required; question: field required; outcome: field required."),
+    "nothing": ("", ": name must be given; question must be given; outcome must be given."),
     "key": (
         MODEL.replace("column", "colum"),
         (
-            ": term.0.covariate.column: field required; term.0.covariate.colum is not a known "
+            ": term.0.covariate.column must be given; term.0.covariate.colum is not a known "
             "key. Did you mean 'column'?"
         ),
     ),
     "family": (
         MODEL.replace("normal", "norml"),
         (
-            ": term.0.covariate.prior: input tag 'norml' found using 'family' does not match any "
-            "of the expected tags: 'normal', 'pooled', 'correlated', 'random_walk', "
-            "'learned_walk', 'decay', 'hump', 'polynomial', 'spike', 'horseshoe', 'monotone'."
+            ": term.0.covariate.prior must have as its family one of 'normal', 'pooled', "
+            "'correlated', 'random_walk', 'learned_walk', 'decay', 'hump', 'polynomial', 'spike', "
+            "'horseshoe', 'monotone'; got 'norml'."
         ),
     ),
     "reason": (
         MODEL.replace("an example only", "none"),
-        ": term.0.covariate.prior.normal.reason: string should have at least 10 characters.",
+        ": term.0.covariate.prior.normal.reason must have at least 10 characters; got 'none'.",
     ),
 }
 

@@ -364,3 +364,22 @@ def test_a_level_without_exits_is_infinite_and_says_nothing_on_the_way(
     assert row["estimate"] == -np.inf
     assert pd.isna(row["sd"])
     assert np.isfinite(one_row(found, level="a level", estimator="linear probability")["estimate"])
+
+
+def test_what_is_infinite_has_neither_error_nor_interval() -> None:
+    wanted = spec.load(
+        'name = "example"\nquestion = "who leaves?"\n[outcome]\nexits = ["left"]\n'
+        '[[term]]\nkind = "covariate"\ncolumn = "x"\n'
+        'prior = { family = "normal", scale = 1.0, reason = "an example only" }\n'
+    )
+    raw = pd.DataFrame({"person": range(40), "month": 1, "x": [0, 1] * 20})
+    for who in ([1, 5, 9], [1, 2, 5, 9]):  # of those with x = 1 only; and one of the others
+        panel = table.panel(
+            raw.assign(exit=raw["person"].isin(who).map({True: "left", False: "stay"})), wanted
+        )
+        built = design.build(panel, {}, wanted)
+        rows = coefficients.baseline_estimates(multinomial_logit.fit(built), built, wanted)
+        finite = np.isfinite(rows["estimate"])
+        assert finite.all() == (2 in who)
+        known = rows[["sd", "lower", "upper"]].notna()
+        assert known.all(axis=1).tolist() == known.any(axis=1).tolist() == finite.tolist()

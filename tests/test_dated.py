@@ -335,8 +335,8 @@ def test_a_window_without_spells(tmp_path: Path) -> None:
         ("time_scale = 12.0\n", "start needs layout 'spells', without entry, origin and time_sca"),
         ("unit_months = 12\n", "unit must name what unit_months months are, such as 'year' for"),
         (WINDOW.replace("2003", "2000"), "window_start must not be after window_end"),
-        ('window_start = "2001-13"\n', "table.window_start: string should match pattern"),
-        ('dates = "mm/dd/yyyy"\n', "table.dates: input should be 'yyyy-mm-dd' or 'dd.mm.yyyy'"),
+        ('window_start = "2001-13"\n', "table.window_start must be a month written YYYY-MM"),
+        ('dates = "mm/dd/yyyy"\n', "table.dates must be 'yyyy-mm-dd' or 'dd.mm.yyyy'"),
     ],
 )
 def test_a_table_that_does_not_hold_together(part: str, sentence: str) -> None:

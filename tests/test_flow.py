@@ -86,7 +86,8 @@ def test_rows_in_are_rows_out_and_counted(seed: int, last: int, only: bool) -> N
         return  # nobody was followed for so long
     found = flow.losses(rows, built)
     assert found == flow.of_rows(rows, wanted)
-    lost = found.reasons.values()
+    lost = [*found.reasons.values()]
+    assert found.read.persons == found.inside.persons + sum(each.persons for each in lost)
     assert sum(each.rows for each in lost) + len(built.row) == len(raw) == found.read.rows
     exits = int((raw["exit"] != "stay").sum())
     assert sum(each.exits for each in lost) + int((built.outcome > 0).sum()) == exits
@@ -100,7 +101,8 @@ def test_rows_in_are_rows_out_and_counted(seed: int, last: int, only: bool) -> N
         *found.inside,
     ]
     gone = table[table["step"].str.startswith("left out: ")]
-    assert gone["rows"].sum() + found.inside.rows == len(raw)
+    for size in ("persons", "rows", "exits"):
+        assert gone[size].sum() + getattr(found.inside, size) == getattr(found.read, size)
     fewer = gone.iloc[:-1]["rows"].sum() + found.inside.rows  # negative control
     assert fewer < len(raw) or not len(gone)
 
@@ -113,14 +115,14 @@ def test_reasons_by_hand() -> None:
     rows = read(panel.assign(sex="x"), wanted)
     _, left_out = design.kept_rows(rows.panel, rows.histories, wanted)
     assert left_out == {
-        lagged.BEFORE_PERSON: LeftOut(persons=2, rows=2, exits=1),
-        lagged.WITHOUT_ROW: LeftOut(persons=1, rows=1, exits=1),
-    }
+        lagged.BEFORE_PERSON: LeftOut(persons=1, rows=2, exits=1),
+        lagged.WITHOUT_ROW: LeftOut(persons=0, rows=1, exits=1),
+    }  # person 0 has month 2 in the design
     peers = wanted.term[1].model_copy(update={"network": "centre"})
     of_others = wanted.model_copy(update={"term": (peers,)})
     history = rows.histories["work_own"]
     _, others = design.kept_rows(rows.panel, {"work_centre": history}, of_others)
-    assert others == {lagged.BEFORE_REGISTER: LeftOut(persons=2, rows=3, exits=2)}
+    assert others == {lagged.BEFORE_REGISTER: LeftOut(persons=1, rows=3, exits=2)}
 
 
 # 40 persons of 20 months: one lag costs one row of each, 5 percent; two lags 10 percent.

@@ -201,7 +201,7 @@ def test_persons_with_a_missing_covariate_are_left_out_on_request_and_counted(
     ):
         table.read(path, model(SPELLS, SEX))
     panel = table.read(path, model(SPELLS, 'incomplete = "drop"\n', SEX))
-    assert panel.attrs["left_out"] == {"persons with a missing covariate": (1, 1, 0)}
+    assert panel.attrs["left_out"] == {"persons with a missing value": (1, 1, 0)}
     assert panel["person"].tolist() == [0, 0, 0, 1]
     assert table.read(path, model(SPELLS)).attrs["left_out"] == {}
 
@@ -457,6 +457,43 @@ def test_a_code_that_never_matches_names_the_nearest() -> None:
         coded(["dead", "alive"] * 10, "Dead")
 
 
+def near(label: str) -> st.SearchStrategy[str]:
+    """The label in another case, with spaces, a stop or a character that nobody sees."""
+    signs = st.sampled_from([" ", "\u00a0", "\u200b", "\t"])
+    changed = st.sampled_from([label.upper(), label.title(), f"{label}."])
+    put = st.tuples(signs, st.integers(0, len(label))).map(
+        lambda at: label[: at[1]] + at[0] + label[at[1] :]
+    )
+    return changed | put
+
+
+@given(st.data(), st.sampled_from(["dead", "assisted"]))
+@settings(max_examples=30)
+def test_a_label_that_is_nearly_a_code_or_its_exit_is_refused(data: st.DataObject, of: str) -> None:
+    label = data.draw(near(of))
+    with pytest.raises(PanelError, match=r"'how' must .* in .* of 4 rows \(first: row 3\)"):
+        coded(["dead", "alive", label, label], "dead")
+    assert coded(["dead", "alive", "deadly", "gone"], "dead")["exit"].ne("stay").sum() == 1
+
+
+@pytest.mark.parametrize("numbers", [[1.0, 0.0, 1.5], ["1", "0", "1.5"]])
+def test_fractions_beside_whole_codes_are_refused(numbers: list[float] | list[str]) -> None:
+    with pytest.raises(PanelError, match=r"'how' must hold whole .* in 1 of 3 rows \(first: row 3"):
+        coded([*map(str, numbers)], "1")
+    assert coded(["1", "0", "2"], "1")["exit"].ne("stay").sum() == 1
+
+
+def test_entries_and_times_are_told_of_together() -> None:
+    raw = pd.DataFrame({"id": [1, 2, 3, 4], "weeks": [0, 4, 4, 4], "how": ["a", "a", "b", "b"]})
+    raw = raw.assign(weeks_f=raw["weeks"], fetched=[0, 0, 1, 0], seen=[0, -1, 5, 0])
+    with pytest.raises(PanelError) as told:
+        table.panel(raw, model(SPELLS, 'entry = "seen"\n'))
+    text = str(told.value)
+    assert "'weeks' must be above 0; got a spell without a month at risk in 1 of 4 rows" in text
+    assert "'seen' must be from 0" in text
+    assert "got other times in 2 of 4 rows (first: row 2)" in text
+
+
 def by_month(**columns: object) -> pd.DataFrame:
     raw = pd.DataFrame(
         {"person": [1, 1, 2], "month": [1, 2, 1], "exit": ["stay", "assisted", "stay"]}
@@ -506,6 +543,32 @@ def test_calendar_goes_on_as_the_months_do() -> None:
     assert len(table.panel(weeks, model('[table]\nunit = "week"\n'))) == 3
 
 
+ADVANCE = {"day": 1, "week": 7, "fortnight": 14}
+
+
+@given(st.sampled_from([*ADVANCE]), st.integers(0, 400), st.integers(4, 60))
+@settings(max_examples=30)
+def test_a_calendar_of_short_rows_goes_on_by_dates(unit: str, start: int, rows: int) -> None:
+    wanted, number = model(f'[table]\nunit = "{unit}"\n'), np.arange(rows)
+    days = np.datetime64("2005-01-01") + (start + number * ADVANCE[unit]).astype("timedelta64[D]")
+    raw = pd.DataFrame({"person": 1, "month": number + 1, "exit": "stay"})
+    raw.loc[rows - 1, "exit"] = "forced"
+    months = days.astype("datetime64[M]").astype(np.int64)
+    assert table.panel(raw.assign(calendar=months), wanted)["calendar"].tolist() == [*months]
+    with pytest.raises(PanelError, match=r"Write the calendar month in which the row lies, what"):
+        table.panel(raw.assign(calendar=number), wanted)  # the number of the row
+
+
+def test_a_calendar_of_spells_is_one_of_months_or_longer() -> None:
+    raw = pd.DataFrame({"id": [1, 2], "weeks": [2, 3], "how": ["a", "b"], "fetched": [0, 1]})
+    raw = raw.assign(weeks_f=raw["weeks"], calendar=420)
+    for unit, step in (("month", 1), ("quarter", 3), ("year", 12)):
+        panel = table.panel(raw, model(SPELLS, f'unit = "{unit}"\n'))
+        assert panel["calendar"].tolist() == [420 + step * k for k in (0, 1, 0, 1, 2)]
+    with pytest.raises(PanelError, match="'calendar' must not stand beside spells in weeks"):
+        table.panel(raw, model(SPELLS, 'unit = "week"\n'))
+
+
 def test_periods_are_made_from_the_calendar() -> None:
     year = '[[term]]\nkind = "group"\nby = "year"\n' + NORMAL.replace("normal", "pooled")
     with pytest.raises(
@@ -533,7 +596,7 @@ def test_rows_in_are_rows_out_and_those_counted(drawn: list[tuple[int, bool, boo
         for n, (length, leaves, missing) in enumerate(persons)
     )
     panel = table.panel(raw, model('[table]\nincomplete = "drop"\n', SEX))
-    out = panel.attrs["left_out"].get("persons with a missing covariate", (0, 0, 0))
+    out = panel.attrs["left_out"].get("persons with a missing value", (0, 0, 0))
     assert len(raw) == len(panel) + out[1]
     assert len(persons) == panel["person"].nunique() + out[0]
     assert (raw["exit"] == "forced").sum() == (panel["exit"] == "forced").sum() + out[2]
@@ -619,7 +682,7 @@ def test_reference_counts_of_aidssi(shared: Path) -> None:
     assert last["exit"].value_counts()[["AIDS", "SI", "stay"]].tolist() == [114, 108, 107]
     with_genotype = panel_of(shared, "aidssi", "aidssi.csv")
     assert with_genotype["person"].nunique() == 324
-    assert with_genotype.attrs["left_out"] == {"persons with a missing covariate": (5, 5, 2)}
+    assert with_genotype.attrs["left_out"] == {"persons with a missing value": (5, 5, 2)}
 
 
 def test_reference_genotype_of_aidssi(shared: Path) -> None:

@@ -110,7 +110,7 @@ def test_groups_of_numbers_with_gaps_by_hand(tmp_path: Path) -> None:
     text = head + "1,1,stay,12\n2,1,a,7\n3,1,stay,\n4,1,a,0301\n5,1,a,301\n"
     panel = read_csv(tmp_path, text, DROP, G)
     assert panel["g"].tolist() == ["12", "7", "0301", "301"]
-    assert panel.attrs["left_out"] == {"persons with a missing covariate": (1, 1, 0)}
+    assert panel.attrs["left_out"] == {"persons with a missing value": (1, 1, 0)}
     gaps = rows(g=[12, 7, None, 12])  # pandas makes these floating-point numbers
     for panel in (
         read_csv(tmp_path, gaps.to_csv(index=False), DROP, G),

@@ -196,7 +196,7 @@ def test_incidence_follows_every_form(text: str, rng: np.random.Generator) -> No
         (SPLINE.replace("[1, 3, 7]", "[1, 7, 3]"), "knots must start at 1 and increase"),
         (SPLINE.replace("[1, 3, 7]", "[2, 3, 7]"), "knots must start at 1 and increase"),
         (BREAKS.replace("[1, 2, 5]", "[1, 5, 2]"), "breaks must start at 1 and increase"),
-        (MONTHS.replace("6", "1"), "months: input should be greater than or equal to 2"),
+        (MONTHS.replace("6", "1"), "months must be at least 2; got 1"),
         (SPLINE.replace("knots", "nots"), "Did you mean 'knots'?"),
     ],
 )

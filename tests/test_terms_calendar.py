@@ -151,9 +151,12 @@ def test_a_ready_table_brings_the_columns_of_crossed_groups() -> None:
     ("terms", "sentence"),
     [
         ([group("centre", "centre")], "by must name different columns"),
-        ([group("centre", "of birth")], "term.0.group.by.columns.1: string should match pattern"),
-        ([CENTRE.replace('"centre"', "[]") + POOLED], "columns: tuple should have at least 1 item"),
-        ([CENTRE.replace('"centre"', "5") + POOLED], "by.columns: input should be a valid tuple."),
+        ([group("centre", "of birth")], "term.0.group.by.columns.1 must be a name: letters"),
+        ([CENTRE.replace('"centre"', "[]") + POOLED], "columns must not be empty"),
+        (
+            [CENTRE.replace('"centre"', "5") + POOLED],
+            "by.columns must be a list in square",
+        ),
         ([group("year"), calendar("year") + NORMAL], "each term must appear once; year appears"),
         ([calendar("week") + NORMAL], "'year', 'quarter', 'month' or 'season'"),
     ],

@@ -439,8 +439,8 @@ def test_listed_level_must_be_in_the_panel(five: SmallPanel) -> None:
     [
         (VARIES.replace("pooled", "normal"), "'pooled', 'correlated'"),
         (LISTED.replace("'Korea, Rep.'", "'Irak'"), "levels must be different"),
-        (LISTED.replace("'Korea, Rep.', 'Irak'", ""), "at least 1 item"),
-        (VARIES.replace("by = 'nationality', ", ""), "field required"),
+        (LISTED.replace("'Korea, Rep.', 'Irak'", ""), "must not be empty"),
+        (VARIES.replace("by = 'nationality', ", ""), "must be given"),
     ],
 )
 def test_groups_that_are_refused(varies: str, sentence: str) -> None:

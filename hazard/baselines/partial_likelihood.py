@@ -224,7 +224,7 @@ def limit(data: Rows, sets: RiskSets, among: BoolArray) -> tuple[RiskSets, Maxim
     size = np.where(size > 0, size, 1.0)
     rest = _State(data, matrix, fewer, inside.beta).information()[np.ix_(kept, kept)]
     lost = kept.copy()
-    lost[kept] = ~separation.finite(rest / np.outer(size, size))
+    lost[kept] = ~separation.finite(rest / np.outer(size, size)) | ~inside.keep[kept]
     sign = np.where(apart.direction == 0, np.nan, np.sign(apart.direction))
     return fewer, replace(inside, runaway=np.where(lost, sign, 0.0))
 

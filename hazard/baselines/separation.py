@@ -105,7 +105,8 @@ def finite(information: FloatArray) -> BoolArray:
     Parameters
     ----------
     information : ndarray, shape (coefficient, coefficient)
-        Of the likelihood in the limit, of columns of a similar size.
+        Of the likelihood in the limit, with columns scaled so that one comparison has about 1: what
+        is smaller than rounding of that is 0, also where nothing is told at all.
 
     Returns
     -------
@@ -116,9 +117,11 @@ def finite(information: FloatArray) -> BoolArray:
     --------
     >>> finite(np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 2.0]])).tolist()
     [False, False, True]
+    >>> finite(np.array([[1e-15]])).tolist()
+    [False]
     """
     values, vectors = scipy.linalg.eigh(information)
-    null = vectors[:, values <= _ROUNDING * max(float(values.max(initial=0.0)), _ROUNDING)]
+    null = vectors[:, values <= _ROUNDING * max(float(values.max(initial=0.0)), 1.0)]
     return np.asarray(np.abs(null).max(axis=1, initial=0.0) < _ROUNDING**0.5)
 
 

@@ -28,7 +28,7 @@ _HISTORY = (
 _CURES: Mapping[str, str] = MappingProxyType(
     {
         "history": _HISTORY,
-        "covariate": "Complete the column, or leave its term out: [table] has incomplete = "
+        "missing": "Complete the column, or leave its term out: [table] has incomplete = "
         '"drop", which leaves these persons out.',
         "other": "See flow.csv.",
     }
@@ -46,8 +46,8 @@ class Losses:
     inside : LeftOut
         Those in the design.
     reasons : mapping of str to LeftOut
-        Every row counts for one reason, so that ``read`` is ``inside`` and the sum of these, in
-        rows and in exits. A person may be left out in part, and so for several.
+        ``read`` is ``inside`` and the sum of these, in persons, in rows and in exits: every row
+        counts for one reason, and a person for that with which the last row goes.
     """
 
     read: LeftOut
@@ -61,7 +61,7 @@ class Losses:
 
         Examples
         --------
-        >>> Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(2, 2, 0)}).shares()
+        >>> Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(1, 2, 0)}).shares()
         {'persons': 0.25, 'rows': 0.2, 'exits': 0.0}
         """
         asked = [each for why, each in self.reasons.items() if _asked(why)]
@@ -173,16 +173,16 @@ def lines(flow: pd.DataFrame, counts: list[tuple[str, str, LeftOut]]) -> pd.Data
 
 
 def cure(reason: str) -> str:
-    """Kind of what to do about a reason: ``history``, ``covariate`` or ``other``.
+    """Kind of what to do about a reason: ``history``, ``missing`` or ``other``.
 
     Examples
     --------
-    >>> cure(lagged.BEFORE_PERSON), cure("persons with a missing covariate")
-    ('history', 'covariate')
+    >>> cure(lagged.BEFORE_PERSON), cure("persons with a missing value")
+    ('history', 'missing')
     """
     if reason in (lagged.BEFORE_PERSON, lagged.BEFORE_REGISTER, lagged.WITHOUT_ROW):
         return "history"
-    return "covariate" if "covariate" in reason else "other"
+    return "missing" if "missing" in reason else "other"
 
 
 def _asked(reason: str) -> bool:
@@ -195,7 +195,7 @@ def text(found: Losses) -> str:
 
     Examples
     --------
-    >>> print(text(Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(2, 2, 0)})))
+    >>> print(text(Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(1, 2, 0)})))
     In the design: 3 of 4 persons, 8 of 10 rows, 2 of 2 exits. Left out: a reason (2 rows, 0 exits).
     """
     if not found.reasons:
@@ -216,7 +216,7 @@ def warning(found: Losses) -> str:
 
     Examples
     --------
-    >>> print(warning(Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(2, 2, 0)})))
+    >>> print(warning(Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(1, 2, 0)})))
     25 percent of the persons, 20 percent of the rows are left out, most rows for this reason: a \
 reason. See flow.csv.
     """

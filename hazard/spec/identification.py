@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from hazard.prior_families import Record
 
 NO_STRATEGY = "none"
-Sentence = Annotated[str, Field(min_length=15, pattern=r"^\S[\s\S]*[.!?]$")]
+SENTENCE = r"^\S[\s\S]*[.!?]$"
+Sentence = Annotated[str, Field(min_length=15, pattern=SENTENCE)]
 
 
 class IdentificationSpec(Record):

@@ -15,9 +15,11 @@ def _printable(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\W\d][\w\-]*$")]
+NAME = r"^[^\W\d][\w\-]*$"
+MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=NAME)]
 Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]  # in order as text
+Month = Annotated[str, Field(pattern=MONTH)]  # in order as text
 
 Names = Annotated[
     Annotated[Name, Tag("column")]

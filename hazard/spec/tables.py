@@ -45,11 +45,12 @@ class TableSpec(Record):
     seen after 6.4 months has month 8 as the first row, the first month at risk as a whole. In
     layout "rows" it is the number of months that had passed before the first row.
 
-    ``calendar`` is the calendar month of the row, or of month 1 of a spell, counted from January
-    1970; a group by ``year``, ``quarter``, ``calendar_month`` or ``season`` and a calendar term are
-    made from it, whatever other columns the table has. It goes on as the months do.
+    ``calendar`` is the calendar month in which the row lies, or the first row of a spell, counted
+    from January 1970, whatever the ``unit``; spells of days, weeks or fortnights have none. A group
+    by ``year``, ``quarter``, ``calendar_month`` or ``season`` and a calendar term are made from it,
+    whatever other columns the table has. It goes on as the months do.
     ``wide`` maps a new column to the stem of numbered ones (``emp`` for ``emp1``, ``emp2``, ...).
-    ``incomplete = "drop"`` leaves out persons with a missing covariate, and counts them.
+    ``incomplete = "drop"`` leaves out persons with a missing value, and counts them.
     ``source`` names a bundled example that is used when no file is given.
 
     With ``start`` (spells only) every ``time`` is a date, written as ``dates`` says, or empty while

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from hazard.errors import SpecError, UsageError, did_you_mean
 from hazard.prior_families import Record
+from hazard.spec import words
 from hazard.spec.model import ModelSpec
 
 MOST_CHARACTERS = 1_000_000
@@ -102,11 +104,16 @@ def models_folder() -> Path:
 
 
 def _problems(error: ValidationError) -> list[str]:
+    items = error.errors(include_url=False)
     lines = []
-    for item in error.errors(include_url=False, include_context=False):
-        place = ".".join(shown(part) for part in item["loc"])
+    for item in items:
+        place = ".".join(shown(part) for part in item["loc"] if part != "[key]")
+        if item["type"] == "too_short" and any(_inside(other, item) for other in items):
+            continue  # what is wrong inside was not counted
         if item["type"] == "extra_forbidden":
             lines.append(f"{place} is not a known key.{_hint(item['loc'])}")
+        elif rule := words.rule(item):
+            lines.append(f"{place} must {rule}")
         else:
             message = item["msg"].removeprefix("Value error, ").rstrip(".")
             lines.append(f"{place}: {message[:1].lower()}{message[1:]}".removeprefix(": "))
@@ -129,6 +136,12 @@ def _few(problems: list[str], most: int = 10) -> list[str]:
     """The first of many problems, and how many more there are."""
     more = [f"and {len(problems) - most:,} more"] if len(problems) > most else []
     return problems[:most] + more
+
+
+def _inside(item: ErrorDetails, outer: ErrorDetails) -> bool:
+    """Whether a problem is one of a part of what another is about."""
+    depth = len(outer["loc"])
+    return len(item["loc"]) > depth and item["loc"][:depth] == outer["loc"]
 
 
 def _hint(place: tuple[int | str, ...]) -> str:
