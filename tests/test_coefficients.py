@@ -31,7 +31,18 @@ from small_panels import (
     small_panel,
 )
 
-from hazard import appendix, brief, coefficients, design, digits, pipeline, spec, store, tables
+from hazard import (
+    appendix,
+    brief,
+    coefficients,
+    design,
+    digits,
+    pipeline,
+    spec,
+    store,
+    table,
+    tables,
+)
 from hazard.baselines import linear_probability, multinomial_logit
 from hazard.brief.coefficients import ratio
 from hazard.design import Design

@@ -250,7 +250,7 @@ WRONG: dict[str, tuple[str, ...]] = {
         SEX,
         SEX.replace("1.0", "0.0"),
     ),
-    "term.1.covariate.prior.normal.scale must be above 0; got -1.0.": (
+    "term.1.covariate.prior.normal.scale must be at least 1e-09; got -1.0.": (
         SEX,
         SEX.replace("1.0", "-1.0"),
     ),
@@ -590,7 +590,7 @@ COST = '{ value = 10, year = 2015, source = "an example only" }'
             "got none of [2015, 2016]. Add them, or leave prices_of out",
         ),
         (f"[costs]\nmonth = {COST}\nprices_off = 2016\n", "Did you mean 'prices_of'?"),
-        ("[costs]\npersons = 0\n", "costs.persons.number must be above 0"),
+        ("[costs]\npersons = 0\n", "costs.persons.number must be at least 1e-09"),
         ('[costs]\npersons = "family size"\n', "costs.persons.column must be a name"),
     ],
 )
