@@ -385,9 +385,8 @@ def test_what_is_infinite_has_neither_error_nor_interval() -> None:
     )
     raw = pd.DataFrame({"person": range(40), "month": 1, "x": [0, 1] * 20})
     for who in ([1, 5, 9], [1, 2, 5, 9]):  # of those with x = 1 only; and one of the others
-        panel = table.panel(
-            raw.assign(exit=raw["person"].isin(who).map({True: "left", False: "stay"})), wanted
-        )
+        exits = np.where(raw["person"].isin(who), "left", "stay")
+        panel = table.panel(raw.assign(exit=exits), wanted)
         built = design.build(panel, {}, wanted)
         rows = coefficients.baseline_estimates(multinomial_logit.fit(built), built, wanted)
         finite = np.isfinite(rows["estimate"])
