@@ -41,7 +41,7 @@ class Description:
         Whom the rows are of: families where all exits are among those of the report.
     privacy : DataFrame or None
         How the privacy filter tilted the persons of the registers, where the definitions apply it
-        (see :func:`hazard.registers.privacy_shift`); it has small cells.
+        (see :func:`hazard.registers.privacy_shift`); it has small cells, but for what is disclosed.
     masked : int
         Values that were left out because they describe fewer than ten persons.
     """
@@ -69,7 +69,13 @@ class Description:
         few &= self.series["level"].notna()
         kept = self.series[~few].reset_index(drop=True)
         published = compared(kept) if self.people == "families" else self.published
-        return replace(self, series=kept, published=published, masked=int(few.sum()))
+        return replace(
+            self,
+            series=kept,
+            published=published,
+            masked=int(few.sum()),
+            privacy=None if self.privacy is None else _of_many(self.privacy),
+        )
 
     @property
     def told(self) -> pd.DataFrame:
@@ -99,6 +105,12 @@ class Description:
         whole = self.privacy[self.privacy["feature"] == "all"].iloc[0]
         before, after = whole["persons_before"], whole["persons_after"]
         return f" The privacy filter took out {before - after:,} of {before:,} persons."
+
+
+def _of_many(privacy: pd.DataFrame) -> pd.DataFrame:
+    """Features of at least ten persons, or of none, before the filter and after it."""
+    few = privacy[["persons_before", "persons_after"]].isin(range(1, disclosure.SMALLEST))
+    return privacy[~few.any(axis=1)].reset_index(drop=True)
 
 
 def describe(
