@@ -473,7 +473,14 @@ def test_command_without_a_panel(tmp_path: Path) -> None:
     assert done.exit_code == 0
     names = {path.name for path in out.iterdir()}
     pictures = {"ever_treated.png", "ever_treated.svg", "ever_treated.txt"}
-    assert names == {"study.csv", "assumptions.csv", "panel.parquet", "findings.txt", *pictures}
+    assert names == {
+        "study.csv",
+        "assumptions.csv",
+        "panel.parquet",
+        "findings.txt",
+        "manifest.json",
+        *pictures,
+    }
     assert "A talk that changes nothing, 2 simulated samples" in done.output
     panel = pyarrow.parquet.read_table(out / "panel.parquet").to_pandas()
     assert panel["person"].nunique() == 10_297
