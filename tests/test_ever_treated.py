@@ -503,7 +503,8 @@ def test_command_on_a_panel(tmp_path: Path) -> None:
 def test_command_used_wrongly_writes_nothing(tmp_path: Path) -> None:
     out = tmp_path / "found"
     panel = tmp_path / "panel.csv"
-    panel.write_text("person,month,exit,talk,nationality\n1,1,stay,2,A\n", encoding="utf-8")
+    rows = "1,1,stay,2,A\n1,2,stay,0,A\n"
+    panel.write_text(f"person,month,exit,talk,nationality\n{rows}", encoding="utf-8")
     read = ["--panel", str(panel)]
     for wrong in (["--treatment", "talk"], ["--landmark", "2015-01"], ["--odds-ratio", "0"], read):
         assert RUNNER.invoke(cli.app, ["ever-treated", *wrong, "--out", str(out)]).exit_code != 0
