@@ -373,7 +373,7 @@ def filtered(folder: Path, rule: str) -> tuple[str, Path]:
     argv = ["describe", str(folder), "--model", str(folder / f"{rule}.toml"), "--out"]
     called = CliRunner().invoke(cli.app, [*argv, str(folder / rule)])
     assert called.exit_code == 0
-    return called.output, folder / rule
+    return called.stdout, folder / rule
 
 
 def test_command_reports_on_the_privacy_filter(tmp_path: Path) -> None:
@@ -406,7 +406,7 @@ def test_command_writes_all_or_nothing(tmp_path: Path) -> None:
     out = tmp_path / "out"
     called = CliRunner().invoke(cli.app, ["describe", str(folder), "--out", str(out)])
     assert called.exit_code == 0
-    assert called.output.startswith("10 families, 104 rows, ")
+    assert called.stdout.startswith("10 families, 104 rows, ")
     written = {path.name for path in out.iterdir()}
     assert {"series.csv", "published.csv", "exits_by_year.png", "exits_by_year.svg"} <= written
     (folder / "udi_stays.csv").unlink()

@@ -473,7 +473,14 @@ def test_command_without_a_panel(tmp_path: Path) -> None:
     assert done.exit_code == 0
     names = {path.name for path in out.iterdir()}
     pictures = {"ever_treated.png", "ever_treated.svg", "ever_treated.txt"}
-    assert names == {"study.csv", "assumptions.csv", "panel.parquet", "findings.txt", *pictures}
+    assert names == {
+        "study.csv",
+        "assumptions.csv",
+        "panel.parquet",
+        "findings.txt",
+        "manifest.json",
+        *pictures,
+    }
     assert "A talk that changes nothing, 2 simulated samples" in done.output
     panel = pyarrow.parquet.read_table(out / "panel.parquet").to_pandas()
     assert panel["person"].nunique() == 10_297
@@ -496,7 +503,8 @@ def test_command_on_a_panel(tmp_path: Path) -> None:
 def test_command_used_wrongly_writes_nothing(tmp_path: Path) -> None:
     out = tmp_path / "found"
     panel = tmp_path / "panel.csv"
-    panel.write_text("person,month,exit,talk,nationality\n1,1,stay,2,A\n", encoding="utf-8")
+    rows = "1,1,stay,2,A\n1,2,stay,0,A\n"
+    panel.write_text(f"person,month,exit,talk,nationality\n{rows}", encoding="utf-8")
     read = ["--panel", str(panel)]
     for wrong in (["--treatment", "talk"], ["--landmark", "2015-01"], ["--odds-ratio", "0"], read):
         assert RUNNER.invoke(cli.app, ["ever-treated", *wrong, "--out", str(out)]).exit_code != 0

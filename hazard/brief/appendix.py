@@ -21,8 +21,8 @@ def sections(view: View) -> list[Section]:
         Section("flow", view.say("appendix.flow"), (_flow(view),), level=3),
     ]
     if view.run.spec.lagged:
-        parts += [outcome.lag_tables(view), _models(view)]
-    parts += coefficients.appendix(view)
+        parts.append(outcome.lag_tables(view))
+    parts += [*coefficients.appendix(view), _models(view)]
     parts += [
         Section("priors", view.say("appendix.priors"), tuple(_priors(view)), level=3),
         Section("made", view.say("appendix.run"), tuple(_made(view)), level=3),

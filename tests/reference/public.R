@@ -1,7 +1,8 @@
 # Reference values of the public data sets whose models are bundled (mgus2, aidssi): the published
 # cause-specific Cox models, the maximum of the discrete likelihood of the model file, and that
 # maximum under its priors. Between the first two lies what months and intervals do, between the
-# last two what the priors do. Versions: versions.csv. The folder with the data is the argument:
+# last two what the priors do; `mean` is the mean of that posterior, to first order. Versions:
+# versions.csv. The folder with the data is the argument:
 #   Rscript tests/reference/public.R ../shared/data
 suppressMessages(library(survival))
 folder <- commandArgs(trailingOnly = TRUE)[1]
@@ -43,7 +44,29 @@ maximum <- function(x, stayed, exit, precision, mean) {
   b <- optim(b, minus, slope, method = "BFGS", control = list(maxit = 2000, reltol = 1e-14))$par
   for (i in 1:10) b <- b - solve(bend(b), slope(b))
   stopifnot(max(abs(slope(b))) < 1e-6)
-  list(b = b, error = sqrt(diag(solve(bend(b)))))
+  # To first order the mean of the posterior is half of S' times the third derivatives of the
+  # log-likelihood, contracted with the covariance S, away from its maximum.
+  covariance <- solve(bend(b))
+  by_row <- function(eta) {
+    h <- exp(eta)
+    total <- rowSums(h)
+    left <- exit > 0
+    g <- (ifelse(left, 1 / expm1(pmax(total, 1e-12)) - 1 / total, 0) - stayed) * h
+    g[cbind(which(left), exit[left])] <- g[cbind(which(left), exit[left])] + 1
+    g
+  }
+  one <- 1:k
+  two <- k + one
+  v11 <- rowSums((x %*% covariance[one, one]) * x)
+  v12 <- rowSums((x %*% covariance[one, two]) * x)
+  v22 <- rowSums((x %*% covariance[two, two]) * x)
+  ways <- list(cbind(sqrt(v11), v12 / sqrt(v11)), cbind(0, sqrt(v22 - v12^2 / v11)))
+  eta <- x %*% matrix(b, k)
+  e <- 1e-3
+  bent <- Reduce(`+`, lapply(ways, function(w)
+    (by_row(eta + e * w) - 2 * by_row(eta) + by_row(eta - e * w)) / e^2))
+  mean_b <- b + 0.5 * as.vector(covariance %*% as.vector(crossprod(x, bent)))
+  list(b = b, error = sqrt(diag(covariance)), mean = mean_b)
 }
 
 reference <- function(data, time, state, exits, z, breaks, prior) {
@@ -80,7 +103,8 @@ reference <- function(data, time, state, exits, z, breaks, prior) {
     rows <<- rbind(rows, data.frame(
       data = data, exit = exits[j], term = colnames(z), cox = coef(fit), cox_error = sqrt(diag(vcov(fit))),
       discrete = plain$b[at], discrete_error = plain$error[at],
-      penalised = pulled$b[at], penalised_error = pulled$error[at]))
+      penalised = pulled$b[at], penalised_error = pulled$error[at],
+      mean = pulled$mean[at]))
   }
 }
 
