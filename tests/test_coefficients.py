@@ -176,6 +176,8 @@ def test_spreads_and_correlations_by_hand(rng: np.random.Generator) -> None:
     for name in ("centre", "nationality", "month"):
         row = one_row(rows[rows["quantity"].str.endswith("_sd")], term=name, exit="forced")
         assert row["estimate"] == pytest.approx(float(posterior[f"sigma_{name}"][..., 2].mean()))
+    spreads = rows[rows["quantity"].str.endswith("_sd")]
+    assert spreads[["by", "level", "reference"]].isna().all(axis=None)
     pair = one_row(rows, quantity="group_correlation", exit="disappeared", level="forced")
     assert (pair["by"], pair["unit"]) == ("exit", "correlation")
     assert pair["estimate"] == pytest.approx(0.3, abs=5 * 0.01 / 80**0.5)
