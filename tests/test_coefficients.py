@@ -381,3 +381,16 @@ def test_a_level_without_exits_is_infinite_and_says_nothing_on_the_way(
     assert row["estimate"] == -np.inf
     assert pd.isna(row["sd"])
     assert np.isfinite(one_row(found, level="a level", estimator="linear probability")["estimate"])
+
+
+def test_every_coefficient_finds_itself_where_it_was_checked(run: store.Run) -> None:
+    """Whatever order the terms come in: a number is known by what it is, not by its place."""
+    own = run.estimates[run.estimates["estimator"].eq("hazard model")]
+    coefs = own[own["quantity"].isin(["intercept", "coefficient", "group_sd", "group_correlation"])]
+    checked = tables.apart(coefs, coefs.iloc[::-1])
+    assert len(checked) == len(coefs)
+    found = tables.flagged(coefs, checked)
+    assert found["apart"].eq(0).all()
+    spread = coefs["quantity"].eq("group_sd")
+    assert spread.any()
+    assert coefs.loc[spread, ["by", "level"]].isna().all(axis=None)
