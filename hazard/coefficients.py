@@ -194,8 +194,9 @@ def _estimated(
 ) -> pd.DataFrame:
     numbered = draws.assign_coords(level=np.arange(draws.sizes["level"]))
     rows = quantity_estimates(numbered, told, spec)
-    own = labels.iloc[rows["level"].astype(int)].set_index(rows.index)
-    return rows.drop(columns=labels.columns).join(own)[rows.columns]
+    own = labels.reindex(columns=[*labels.columns.union(["level"])])
+    own = own.iloc[rows["level"].astype(int)].set_index(rows.index)  # a place becomes its label
+    return rows.drop(columns=own.columns).join(own)[rows.columns]
 
 
 def _spreads(posterior: xr.Dataset, built: Design) -> Iterator[tuple[xr.DataArray, dict[str, str]]]:

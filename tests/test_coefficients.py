@@ -188,6 +188,8 @@ def test_spreads_and_correlations_by_hand(rng: np.random.Generator) -> None:
     for name in ("centre", "nationality", "month"):
         row = one_row(rows[rows["quantity"].str.endswith("_sd")], term=name, exit="forced")
         assert row["estimate"] == pytest.approx(float(posterior[f"sigma_{name}"][..., 2].mean()))
+    spreads = rows[rows["quantity"].str.endswith("_sd")]
+    assert spreads[["by", "level", "reference"]].isna().all(axis=None)
     pair = one_row(rows, quantity="group_correlation", exit="disappeared", level="forced")
     assert (pair["by"], pair["unit"]) == ("exit", "correlation")
     assert pair["estimate"] == pytest.approx(0.3, abs=5 * 0.01 / 80**0.5)
@@ -377,6 +379,7 @@ def test_a_level_without_exits_is_infinite_and_says_nothing_on_the_way(
     assert np.isfinite(one_row(found, level="a level", estimator="linear probability")["estimate"])
 
 
+<<<<<<< HEAD
 def test_what_is_infinite_has_neither_error_nor_interval() -> None:
     wanted = spec.load(
         'name = "example"\nquestion = "who leaves?"\n[outcome]\nexits = ["left"]\n'
@@ -393,3 +396,16 @@ def test_what_is_infinite_has_neither_error_nor_interval() -> None:
         assert finite.all() == (2 in who)
         known = rows[["sd", "lower", "upper"]].notna()
         assert known.all(axis=1).tolist() == known.any(axis=1).tolist() == finite.tolist()
+=======
+def test_every_coefficient_finds_itself_where_it_was_checked(run: store.Run) -> None:
+    """Whatever order the terms come in: a number is known by what it is, not by its place."""
+    own = run.estimates[run.estimates["estimator"].eq("hazard model")]
+    coefs = own[own["quantity"].isin(["intercept", "coefficient", "group_sd", "group_correlation"])]
+    checked = tables.apart(coefs, coefs.iloc[::-1])
+    assert len(checked) == len(coefs)
+    found = tables.flagged(coefs, checked)
+    assert found["apart"].eq(0).all()
+    spread = coefs["quantity"].eq("group_sd")
+    assert spread.any()
+    assert coefs.loc[spread, ["by", "level"]].isna().all(axis=None)
+>>>>>>> work-c
