@@ -379,7 +379,6 @@ def test_a_level_without_exits_is_infinite_and_says_nothing_on_the_way(
     assert np.isfinite(one_row(found, level="a level", estimator="linear probability")["estimate"])
 
 
-<<<<<<< HEAD
 def test_what_is_infinite_has_neither_error_nor_interval() -> None:
     wanted = spec.load(
         'name = "example"\nquestion = "who leaves?"\n[outcome]\nexits = ["left"]\n'
@@ -396,7 +395,8 @@ def test_what_is_infinite_has_neither_error_nor_interval() -> None:
         assert finite.all() == (2 in who)
         known = rows[["sd", "lower", "upper"]].notna()
         assert known.all(axis=1).tolist() == known.any(axis=1).tolist() == finite.tolist()
-=======
+
+
 def test_every_coefficient_finds_itself_where_it_was_checked(run: store.Run) -> None:
     """Whatever order the terms come in: a number is known by what it is, not by its place."""
     own = run.estimates[run.estimates["estimator"].eq("hazard model")]
@@ -408,4 +408,3 @@ def test_every_coefficient_finds_itself_where_it_was_checked(run: store.Run) -> 
     spread = coefs["quantity"].eq("group_sd")
     assert spread.any()
     assert coefs.loc[spread, ["by", "level"]].isna().all(axis=None)
->>>>>>> work-c
