@@ -21,6 +21,7 @@ MODEL = """
 name = "small"
 question = "Does anybody leave at all?"
 outcome = {{ exits = ["left"] }}
+table = {{ confidential = true }}
 {}
 """
 GROUP = """[[term]]
@@ -127,6 +128,19 @@ def test_a_small_level_stands_in_nothing_that_a_run_leaves(
     assert disclosure.POOLED in levels
     assert not [word for word in words for level in levels if word in level]
     assert "West" in levels  # the control: what may be told is there
+
+
+def test_a_table_that_is_not_confidential_is_told_of_as_it_is(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    frame = people(rng, 8, centre=["One"] * 3 + ["Two"] * 5).assign(exit=["left", "stay"] * 4)
+    model, panel = written(frame, GROUP.format('"centre"'), tmp_path)
+    told = model.read_text(encoding="utf-8").replace("confidential = true", "confidential = false")
+    model.write_text(told, encoding="utf-8")
+    out = tmp_path / "out"
+    done = called("survival", model, "--panel", panel, "--by", "centre", "--out", out)
+    assert code_of(done) == 0, done.output
+    assert set(pd.read_csv(out / "life_table.csv")["group"]) == {"all", "One", "Two"}
 
 
 @pytest.mark.parametrize("by", ["centre", "person", "exit"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazard import files
-from hazard.cli.app import Out, Seed, Table, app, echo, progress
+from hazard.cli.app import Out, Seed, Table, app, echo, progress, read_rows
 from hazard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _of_panel(
     out: Path, read_from: tuple[Path, str], question: Question, landmark: str | None
 ) -> None:
     from hazard import ever_treated as both
-    from hazard import figures, months, pipeline, spec, store
+    from hazard import figures, months, spec, store
 
     path, model = read_from
     wanted = spec.read(model)
@@ -98,7 +98,7 @@ def _of_panel(
     both.check_model(wanted, question)
     with progress() as told:
         told("read", 0.0)
-        rows = pipeline.rows_from_table(path, wanted)
+        rows = read_rows(wanted, None, path)
         told("designs", 0.0)
         table = both.compared(rows.panel, rows.histories, wanted, question, landmark=at)
     said = both.panel_sentences(table, question)

@@ -20,10 +20,12 @@ class Kind(StrEnum):
 
 
 def refuse_few(run: object, what: str) -> None:
-    """Raise when a run is about fewer than ten persons of registers, or that ``[only]`` chose."""
+    """Raise when a run is about fewer than ten persons of confidential data, or chosen by only."""
     from hazard import disclosure, store
 
-    if isinstance(run, store.Run) and (run.manifest["source"] != "table" or run.spec.only):
+    if not isinstance(run, store.Run):
+        return
+    if run.manifest["source"] != "table" or run.spec.only or run.spec.table.confidential:
         disclosure.refuse_few(run.manifest["panel"]["persons in the design"], what)
 
 
