@@ -180,15 +180,21 @@ def broken_cells(
 def columns_missing(where: str, frame: pd.DataFrame, needed: Collection[str]) -> list[str]:
     """Sentences for the needed columns that are not there once.
 
+    A near column is proposed by its name where at least one of the needed ones is there, and else
+    by its place: what stands in a header may be the first row of a table without one.
+
     Examples
     --------
+    >>> columns_missing("table", pd.DataFrame(columns=["person", "sexx"]), ["person", "sex"])
+    ["table column 'sex' must exist once; got 0. Did you mean 'sexx'?"]
     >>> columns_missing("table", pd.DataFrame(columns=["sexx"]), ["sex"])
     ["table column 'sex' must exist once; got 0. Did you mean column 1?"]
     """
     count = frame.columns.value_counts()
+    near = did_you_mean if any(name in count for name in needed) else nearest_column
     return [
         f"{where} column {name!r} must exist once; got {int(count.get(name, 0))}."
-        + (nearest_column(name, frame.columns) if name not in count else "")
+        + (near(name, frame.columns) if name not in count else "")
         for name in needed
         if count.get(name, 0) != 1
     ]

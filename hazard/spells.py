@@ -10,7 +10,7 @@ import pandas as pd
 
 from hazard.cells import numbers
 from hazard.contracts import LAST_MONTH, Flags, Integers, violation
-from hazard.errors import PanelError, SpecError, nearest_column
+from hazard.errors import PanelError, SpecError, did_you_mean
 from hazard.spec import EndpointSpec, ModelSpec, TableSpec
 
 FloatArray = npt.NDArray[np.float64]
@@ -149,7 +149,7 @@ def wide(raw: pd.DataFrame, spells: pd.DataFrame, stem: str) -> FloatArray:
     if present < last:
         raise PanelError(
             f"table columns {columns[0]!r} to {columns[-1]!r} must all exist; "
-            f"got {present} of {last}.{nearest_column(columns[0], raw.columns)}"
+            f"got {present} of {last}.{did_you_mean(columns[0], raw.columns)}"
         )
     parts = [numbers(raw[column]) for column in columns]
     values = np.column_stack([part for part, _ in parts])

@@ -328,7 +328,7 @@ WRONG_TABLES: dict[str, tuple[bytes, str]] = {
     "header.csv": (HEAD.encode(), "panel must have at least one row; got none."),
     "column.csv": (
         f"person,month,exit,sexx\n{FIRST}".encode(),
-        "table column 'sex' must exist once; got 0. Did you mean column 4?",
+        "table column 'sex' must exist once; got 0. Did you mean 'sexx'?",
     ),
     "label.csv": (
         f"{HEAD}{FIRST}{CANARY},2,asisted,male\n".encode(),

@@ -541,6 +541,7 @@ def test_command_says_how_many_conclusions_stay(
     """What did not pass the gate is written and said all the same, and the code is 4."""
     monkeypatch.setattr(sensitivity, "run", lambda *_, **__: record)
     monkeypatch.setattr(pipeline, "rows_from_table", lambda *_: None)
+    monkeypatch.setattr("hazard.cli.fits.tell_left_out", lambda *_: None)
     assert command("sensitivity", "oslo2016", "--panel", "x.csv", "--out", tmp_path / "out") == 4
     said = capsys.readouterr()
     lines = said.out.splitlines()

@@ -116,7 +116,8 @@ def test_events_of_everybody_still_count(tmp_path: Path, rng: np.random.Generato
     pd.testing.assert_frame_equal(own.panel, expected, check_categorical=False)
     persons = [int(each.panel["person"].nunique()) for each in (every, own)]
     assert own.flow.tail(2)["families"].tolist() == [persons[0] - persons[1], persons[1]]
-    pd.testing.assert_frame_equal(own.flow.iloc[:-2], every.flow)
+    before = own.flow.iloc[:-2]
+    pd.testing.assert_frame_equal(before[every.flow.columns], every.flow, check_dtype=False)
 
 
 def test_rows_of_a_table(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ FILES = {
     HEAD: "panel must have at least one row; got none.",
     "person,month,sexx\n1,1,male\n": (
         "table column 'exit' must exist once; got 0.\n"
-        "table column 'sex' must exist once; got 0. Did you mean column 3?"
+        "table column 'sex' must exist once; got 0. Did you mean 'sexx'?"
     ),
     HEAD.replace("\n", ",sex\n") + "1,1,stay,male,male\n": (
         "table column 'sex' must exist once; got 2."

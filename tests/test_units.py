@@ -149,7 +149,7 @@ def test_a_column_that_is_nowhere_is_named(daily: Path) -> None:
     options = ["survival", daily / "daily.toml", "--panel", daily / "rows.csv"]
     found = called(*options, "--by", "taem", "--out", daily / "out")
     assert "'taem'" in str(found.exception)
-    assert "Did you mean column 4?" in str(found.exception)
+    assert "Did you mean 'team'?" in str(found.exception)
     assert not (daily / "out").exists()
 
 

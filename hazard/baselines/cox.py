@@ -141,7 +141,7 @@ def without(design: Design, left_out: Sequence[str]) -> Design:
     ]
     if not kept:
         raise DesignError(
-            "model must have a term whose level differs within a month for proportional hazards; "
+            "model must have a term whose level differs among those at risk for proportional hazards; "
             "got none. Add a covariate, or use Kaplan-Meier."
         )
     return replace(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from hazard.errors import PanelError, nearest_column
+from hazard.errors import PanelError, did_you_mean
 from hazard.spec import LaggedTerm
 
 FloatArray = npt.NDArray[np.float32]
@@ -121,4 +121,4 @@ def need(frame: pd.DataFrame, names: Sequence[str]) -> None:
     missing = [name for name in dict.fromkeys(names) if name not in frame.columns]
     if missing:
         msg = f"table must have the columns {missing}; they are missing."
-        raise PanelError(msg + nearest_column(missing[0], frame.columns))
+        raise PanelError(msg + did_you_mean(missing[0], frame.columns))
