@@ -85,7 +85,7 @@ def test_blocks_by_hand(five_rows: SmallPanel) -> None:
     assert made.outcome.tolist() == [0, 0, 3, 1]
     assert made.row.tolist() == [0, 1, 2, 4]
     assert made.weight.tolist() == [1, 1, 1, 1]
-    assert made.left_out == {"months before the start of the register": (1, 1, 0)}
+    assert made.left_out == {"months before the start of the register": (0, 1, 0)}
     by_hand = {
         "intercept": (["all"], ["intercept"], [[1], [1], [1], [1]]),
         "month": (["1", "2-4", "5+"], ["2-4", "5+"], [[0, 0], [1, 0], [0, 1], [1, 0]]),
@@ -341,8 +341,7 @@ def test_panel_that_does_not_fit_the_model(five_rows: SmallPanel) -> None:
     refused(
         five_rows,
         model(SEX.replace('"male"', '"mal"') + NORMAL),
-        "term 'sex' reference must be one of its levels ['female', 'male']; got 'mal'. "
-        "Did you mean 'male'?",
+        "term 'sex' reference must be one of its 2 levels; got 'mal'.",
     )
     refused(
         five_rows,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -17,6 +18,7 @@ from hazard.cli import ending
 from hazard.errors import DataError
 
 CANARY = "CANARY123"
+PROGRESS = re.compile(r"^ *\d+ s  .*\n", re.MULTILINE)  # see test_progress.py
 CODES = {"SIGTERM": 143, "SIGHUP": 129, "SIGINT": 130}
 MAIN = "from hazard.cli import main; main()"
 FAST = ["survival rossi --out new", "prior rossi --draws 20 --out new.csv"]
@@ -119,7 +121,7 @@ def called(
     monkeypatch.setattr(sys, "argv", ["hazard", "check", "folder"])
     with pytest.raises(SystemExit) as left:
         cli.main()
-    return left.value.code, capsys.readouterr().err
+    return left.value.code, PROGRESS.sub("", capsys.readouterr().err)
 
 
 class PanicError(BaseException):

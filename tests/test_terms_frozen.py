@@ -101,12 +101,23 @@ def test_numbers_that_no_row_had_are_values_like_others(rng: np.random.Generator
     assert dense(found)[0, found.span("month")].tolist() == [0, 0, 0, 1]  # beyond the last knot
 
 
+NEW = "must have levels that are in the design; got 1 new ones in "
+
+
 @pytest.mark.parametrize(
     ("column", "value", "sentence"),
     [
-        ("sex", "other", "term 'sex' must have levels that are in the design; got ['other'] in "),
-        ("calendar", 480, "term 'quarter' must have levels that are in the design; got ['2010Q1']"),
-        ("centre", "new", "term 'centre' must have levels that are in the design; got ['new'] in "),
+        ("sex", "other", f"term 'sex' {NEW}"),
+        (
+            "calendar",
+            480,
+            f"term 'quarter' {NEW}",
+        ),
+        (
+            "centre",
+            "new",
+            f"term 'centre' {NEW}",
+        ),
         ("nationality", "Syria", "term 'visit_centre_by_nationality' must have levels that are in"),
     ],
 )
@@ -124,7 +135,7 @@ def test_levels_that_are_unknown_are_named(
         design.apply(made, panel, small.histories, spec)
     end = f"in 2 of {len(panel)} rows (first: row 5). Leave these rows out, or fit the model to "
     assert end in str(caught.value)
-    assert "Syria" in str(caught.value) or value != "Syria"
+    assert str(value) not in str(caught.value).removesuffix(end)  # nobody's level is printed
 
 
 def test_levels_of_a_covariate_are_not_drawn(rng: np.random.Generator) -> None:
@@ -285,5 +296,5 @@ def test_leave_future_out_rows_are_scored_by_a_frozen_design(rng: np.random.Gene
     assert np.isfinite(beta).all()
     trend = model(BASELINE + WALK, calendar("year") + NORMAL)
     before = build(of(small, past), trend)
-    with pytest.raises(DesignError, match=r"term 'year' must have .* got \[2006, 2007\] in"):
+    with pytest.raises(DesignError, match=r"term 'year' must have .* got 2 new ones in"):
         apply(before, of(small, ~past), trend, "draw")

@@ -141,8 +141,8 @@ def without(design: Design, left_out: Sequence[str]) -> Design:
     ]
     if not kept:
         raise DesignError(
-            "model must have a term whose level differs among those at risk for proportional hazards; "
-            "got none. Add a covariate, or use Kaplan-Meier."
+            "model must have a term whose level differs among those at risk for proportional "
+            "hazards; got none. Add a covariate, or use Kaplan-Meier."
         )
     return replace(
         design, blocks=tuple(design.blocks[b] for b in kept), index=design.index[:, kept]

@@ -141,7 +141,7 @@ def unknown_levels(
 ) -> str:
     """Sentence that refuses rows with levels that a frozen design does not have."""
     return (
-        f"term {name!r} must have levels that are in the design; got {len(labels):,} others in "
+        f"term {name!r} must have levels that are in the design; got {len(labels):,} new ones in "
         f"{where.sum():,} of {len(where):,} rows (first: row {rows.index[where][0] + 1:,}). Leave "
         "these rows out, or fit the model to rows with these levels."
     )

@@ -100,8 +100,8 @@ def _levels(term: CovariateTerm, known: npt.NDArray[np.str_], rows: pd.DataFrame
     if reference not in known:
         near = disclosure.common(rows[term.column], rows["person"])
         raise DesignError(
-            f"term {term.name!r} reference must be one of its {len(known):,} levels, those of few "
-            f"persons put together; got {reference!r}.{did_you_mean(reference, near)}"
+            f"term {term.name!r} reference must be one of its {len(known):,} levels; got "
+            f"{reference!r}.{did_you_mean(reference, near)}"
         )
     ordered = known[np.argsort(known != reference, kind="stable")]
     return Block(
