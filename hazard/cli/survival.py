@@ -53,7 +53,7 @@ def survival(
 
         told("read", 0.0)
         rows = read_rows(wanted, registers, panel, [by] if by else [])
-        if by is not None and (registers is not None or wanted.table.confidential):
+        if by is not None and wanted.table.confidential:
             rows = pipeline.by_level(rows, by)
         told("curves and models", 0.0)
         found = classical.analyse(rows, wanted, by=by)
