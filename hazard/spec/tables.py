@@ -51,8 +51,8 @@ class TableSpec(Record):
     whatever other columns the table has. It goes on as the months do.
     ``wide`` maps a new column to the stem of numbered ones (``emp`` for ``emp1``, ``emp2``, ...).
     ``incomplete = "drop"`` leaves out persons with a missing value, and counts them.
-    ``confidential = true``, of registers too, is for people whom nobody may find in a result: levels
-    of fewer than ten persons are put together, and nothing is told of fewer.
+    ``confidential = true``, of registers too, is for people whom nobody may find in a result:
+    levels of fewer than ten persons are put together, and nothing is told of fewer.
     ``source`` names a bundled example that is used when no file is given.
 
     With ``start`` (spells only) every ``time`` is a date, written as ``dates`` says, or empty while
