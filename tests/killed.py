@@ -84,7 +84,7 @@ def main(place: Path, kills: int, commands: list[str]) -> None:
         told({"command": command, "code": code, "whole": whole})
         for k in range(kills):
             by = SIGNALS[(n + k) % len(SIGNALS)]
-            after = 0.02 + rng.random() * whole
+            after = 0.02 + 0.6 * rng.random() * whole  # most of them before the end
             told(killed(command, place / f"{n}-{k}", by, after))
 
 

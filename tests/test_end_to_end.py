@@ -112,7 +112,7 @@ def test_run_without_a_maximum_of_the_likelihood(
 
     approximate = ["run", "oslo2016", "--registers", registers, "--engine", "laplace", *FEW]
     assert command(*approximate, "--out", tmp_path / "whole") == 0
-    assert "Warning" not in capsys.readouterr().err
+    assert f"Warning: {SPACED}" not in capsys.readouterr().err
     monkeypatch.setattr(multinomial_logit, "fit", refuses)
     approximate[3] = spaced = shutil.copytree(registers, tmp_path / "spaced")
     persons = spaced / "udi_persons.csv"
