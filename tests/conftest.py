@@ -17,8 +17,7 @@ ROOT = Path(__file__).parents[1]
 os.environ["MPLBACKEND"] = "Agg"
 
 # Two processes that write one cache of compiled code can read each other's half-written files, so
-# a worker of pytest-xdist gets its own. Each then compiles for itself: with two cores that costs
-# more than it gains, so workers are not the default.
+# a worker of pytest-xdist gets its own and compiles for itself.
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     compiled = ROOT / ".pytest_cache" / "compiled" / worker
     os.environ["NUMBA_CACHE_DIR"] = str(compiled / "numba")

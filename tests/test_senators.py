@@ -233,7 +233,7 @@ def test_senators_run_without_a_file_and_pass_the_gate(run: Path) -> None:
     assert found["panel"]["exits"] == {"retired": 134, "died": 74, "resigned": 111}
     assert (found["panel"]["persons"], found["panel"]["no exit"]) == (415, 96)
     flow = pd.read_csv(run / "flow.csv")["persons"].tolist()
-    assert flow == [933 - 415, 415]
+    assert flow == [933 - 415, 415, 415]
 
 
 def test_who_is_appointed_for_life_resigns_and_does_not_retire(run: Path) -> None:
