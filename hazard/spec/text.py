@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from hazard.errors import SpecError, UsageError, did_you_mean
 from hazard.prior_families import Record
@@ -138,7 +138,7 @@ def _few(problems: list[str], most: int = 10) -> list[str]:
     return problems[:most] + more
 
 
-def _inside(item: ErrorDetails, outer: ErrorDetails) -> bool:
+def _inside(item: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
     """Whether a problem is one of a part of what another is about."""
     depth = len(outer["loc"])
     return len(item["loc"]) > depth and item["loc"][:depth] == outer["loc"]

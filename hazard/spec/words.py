@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pydantic_core import ErrorDetails
 
 from hazard.spec.identification import SENTENCE
 from hazard.spec.names import MONTH, NAME
@@ -47,13 +46,13 @@ _RULES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def rule(item: ErrorDetails) -> str:
+def rule(item: Mapping[str, Any]) -> str:
     """What must hold and what was found instead; empty where the problem has its own sentence.
 
     Parameters
     ----------
-    item : ErrorDetails
-        One problem of a ``ValidationError``.
+    item : mapping
+        One problem of a ``ValidationError``, as pydantic gives it.
 
     Examples
     --------
@@ -87,7 +86,7 @@ def _counted(number: int, of: str) -> str:
     return f"{number} {of if number == 1 else plural}"
 
 
-def _got(item: ErrorDetails) -> str:
+def _got(item: Mapping[str, Any]) -> str:
     """What stands there, if it is short; how many entries it has, if their number is wrong."""
     value = item["input"]
     if item["type"] in ("too_short", "too_long"):
