@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-
 from hazard.spec.identification import SENTENCE
 from hazard.spec.names import MONTH, NAME
 
