@@ -23,7 +23,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from hazard import cells, dated, disclosure, months, spells
+from hazard import cells, dated, months, spells
 from hazard.contracts import (
     Flags,
     LeftOut,
@@ -257,7 +257,7 @@ def _never(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
     for end in _ends(spec):
         if end.event not in table or spells.happened(table, end).any():
             continue
-        present = disclosure.common(table[end.event])
+        present = cells.labels(table[end.event]).dropna().unique()
         broken.append(
             f"table column {end.event!r} must hold the code {end.code!r} of exit {end.name!r}; got "
             f"it in none of {len(table):,} rows.{did_you_mean(end.code, present)} Correct the code "
