@@ -38,6 +38,7 @@ a module imports only from modules above it.
     gibbs.py           coefficients whose prior is not normal, given a normal likelihood
     approximation.py   the Laplace approximation as a map of normals, and as draws
     model.py           build_model(coordinates) -> pm.Model; never samples
+    jax_likelihood.py  the same likelihood in JAX, for samplers that are written in it
     sampling.py        NUTS in whitened coordinates -> DataTree
     chains.py          finished chains, kept beside a run until it is written
     diagnostics.py     the convergence gate

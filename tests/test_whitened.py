@@ -10,13 +10,15 @@ from typing import Any
 import arviz as az
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytensor
 import pytest
+import xarray as xr
 from scipy import optimize, special
 from small_models import PYTHON, Made, Point, densities, made
 from small_panels import BASELINE, NORMAL, model
 
-from hazard import coordinates, design, laplace, sampling
+from hazard import coordinates, design, jax_likelihood, laplace, sampling
 from hazard.design import Design
 from hazard.model import build_model
 from hazard.terms.block import FloatArray
@@ -254,6 +256,36 @@ def test_draws_equal_quadrature(drawn: tuple[Any, Design], rng: np.random.Genera
 
     assert max(far(PRIOR_SDS)) < 5
     assert max(far(PRIOR_SDS / [1, 1, 2, 2])) > 5  # negative control: half the prior scale
+
+
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # of JAX; nothing is forked after it
+def test_numpyro_draws_the_same_posterior(drawn: tuple[Any, Design]) -> None:
+    """Another sampler, with a likelihood and a gradient of its own."""
+    assert jax_likelihood.__doc__  # its import is what lets numpyro run
+    compiled, built = drawn
+    settings = sampling.Settings(draws=1000, tune=300, chains=2, cores=1, seed=3)
+    ours = sampling.sample(compiled, settings)["posterior"]
+    with build_model(coordinates.standard(built)):
+        theirs = pm.sample(
+            draws=1000,
+            tune=300,
+            chains=2,
+            random_seed=3,
+            progressbar=False,
+            nuts_sampler="numpyro",
+            nuts={"chain_method": "vectorized"},
+        )["posterior"]
+    for name in ("intercept", "beta_month"):
+        assert apart(ours[name], theirs[name]) < 5
+        assert apart(ours[name], theirs[name] + theirs[name].std()) > 5  # control: a shifted one
+
+
+def apart(one: xr.DataArray, other: xr.DataArray) -> float:
+    """Largest distance of two posterior means, in joint Monte Carlo errors."""
+    both = [values.values.reshape(*values.shape[:2], -1) for values in (one, other)]
+    errors = [[az.mcse(draws[..., k]) for k in range(draws.shape[-1])] for draws in both]
+    means = [draws.mean(axis=(0, 1)) for draws in both]
+    return float((np.abs(means[0] - means[1]) / np.hypot(*np.array(errors))).max())
 
 
 def test_same_seed_same_draws_on_any_number_of_cores(drawn: tuple[Any, Design]) -> None:
