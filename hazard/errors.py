@@ -11,6 +11,7 @@ HazardError
 ├── DomainError           3   a number outside its domain
 ├── ConvergenceError      4   the sampler did not pass the gate; carries what was drawn
 ├── DisclosureError       5   what would tell of a few persons
+├── IntegrityError        6   a folder that is not as it was written
 └── EstimandError         3   a quantity that the fit cannot answer
 
 A message is one sentence of the form ``<where> <what> must <rule>; got <value> in <k> of <n> rows
@@ -76,6 +77,12 @@ class DisclosureError(HazardError):
     """What would tell of a person, or of too few of them."""
 
     exit_code = 5
+
+
+class IntegrityError(HazardError):
+    """A folder is not as a command wrote it."""
+
+    exit_code = 6
 
 
 class EstimandError(HazardError):

@@ -9,7 +9,7 @@ draws, number by number). Evidence: ``posterior.nc``, ``estimates.csv``, ``gate.
 repeated ``repeated.csv``. Scores: ``scores.csv``. Concordance: ``estimates.csv``,
 ``decomposition.csv``, ``errors.csv``, ``outside.csv``, ``concordance.png`` and ``.svg``; where the
 terms are those of the published table ``columns.csv`` and ``apart.csv``. Folders of other commands
-hold tables too, with figures and texts (:func:`seal`). In each, ``manifest.json``
+hold tables too, with figures and texts (:func:`seal_folder`). In each, ``manifest.json``
 says how they were made and what the columns of each table hold, and has a digest of every other
 file. Nothing of the input rows is in them.
 """
@@ -17,35 +17,43 @@ file. Nothing of the input rows is in them.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
-from hazard import figures
+from hazard import figures, manifests, seal
 from hazard.chains import kept_chains
 from hazard.concordance import Concordance
 from hazard.diagnostics import Gate
-from hazard.errors import UsageError
-from hazard.evidence import EvidenceResult
+from hazard.errors import IntegrityError, SpecError, UsageError
+from hazard.evidence import EvidenceResult, gates_of
 from hazard.files import check_new, new_folder, write_file, write_netcdf
-from hazard.pipeline import Analysis, FinishedRun, versions
+from hazard.pipeline import Analysis, FinishedRun, recheck, versions
+from hazard.pipeline.recheck import Status
 from hazard.prior_families import Prior
 from hazard.scores import Score
 from hazard.scores import table as score_table
 from hazard.sensitivity import Sensitivity
 from hazard.spec import ModelSpec
+from hazard.tables import COLUMNS
 from hazard.tidy_csv import kinds_of, read_table, write_table
+
+_DRAWS = "posterior.nc"
+_MADE_OF, _SAID = "made_of", "manifest"  # attributes of the draws
+_OF_THE_SEAL = ("files", "digest", "posterior_digest")
+_AGAIN = "Make the folder again."
 
 __all__ = [
     "ConcordanceFolder",
     "Evidence",
     "Run",
+    "Status",
     "check_new",
     "content_digest",
     "kept_chains",
@@ -58,7 +66,7 @@ __all__ = [
     "read_run",
     "read_table",
     "read_tables",
-    "seal",
+    "seal_folder",
     "write_concordance",
     "write_evidence",
     "write_file",
@@ -71,10 +79,23 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder as read back; ``gate`` and ``checked`` are None for the approximate engine."""
+    """A run folder as read back, its draws against everything that is said of them.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    manifest : dict
+        Facts; ``gate`` and ``limits`` are those of the draws and of this version, not the written
+        ones, and ``digest`` is that of the manifest itself.
+    status : Status
+        What the draws say of the computation.
+    gate, checked : DataFrame or None
+        None for the approximate engine; ``gate`` also where the draws are not in the folder.
+    """
 
     spec: ModelSpec
     manifest: dict[str, Any]
+    status: Status
     estimates: pd.DataFrame
     predictive: pd.DataFrame
     gate: pd.DataFrame | None
@@ -85,9 +106,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Evidence:
-    """An evidence folder as read back; ``gate`` has a column ``prior``."""
+    """An evidence folder as read back; ``gate``, that of the draws, has a column ``prior``."""
 
     manifest: dict[str, Any]
+    status: Status
     estimates: pd.DataFrame
     gate: pd.DataFrame
     correlation: pd.DataFrame
@@ -113,7 +135,7 @@ class ConcordanceFolder:
         return str(self.manifest["event"])
 
 
-def seal(folder: Path, kind: str, tables: Mapping[str, pd.DataFrame | None]) -> None:
+def seal_folder(folder: Path, kind: str, tables: Mapping[str, pd.DataFrame | None]) -> None:
     """Write tables beside the figures and texts of a folder, and the manifest of all of it.
 
     Parameters
@@ -126,7 +148,7 @@ def seal(folder: Path, kind: str, tables: Mapping[str, pd.DataFrame | None]) -> 
         By the name of the file; None where there is none.
     """
     columns = _write_tables(folder, tables)
-    _seal(folder, {"kind": kind, "columns": columns, "versions": versions()})
+    seal.write(folder, {"kind": kind, "columns": columns, "versions": versions()})
 
 
 def read_tables(path: Path) -> dict[str, pd.DataFrame]:
@@ -137,7 +159,7 @@ def read_tables(path: Path) -> dict[str, pd.DataFrame]:
     UsageError
         If there is no such folder, or a file of it is missing or no longer what was written.
     """
-    manifest = _manifest(path, _manifest(path)["kind"])
+    manifest = _facts(path)
     names = [Path(file).stem for file in manifest["columns"]]
     return {name: _table(path, name, manifest) for name in names}
 
@@ -145,7 +167,6 @@ def read_tables(path: Path) -> dict[str, pd.DataFrame]:
 def write_run(path: Path, analysis: Analysis) -> None:
     """Run folder of an analysis."""
     with new_folder(path) as folder:
-        write_netcdf(analysis.posterior, folder / "posterior.nc")
         tables = {
             "estimates": analysis.estimates,
             "predictive": analysis.predictive,
@@ -154,7 +175,7 @@ def write_run(path: Path, analysis: Analysis) -> None:
             "priors": analysis.priors,
             "flow": analysis.flow,
         }
-        manifest = {
+        facts = {
             "kind": "run",
             "columns": _write_tables(folder, tables),
             "model": analysis.spec.model_dump(mode="json"),
@@ -162,19 +183,38 @@ def write_run(path: Path, analysis: Analysis) -> None:
             "gate": None if analysis.gate is None else _verdict(analysis.gate),
             "limits": None if analysis.gate is None else asdict(analysis.gate.limits),
             **analysis.facts,
-            "posterior_digest": content_digest(analysis.posterior),
         }
-        _seal(folder, manifest)
+        _write_draws(folder, analysis.posterior, facts)
+
+
+def _write_draws(folder: Path, posterior: xr.DataTree, facts: Mapping[str, Any]) -> None:
+    """Write draws that say of themselves what they were made of, and seal the folder."""
+    tree = posterior.copy()
+    tree.attrs = {
+        _MADE_OF: seal.json_text(_made_of(facts)),
+        _SAID: seal.json_text({**facts, "tables": _table_digests(folder)}),
+    }
+    write_netcdf(tree, folder / _DRAWS)
+    seal.write(folder, {**facts, "posterior_digest": content_digest(tree)})
+
+
+def _made_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what draws were made, the same wherever they are made again."""
+    made = {name: facts[name] for name in ("model", "source", "rows_digest") if name in facts}
+    settings = facts["settings"]
+    return {**made, "settings": {name: settings[name] for name in settings if name != "cores"}}
+
+
+def _table_digests(folder: Path) -> dict[str, str]:
+    return {item.name: seal.digest(item) for item in sorted(folder.glob("*.csv"))}
 
 
 def write_evidence(path: Path, found: EvidenceResult) -> None:
     """Folder of what the published table says under each lag prior, with its figure."""
     with new_folder(path) as folder:
-        write_netcdf(found.posterior, folder / "posterior.nc")
-        gates = [each.table.assign(prior=prior) for prior, each in found.gates.items()]
         tables = {
             "estimates": found.estimates,
-            "gate": pd.concat(gates, ignore_index=True),
+            "gate": _gate_tables(found.gates, "prior"),
             "correlation": found.correlation,
         }
         columns = _write_tables(folder, tables)
@@ -187,19 +227,17 @@ def write_evidence(path: Path, found: EvidenceResult) -> None:
             "limits": asdict(next(iter(found.gates.values())).limits),
             "settings": asdict(found.settings),
             "versions": versions(),
-            "posterior_digest": content_digest(found.posterior),
         }
-        _seal(folder, manifest)
+        _write_draws(folder, found.posterior, manifest)
 
 
 def write_sensitivity(path: Path, found: Sensitivity) -> None:
     """Folder of what a model says under every lag prior, with its figure."""
     with new_folder(path) as folder:
-        gates = [each.table.assign(cell=cell) for cell, each in found.gates.items()]
         tables = {
             "sensitivity": found.table,
             "repeated": found.repeated if len(found.repeated) else None,
-            "gate": pd.concat(gates, ignore_index=True) if gates else None,
+            "gate": _gate_tables(found.gates, "cell") if found.gates else None,
         }
         columns = _write_tables(folder, tables)
         _write_figure(figures.sensitivity(found.table), folder / "sensitivity")
@@ -212,7 +250,7 @@ def write_sensitivity(path: Path, found: Sensitivity) -> None:
             "gates": {cell: _verdict(each) for cell, each in found.gates.items()},
             **found.facts,
         }
-        _seal(folder, manifest)
+        seal.write(folder, manifest)
 
 
 def write_scores(path: Path, found: Sequence[Score]) -> None:
@@ -224,7 +262,7 @@ def write_scores(path: Path, found: Sequence[Score]) -> None:
             for each in found
         ]
         manifest = {"kind": "scores", "columns": columns, "scores": facts}
-        _seal(folder, {**manifest, "versions": versions()})
+        seal.write(folder, {**manifest, "versions": versions()})
 
 
 def write_concordance(path: Path, found: Concordance) -> None:
@@ -242,7 +280,7 @@ def write_concordance(path: Path, found: Concordance) -> None:
             "last": found.last.model_dump(mode="json"),
             **found.facts,
         }
-        _seal(folder, manifest)
+        seal.write(folder, manifest)
 
 
 def read_concordance(path: Path) -> ConcordanceFolder:
@@ -253,18 +291,23 @@ def read_concordance(path: Path) -> ConcordanceFolder:
     UsageError
         If there is no such folder, or a file of it is missing or no longer what was written.
     """
-    manifest = _manifest(path, "concordance")
-    published = "columns.csv" in manifest["files"]
+    manifest = _facts(path, "concordance")
     return ConcordanceFolder(
-        first=ModelSpec.model_validate(manifest["first"]),
-        last=ModelSpec.model_validate(manifest["last"]),
+        first=_spec(manifest["first"], path),
+        last=_spec(manifest["last"], path),
         manifest=manifest,
         **{name: _table(path, name, manifest) for name in _CONCORDANCE},
-        columns=_table(path, "columns", manifest) if published else None,
-        apart=_table(path, "apart", manifest) if published else None,
+        columns=_table_if_any(path, "columns", manifest),
+        apart=_table_if_any(path, "apart", manifest),
     )
 
 
+_NEVER_EMPTY = frozenset({"estimates", "priors", "flow", "decomposition", "errors"})
+_REQUIRED: dict[tuple[str, str], tuple[str, ...]] = {
+    ("run", "estimates"): (*COLUMNS, "engine"),
+    ("run", "flow"): ("step", "persons", "rows"),
+    ("run", "priors"): ("name", "role", "distribution", "reason"),
+}
 _CONCORDANCE = ("estimates", "decomposition", "errors", "outside")
 
 
@@ -280,39 +323,117 @@ def read(path: Path) -> Run | Evidence | ConcordanceFolder:
         "evidence": read_evidence,
         "concordance": read_concordance,
     }
-    return readers.get(_manifest(path)["kind"], read_run)(path)
+    return readers.get(seal.read(path, may_lack=_DRAWS)["kind"], read_run)(path)
 
 
 def read_run(path: Path) -> Run:
-    """Run folder read back, without the draws.
+    """Run folder read back, without the draws; the gate is that of the draws.
 
     Raises
     ------
+    IntegrityError
+        If the folder is not as it was written, or says what its draws do not say.
     UsageError
-        If there is no run folder, or a file of it is missing or no longer what was written.
+        If it is a folder of another kind.
     """
-    manifest = _manifest(path, "run")
-    files = manifest["files"]
+    return _read_run(path)[0]
 
-    def there(name: str) -> pd.DataFrame | None:
-        return _table(path, name, manifest) if f"{name}.csv" in files else None
 
-    return Run(
-        spec=ModelSpec.model_validate(manifest["model"]),
-        manifest=manifest,
-        estimates=_table(path, "estimates", manifest),
-        predictive=_table(path, "predictive", manifest),
-        gate=there("gate"),
-        checked=there("approximation"),
-        priors=_table(path, "priors", manifest),
-        flow=_table(path, "flow", manifest),
+def _read_run(path: Path) -> tuple[Run, xr.DataTree | None]:
+    facts = _facts(path, "run", may_lack=_DRAWS)
+    spec = _spec(facts["model"], path)
+    if spec.digest != facts["model_digest"]:
+        raise IntegrityError(f"model_digest of {str(path)!r} must be that of its model. {_AGAIN}")
+    tree = _bound_draws(path, facts)
+    verdict = (
+        None if tree is None else _of_draws(path, lambda: recheck.gate_of(tree, spec.table.unit))
     )
+    names = ("estimates", "predictive", "priors", "flow")
+    tables = {name: _table(path, name, facts) for name in names}
+    if tree is not None:
+        _of_draws(path, lambda: recheck.check_estimates(tree, spec, tables["estimates"]))
+    judged = {
+        "gate": None if verdict is None else _verdict(verdict),
+        "limits": None if verdict is None else asdict(verdict.limits),
+    }
+    run = Run(
+        spec=spec,
+        manifest={**facts, **judged},
+        status=recheck.status_of(tree, verdict),
+        gate=None if verdict is None else verdict.table,
+        checked=_table_if_any(path, "approximation", facts),
+        **tables,
+    )
+    return run, tree
 
 
-def _table(path: Path, name: str, manifest: Mapping[str, Any]) -> pd.DataFrame:
+def _spec(model: Mapping[str, Any], path: Path) -> ModelSpec:
+    try:
+        return ModelSpec.model_validate(model)
+    except (ValueError, SpecError):
+        raise IntegrityError(
+            f"manifest of {str(path)!r} must hold a model file; it breaks a rule. {_AGAIN}"
+        ) from None
+
+
+def _bound_draws(path: Path, facts: Mapping[str, Any]) -> xr.DataTree | None:
+    """Draws of a folder, if they say of themselves what its manifest says; None without draws."""
+    if not (path / _DRAWS).exists():
+        return None
+    tree = read_posterior(path)
+    said = seal.parsed(str(tree.attrs.get(_SAID, "")), f"what draws of {str(path)!r} say")
+    made_of = seal.parsed(str(tree.attrs.get(_MADE_OF, "")), f"what draws of {str(path)!r} say")
+    tables = said.pop("tables", None)
+    stated = {name: facts[name] for name in facts if name not in _OF_THE_SEAL}
+    pairs = {
+        "the manifest": (said, seal.parsed(seal.json_text(stated), "manifest")),
+        "what they were made of": (made_of, _made_of(said)),
+        "the tables": (tables, _table_digests(path)),
+        "posterior_digest": (content_digest(tree), facts["posterior_digest"]),
+        "the engine": (recheck.is_sampled(tree), facts["settings"]["engine"] == "nuts"),
+    }
+    wrong = [name for name, (one, other) in pairs.items() if one != other]
+    if wrong:
+        raise IntegrityError(
+            f"draws of {str(path)!r} must be those that the folder tells of; {', '.join(wrong)} "
+            f"differ. {_AGAIN}"
+        )
+    return tree
+
+
+def _of_draws[Result](path: Path, of: Callable[[], Result]) -> Result:
+    """What is computed from draws of a file that anybody may have written."""
+    try:
+        return of()
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError):
+        raise IntegrityError(
+            f"draws of {str(path)!r} must be those of a run of its model; they are not. {_AGAIN}"
+        ) from None
+
+
+def _table_if_any(path: Path, name: str, facts: Mapping[str, Any]) -> pd.DataFrame | None:
+    return _table(path, name, facts) if f"{name}.csv" in facts["files"] else None
+
+
+def _table(path: Path, name: str, facts: Mapping[str, Any]) -> pd.DataFrame:
     """Table of a folder; a lag or month that is a number can be missing."""
     file = f"{name}.csv"
-    rows = read_table(path / file, manifest.get("columns", {}).get(file))
+    try:
+        rows = read_table(path / file, facts["columns"][file])
+        if list(rows.columns) != list(facts["columns"][file]):
+            raise ValueError
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        raise IntegrityError(
+            f"{file} of {str(path)!r} must be a table with the columns of the manifest; it is not. "
+            f"{_AGAIN}"
+        ) from None
+    if rows.empty and name in _NEVER_EMPTY:
+        raise IntegrityError(f"{file} of {str(path)!r} must have rows; got none. {_AGAIN}")
+    lost = [each for each in _REQUIRED.get((facts["kind"], name), ()) if each not in rows]
+    if lost:
+        raise IntegrityError(
+            f"{file} of {str(path)!r} must have all its columns; {len(lost)} are missing. {_AGAIN}"
+        )
     numbers = [each for each in ("lag", "month") if each in rows and _is_whole(rows[each])]
     return rows.astype(dict.fromkeys(numbers, "Int64"))
 
@@ -330,9 +451,26 @@ def read_evidence(path: Path) -> Evidence:
     UsageError
         If there is no evidence folder, or a file of it is missing or no longer what was written.
     """
-    manifest = _manifest(path, "evidence")
+    facts = _facts(path, "evidence", may_lack=_DRAWS)
+    tree = _bound_draws(path, facts)
     names = ("estimates", "gate", "correlation")
-    return Evidence(manifest, **{name: _table(path, name, manifest) for name in names})
+    tables = {name: _table(path, name, facts) for name in names}
+    if tree is None:
+        return Evidence(facts, Status.without_draws, **tables)
+    gates = _of_draws(path, lambda: gates_of(tree, facts["priors"]))
+    judged = {
+        "gates": {prior: _verdict(verdict) for prior, verdict in gates.items()},
+        "limits": asdict(next(iter(gates.values())).limits),
+    }
+    passed = all(verdict.passed for verdict in gates.values())
+    tables["gate"] = _gate_tables(gates, "prior")
+    return Evidence({**facts, **judged}, Status.passed if passed else Status.failed, **tables)
+
+
+def _gate_tables(gates: Mapping[str, Gate], column: str) -> pd.DataFrame:
+    """Tables of several gates, one under the other, each named in a column."""
+    parts = [verdict.table.assign(**{column: name}) for name, verdict in gates.items()]
+    return pd.concat(parts, ignore_index=True)
 
 
 def read_finished(path: Path) -> FinishedRun:
@@ -340,28 +478,55 @@ def read_finished(path: Path) -> FinishedRun:
 
     Raises
     ------
-    UsageError
-        If there is no run folder, or a file of it is missing or no longer what was written.
+    IntegrityError
+        As of :func:`read_run`; if the draws are not there, or not finite.
     """
-    run = read_run(path)
-    posterior = read_posterior(path)["posterior"].to_dataset().load()
-    return FinishedRun(path.name, run.spec, posterior, run.manifest)
+    run, tree = _read_run(path)
+    if tree is None:
+        raise IntegrityError(f"{str(path)!r} must hold its draws; {_DRAWS} is missing. {_AGAIN}")
+    posterior = tree["posterior"].to_dataset()
+    lost = [str(name) for name, values in posterior.items() if not np.isfinite(values).all()]
+    if lost:
+        raise IntegrityError(
+            f"draws of {str(path)!r} must be finite; got NaN or infinity in {len(lost)} of "
+            f"{len(posterior)} variables. {_AGAIN}"
+        )
+    return FinishedRun(path.name, run.spec, posterior, run.manifest, run.status)
 
 
 def read_posterior(path: Path) -> xr.DataTree:
-    """Draws of a run folder."""
-    return xr.open_datatree(path / "posterior.nc", engine="h5netcdf")
+    """Draws of a folder, in memory.
+
+    Raises
+    ------
+    IntegrityError
+        If the file does not hold a group of draws.
+    """
+    try:
+        with xr.open_datatree(path / _DRAWS, engine="h5netcdf") as tree:
+            loaded: xr.DataTree = tree.load()
+            chains = loaded["posterior"].sizes
+            if not chains["chain"] * chains["draw"]:
+                raise ValueError
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        raise IntegrityError(
+            f"{_DRAWS} of {str(path)!r} must hold draws of a run; it does not. {_AGAIN}"
+        ) from None
+    return loaded
 
 
 def content_digest(tree: xr.DataTree) -> str:
-    """SHA-256 of the draws themselves, which is the same for the same draws in another file."""
-    total = hashlib.sha256()
-    for group in ("posterior", "estimands"):
-        if group not in tree.children:
-            continue
-        for name, values in sorted(tree[group].data_vars.items(), key=lambda item: str(item[0])):
-            total.update(f"{group}/{name}{values.dims}{values.shape}".encode())
-            total.update(values.to_numpy().astype("<f8").tobytes())
+    """SHA-256 of draws, their labels and what they were made of, whatever file they are in."""
+    total = hashlib.sha256(str(tree.attrs.get(_MADE_OF, "")).encode())
+    for node in sorted(tree.subtree, key=lambda each: each.path):
+        arrays = {**node.to_dataset(inherit=False).variables}
+        for name in sorted(arrays, key=str):
+            values = arrays[name]
+            total.update(f"{node.path}/{name}{values.dims}{values.shape}".encode())
+            if values.dtype.kind in "OUS":
+                total.update("\0".join(map(str, values.to_numpy().ravel())).encode())
+            else:
+                total.update(values.to_numpy().astype("<f8").tobytes())
     return total.hexdigest()
 
 
@@ -384,6 +549,14 @@ def _write_figure(figure: Figure, stem: Path) -> None:
         stem.with_suffix(f".{kind}").write_bytes(figures.rendered(figure, kind))
 
 
+def _facts(path: Path, kind: str | None = None, *, may_lack: str = "") -> dict[str, Any]:
+    """Manifest of a folder whose files are those that were written."""
+    facts = seal.read(path, may_lack=may_lack)
+    if kind is not None and facts["kind"] != kind:
+        raise UsageError(f"{str(path)!r} must be a folder of kind {kind!r}; got {facts['kind']!r}.")
+    return manifests.checked(facts, repr(str(path)))
+
+
 def _verdict(gate: Gate) -> dict[str, Any]:
     return {
         "passed": gate.passed,
@@ -391,43 +564,5 @@ def _verdict(gate: Gate) -> dict[str, Any]:
         "divergences": gate.divergences,
         "bfmi": list(gate.bfmi),
         "chains": gate.chains,
+        "copies": gate.copies,
     }
-
-
-def _seal(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest with a digest of every file; only the owner may read any of them."""
-    digests = {item.name: _file_digest(item) for item in sorted(folder.iterdir())}
-    text = json.dumps({**manifest, "files": digests}, indent=2, ensure_ascii=False)
-    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
-    for item in folder.iterdir():
-        item.chmod(0o600)
-
-
-def _manifest(path: Path, kind: str | None = None) -> dict[str, Any]:
-    """Manifest of a folder whose files are those that were written."""
-    try:
-        manifest: dict[str, Any] = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        own, files = manifest["kind"], manifest["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UsageError(
-            f"run folder must hold a manifest.json that a run wrote; none in {str(path)!r}."
-        ) from None
-    if kind not in (None, own):
-        raise UsageError(f"{str(path)!r} must be a folder of kind {kind!r}; got {own!r}.")
-    if kind is not None:
-        lost = [name for name in files if not _unchanged(path / name, files[name])]
-        if lost:
-            raise UsageError(
-                f"run folder must hold what was written; {', '.join(lost)} is missing or changed. "
-                "Write the run again."
-            )
-    return manifest
-
-
-def _unchanged(path: Path, digest: str) -> bool:
-    return path.is_file() and _file_digest(path) == digest
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -140,5 +140,5 @@ def describe(
                 files.write_text(folder / f"{name}.txt", text)
             beside = found.published if len(found.published) else None
             tables = {"series": found.told, "published": beside, "privacy": found.privacy}
-            store.seal(folder, "description", tables)
+            store.seal_folder(folder, "description", tables)
     echo(f"{found.summary} Written to {out}")

@@ -82,7 +82,7 @@ def _simulated(out: Path, odds_ratio: float, replications: int, seed: int) -> No
         text = figures.ever_treated_study_text(null, planted)
         _write(folder, figures.ever_treated_study(null, planted), text, said)
         both_studies = pd.concat([null, planted], ignore_index=True)
-        store.seal(folder, "ever-treated", {"study": both_studies, "assumptions": spread})
+        store.seal_folder(folder, "ever-treated", {"study": both_studies, "assumptions": spread})
     echo("\n".join(said) + f"\nWritten to {out}; panel.parquet is one sample, no effect.")
 
 
@@ -105,7 +105,7 @@ def _of_panel(
     with store.new_folder(out) as folder:
         text = figures.ever_treated_panel_text(table, question.exit)
         _write(folder, figures.ever_treated_panel(table, question.exit), text, said)
-        store.seal(folder, "ever-treated", {"designs": table})
+        store.seal_folder(folder, "ever-treated", {"designs": table})
     echo("\n".join(said) + f"\nWritten to {out}")
 
 

@@ -68,7 +68,7 @@ def scenario(
         if len(asked) > 1:
             _draw(estimates, asked[0].name, folder, lang)
         files.write_text(folder / "findings.txt", "\n".join(said))
-        store.seal(folder, "scenario", {"scenario": estimates, "per_event": events})
+        store.seal_folder(folder, "scenario", {"scenario": estimates, "per_event": events})
     echo("\n".join(said) + f"\nWritten to {out}")
 
 

@@ -65,7 +65,7 @@ def survival(
             for kind in ("png", "svg"):
                 (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))
             files.write_text(folder / "survival.txt", text)
-            store.seal(folder, "survival", found.tables)
+            store.seal_folder(folder, "survival", found.tables)
     tell_left_out(rows, wanted)
     echo("\n".join([text, *_told(found.remarks), f"Written to {out}"]))
 

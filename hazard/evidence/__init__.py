@@ -10,7 +10,7 @@ distribution of a coefficient is taken as normal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -34,6 +34,7 @@ __all__ = [
     "EvidenceResult",
     "build_model",
     "estimates",
+    "gates_of",
     "neighbour_correlation",
     "normal_posterior",
     "posterior",
@@ -110,9 +111,16 @@ def run(
     drawn = posterior(known, priors, settings=settings, progress=progress)
     return EvidenceResult(
         posterior=drawn,
-        gates={name: gate(drawn.sel(prior=name), limits=limits) for name in priors},
+        gates=gates_of(drawn, priors, limits),
         estimates=pd.concat([published_estimates(known), estimates(drawn)], ignore_index=True),
         correlation=neighbour_correlation(known, priors),
         priors=priors,
         settings=settings,
     )
+
+
+def gates_of(
+    draws: xr.DataTree, priors: Iterable[str], limits: GateLimits = PUBLISH
+) -> dict[str, Gate]:
+    """Gate of the draws under each prior."""
+    return {name: gate(draws.sel(prior=name), limits=limits) for name in priors}

@@ -85,12 +85,15 @@ class FinishedRun:
     posterior : Dataset, dims (chain, draw, ...)
     facts : mapping
         Its manifest.
+    status : str
+        What its draws say of the computation: see :class:`hazard.pipeline.recheck.Status`.
     """
 
     name: str
     spec: ModelSpec
     posterior: xr.Dataset
     facts: Mapping[str, Any]
+    status: str
 
 
 def silent(stage: str, share: float) -> None:

@@ -24,8 +24,8 @@ from hazard import (
 )
 from hazard.baselines import aalen_johansen, linear_probability, multinomial_logit, robust
 from hazard.baselines.fit import BaselineFit
-from hazard.diagnostics import EXPLORE, gate
 from hazard.errors import ConvergenceError
+from hazard.pipeline import recheck
 from hazard.pipeline.answers import Answer, Asked, answers
 from hazard.pipeline.costs import persons_of
 from hazard.pipeline.facts import (
@@ -46,7 +46,6 @@ from hazard.pipeline.quantities import (
     by_draw,
     hazard_estimates,
     joined,
-    judged,
 )
 from hazard.pipeline.records import Analysis, Kept, Progress, Rows, silent
 from hazard.spec import ModelSpec
@@ -103,11 +102,10 @@ def analyse(
     own = own.assign(engine=settings.engine)
     verdict, checked = None, None
     if settings.engine == "nuts":
-        printed = judged(found, spec.table.unit) | coefficients.made(posterior, built, spec)
-        for each in answered:
-            if each.facts.get("draws") == posterior.sizes["chain"] * posterior.sizes["draw"]:
-                printed |= each.judged
-        verdict = gate(drawn, limits=EXPLORE, quantities=printed)
+        tree = tree.assign(
+            {recheck.JUDGED: recheck.kept(_judged_besides(posterior, built, answered, spec))}
+        )
+        verdict = recheck.gate_of(tree, spec.table.unit)
         clock.start("check of the approximation")
         near = approximation.draws(around, _CHECKED_DRAWS, np.random.default_rng(settings.seed))
         beside = answers(Asked(near, built, rows, spec))
@@ -157,6 +155,17 @@ def analyse(
             "versions": versions(),
         },
     )
+
+
+def _judged_besides(
+    posterior: xr.Dataset, built: design.Design, answered: Sequence[Answer], spec: ModelSpec
+) -> dict[str, xr.DataArray]:
+    """What the gate judges besides parameters, lags, sums and incidences."""
+    quantities = coefficients.made(posterior, built, spec)
+    for answer in answered:
+        if answer.facts.get("draws") == posterior.sizes["chain"] * posterior.sizes["draw"]:
+            quantities |= answer.judged
+    return quantities
 
 
 def _estimates(

@@ -1,0 +1,109 @@
+"""What draws say by themselves: the gate, and the numbers that are summaries of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hazard import tables
+from hazard.diagnostics import EXPLORE, Gate, gate
+from hazard.errors import IntegrityError
+from hazard.pipeline.quantities import hazard_estimates, judged
+from hazard.spec import ModelSpec
+
+JUDGED = "judged"
+"""Group of draws that the gate judges besides parameters, lags, sums and incidences."""
+_VALUE = "value"
+_TOLERANCE = 1e-9  # of a number that was computed twice from the same draws, by its own size
+_COMPARED = ("estimate", "sd", "lower", "upper", "p_direction")
+
+
+class Status(StrEnum):
+    """What is known of the computation behind a number."""
+
+    passed = "passed"
+    failed = "failed"
+    approximate = "approximate"
+    without_draws = "without draws"
+
+
+def status_of(tree: xr.DataTree | None, verdict: Gate | None) -> Status:
+    """Status of a run of these draws.
+
+    Examples
+    --------
+    >>> status_of(xr.DataTree(), None).value, status_of(None, None).value
+    ('approximate', 'without draws')
+    """
+    if tree is None:
+        return Status.without_draws
+    if verdict is None:
+        return Status.approximate
+    return Status.passed if verdict.passed else Status.failed
+
+
+def kept(quantities: Mapping[str, xr.DataArray]) -> xr.DataTree:
+    """Quantities as groups, each with labels of its own."""
+    return xr.DataTree.from_dict(
+        {name: values.to_dataset(name=_VALUE) for name, values in quantities.items()}
+    )
+
+
+def is_sampled(tree: xr.DataTree) -> bool:
+    """Whether draws were sampled; an approximation has no statistics of a sampler."""
+    return "sample_stats" in tree.children
+
+
+def gate_of(tree: xr.DataTree, unit: str) -> Gate | None:
+    """The gate of what was sampled, from its draws alone; None for an approximation.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Groups ``posterior``, ``sample_stats``, ``estimands`` and :data:`JUDGED`.
+    unit : str
+        Of time: it decides which incidences are published.
+    """
+    if not is_sampled(tree):
+        return None
+    estimands = {str(name): values for name, values in tree["estimands"].data_vars.items()}
+    quantities = judged(estimands, unit)
+    if JUDGED in tree.children:
+        besides = tree[JUDGED].children
+        quantities |= {name: node.to_dataset()[_VALUE] for name, node in besides.items()}
+    return gate(tree, limits=EXPLORE, quantities=quantities)
+
+
+def check_estimates(tree: xr.DataTree, spec: ModelSpec, estimates: pd.DataFrame) -> None:
+    """Raise when lag curves or incidences of a table are not those of the draws.
+
+    Raises
+    ------
+    IntegrityError
+        One sentence.
+    """
+    estimands = {str(name): values for name, values in tree["estimands"].data_vars.items()}
+    again = hazard_estimates(estimands, spec)
+    stated = estimates[estimates["estimator"] == tables.HAZARD_MODEL]
+    key = list(tables.KEY)
+    both = _keyed(again, key).join(_keyed(stated, key), rsuffix="_stated", how="left")
+    wrong = pd.Series(data=False, index=both.index)
+    for name in _COMPARED:
+        one = both[name].astype(float).to_numpy()
+        other = both[f"{name}_stated"].astype(float).to_numpy()
+        wrong |= ~np.isclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+    if wrong.any():
+        raise IntegrityError(
+            f"estimates.csv must say what the draws say; {int(wrong.sum())} of {len(wrong)} lag "
+            "curves, sums and incidences do not. Make the run again."
+        )
+
+
+def _keyed(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    labels = rows[key].astype(object)
+    index = pd.MultiIndex.from_frame(labels.where(labels.notna(), "").astype(str))
+    return rows[list(_COMPARED)].set_axis(index)
