@@ -9,6 +9,7 @@ a module imports only from modules above it.
     months.py          calendar month arithmetic; the only module that knows dates
     units.py           units of time: their plurals, the round numbers that are printed
     labels.py          texts as labels: one spelling, and what no label can be
+    compiled.py        loops as machine code: the decorators of numba, with types
     links.py           linear predictor <-> exit probabilities: the one hazard formula
     survival.py        hazards -> survival, cumulative incidence, expected months
     prior_families.py  priors as frozen records, each with a scale and its reason

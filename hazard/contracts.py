@@ -47,13 +47,13 @@ class LeftOut(NamedTuple):
     exits: int
 
 
-def persons_gone(person: pd.Series, left: Sequence[Flags]) -> list[int]:
+def persons_gone(person: pd.Series, reasons: Sequence[Flags]) -> list[int]:
     """Persons of whom nothing is left after each of some reasons, one after the other.
 
     Parameters
     ----------
     person : Series
-    left : sequence of ndarray of bool, shape (row,)
+    reasons : sequence of ndarray of bool, shape (row,)
         Rows that leave for each reason.
 
     Examples
@@ -65,7 +65,7 @@ def persons_gone(person: pd.Series, left: Sequence[Flags]) -> list[int]:
     codes = pd.factorize(person)[0]
     still = np.ones(len(codes), dtype=bool)
     there = [len(np.unique(codes))]
-    for out in left:
+    for out in reasons:
         still &= ~out
         there.append(len(np.unique(codes[still])))
     return [before - after for before, after in itertools.pairwise(there)]
@@ -141,9 +141,9 @@ def broken_rules(
     if not len(panel):
         return [*broken, "panel must have at least one row; got none."]
     once = panel.columns[~panel.columns.duplicated(keep=False)]
-    held = [name for name in dict.fromkeys([*needed, "calendar"]) if name in once]
+    present = [name for name in dict.fromkeys([*needed, "calendar"]) if name in once]
     return broken + broken_cells(
-        panel[held], exits, may_be_missing=may_be_missing, numbers=np.arange(len(panel)) + 1
+        panel[present], exits, may_be_missing=may_be_missing, numbers=np.arange(len(panel)) + 1
     )
 
 

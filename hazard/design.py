@@ -219,12 +219,12 @@ def _built(
     known[row] = True
     rows = panel if known.all() else panel[known]
     kept = {name: values.values[known] for name, values in histories.items()}
-    found = parts(spec, rows, kept, frozen)  # joining blocks keeps their order
+    pairs = parts(spec, rows, kept, frozen)  # joining blocks keeps their order
     return Design(
         exits=spec.outcome.exits,
         link=spec.outcome.link,
-        blocks=tuple(block for block, _ in found),
-        index=np.column_stack([index for _, index in found]).astype(np.int32),
+        blocks=tuple(block for block, _ in pairs),
+        index=np.column_stack([index for _, index in pairs]).astype(np.int32),
         outcome=_outcome(rows, spec.outcome.exits),
         weight=np.ones(len(rows)),
         row=row,
@@ -237,16 +237,18 @@ def _left_out(panel: pd.DataFrame, why: npt.NDArray[np.str_]) -> dict[str, LeftO
     if not (reasons := [*np.unique(why[why != ""])]):
         return {}
     person = panel["person"] if "person" in panel else panel.index.to_series()
-    left = [why == reason for reason in reasons]
+    by_reason = [why == reason for reason in reasons]
     leaves = (panel["exit"].astype(str) != "stay").to_numpy()
     return {
         str(reason): LeftOut(persons, int(out.sum()), int(leaves[out].sum()))
-        for reason, out, persons in zip(reasons, left, persons_gone(person, left), strict=True)
+        for reason, out, persons in zip(
+            reasons, by_reason, persons_gone(person, by_reason), strict=True
+        )
     }
 
 
 def _nobody(left_out: Mapping[str, LeftOut], n_rows: int) -> str:
-    reasons = ", ".join(f"{reason} ({each.rows:,} rows)" for reason, each in left_out.items())
+    reasons = ", ".join(f"{reason} ({counts.rows:,} rows)" for reason, counts in left_out.items())
     return (
         "panel must keep at least one row with a known exposure history; got none of "
         f"{n_rows:,} rows. Left out: {reasons}. Shorten the lags, or choose another "
@@ -358,12 +360,12 @@ def _of_reference(design: Design, b: int) -> npt.NDArray[np.bool_]:
         return np.asarray(np.arange(block.n_levels) == np.argmax(size))
     left_out = np.zeros(block.n_coefficients, dtype=bool)
     if block.owner is not None:
-        common = [each.name for each in design.blocks].index(str(block.around))
+        common = [other.name for other in design.blocks].index(str(block.around))
         exposed = _is_exposed(design, common)
-        own = _is_exposed(design, b)
-        if not (exposed & ~own).any():
-            owner = block.owner[level][own]
-            size = np.bincount(owner, design.weight[own], block.copies)
+        varying = _is_exposed(design, b)
+        if not (exposed & ~varying).any():
+            owner = block.owner[level][varying]
+            size = np.bincount(owner, design.weight[varying], block.copies)
             left_out.reshape(block.copies, -1)[int(np.argmax(size))] = True
     return left_out
 

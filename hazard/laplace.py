@@ -206,7 +206,7 @@ class Laplace:
     def sigma(self) -> FloatArray:
         """Learned standard deviations, shape (group, exit)."""
         n_exits = self.coordinates.n_exits
-        return np.array([np.exp(own[:n_exits]) for own in self.theta]).reshape(-1, n_exits)
+        return np.array([np.exp(values[:n_exits]) for values in self.theta]).reshape(-1, n_exits)
 
     def variances(self) -> FloatArray:
         """Posterior variance of each coordinate, shape (coordinate, exit)."""
@@ -235,18 +235,18 @@ class Laplace:
         With mode u, posterior covariance V and prior covariance S of a level over exits, the
         information is V^-1 - S^-1 and the force V^-1 u.
         """
-        found, n_exits = {}, self.coordinates.n_exits
-        for group, theta, own in zip(
+        by_name, n_exits = {}, self.coordinates.n_exits
+        for group, theta, covariance in zip(
             self.coordinates.learned, self.theta, self.covariances(), strict=True
         ):
-            precision = np.linalg.inv(own)
+            precision = np.linalg.inv(covariance)
             prior = np.linalg.inv(correlations.covariance(theta, n_exits))
             value, axes = np.linalg.eigh(precision - prior)
             information = np.einsum("lab,lb,lcb->lac", axes, np.maximum(value, 0.0), axes)
             mode = self.mode.beta[group.span]
             force = np.einsum("lab,lb->la", information + prior, mode)
-            found[group.name] = Anchor(information, force)
-        return found
+            by_name[group.name] = Anchor(information, force)
+        return by_name
 
     def shift(self, g: int, parameter: int) -> FloatArray:
         """Derivative of the mode in one parameter of one learned covariance.
@@ -333,8 +333,8 @@ def fit(coordinates: Coordinates, *, rounds: int = 60, tolerance: float = 1e-2) 
     data = coordinates.rows
     mean = coordinates.prior_mean()
     everything = np.ones_like(mean, dtype=bool)
-    beta, theta, left = mean, coordinates.start(), np.inf
-    share, last = 1.0, [np.zeros_like(own) for own in theta]
+    beta, theta, farthest = mean, coordinates.start(), np.inf
+    share, last = 1.0, [np.zeros_like(values) for values in theta]
     for _ in range(rounds):
         penalty = Penalty(coordinates.prior_precision(theta), mean)
         with _one_thread():
@@ -346,27 +346,27 @@ def fit(coordinates: Coordinates, *, rounds: int = 60, tolerance: float = 1e-2) 
         # moves to and fro are shortened until they come to rest
         back = sum(float(a @ m) for a, (m, _) in zip(last, moves, strict=True)) < 0
         share, last = (share / 2 if back else min(1.0, 1.5 * share)), [m for m, _ in moves]
-        theta = tuple(own + share * move for own, (move, _) in zip(theta, moves, strict=True))
+        theta = tuple(values + share * move for values, (move, _) in zip(theta, moves, strict=True))
         sds = [np.sqrt(np.diag(spread)) for _, spread in moves]
-        left = max(
+        farthest = max(
             (float((abs(m) / sd).max()) for (m, _), sd in zip(moves, sds, strict=True)), default=0.0
         )
-        if left < tolerance:
+        if farthest < tolerance:
             penalty = Penalty(coordinates.prior_precision(theta), mean)
             mode = newton(data, beta, penalty, free=everything)
             return Laplace(coordinates, mode, theta, tuple(spread for _, spread in moves))
     raise ConvergenceError(
         f"learned scales must settle within {rounds} rounds; the largest still moves by "
-        f"{left:.2g} posterior standard deviations."
+        f"{farthest:.2g} posterior standard deviations."
     )
 
 
-def rescored(around: Laplace, beta: FloatArray) -> Laplace:
+def rescored(approximation: Laplace, beta: FloatArray) -> Laplace:
     """The approximation after one more update of the learned covariances, seen from other effects.
 
     Parameters
     ----------
-    around : Laplace
+    approximation : Laplace
     beta : ndarray, shape (coordinate, exit)
         Coordinates whose squares say how large the learned covariances are, such as their mean
         where :func:`fit` took their mode.
@@ -376,13 +376,15 @@ def rescored(around: Laplace, beta: FloatArray) -> Laplace:
     ConvergenceError
         If there is no mode under the updated covariances.
     """
-    it = around.coordinates
-    moves = _scoring(it, beta, inverse_factor(around.mode.cholesky), around.theta)
-    theta = tuple(own + move for own, (move, _) in zip(around.theta, moves, strict=True))
+    it = approximation.coordinates
+    moves = _scoring(it, beta, inverse_factor(approximation.mode.cholesky), approximation.theta)
+    theta = tuple(
+        values + move for values, (move, _) in zip(approximation.theta, moves, strict=True)
+    )
     mean = it.prior_mean()
     penalty = Penalty(it.prior_precision(theta), mean)
     free = np.ones_like(mean, dtype=bool)
-    mode = newton(it.rows, around.mode.beta, penalty, free=free)
+    mode = newton(it.rows, approximation.mode.beta, penalty, free=free)
     return Laplace(it, mode, theta, tuple(spread for _, spread in moves))
 
 
@@ -395,11 +397,11 @@ def _scoring(
     """Step of every learned covariance, and its posterior covariance."""
     n_exits = coordinates.n_exits
     moves = []
-    for group, own in zip(coordinates.learned, theta, strict=True):
+    for group, values in zip(coordinates.learned, theta, strict=True):
         variance = _over_exits(inverse, group.span, n_exits)
-        slope, spread = _score(group, own, beta[group.span], variance)
+        slope, spread = _score(group, values, beta[group.span], variance)
         move = np.clip(spread @ slope, -_LONGEST_MOVE, _LONGEST_MOVE)
-        move[:n_exits] = np.maximum(move[:n_exits], _SMALLEST_LOG_SIGMA - own[:n_exits])
+        move[:n_exits] = np.maximum(move[:n_exits], _SMALLEST_LOG_SIGMA - values[:n_exits])
         moves.append((move, spread))
     return moves
 
@@ -416,9 +418,9 @@ def _score(
     """Slope of the log marginal posterior of a learned covariance, and its inverse information."""
     n_exits = u.shape[1]
     slopes = correlations.derivatives(theta, n_exits)
-    own = correlations.covariance(theta, n_exits)
-    precision = np.linalg.inv(own)
-    excess = u.T @ u + variance.sum(axis=0) - len(u) * own
+    covariance = correlations.covariance(theta, n_exits)
+    precision = np.linalg.inv(covariance)
+    excess = u.T @ u + variance.sum(axis=0) - len(u) * covariance
     weighted = precision @ slopes @ precision
     slope = 0.5 * np.einsum("pab,ba->p", weighted, excess)
     known = precision - precision @ variance @ precision

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from hazard.compiled import compiled
 from hazard.design import Design, collapsed, merged
 from hazard.links import LINK_CODES, SOFTMAX, exit_probabilities
 from hazard.terms.block import Block, FloatArray
@@ -90,8 +90,8 @@ def table(blocks: tuple[Block, ...], beta: FloatArray) -> FloatArray:
     """
     parts, start = [], 0
     for block in blocks:
-        own = beta[start : start + block.n_coefficients]
-        parts.append(own if block.basis is None else block.basis @ own)
+        part = beta[start : start + block.n_coefficients]
+        parts.append(part if block.basis is None else block.basis @ part)
         start += block.n_coefficients
     return np.ascontiguousarray(np.concatenate(parts))
 
@@ -100,13 +100,13 @@ def gathered(blocks: tuple[Block, ...], values: FloatArray) -> FloatArray:
     """Transpose of :func:`table`: from levels back to coefficients."""
     parts, start = [], 0
     for block in blocks:
-        own = values[start : start + block.n_levels]
-        parts.append(own if block.basis is None else block.basis.T @ own)
+        part = values[start : start + block.n_levels]
+        parts.append(part if block.basis is None else block.basis.T @ part)
         start += block.n_levels
     return np.concatenate(parts)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _log_leave_ratio(total: float) -> tuple[float, float, float]:
     """log((1 - exp(-m)) / m) with its first two derivatives in m."""
     if total < _SERIES:
@@ -124,7 +124,7 @@ def _log_leave_ratio(total: float) -> tuple[float, float, float]:
     )
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def row_score(
     link: int, eta: FloatArray, outcome: int, probability: FloatArray, score: FloatArray
 ) -> float:
@@ -177,8 +177,13 @@ def _softmax_kernel(n_exits: int) -> Kernel:
     careful = _general_kernel(SOFTMAX)
 
     # one function, because a row that is passed on leaves the registers
-    @numba.njit(nogil=True, cache=True)
-    def softmax(levels, index, outcome, weight):  # type: ignore[no-untyped-def]  # noqa: PLR0912
+    @compiled
+    def softmax(  # noqa: PLR0912 - see above
+        levels: FloatArray,
+        index: npt.NDArray[np.int32],
+        outcome: npt.NDArray[np.int8],
+        weight: FloatArray,
+    ) -> tuple[float, FloatArray]:
         n_rows, n_blocks = index.shape
         if not np.abs(levels).max() * n_blocks < _LARGEST_EXPONENT:
             return careful(levels, index, outcome, weight)
@@ -196,7 +201,7 @@ def _softmax_kernel(n_exits: int) -> Kernel:
                     second *= odds[level, 1]
                 if n_exits > 2:
                     third *= odds[level, 2]
-            left, w = outcome[i], weight[i]
+            code, w = outcome[i], weight[i]
             total = 1.0 + first + second + third
             if w == 1.0 and total < _LARGEST_FACTOR:  # one logarithm for many rows
                 product *= total
@@ -216,19 +221,23 @@ def _softmax_kernel(n_exits: int) -> Kernel:
                     gradient[level, 1] += second
                 if n_exits > 2:
                     gradient[level, 2] += third
-            if left > 0:
+            if code > 0:
                 for b in range(n_blocks):
-                    value += w * levels[index[i, b], left - 1]
-                    gradient[index[i, b], left - 1] += w
+                    value += w * levels[index[i, b], code - 1]
+                    gradient[index[i, b], code - 1] += w
         return value - math.log(product), gradient
 
-    compiled: Kernel = softmax
-    return compiled
+    return softmax
 
 
 def _general_kernel(link: int) -> Kernel:
-    @numba.njit(nogil=True, cache=True)
-    def general(levels, index, outcome, weight):  # type: ignore[no-untyped-def]
+    @compiled
+    def general(
+        levels: FloatArray,
+        index: npt.NDArray[np.int32],
+        outcome: npt.NDArray[np.int8],
+        weight: FloatArray,
+    ) -> tuple[float, FloatArray]:
         n_rows, n_blocks = index.shape
         n_exits = levels.shape[1]
         gradient = np.zeros_like(levels)
@@ -245,11 +254,10 @@ def _general_kernel(link: int) -> Kernel:
                     gradient[index[i, b], j] += weight[i] * score[j]
         return value, gradient
 
-    compiled: Kernel = general
-    return compiled
+    return general
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def row_curvature(
     link: int, eta: FloatArray, outcome: int, probability: FloatArray, out: FloatArray
 ) -> None:
@@ -276,7 +284,7 @@ def row_curvature(
             k += 1
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _curvatures(
     link: int,
     levels: FloatArray,
@@ -300,7 +308,7 @@ def _curvatures(
     return out
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _cross_table(
     left: npt.NDArray[Any], right: npt.NDArray[Any], values: FloatArray, out: FloatArray
 ) -> None:
@@ -391,7 +399,7 @@ def _sparse(block: Block) -> sparse.csr_array:
     return sparse.csr_array(basis)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _summed(levels: FloatArray, index: npt.NDArray[np.int32]) -> FloatArray:
     out = np.zeros((index.shape[0], levels.shape[1]))
     for i in range(index.shape[0]):

@@ -201,12 +201,12 @@ def _table(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, list[str]]
     if spec.table.layout == "spells":
         spells.endpoints(spec)
     broken = _absent(raw, spec)
-    of, kept = roles(spec), {}
+    by_role, kept = roles(spec), {}
     count = raw.columns.value_counts()
     for name in _needed(raw, spec):
         if count.get(name, 0) != 1:
             continue
-        column, sentences = _column(raw[name], of, spec)
+        column, sentences = _column(raw[name], by_role, spec)
         broken += sentences
         if not sentences:
             kept[name] = column
@@ -214,25 +214,25 @@ def _table(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, list[str]]
     return table, broken + _never(table, spec) + _nearly(table, spec) + _between(table, spec)
 
 
-def _column(column: pd.Series, of: Roles, spec: ModelSpec) -> tuple[pd.Series, list[str]]:
+def _column(column: pd.Series, by_role: Roles, spec: ModelSpec) -> tuple[pd.Series, list[str]]:
     where, name = f"table column {column.name!r}", column.name
-    if name in of.labels:
+    if name in by_role.labels:
         broken = cells.not_labels(where, column)
-        if name in of.levels:
+        if name in by_role.levels:
             broken += cells.not_levels(where, column)
         return (column if broken else cells.labels(column)), broken
-    if name in of.measured:
+    if name in by_role.measured:
         broken = cells.not_measured(where, column)
         measured = broken or cells.kind(column) in (cells.NUMBERS, cells.NOTHING)
         return (_as_numbers(column) if measured else cells.labels(column)), broken
-    if name in of.days:
+    if name in by_role.days:
         return column, []
-    return _as_numbers(column), _not_numbers(column, of, spec)
+    return _as_numbers(column), _not_numbers(column, by_role, spec)
 
 
-def _not_numbers(column: pd.Series, of: Roles, spec: ModelSpec) -> list[str]:
+def _not_numbers(column: pd.Series, by_role: Roles, spec: ModelSpec) -> list[str]:
     where, name = f"table column {column.name!r}", column.name
-    if name in of.indicators:
+    if name in by_role.indicators:
         return cells.not_indicators(where, column)
     codes = [end.code for end in _ends(spec) if end.event == name]
     if codes and cells.kind(column) == cells.TRUTH:
