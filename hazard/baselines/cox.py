@@ -165,9 +165,9 @@ def _sets(leaves: BoolArray, time: IntArray, ties: Ties) -> RiskSets:
 
 def _risk_set(design: Design, panel: pd.DataFrame, strata: Sequence[str]) -> IntArray:
     """Code of the month, and of the levels of the strata, of every row."""
-    own = panel.iloc[design.row]
-    code = own["month"].to_numpy(dtype=np.int64)
+    rows = panel.iloc[design.row]
+    code = rows["month"].to_numpy(dtype=np.int64)
     for name in strata:
-        levels, _ = pd.factorize(column(own, name))
+        levels, _ = pd.factorize(column(rows, name))
         code = pd.factorize(code * (int(levels.max()) + 1) + levels)[0]
     return code.astype(np.int64)

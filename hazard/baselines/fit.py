@@ -124,10 +124,10 @@ class BaselineFit:
         centre = self.centre()
         free = np.isfinite(self.standard_error) & np.isfinite(self.estimate)
         size = int(free.sum())
-        drawn = np.repeat(centre[None], n, axis=0)
-        drawn[:, free] += rng.standard_normal((n, size)) @ _root(self._among(free)).T
+        values = np.repeat(centre[None], n, axis=0)
+        values[:, free] += rng.standard_normal((n, size)) @ _root(self._among(free)).T
         return xr.DataArray(
-            drawn[None],
+            values[None],
             dims=("chain", "draw", "coefficient", "exit"),
             coords={"exit": list(self.exits)},
         )
@@ -216,8 +216,8 @@ class BaselineFit:
                 f"ratios must come from log-odds or log-hazards; got a coefficient in "
                 f"{self.unit!r}. Take them from the multinomial logit."
             )
-        own = self.table(level)
-        return exponentials(own, error="standard_error").assign(unit=_RATIOS[self.unit])
+        logs = self.table(level)
+        return exponentials(logs, error="standard_error").assign(unit=_RATIOS[self.unit])
 
 
 def exponentials(rows: pd.DataFrame, *, error: str) -> pd.DataFrame:

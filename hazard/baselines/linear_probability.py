@@ -122,8 +122,8 @@ def outside(design: Design, fit: BaselineFit) -> pd.DataFrame:
         Shares in [0, 1], for every exit and for ``stay``, which is 1 less the sum of the exits.
     """
     plain = identified(collapsed(design))
-    left = linear_predictor(rows(plain), np.nan_to_num(fit.estimate))
-    everything = np.column_stack([1.0 - left.sum(axis=1), left])
+    fitted = linear_predictor(rows(plain), np.nan_to_num(fit.estimate))
+    everything = np.column_stack([1.0 - fitted.sum(axis=1), fitted])
     share = plain.weight / plain.weight.sum()
     return pd.DataFrame(
         {

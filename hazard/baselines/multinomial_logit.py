@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -29,6 +28,7 @@ from hazard.baselines.fit import (
 )
 from hazard.baselines.partial_likelihood import columns
 from hazard.baselines.robust import Clusters, Errors
+from hazard.compiled import compiled
 from hazard.design import Design, coefficient_counts, collapsed, identified
 from hazard.errors import ConvergenceError
 from hazard.laplace import Mode, Penalty, inverse_factor, newton
@@ -173,7 +173,7 @@ def _solved(design: Design) -> _Solved:
     start[0] = np.log(np.maximum(counts[1:], 0.5) / max(counts[0], 0.5))
     start[separated], start[sure] = -AT_INFINITY, AT_INFINITY
     flat = Penalty(np.zeros((*start.shape, data.n_exits)), np.zeros_like(start))
-    told = _Solved(
+    solved = _Solved(
         full=design,
         plain=plain,
         beta=start,
@@ -187,26 +187,26 @@ def _solved(design: Design) -> _Solved:
         runaway=(sure & known).astype(np.float64),
     )
     try:
-        return _at_mode(told, data, newton(data, start, flat, free=free))
+        return _at_mode(solved, data, newton(data, start, flat, free=free))
     except ConvergenceError:
-        return _in_limit(told, data, flat)
+        return _in_limit(solved, data, flat)
 
 
-def _at_mode(told: _Solved, data: Rows, mode: Mode) -> _Solved:
+def _at_mode(solved: _Solved, data: Rows, mode: Mode) -> _Solved:
     """The maximum that Newton steps came to rest at."""
-    direction = _direction(data, mode, told.free)
+    direction = _direction(data, mode, solved.free)
     reach = np.concatenate([block.reach() for block in data.blocks])
     runaway = np.abs(direction) * reach[:, None] > _STILL_MOVING
     return replace(
-        told,
+        solved,
         beta=mode.beta + np.where(runaway, 0.0, direction),  # at hand: only rounding is left
         value=mode.value,
         cholesky=mode.cholesky,
-        runaway=np.where(runaway, np.sign(direction), told.runaway),
+        runaway=np.where(runaway, np.sign(direction), solved.runaway),
     )
 
 
-def _in_limit(told: _Solved, data: Rows, flat: Penalty) -> _Solved:
+def _in_limit(solved: _Solved, data: Rows, flat: Penalty) -> _Solved:
     """The maximum of the rows that say something however far the infinite coefficients are.
 
     Raises
@@ -214,31 +214,31 @@ def _in_limit(told: _Solved, data: Rows, flat: Penalty) -> _Solved:
     ConvergenceError
         If nothing is told for sure, or a row is told for sure not to leave in some ways only.
     """
-    row, won = _comparisons(data, told.known)
-    found = separation.recession(won, sparse.csr_array((0, won.shape[1])))
-    n_won = np.bincount(row, found.strict, len(data.outcome))
+    row, won = _comparisons(data, solved.known)
+    recession = separation.recession(won, sparse.csr_array((0, won.shape[1])))
+    n_won = np.bincount(row, recession.strict, len(data.outcome))
     if not n_won.any() or ((n_won > 0) & (n_won < data.n_exits)).any():
-        far = np.zeros(told.known.shape)
-        far[told.known] = found.direction
-        raise ConvergenceError(_no_maximum(told, far))
+        far = np.zeros(solved.known.shape)
+        far[solved.known] = recession.direction
+        raise ConvergenceError(_no_maximum(solved, far))
     open_ = n_won == 0
     rest = replace(
         data, index=data.index[open_], outcome=data.outcome[open_], weight=data.weight[open_]
     )
-    free = np.zeros_like(told.known)
+    free = np.zeros_like(solved.known)
     for j in range(data.n_exits):
-        free[:, j] = told.known[:, j] & independent_columns(rest, among=told.known[:, j])
+        free[:, j] = solved.known[:, j] & independent_columns(rest, among=solved.known[:, j])
     start = np.zeros(free.shape)
     mode = Mode(start, 0.0, np.zeros((0, 0)), 0.0)
     if free.any():
         mode = newton(rest, start, flat, free=free)
-    lost = told.known.copy()
-    lost[told.known] = ~separation.finite(_scaled_information(rest, mode.beta, told.known))
+    lost = solved.known.copy()
+    lost[solved.known] = ~separation.finite(_scaled_information(rest, mode.beta, solved.known))
     direction = np.zeros(free.shape)
-    direction[told.known] = found.direction
-    slack = (won @ found.direction)[found.strict]
+    direction[solved.known] = recession.direction
+    slack = (won @ recession.direction)[recession.strict]
     return replace(
-        told,
+        solved,
         beta=mode.beta + direction * (AT_INFINITY / slack.min()),  # the rows that are sure say so
         value=mode.value,
         cholesky=mode.cholesky,
@@ -272,12 +272,12 @@ def _scaled_information(data: Rows, beta: FloatArray, known: BoolArray) -> Float
     return np.asarray(full / np.outer(size, size))
 
 
-def _no_maximum(told: _Solved, far: FloatArray) -> str:
+def _no_maximum(solved: _Solved, far: FloatArray) -> str:
     """Sentence that names what makes the likelihood rise without end."""
-    labels = coefficient_labels(told.plain)
+    labels = coefficient_labels(solved.plain)
     names = [
         f"'{name}' by {named(labels, far[:, j] != 0)}"
-        for j, name in enumerate(told.plain.exits)
+        for j, name in enumerate(solved.plain.exits)
         if (far[:, j] != 0).any()
     ]
     if not names:
@@ -301,14 +301,14 @@ def _separated(design: Design) -> tuple[BoolArray, BoolArray]:
     return lacking, ~lacking & (one_signed & alone)[:, None]
 
 
-def _said_twice(data: Rows, known: BoolArray, held: tuple[BoolArray, BoolArray]) -> BoolArray:
+def _said_twice(data: Rows, known: BoolArray, fixed: tuple[BoolArray, BoolArray]) -> BoolArray:
     """Coefficients of an exit that the rows which may leave through it or not do not tell apart."""
-    impossible, certain = (linear_predictor(data, one.astype(np.float64)) > 0 for one in held)
+    impossible, certain = (linear_predictor(data, one.astype(np.float64)) > 0 for one in fixed)
     settled = impossible | certain.any(axis=1)[:, None]
     twice = np.zeros_like(known)
     for j in np.flatnonzero(settled.any(axis=0) & known[1:].any(axis=0)):
         possible = replace(data, weight=np.where(settled[:, j], 0.0, data.weight))
-        rest = known[:, j] & ~held[0][:, j] & ~held[1][:, j]
+        rest = known[:, j] & ~fixed[0][:, j] & ~fixed[1][:, j]
         twice[:, j] = rest & ~independent_columns(possible, among=rest)
     return twice
 
@@ -343,7 +343,7 @@ def _meat(data: Rows, score: FloatArray, errors: Errors) -> FloatArray:
     return robust.meat(errors, lambda code: robust.sums(data, score, code))
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _scores(link: int, eta: FloatArray, outcome: npt.NDArray[np.int8]) -> FloatArray:
     """Derivative of the log-likelihood of every row in its linear predictors, (row, exit)."""
     score = np.empty_like(eta)
