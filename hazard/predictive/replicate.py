@@ -9,6 +9,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hazard.compiled import compiled_in_parallel
 from hazard.design import Design, merged
 from hazard.likelihood import rows, table
 from hazard.links import exit_probabilities
@@ -107,9 +108,9 @@ def counts(
         batch = slice(first, first + _BATCH)
         levels = np.stack([table(data.blocks, each) for each in beta[batch]])
         uniform = rng.random((len(levels), len(data.index)))
-        drawn = np.empty(uniform.shape, dtype=np.int8)
-        _draw(data.link, levels, data.index, uniform, drawn)
-        _count(drawn, cells.index, replicated[batch])
+        exits = np.empty(uniform.shape, dtype=np.int8)
+        _draw(data.link, levels, data.index, uniform, exits)
+        _count(exits, cells.index, replicated[batch])
     observed = np.zeros((1, cells.n, data.n_exits), dtype=np.int64)
     _count(design.outcome[None], cells.index, observed)
     at_risk = np.bincount(cells.index.ravel(), minlength=cells.n)[:, None]
@@ -120,7 +121,7 @@ def counts(
     )
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_in_parallel
 def _draw(
     link: int,
     levels: FloatArray,
@@ -147,7 +148,7 @@ def _draw(
                     break
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_in_parallel
 def _count(outcome: npt.NDArray[np.int8], cells: npt.NDArray[np.int32], out: IntArray) -> None:
     """Add the exits of every draw to its own counts, shape (draw, cell, exit)."""
     for s in numba.prange(outcome.shape[0]):
