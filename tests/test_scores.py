@@ -448,9 +448,11 @@ def test_marginal_likelihood_equals_a_fine_grid(link: Link, rng: np.random.Gener
     made, own = nationalities(link, rng)
     beta, posterior = drawn(made, rng)
     found = marginal.marginal_log_likelihood(
-        beta, made, posterior=posterior, own=own, by="nationality"
+        beta, made, posterior=posterior, grouping=own, by="nationality"
     )
-    error = marginal.integration_error(beta, made, posterior=posterior, own=own, by="nationality")
+    error = marginal.integration_error(
+        beta, made, posterior=posterior, grouping=own, by="nationality"
+    )
     span = made.span("nationality")
     x = dense(made)
     x[:, span] = 0.0
@@ -539,13 +541,13 @@ def test_marginal_likelihood_takes_weights_and_any_number_of_threads(
         column[own.rows_of(unit)] = label
     both = scores.units(column[twice])
     how = {"posterior": posterior, "by": "nationality"}
-    by_row = marginal.marginal_log_likelihood(beta, doubled, own=both, **how)
+    by_row = marginal.marginal_log_likelihood(beta, doubled, grouping=both, **how)
     heavy = replace(made, weight=np.full(len(made.row), 2.0))
-    by_weight = marginal.marginal_log_likelihood(beta, heavy, own=own, **how)
+    by_weight = marginal.marginal_log_likelihood(beta, heavy, grouping=own, **how)
     np.testing.assert_allclose(by_row, by_weight, rtol=1e-10)
     most = numba.get_num_threads()
     numba.set_num_threads(1)
-    alone = marginal.marginal_log_likelihood(beta, doubled, own=both, **how)
+    alone = marginal.marginal_log_likelihood(beta, doubled, grouping=both, **how)
     numba.set_num_threads(most)
     np.testing.assert_array_equal(alone, by_row)
 
