@@ -48,8 +48,10 @@ def incidence(
             rows, len(exits), sharex=True, squeeze=False, height_ratios=[5, 4][:rows]
         )
         for panel, (name, colour) in zip(grid[0], exit_colours(exits).items(), strict=True):
-            own = curves[(curves["exit"] == name) & (curves["quantity"] == "cumulative_incidence")]
-            _arms(panel, own, colour, words)
+            shares = curves[
+                (curves["exit"] == name) & (curves["quantity"] == "cumulative_incidence")
+            ]
+            _arms(panel, shares, colour, words)
             panel.set_title(labels.get(name, name), loc="left", weight="bold")
         for panel, (name, colour) in zip(grid[1:].flat, exit_colours(exits).items(), strict=False):
             _difference(panel, contrast[contrast["exit"] == name], colour)
@@ -80,10 +82,10 @@ def incidence_text(
         One sentence per exit.
     """
     modelled = curves[curves["estimator"] != _OBSERVED]
-    told = modelled if len(modelled) else curves
+    shown = modelled if len(modelled) else curves
     lines = []
-    for name, own in told.groupby("exit", sort=False):
-        shares = own[own["quantity"] == "cumulative_incidence"]
+    for name, rows in shown.groupby("exit", sort=False):
+        shares = rows[rows["quantity"] == "cumulative_incidence"]
         parts = [
             words["incidence_text"].format(
                 month=month,
