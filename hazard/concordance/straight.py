@@ -122,6 +122,6 @@ def _residuals(
         for c in range(history.shape[1]):
             at = int(starts[b]) + c
             if keep[at]:
-                own = np.zeros((len(keep), 1))
-                own[keep, 0] = bread[:, place[at]] / bread[place[at], place[at]]
-                yield (term.name, c), (at, history[:, c], linear_predictor(data, own)[:, 0])
+                weights = np.zeros((len(keep), 1))
+                weights[keep, 0] = bread[:, place[at]] / bread[place[at], place[at]]
+                yield (term.name, c), (at, history[:, c], linear_predictor(data, weights)[:, 0])
