@@ -171,26 +171,26 @@ def agree(triple: tuple[Estimate, Estimate, Estimate], finest: int) -> bool:
     return first - second == printed
 
 
-def frequency(e: Estimate, of: int, marks: Marks = ENGLISH) -> str:
-    r"""A probability as a whole number out of ``of``, with its interval.
+def frequency(e: Estimate, size: int, marks: Marks = ENGLISH) -> str:
+    r"""A probability as a whole number out of ``size``, with its interval.
 
     Examples
     --------
     >>> frequency(Estimate(0.141, 0.113, 0.172), 100)
     '14 (11\xa0to\xa017)'
     """
-    return _interval(e.times(of), share, 0, marks)
+    return _interval(e.times(size), share, 0, marks)
 
 
-def frequency_difference(e: Estimate, of: int, marks: Marks = ENGLISH) -> str:
-    r"""A difference of probabilities as a whole number out of ``of``, with its interval.
+def frequency_difference(e: Estimate, size: int, marks: Marks = ENGLISH) -> str:
+    r"""A difference of probabilities as a whole number out of ``size``, with its interval.
 
     Examples
     --------
     >>> frequency_difference(Estimate(0.015, -0.001, 0.021), 1000)
     '+15 (−1\xa0to\xa0+21)'
     """
-    return difference(e.times(of), 0, marks)
+    return difference(e.times(size), 0, marks)
 
 
 def difference(e: Estimate, finest: int, marks: Marks = ENGLISH) -> str:
@@ -277,8 +277,8 @@ def ratio_at(log: Estimate, finest: int, marks: Marks = ENGLISH) -> str:
         return power
 
     powers = [last(finest - more) for more in range(_MORE_DIGITS + 1)]
-    told = [all(_rounds_apart(end, power) for end in (lower, upper)) for power in powers]
-    power = powers[told.index(True)] if any(told) else powers[0]
+    legible = [all(_rounds_apart(end, power) for end in (lower, upper)) for power in powers]
+    power = powers[legible.index(True)] if any(legible) else powers[0]
     texts = (_ratio_text(each, log, power, marks) for each in values)
     return _between(*texts, marks=marks)
 
