@@ -21,6 +21,7 @@ from small_panels import (
     WALK,
     YEAR,
     SmallPanel,
+    build,
     dense,
     every_kind,
     model,
@@ -35,10 +36,6 @@ from hazard.likelihood import fast_rows, rows, value_and_gradient
 from hazard.priors import covariance
 from hazard.spec import ModelSpec
 from hazard.terms.block import FloatArray
-
-
-def build(small: SmallPanel, spec: ModelSpec) -> Design:
-    return design.build(small.panel, small.histories, spec)
 
 
 def coefficients(made: Design, rng: np.random.Generator) -> FloatArray:

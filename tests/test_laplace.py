@@ -18,7 +18,7 @@ from small_panels import (
     SEX,
     VISIT,
     WALK,
-    SmallPanel,
+    build,
     dense,
     every_kind,
     model,
@@ -32,10 +32,6 @@ from hazard.errors import ConvergenceError
 from hazard.laplace import Laplace, Penalty
 from hazard.likelihood import information, rows, value_and_gradient
 from hazard.terms.block import FloatArray
-
-
-def build(small: SmallPanel, spec: object) -> Design:
-    return design.build(small.panel, small.histories, spec)  # type: ignore[arg-type]
 
 
 def flat(made: Design) -> laplace.Mode:

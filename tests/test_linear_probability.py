@@ -12,17 +12,16 @@ import statsmodels.api as sm
 from pyfixest.demeaners import MapDemeaner
 from small_panels import (
     AGE,
-    BASELINE,
-    CENTRE,
+    GROUPS,
     HEAD,
-    NATIONALITY,
     NORMAL,
-    POOLED,
+    REGRESSION,
     SEX,
     TERM,
     VISIT,
     WALK,
     SmallPanel,
+    build,
     dense,
     model,
     small_panel,
@@ -35,19 +34,12 @@ from hazard.baselines.fit import BaselineFit
 from hazard.design import Design
 from hazard.errors import DesignError
 from hazard.likelihood import rows
-from hazard.spec import ModelSpec
 
-REGRESSION = (BASELINE + WALK, SEX + NORMAL, AGE + NORMAL, VISIT + WALK)
-GROUPS = (CENTRE + POOLED, NATIONALITY + POOLED)
 SPEC = model(SEX + NORMAL, AGE + NORMAL, VISIT + WALK, *GROUPS)
 COEFFICIENTS = [("sex", "a level"), ("sex", "zz level"), ("age", "age")]
 COEFFICIENTS += [("visit_centre", str(lag)) for lag in range(3)]
 COLUMNS = ["sex0", "sex1", "age", "lag0", "lag1", "lag2"]
 WITHIN = COLUMNS[3:]
-
-
-def build(small: SmallPanel, spec: ModelSpec) -> Design:
-    return design.build(small.panel, small.histories, spec)
 
 
 def place(fit: BaselineFit, term: str, level: str) -> int:

@@ -15,13 +15,16 @@ from small_panels import (
     BASELINE,
     CENTRE,
     EXITS,
+    GROUPS,
     NATIONALITY,
     NORMAL,
     POOLED,
+    REGRESSION,
     SEX,
     VISIT,
     WALK,
     SmallPanel,
+    build,
     dense,
     model,
     small_panel,
@@ -33,14 +36,7 @@ from hazard.baselines import linear_probability, multinomial_logit, robust
 from hazard.baselines.fit import BaselineFit
 from hazard.design import Design
 from hazard.likelihood import rows, value_and_gradient
-from hazard.spec import LaggedTerm, ModelSpec
-
-REGRESSION = (BASELINE + WALK, SEX + NORMAL, AGE + NORMAL, VISIT + WALK)
-GROUPS = (CENTRE + POOLED, NATIONALITY + POOLED)
-
-
-def build(small: SmallPanel, spec: ModelSpec) -> Design:
-    return design.build(small.panel, small.histories, spec)
+from hazard.spec import LaggedTerm
 
 
 def cell(fit: BaselineFit, term: str, level: object, exit_: str) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from small_panels import (
     VISIT,
     WALK,
     SmallPanel,
+    build,
     dense,
     model,
 )
@@ -45,10 +46,6 @@ def everything(varies: str = LISTED) -> ModelSpec:
 def of(small: SmallPanel, rows: np.ndarray) -> SmallPanel:
     histories = {name: history[rows] for name, history in small.histories.items()}
     return SmallPanel(small.panel[rows].reset_index(drop=True), histories)
-
-
-def build(small: SmallPanel, spec: ModelSpec) -> Design:
-    return design.build(small.panel, small.histories, spec)
 
 
 def apply(frozen: Design, small: SmallPanel, spec: ModelSpec, unseen: str = "refuse") -> Design:
