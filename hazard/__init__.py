@@ -31,9 +31,12 @@ a module imports only from modules above it.
     subset.py          the rows of some persons only, such as one nationality
     terms/             one term of the linear predictor per module
     design.py          panel + histories + spec -> the linear predictor as index tables
+    equivalent.py      a design in another form: fewer rows or blocks, reference levels
     priors.py          prior families -> factors and transformations; a table with the reasons
     correlations.py    learned covariances over exits, from sds and partial correlations
-    likelihood.py      log-likelihood, gradient and curvature in one pass over the rows
+    kernels.py         loops over rows: log-likelihood, gradient, curvature of a table of levels
+    likelihood.py      log-likelihood of a design, its gradient and curvature in coefficients
+    newton.py          maximum of a penalised log-likelihood, by Newton steps
     coordinates.py     coordinates in which every prior is an independent normal
     laplace.py         posterior mode, learned scales and the covariance around them
     gibbs.py           coefficients whose prior is not normal, given a normal likelihood

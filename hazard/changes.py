@@ -12,7 +12,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from hazard.compiled import compiled_in_parallel
-from hazard.design import Design, collapsed
+from hazard.design import Design
+from hazard.equivalent import collapsed
 from hazard.errors import EstimandError
 from hazard.estimands import cumulative_lag_effect
 from hazard.likelihood import Rows, rows, table

@@ -15,7 +15,8 @@ from small_panels import SmallPanel, dense
 
 from hazard import approximation, changes, coordinates, design, spec
 from hazard.baselines import linear_probability, multinomial_logit
-from hazard.design import Design, identified
+from hazard.design import Design
+from hazard.equivalent import identified
 from hazard.terms.block import Block, FloatArray
 
 MODELS = ("counts", "counts with own curves", "indicators")

@@ -11,12 +11,14 @@ import pandas as pd
 from scipy import sparse
 
 from hazard.baselines import proportional
-from hazard.baselines.fit import BaselineFit, BoolArray, reference_curves
+from hazard.baselines.fit import BaselineFit
 from hazard.baselines.partial_likelihood import RiskSets, Ties
+from hazard.baselines.remarks import reference_curves
 from hazard.baselines.robust import Clusters
-from hazard.design import Design, identified
+from hazard.design import Design
+from hazard.equivalent import identified
 from hazard.errors import DesignError
-from hazard.terms.block import IntArray, column
+from hazard.terms.block import BoolArray, IntArray, column
 
 ABSORBED = ("intercept", "baseline")
 """Kinds of blocks that the risk sets make up for."""

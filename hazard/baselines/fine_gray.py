@@ -10,12 +10,13 @@ from scipy import sparse
 
 from hazard import survival
 from hazard.baselines import aalen_johansen, cox, life_table, proportional
-from hazard.baselines.fit import BaselineFit, BoolArray
+from hazard.baselines.fit import BaselineFit
 from hazard.baselines.partial_likelihood import RiskSets, Ties
 from hazard.baselines.robust import Clusters
-from hazard.design import Design, identified
+from hazard.design import Design
+from hazard.equivalent import identified
 from hazard.errors import DesignError
-from hazard.terms.block import FloatArray, IntArray
+from hazard.terms.block import BoolArray, FloatArray, IntArray
 
 
 def fit(design: Design, panel: pd.DataFrame, *, ties: Ties = "efron") -> BaselineFit:

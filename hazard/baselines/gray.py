@@ -11,7 +11,7 @@ import xarray as xr
 
 from hazard import survival
 from hazard.baselines import aalen_johansen, life_table
-from hazard.baselines.fit import independent
+from hazard.baselines.columns import independent
 from hazard.errors import EstimandError
 from hazard.terms.block import FloatArray
 

@@ -9,23 +9,20 @@ import numpy as np
 import pandas as pd
 
 from hazard.baselines import robust
-from hazard.baselines.fit import (
-    BaselineFit,
-    BoolArray,
+from hazard.baselines.columns import independent_columns, inverse
+from hazard.baselines.fit import BaselineFit, errors_of, spread_out
+from hazard.baselines.remarks import (
     coefficient_labels,
-    errors_of,
-    independent_columns,
-    inverse,
     not_identified,
     reference_curves,
-    spread_out,
     too_few,
     undefined,
 )
 from hazard.baselines.robust import Clusters, Errors
-from hazard.design import Design, collapsed, identified
+from hazard.design import Design
+from hazard.equivalent import collapsed, identified
 from hazard.likelihood import Rows, cross_product, gathered, linear_predictor, rows
-from hazard.terms.block import FloatArray
+from hazard.terms.block import BoolArray, FloatArray
 
 UNIT = "probability"
 

@@ -13,34 +13,25 @@ import scipy.linalg
 from scipy import sparse
 
 from hazard.baselines import robust, separation
-from hazard.baselines.fit import (
-    AT_INFINITY,
-    BaselineFit,
-    BoolArray,
+from hazard.baselines.columns import independent_columns
+from hazard.baselines.fit import AT_INFINITY, BaselineFit, errors_of, spread_out
+from hazard.baselines.partial_likelihood import columns
+from hazard.baselines.remarks import (
     coefficient_labels,
-    errors_of,
-    independent_columns,
     named,
     not_identified,
     reference_curves,
-    spread_out,
     undefined,
 )
-from hazard.baselines.partial_likelihood import columns
 from hazard.baselines.robust import Clusters, Errors
 from hazard.compiled import compiled
-from hazard.design import Design, coefficient_counts, collapsed, identified
+from hazard.design import Design
+from hazard.equivalent import coefficient_counts, collapsed, identified
 from hazard.errors import ConvergenceError
-from hazard.laplace import Mode, Penalty, inverse_factor, newton
-from hazard.likelihood import (
-    Rows,
-    information,
-    linear_predictor,
-    row_score,
-    rows,
-    value_and_gradient,
-)
-from hazard.terms.block import FloatArray, IntArray
+from hazard.kernels import row_score
+from hazard.likelihood import Rows, information, linear_predictor, rows, value_and_gradient
+from hazard.newton import Mode, Penalty, inverse_factor, newton
+from hazard.terms.block import BoolArray, FloatArray, IntArray
 
 Kind = Errors | Literal["information"]
 

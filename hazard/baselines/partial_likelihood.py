@@ -10,10 +10,10 @@ import scipy.linalg
 from scipy import sparse
 
 from hazard.baselines import separation
-from hazard.baselines.fit import BoolArray, independent, inverse, sizes
+from hazard.baselines.columns import independent, inverse, sizes
 from hazard.errors import ConvergenceError
 from hazard.likelihood import Rows, cross_product, linear_predictor
-from hazard.terms.block import FloatArray, IntArray
+from hazard.terms.block import BoolArray, FloatArray, IntArray
 
 Ties = Literal["efron", "breslow"]
 

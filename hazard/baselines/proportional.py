@@ -12,19 +12,13 @@ import scipy.linalg
 from scipy import sparse
 
 from hazard.baselines import partial_likelihood, robust
-from hazard.baselines.fit import (
-    BaselineFit,
-    BoolArray,
-    coefficient_labels,
-    errors_of,
-    named,
-    undefined,
-)
+from hazard.baselines.fit import BaselineFit, errors_of
 from hazard.baselines.partial_likelihood import Maximum, RiskSets
+from hazard.baselines.remarks import coefficient_labels, named, undefined
 from hazard.baselines.robust import Clusters
 from hazard.design import Design
 from hazard.likelihood import Rows, linear_predictor, rows
-from hazard.terms.block import FloatArray, IntArray
+from hazard.terms.block import BoolArray, FloatArray, IntArray
 
 Kind = Clusters | Literal["information"]
 

@@ -9,9 +9,8 @@ import numpy as np
 import scipy.linalg
 from scipy import optimize, sparse
 
-from hazard.baselines.fit import BoolArray
 from hazard.errors import ConvergenceError
-from hazard.terms.block import FloatArray
+from hazard.terms.block import BoolArray, FloatArray
 
 _ROUNDING = 1e-9
 _STRICT = 0.5

@@ -10,21 +10,15 @@ import numpy as np
 from scipy import sparse
 
 from hazard.baselines import robust
-from hazard.baselines.fit import (
-    BaselineFit,
-    BoolArray,
-    coefficient_labels,
-    errors_of,
-    independent,
-    inverse,
-    named,
-    undefined,
-)
+from hazard.baselines.columns import independent, inverse
+from hazard.baselines.fit import BaselineFit, errors_of
 from hazard.baselines.linear_probability import UNIT, cross, left_through
+from hazard.baselines.remarks import coefficient_labels, named, undefined
 from hazard.baselines.robust import Clusters
-from hazard.design import Design, identified
+from hazard.design import Design
+from hazard.equivalent import identified
 from hazard.likelihood import Rows, cross_product, linear_predictor, rows
-from hazard.terms.block import FloatArray, IntArray
+from hazard.terms.block import BoolArray, FloatArray, IntArray
 
 
 def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -> BaselineFit:

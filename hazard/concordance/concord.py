@@ -17,7 +17,8 @@ from hazard.baselines.fit import BaselineFit
 from hazard.changes import changes
 from hazard.concordance import assumed, columns, scale, steps
 from hazard.concordance.straight import pieces
-from hazard.design import Design, identified
+from hazard.design import Design
+from hazard.equivalent import identified
 from hazard.errors import UsageError
 from hazard.pipeline import Progress, Rows, rows_digest, silent, versions
 from hazard.scores.records import Fitted, thinned

@@ -8,8 +8,10 @@ import numpy as np
 import scipy.linalg
 import xarray as xr
 
-from hazard.baselines.fit import BaselineFit, independent_columns
-from hazard.design import Design, collapsed, identified
+from hazard.baselines.columns import independent_columns
+from hazard.baselines.fit import BaselineFit
+from hazard.design import Design
+from hazard.equivalent import collapsed, identified
 from hazard.likelihood import Rows, cross_product, linear_predictor, rows
 from hazard.links import Link, hazard
 from hazard.spec import LaggedTerm

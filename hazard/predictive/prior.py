@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from hazard import estimands
-from hazard.design import Design, merged
+from hazard.design import Design
+from hazard.equivalent import merged
 from hazard.likelihood import linear_predictor, rows
 from hazard.links import hazard
 from hazard.spec import IncidenceEstimand, ModelSpec

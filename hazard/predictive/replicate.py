@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hazard.compiled import compiled_in_parallel
-from hazard.design import Design, merged
+from hazard.design import Design
+from hazard.equivalent import merged
 from hazard.likelihood import rows, table
 from hazard.links import exit_probabilities
 from hazard.predictive.levels import Grouping

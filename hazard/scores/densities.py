@@ -10,7 +10,8 @@ import xarray as xr
 
 from hazard.compiled import compiled_in_parallel
 from hazard.design import Design
-from hazard.likelihood import row_score, table
+from hazard.kernels import row_score
+from hazard.likelihood import table
 from hazard.scores.units import UnitRows, Units, unit_rows
 from hazard.terms.block import FloatArray
 

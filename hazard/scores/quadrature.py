@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from hazard.compiled import compiled, compiled_in_parallel
-from hazard.likelihood import row_curvature, row_score
+from hazard.kernels import row_curvature, row_score
 from hazard.links import share_out
 from hazard.scores.units import UnitRows
 from hazard.terms.block import FloatArray

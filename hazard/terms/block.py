@@ -15,6 +15,7 @@ from hazard.prior_families import InterceptPrior, Prior
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 AnyIntArray = npt.NDArray[np.integer[Any]]
 
 
