@@ -27,6 +27,7 @@ a module imports only from modules above it.
     dated.py           dated spells, seen through a window of months -> the same
     examples.py        public tables that come with an installed package
     table_files.py     a CSV or Parquet file -> cells, each as the role of its column wants it
+    table_columns.py   columns of a ready table, and their cells as a model wants them
     table.py           a ready table -> the same panel
     subset.py          the rows of some persons only, such as one nationality
     terms/             one term of the linear predictor per module

@@ -40,7 +40,8 @@ def merged(design: Design, limit: int) -> Design:
     """Neighbouring dense blocks joined into one, as long as few combinations of levels occur.
 
     The linear predictor and the order of the coefficients do not change; a row needs fewer
-    look-ups. Blocks with an identity basis are left alone; :func:`hazard.design.build` puts them last.
+    look-ups. Blocks with an identity basis are left alone; :func:`hazard.design.build` puts them
+    last.
 
     Parameters
     ----------
