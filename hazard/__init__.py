@@ -15,6 +15,7 @@ a module imports only from modules above it.
     prior_families.py  priors as frozen records, each with a scale and its reason
     spec/              a model as a file: frozen records, TOML in
     memory.py          how much memory a model will need, before anything is made
+    left_out.py        how much was left out, by reason: persons, rows, exits
     contracts.py       the columns of a panel and the rules that they obey
     cells.py           cells of a table -> numbers or labels, and sentences for what is neither
     disclosure.py      at least ten persons, or nobody: levels of fewer are put together

@@ -87,7 +87,7 @@ def changes(beta: xr.DataArray, design: Design, terms: Sequence[LaggedTerm]) -> 
     events = _events(few, terms)
     share = few.weight / few.weight.sum()
     draws = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")
-    means = np.stack([_one(few, events, share, each) for each in draws.values])
+    means = np.stack([_one(few, events, share, draw) for draw in draws.values])
     by_sample = _by_lag(means, terms).assign_coords(sample=draws["sample"], exit=list(design.exits))
     both = by_sample.unstack("sample").transpose("chain", "draw", "term", "lag", "exit", "arm")
     without, with_one = both.isel(arm=0), both.isel(arm=1)

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from hazard.contracts import LeftOut, persons_gone
 from hazard.errors import DesignError, did_you_mean
+from hazard.left_out import LeftOut, by_reason
 from hazard.links import Link
 from hazard.spec import ModelSpec
 from hazard.terms import lagged
@@ -233,14 +233,8 @@ def _left_out(panel: pd.DataFrame, why: npt.NDArray[np.str_]) -> dict[str, LeftO
     if not (reasons := [*np.unique(why[why != ""])]):
         return {}
     person = panel["person"] if "person" in panel else panel.index.to_series()
-    by_reason = [why == reason for reason in reasons]
     leaves = (panel["exit"].astype(str) != "stay").to_numpy()
-    return {
-        str(reason): LeftOut(persons, int(out.sum()), int(leaves[out].sum()))
-        for reason, out, persons in zip(
-            reasons, by_reason, persons_gone(person, by_reason), strict=True
-        )
-    }
+    return by_reason(person, {str(reason): why == reason for reason in reasons}, leaves)
 
 
 def _nobody(left_out: Mapping[str, LeftOut], n_rows: int) -> str:

@@ -23,17 +23,11 @@ import numpy as np
 import pandas as pd
 
 from hazard import cells, dated, months, spells
-from hazard.contracts import (
-    Flags,
-    LeftOut,
-    broken_cells,
-    numeric,
-    persons_gone,
-    violation,
-)
+from hazard.contracts import Flags, broken_cells, numeric, violation
 from hazard.errors import PanelError, UsageError
 from hazard.examples import bundled
 from hazard.exposures import not_of_measure
+from hazard.left_out import LeftOut, by_reason
 from hazard.roles import (
     OF_PANEL,
     lag_columns,
@@ -104,7 +98,7 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         month.
         A lagged term that is not about ``own`` rows has columns as
         :func:`hazard.exposures.lag_column` names them, in which a missing value is history before
-        the start. ``attrs["left_out"]`` has a :class:`hazard.contracts.LeftOut` for every reason:
+        the start. ``attrs["left_out"]`` has a :class:`hazard.left_out.LeftOut` for every reason:
         persons with a missing value, where the model file asks for it; spells without a whole
         month in the window of dates, or between entry and end. Rows are those of the table.
 
@@ -288,12 +282,7 @@ def _counted(
         leaves = table[str(spec.table.exit)].isin(spec.outcome.exits).to_numpy()
     separate = spec.table.again == "separate"  # each spell counts as a person
     person = table.index.to_series() if separate else table[spec.table.person]
-    persons = persons_gone(person, [*reasons.values()])
-    return {
-        reason: LeftOut(gone, int(out.sum()), int(leaves[out].sum()))
-        for (reason, out), gone in zip(reasons.items(), persons, strict=True)
-        if out.any()
-    }
+    return by_reason(person, reasons, leaves)
 
 
 # --- rows ---------------------------------------------------------------------------------------

@@ -254,7 +254,7 @@ def _apart(columns: pd.DataFrame, samples: list[pd.DataFrame]) -> pd.DataFrame:
     }
     lines = []
     for key, chosen in _groups(columns):
-        mean = {name: each[:, chosen].mean(axis=1) for name, each in squares.items()}
+        mean = {name: values[:, chosen].mean(axis=1) for name, values in squares.items()}
         lines.append(
             {
                 **dict(zip(GROUP, key, strict=True)),

@@ -166,7 +166,9 @@ def _only(rows: Rows, exits: Sequence[str]) -> Rows:
 
 def _subject(spec: ModelSpec, rows: Rows) -> scale.Subject:
     built = design.build(rows.panel, rows.histories, spec)
-    wanted = [each.term for each in spec.estimand if isinstance(each, IncidenceEstimand)]
+    wanted = [
+        estimand.term for estimand in spec.estimand if isinstance(estimand, IncidenceEstimand)
+    ]
     return scale.Subject(
         model=spec.name,
         design=built,

@@ -99,8 +99,8 @@ def _taken_apart(
 
 
 def _arms(link: Link, eta: FloatArray, effect: FloatArray) -> tuple[FloatArray, FloatArray]:
-    both = [xr.DataArray(each, dims=("row", "exit")) for each in (eta, eta + effect)]
-    without, with_one = (hazard(each, link).values for each in both)
+    both = [xr.DataArray(predictor, dims=("row", "exit")) for predictor in (eta, eta + effect)]
+    without, with_one = (hazard(predictor, link).values for predictor in both)
     return without, with_one
 
 

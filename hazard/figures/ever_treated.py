@@ -157,7 +157,7 @@ def ever_treated_panel_text(
         name = words[f"panel_{row['design']}" if log else row["design"]].replace("\n", " ")
         unit = words["panel_odds" if log else "panel_change"].format(exit=exit_name)
         values = row[["estimate", "lower", "upper"]].astype(float)
-        mean, low, high = (_three(each, words) for each in (np.exp(values) if log else values))
+        mean, low, high = (_three(value, words) for value in (np.exp(values) if log else values))
         lines.append(f"{unit}, {name}: {mean} ({low} to {high}).")
     return "\n".join(lines)
 

@@ -108,7 +108,7 @@ def evidence_lag_curves_text(
                     network=words[network],
                     prior=words.get(prior, prior),
                     last=months["lag"].iloc[-1],
-                    months=", ".join(_number(each, words) for each in months["estimate"]),
+                    months=", ".join(_number(estimate, words) for estimate in months["estimate"]),
                     sum=_sum_text(_of(curve, lag="sum"), words),
                 )
             )

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hazard import digits
-from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, unit_of
+from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, exit_sentence, marks, unit_of
 
 _OBSERVED = "Aalen-Johansen"
 
@@ -94,7 +94,7 @@ def incidence_text(
             )
             for month in months
         ]
-        lines.append(f"{labels.get(str(name), str(name))}: {'; '.join(parts)}.")
+        lines.append(exit_sentence(name, parts, labels))
     return " ".join(lines)
 
 

@@ -124,8 +124,8 @@ def _draw(panel: Axes, curve: pd.DataFrame, colours: Mapping[str, str]) -> None:
 def _ratio_axis(panels: Iterable[Axes], words: Mapping[str, str]) -> None:
     for panel in panels:
         low, high = panel.get_ylim()
-        shown = [each for each in _RATIOS if low <= np.log(each) <= high]
-        texts = [_ratio_text(each, words) for each in shown]
+        shown = [ratio for ratio in _RATIOS if low <= np.log(ratio) <= high]
+        texts = [_ratio_text(ratio, words) for ratio in shown]
         panel.set_yticks(np.log(shown), labels=texts)
         panel.set_ylabel(words["ratio_axis"])
         right = panel.secondary_yaxis("right")

@@ -12,7 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from hazard import digits
-from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, unit_of
+from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, exit_sentence, marks, unit_of
 
 _HUNDRED = 100.0
 _NUMBERS = ["estimate", "lower", "upper", "mcse"]
@@ -92,7 +92,7 @@ def more_or_earlier_text(
             )
             for month in ends
         ]
-        lines.append(f"{labels.get(str(name), str(name))}: {'; '.join(parts)}.")
+        lines.append(exit_sentence(name, parts, labels))
     return " ".join(lines)
 
 
@@ -154,10 +154,10 @@ def more_by_level_text(
     lines = []
     for name, levels in rows.groupby("exit", sort=False):
         parts = [
-            f"{level} {digits.points(_estimate(each), marks(words))}"
-            for level, each in levels.groupby("level", sort=False)
+            f"{level} {digits.points(_estimate(curve), marks(words))}"
+            for level, curve in levels.groupby("level", sort=False)
         ]
-        lines.append(f"{labels.get(str(name), str(name))}: {'; '.join(parts)}.")
+        lines.append(exit_sentence(name, parts, labels))
     return " ".join(lines)
 
 

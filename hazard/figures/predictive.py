@@ -86,7 +86,7 @@ def predictive(
         for place, grouping in enumerate([ALL, *groupings]):
             size = _ROW if place else _CURVES
             panels = _row_of_panels(figure, (top, size), len(exits))
-            levels, counted = (each[each["grouping"] == grouping] for each in (rows, summed))
+            levels, counted = (table[table["grouping"] == grouping] for table in (rows, summed))
             for panel, (name, colour) in zip(panels, exits.items(), strict=True):
                 if grouping == ALL:
                     _curve(panel, _of(checked, ALL, name), colour)

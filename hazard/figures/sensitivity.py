@@ -55,7 +55,7 @@ class _Estimand(NamedTuple):
     quantity: str
     month: int | None
 
-    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def rows_of(self, rows: pd.DataFrame) -> pd.DataFrame:
         chosen = rows[rows["quantity"] == self.quantity]
         return chosen if self.month is None else chosen[chosen["month"] == self.month]
 
@@ -120,10 +120,10 @@ def sensitivity_text(estimates: pd.DataFrame) -> str:
     main = estimates[estimates["engine"] == estimates["engine"].iloc[0]]
     shown = _focal(main)
     n = len(shown[_ROW].drop_duplicates()) - 1
-    parts = [
-        f"{exit_name}: {'; '.join(_kept_text(each.of(rows)) for each in _estimands(rows))}"
-        for exit_name, rows in shown.groupby("exit", sort=False)
-    ]
+    parts = []
+    for exit_name, rows in shown.groupby("exit", sort=False):
+        texts = (_kept_text(estimand.rows_of(rows)) for estimand in _estimands(rows))
+        parts.append(f"{exit_name}: {'; '.join(texts)}")
     lags = main[main["quantity"] == "lag_coefficient"]
     stays = ~lags.groupby(["term", "exit", "lag"])["changed"].any()
     return (
@@ -180,7 +180,7 @@ def _forests(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.Data
         panel = figure.add_subplot(grid[0, column])
         panel.set_yticks(place, [_label(lines, k) for k in range(len(lines))])
         panel.set_ylim(len(lines) - 0.5, -0.5)
-        of_exit = estimand.of(shown[shown["exit"] == exit_name])
+        of_exit = estimand.rows_of(shown[shown["exit"] == exit_name])
         rows = _on_lines(of_exit, lines)
         low, middle, high = (rows[c].astype(float) for c in ("lower", "estimate", "upper"))
         reference = rows[rows["prior"] == "model"].iloc[0]
@@ -218,12 +218,12 @@ def _conclusions(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.
         panel.set_xlim(-0.5, len(estimands) - 0.5)
         panel.set_ylim(len(lines) - 0.5, -0.5)
         for x, estimand in enumerate(estimands):
-            rows = _on_lines(estimand.of(shown[shown["exit"] == exit_name]), lines)
+            rows = _on_lines(estimand.rows_of(shown[shown["exit"] == exit_name]), lines)
             for y, row in enumerate(rows.to_dict("records")):
                 if row["changed"]:
                     panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=_CHANGED, lw=0))
                 panel.plot(x, y, _MARKS[row["conclusion"]], color=colour, markersize=5)
-        heads = ["Σ" if each.month is None else str(each.month) for each in estimands]
+        heads = ["Σ" if wanted.month is None else str(wanted.month) for wanted in estimands]
         panel.set_xticks(range(len(heads)), heads)
         panel.tick_params(length=0, labelleft=False, labeltop=True, labelbottom=False, pad=1)
         panel.set_title(exit_name, loc="left", color=colour, size=8.5, pad=14)

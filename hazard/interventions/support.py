@@ -130,7 +130,7 @@ def check_support(table: pd.DataFrame, *, share: float = 0.0) -> None:
 
 
 def _known(histories: Histories) -> BoolArray:
-    unknown = [np.isnan(each.values).any(axis=1) for each in histories.values()]
+    unknown = [np.isnan(history.values).any(axis=1) for history in histories.values()]
     known: BoolArray = ~np.any(unknown, axis=0)
     return known
 

@@ -84,7 +84,9 @@ def groupings(rows: pd.DataFrame, by: Sequence[str], least: int) -> tuple[Groupi
     candidates.append(_grouping(MONTH, np.asarray(months).astype(str), code, person, least))
     if "calendar" in rows:
         candidates.append(_grouping(*_calendar(rows), person, least))
-    return tuple(each for each in candidates if each.name == ALL or len(each.levels) > 1)
+    return tuple(
+        grouping for grouping in candidates if grouping.name == ALL or len(grouping.levels) > 1
+    )
 
 
 def _calendar(rows: pd.DataFrame) -> tuple[str, npt.NDArray[np.str_], IntArray]:

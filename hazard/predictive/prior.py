@@ -114,7 +114,9 @@ def percentiles(draws: xr.DataArray) -> pd.DataFrame:
         "above_half": (values > 0.5).mean(axis=0),
     }
     first = ordered.isel(chain=0, draw=0, drop=True)
-    statistics = xr.Dataset({name: first.copy(data=each) for name, each in columns.items()})
+    statistics = xr.Dataset(
+        {name: first.copy(data=statistic) for name, statistic in columns.items()}
+    )
     return statistics.to_dataframe().reset_index().assign(n_draws=len(values))
 
 
@@ -126,7 +128,7 @@ def _monthly(beta: xr.DataArray, design: Design, unit: str) -> Iterator[pd.DataF
     data = rows(merged(design, limit=1024))
     ordered = beta.transpose("chain", "draw", "coefficient", "exit").values
     samples = ordered.reshape(-1, *ordered.shape[2:])
-    by_draw = np.stack([_of_draw(linear_predictor(data, each), design) for each in samples])
+    by_draw = np.stack([_of_draw(linear_predictor(data, draw), design) for draw in samples])
     names = ("monthly_probability", *_OF_ROWS)
     exits = [*design.exits, ANY]
     for name, values in zip(names, by_draw.transpose(1, 0, 2), strict=True):

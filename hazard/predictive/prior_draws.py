@@ -30,7 +30,7 @@ def prior_draws(it: Coordinates, n: int, rng: np.random.Generator) -> xr.Dataset
     singly = [prior_draw(it, rng) for _ in range(n)]
     return xr.Dataset(
         {
-            name: (first.dims, np.concatenate([each[name].values for each in singly], axis=1))
+            name: (first.dims, np.concatenate([draw[name].values for draw in singly], axis=1))
             for name, first in singly[0].items()
         },
         coords=singly[0].coords,

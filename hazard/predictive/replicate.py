@@ -40,11 +40,13 @@ class Cells:
     def of(cls, groupings: Sequence[Grouping], month: IntArray, last: int) -> Cells:
         """Cells of rows with a month at risk each, from 1; ``last`` is the last one followed."""
         column = np.minimum(month, last + 1) - 1
-        shapes = [(len(each.levels), last + 1 if each.follows else 1) for each in groupings]
+        shapes = [
+            (len(grouping.levels), last + 1 if grouping.follows else 1) for grouping in groupings
+        ]
         start = np.cumsum([0] + [levels * months for levels, months in shapes])
         index = [
-            first + each.code * months + (column if each.follows else 0)
-            for each, (_, months), first in zip(groupings, shapes, start[:-1], strict=True)
+            first + grouping.code * months + (column if grouping.follows else 0)
+            for grouping, (_, months), first in zip(groupings, shapes, start[:-1], strict=True)
         ]
         return cls(np.column_stack(index).astype(np.int32), tuple(shapes))
 
@@ -107,7 +109,7 @@ def counts(
     replicated = np.zeros((len(beta), cells.n, data.n_exits), dtype=np.int64)
     for first in range(0, len(beta), _BATCH):
         batch = slice(first, first + _BATCH)
-        levels = np.stack([table(data.blocks, each) for each in beta[batch]])
+        levels = np.stack([table(data.blocks, draw) for draw in beta[batch]])
         uniform = rng.random((len(levels), len(data.index)))
         exits = np.empty(uniform.shape, dtype=np.int8)
         _draw(data.link, levels, data.index, uniform, exits)
@@ -115,7 +117,7 @@ def counts(
     observed = np.zeros((1, cells.n, data.n_exits), dtype=np.int64)
     _count(design.outcome[None], cells.index, observed)
     at_risk = np.bincount(cells.index.ravel(), minlength=cells.n)[:, None]
-    parts = (cells.split(each) for each in (at_risk, observed[0], replicated))
+    parts = (cells.split(array) for array in (at_risk, observed[0], replicated))
     return tuple(
         Counts(n_at_risk[..., 0], seen, drawn_anew)
         for n_at_risk, seen, drawn_anew in zip(*parts, strict=True)

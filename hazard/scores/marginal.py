@@ -77,8 +77,8 @@ def integration_error(
     usual = rule(len(design.exits))
     more = rule(len(design.exits), 2 * len(np.unique(usual.nodes)))
     both = [
-        _integrated(few, design, posterior=few_draws, grouping=grouping, how=(by, each))
-        for each in (usual, more)
+        _integrated(few, design, posterior=few_draws, grouping=grouping, how=(by, nodes))
+        for nodes in (usual, more)
     ]
     return float(np.abs(both[0] - both[1]).max())
 

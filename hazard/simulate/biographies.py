@@ -147,7 +147,7 @@ def _starts(
         for family, start, centre, end in (
             (rows.family[first], came, rows.centre[first], came),
             (rows.family[moved], day, rows.centre[moved], day),
-            (away.family, away.back, host, away.left),
+            (away.family, away.back, host, away.leaving),
         )
     ]
     return pd.concat(parts).sort_values(["family", "start"], ignore_index=True)

@@ -49,7 +49,7 @@ class Absences(NamedTuple):
     """Short absences: last day at the centre and day of return, in days since 1970."""
 
     family: IntArray
-    left: IntArray
+    leaving: IntArray
     back: IntArray
 
 

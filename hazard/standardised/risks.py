@@ -256,7 +256,7 @@ def _placed(some: PathRows, branches: Sequence[Branch]) -> _Placed:
             [column for column, one in zip(columns, constant, strict=True) if not one], n_rows
         ),
         varying=np.ascontiguousarray(
-            np.stack([_side_by_side(each, n_rows) for each in varying], axis=1)
+            np.stack([_side_by_side(by_block, n_rows) for by_block in varying], axis=1)
         ),
         source=np.where(source < 0, len(designs), source).astype(np.uint32),
         horizon=some.horizon,
