@@ -22,7 +22,7 @@ class Roles:
     levels : tuple of str
         Those of the labels that are covariates with a reference level.
     exits : tuple of str
-        Those of the labels that tell an exit or an event.
+        Those of the labels that are an exit or an event.
     indicators : tuple of str
         Numbers, or yes and no: exposures and their lags.
     numbers : tuple of str

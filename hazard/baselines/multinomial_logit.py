@@ -58,7 +58,7 @@ def fit(design: Design, *, errors: Kind = "information") -> BaselineFit:
     Raises
     ------
     ConvergenceError
-        If the likelihood rises without end, and its limit could not be told; the coefficients are
+        If the likelihood rises without end, and its limit could not be found; the coefficients are
         named.
 
     Notes
@@ -67,11 +67,12 @@ def fit(design: Design, *, errors: Kind = "information") -> BaselineFit:
     coefficient goes to minus infinity (separation). In that limit these rows can no longer leave
     through j; the other coefficients are the maximum of the likelihood with j impossible there.
     Such coefficients are held at the limit, reported as minus infinity, and named; so are, at
-    infinity, those of dummies among whose rows everybody leaves in one way. Columns that the rows
-    left then say twice of that exit are left out of it, and named. Where only several columns
-    together separate an exit, Newton steps do not become shorter while the likelihood no longer
-    rises; such coefficients are reported as infinite, in the direction of the step, and named.
-    Where the steps do not settle, a linear program tells which rows are told for sure
+    infinity, those of dummies among whose rows everybody leaves in one way. Columns that are
+    collinear among the remaining rows of that exit are left out of it, and named. Where only
+    several columns together separate an exit, Newton steps do not become shorter while the
+    likelihood no longer rises; such coefficients are reported as infinite, in the direction of
+    the step, and named.
+    Where the steps do not settle, a linear program finds the rows that are separated
     (:func:`hazard.baselines.separation.recession`), and the maximum is that of the others.
 
     With the information H and scores s the sandwich is H^-1 (sum of s s') H^-1, by rows or by
@@ -203,7 +204,7 @@ def _in_limit(solved: _Solved, data: Rows, flat: Penalty) -> _Solved:
     Raises
     ------
     ConvergenceError
-        If nothing is told for sure, or a row is told for sure not to leave in some ways only.
+        If no row is separated, or a row is separated from some of its other outcomes only.
     """
     row, won = _comparisons(data, solved.known)
     recession = separation.recession(won, sparse.csr_array((0, won.shape[1])))
@@ -350,7 +351,7 @@ def _named(errors: Kind) -> str:
     return {"information": "from the information", "rows": "robust"}[errors]
 
 
-# --- what is told -------------------------------------------------------------------------------
+# --- what is reported ---------------------------------------------------------------------------
 def _reported(solved: _Solved) -> FloatArray:
     beta = np.where(solved.separated, -np.inf, solved.beta)
     away = solved.runaway != 0

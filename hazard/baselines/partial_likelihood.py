@@ -64,14 +64,14 @@ class Maximum:
     beta : ndarray, shape (coefficient,)
         0 where a coefficient is not in ``keep``.
     keep : ndarray of bool, shape (coefficient,)
-        Coefficients that the risk sets tell.
+        Coefficients that the risk sets identify.
     covariance : ndarray, shape (kept, kept)
         Inverse of the information.
     value : float
         Log of the partial likelihood.
     runaway : ndarray, shape (coefficient,)
-        Sign of a coefficient that grows without bound, NaN of one that only members told who are
-        compared no more, else 0.
+        Sign of a coefficient that grows without bound, NaN of one that only members
+        identified who are no longer compared, else 0.
     """
 
     beta: FloatArray
@@ -192,8 +192,8 @@ def limit(data: Rows, sets: RiskSets, among: BoolArray) -> tuple[RiskSets, Maxim
     sets : RiskSets
         Of the likelihood in the limit: without the members who are not compared there any more.
     maximum : Maximum
-        Of that likelihood. A coefficient that it does not tell, but that sets such members apart,
-        is in ``runaway``.
+        Of that likelihood. A coefficient that it does not identify, but that sets such members
+        apart, is in ``runaway``.
 
     Raises
     ------
@@ -202,8 +202,8 @@ def limit(data: Rows, sets: RiskSets, among: BoolArray) -> tuple[RiskSets, Maxim
 
     Notes
     -----
-    A monotone likelihood is told by :func:`hazard.baselines.separation.recession`, in which who
-    leaves is compared with everybody in the risk set: exactly, and not by the size of an estimate.
+    A monotone likelihood is recognised by :func:`hazard.baselines.separation.recession`, which
+    compares who leaves with everybody in the risk set: exactly, not by the size of an estimate.
     """
     matrix = columns(data)
     kept = _identified(data, matrix, sets, among)

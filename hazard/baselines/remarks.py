@@ -44,7 +44,7 @@ def named(labels: pd.DataFrame, which: BoolArray, most: int = 8) -> str:
 
 
 def too_few(estimated: int, n_rows: float) -> list[str]:
-    """Remark that there are no rows left from which an error could be told, if so."""
+    """Remark that there are too few rows for an error, if so."""
     if n_rows > estimated:
         return []
     text = f"As many coefficients as person-months ({estimated:,}), no error."
@@ -52,7 +52,7 @@ def too_few(estimated: int, n_rows: float) -> list[str]:
 
 
 def not_identified(labels: pd.DataFrame, lost: BoolArray) -> str:
-    """Remark that names the coefficients that the rows do not tell."""
+    """Remark that names the coefficients that the rows do not identify."""
     return f"Not identified, left out: {named(labels, lost)}."
 
 

@@ -239,7 +239,7 @@ def small_sample(n_rows: float, n_parameters: float, errors: Errors) -> float:
     Independent rows: n / (n - k). Clusters: (n - 1) / (n - k) * G / (G - 1) with G groups, those of
     the way with fewer where there are two. With k = 1 these are n / (n - 1) and G / (G - 1). They
     are the factors of Stata's ``regress`` and ``mlogit``, and of ``fixest``. As many parameters as
-    rows leave nothing from which an error could be told: NaN.
+    rows leave nothing from which to estimate an error: NaN.
 
     Examples
     --------

@@ -35,7 +35,7 @@ class Around:
     paths : Paths
     terms : tuple of LaggedTerm
     months : range
-        Months of the path that are told of; from before the start, where month 0 is the month
+        Months of the path in ``number``: from before the start, where month 0 is the month
         before it, to after the end if a term has leads.
     number : mapping of str to ndarray of float32, shape (path, month)
         By the name of the term, the number of other families with an event; NaN where it is
@@ -100,7 +100,7 @@ def from_registers(
         From the panel of these registers.
     registers : registers.Histories
     terms : sequence of LaggedTerm
-        An ``own`` term is told by the rows of the panel.
+        An ``own`` term is read from the rows of the panel.
     history_centre : {"current", "then"}
         Centre of the months before the start: that of the start, or the one of the time. From the
         start on it is that of the start.
@@ -162,7 +162,7 @@ def from_rows(
     histories : mapping of str to DataArray, dims (row, lag)
         Of all rows of the panel.
     terms : sequence of LaggedTerm
-        An ``own`` term is told by its column of the panel.
+        An ``own`` term is read from its column of the panel.
     seed : int
         Of the draws of what follows the last row of a person.
 
