@@ -1,4 +1,4 @@
-"""One row per person, with the times of the ways out, as one row per person and month at risk."""
+"""One row per person, with the times of the exits, as one row per person and month at risk."""
 
 from __future__ import annotations
 

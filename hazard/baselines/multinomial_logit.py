@@ -143,7 +143,7 @@ class _Solved:
     cholesky: FloatArray
     keep: BoolArray
     known: BoolArray
-    twice: BoolArray
+    collinear: BoolArray
     separated: BoolArray
     free: BoolArray
     runaway: FloatArray
@@ -158,8 +158,8 @@ def _solved(design: Design) -> _Solved:
     known[1:, counts[1:] == 0] = False  # of an exit that never occurs only the level is known
     lacking, sure = _separated(plain)
     separated, sure = lacking & known, sure & known
-    twice = _said_twice(data, known, (separated, sure))
-    known &= ~twice
+    collinear = _collinear(data, known, (separated, sure))
+    known &= ~collinear
     free = known & ~separated & ~sure
     start = np.zeros(free.shape)
     start[0] = np.log(np.maximum(counts[1:], 0.5) / max(counts[0], 0.5))
@@ -173,7 +173,7 @@ def _solved(design: Design) -> _Solved:
         cholesky=np.zeros((0, 0)),
         keep=keep,
         known=known,
-        twice=twice,
+        collinear=collinear,
         separated=separated,
         free=free,
         runaway=(sure & known).astype(np.float64),
@@ -293,16 +293,16 @@ def _separated(design: Design) -> tuple[BoolArray, BoolArray]:
     return lacking, ~lacking & (one_signed & alone)[:, None]
 
 
-def _said_twice(data: Rows, known: BoolArray, fixed: tuple[BoolArray, BoolArray]) -> BoolArray:
+def _collinear(data: Rows, known: BoolArray, fixed: tuple[BoolArray, BoolArray]) -> BoolArray:
     """Coefficients of an exit that the rows which may leave through it or not do not tell apart."""
     impossible, certain = (linear_predictor(data, one.astype(np.float64)) > 0 for one in fixed)
     settled = impossible | certain.any(axis=1)[:, None]
-    twice = np.zeros_like(known)
+    collinear = np.zeros_like(known)
     for j in np.flatnonzero(settled.any(axis=0) & known[1:].any(axis=0)):
         possible = replace(data, weight=np.where(settled[:, j], 0.0, data.weight))
         rest = known[:, j] & ~fixed[0][:, j] & ~fixed[1][:, j]
-        twice[:, j] = rest & ~independent_columns(possible, among=rest)
-    return twice
+        collinear[:, j] = rest & ~independent_columns(possible, among=rest)
+    return collinear
 
 
 def _direction(data: Rows, mode: Mode, free: BoolArray) -> FloatArray:
@@ -362,20 +362,20 @@ def _reported(solved: _Solved) -> FloatArray:
 def _remarks(solved: _Solved, labels: pd.DataFrame) -> list[str]:
     remarks = [] if solved.keep.all() else [not_identified(labels, ~solved.keep)]
     for j, name in enumerate(solved.plain.exits):
-        separated, runaway, twice = (
+        separated, runaway, collinear = (
             named(labels, which[:, j])
             for which in (
                 solved.separated,
                 (solved.runaway != 0) & np.isfinite(solved.runaway),
-                solved.twice | np.isnan(solved.runaway),
+                solved.collinear | np.isnan(solved.runaway),
             )
         )
         if separated:
             remarks.append(f"Without any exit '{name}', estimate at minus infinity: {separated}.")
         if runaway:
             remarks.append(f"Exit '{name}' is told for sure, estimate without bound: {runaway}.")
-        if twice:
+        if collinear:
             remarks.append(
-                f"Not identified for exit '{name}' by the rows where it can occur: {twice}."
+                f"Not identified for exit '{name}' by the rows where it can occur: {collinear}."
             )
     return remarks
