@@ -497,7 +497,7 @@ def test_marginal_likelihood_of_units_far_from_the_others(rng: np.random.Generat
     beta[0, :, 0, 0] = intercepts
     named = xr.DataArray(beta, dims=("chain", "draw", "coefficient", "exit"))
     posterior = xr.Dataset({"sigma_nationality": (("chain", "draw", "exit"), sds[None, :, None])})
-    how = {"posterior": posterior, "own": own, "by": "nationality"}
+    how = {"posterior": posterior, "grouping": own, "by": "nationality"}
     found = marginal.marginal_log_likelihood(named, made, **how).sel(chain=0)
     error = marginal.integration_error(named, made, **how)
     z = np.linspace(-40.0, 40.0, 400_001)
@@ -518,7 +518,7 @@ def test_marginal_likelihood_without_spread_is_the_likelihood(
     beta[:, :, made.span("nationality")] = 0.0
     expected = scores.log_likelihood(beta, made, own)
     none = posterior.assign(sigma_nationality=0.0 * posterior["sigma_nationality"])
-    how = {"own": own, "by": "nationality"}
+    how = {"grouping": own, "by": "nationality"}
     found = marginal.marginal_log_likelihood(beta, made, posterior=none, **how)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     beta[:, :, made.span("nationality")] = 5.0  # what the draws say of the unit is not used
