@@ -34,6 +34,7 @@ def named(labels: pd.DataFrame, which: BoolArray, most: int = 8) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> labels = pd.DataFrame({"term": ["age", "sex"], "level": ["age", "male"]})
     >>> named(labels, np.array([True, True]))
     'age, sex male'
