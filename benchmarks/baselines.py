@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from hazard import design, exposures, pipeline, simulate, spec
+from hazard import design, equivalent, exposures, pipeline, simulate, spec
 from hazard.baselines import linear_probability, multinomial_logit, robust, within_person
 from hazard.baselines.fit import BaselineFit
 from hazard.likelihood import rows, value_and_gradient
@@ -126,7 +126,7 @@ class Dense:
     """The design matrix as the other programs want it, without columns that others make up for."""
 
     def __init__(self, built: design.Design, best: BaselineFit, lagged: list[str]) -> None:
-        plain = design.identified(built)
+        plain = equivalent.identified(built)
         columns = [block.matrix()[plain.index[:, b]] for b, block in enumerate(plain.blocks)]
         self.keep = ~np.isnan(best.estimate).all(axis=1)
         self.x = np.hstack(columns)[:, self.keep]
@@ -252,9 +252,8 @@ def main() -> None:
     given = parser.parse_args()
     found, wanted = read(given.registers, given.seed)
     built = design.build(found.panel, found.histories, wanted)
-    print(
-        f"{len(built.row):,} rows, {design.identified(built).n_coefficients} coefficients an exit"
-    )
+    n_coefficients = equivalent.identified(built).n_coefficients
+    print(f"{len(built.row):,} rows, {n_coefficients} coefficients an exit")
     lines, best, straight = ours(built, found.panel)
     show(lines)
     treated_otherwise(built, best, [term.name for term in wanted.lagged])

@@ -35,7 +35,9 @@ from hazard import (
     coordinates,
     design,
     diagnostics,
+    equivalent,
     estimands,
+    kernels,
     laplace,
     likelihood,
     model,
@@ -95,7 +97,7 @@ def density(seed: int, _: float) -> pd.DataFrame:
     around = approximation.fit(coordinates.standard(built))
     data = likelihood.fast_rows(around.coordinates.design)
     levels = likelihood.table(data.blocks, around.mode.beta)
-    run = likelihood.kernel(data.link, data.n_exits)
+    run = kernels.kernel(data.link, data.n_exits)
     kernel = fastest(lambda: run(levels, data.index, data.outcome, data.weight), 50)
     lines = [("kernel on the rows", kernel)]
     ours = model.build_model(around.coordinates, around.anchors())
@@ -163,7 +165,7 @@ def plain_model(built: design.Design) -> pm.Model:
 def approximate(seed: int, _: float) -> pd.DataFrame:
     """Seconds of the approximate engine, all exits at once, and of bam, one exit after another."""
     rows, built, _ = published_rows(seed)
-    standard = coordinates.standard(design.collapsed(built))
+    standard = coordinates.standard(equivalent.collapsed(built))
     ours = fastest(lambda: approximation.fit(standard), 3)
     lines = [("laplace: three exits, correlated", ours)]
     seconds, version = _bam(rows)

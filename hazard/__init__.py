@@ -9,11 +9,13 @@ a module imports only from modules above it.
     months.py          calendar month arithmetic; the only module that knows dates
     units.py           units of time: their plurals, the round numbers that are printed
     labels.py          texts as labels: one spelling, and what no label can be
+    compiled.py        loops as machine code: the decorators of numba, with types
     links.py           linear predictor <-> exit probabilities: the one hazard formula
     survival.py        hazards -> survival, cumulative incidence, expected months
     prior_families.py  priors as frozen records, each with a scale and its reason
     spec/              a model as a file: frozen records, TOML in
     memory.py          how much memory a model will need, before anything is made
+    left_out.py        how much was left out, by reason: persons, rows, exits
     contracts.py       the columns of a panel and the rules that they obey
     cells.py           cells of a table -> numbers or labels, and sentences for what is neither
     disclosure.py      at least ten persons, or nobody: levels of fewer are put together
@@ -26,13 +28,17 @@ a module imports only from modules above it.
     dated.py           dated spells, seen through a window of months -> the same
     examples.py        public tables that come with an installed package
     table_files.py     a CSV or Parquet file -> cells, each as the role of its column wants it
+    table_columns.py   columns of a ready table, and their cells as a model wants them
     table.py           a ready table -> the same panel
     subset.py          the rows of some persons only, such as one nationality
     terms/             one term of the linear predictor per module
     design.py          panel + histories + spec -> the linear predictor as index tables
+    equivalent.py      a design in another form: fewer rows or blocks, reference levels
     priors.py          prior families -> factors and transformations; a table with the reasons
     correlations.py    learned covariances over exits, from sds and partial correlations
-    likelihood.py      log-likelihood, gradient and curvature in one pass over the rows
+    kernels.py         loops over rows: log-likelihood, gradient, curvature of a table of levels
+    likelihood.py      log-likelihood of a design, its gradient and curvature in coefficients
+    newton.py          maximum of a penalised log-likelihood, by Newton steps
     coordinates.py     coordinates in which every prior is an independent normal
     laplace.py         posterior mode, learned scales and the covariance around them
     gibbs.py           coefficients whose prior is not normal, given a normal likelihood

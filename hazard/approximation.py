@@ -19,8 +19,9 @@ import xarray as xr
 
 from hazard import correlations, gibbs, laplace
 from hazard.coordinates import Coordinates, Learned
-from hazard.laplace import Laplace, Penalty, inverse_factor
+from hazard.laplace import Laplace
 from hazard.likelihood import value_and_gradient
+from hazard.newton import Penalty, inverse_factor
 from hazard.terms.block import Block, FloatArray
 
 _FOURS, _STEPS, _ROUNDS = 13, 3, 2

@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hazard.design import Design, collapsed
+from hazard.compiled import compiled_in_parallel
+from hazard.design import Design
+from hazard.equivalent import collapsed
 from hazard.errors import EstimandError
 from hazard.estimands import cumulative_lag_effect
 from hazard.likelihood import Rows, rows, table
 from hazard.links import share_out
 from hazard.spec import LaggedTerm
-from hazard.terms.block import FloatArray
+from hazard.terms.block import FloatArray, IntArray
 from hazard.terms.lagged import window_of_lag
 
 _PARTS = 16  # rows are summed in a fixed number of parts: no sum depends on the cores
@@ -85,8 +87,8 @@ def changes(beta: xr.DataArray, design: Design, terms: Sequence[LaggedTerm]) -> 
     events = _events(few, terms)
     share = few.weight / few.weight.sum()
     draws = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")
-    found = np.stack([_one(few, events, share, each) for each in draws.values])
-    by_sample = _by_lag(found, terms).assign_coords(sample=draws["sample"], exit=list(design.exits))
+    means = np.stack([_one(few, events, share, draw) for draw in draws.values])
+    by_sample = _by_lag(means, terms).assign_coords(sample=draws["sample"], exit=list(design.exits))
     both = by_sample.unstack("sample").transpose("chain", "draw", "term", "lag", "exit", "arm")
     without, with_one = both.isel(arm=0), both.isel(arm=1)
     return xr.Dataset({"without": without, "with": with_one, "average_change": with_one - without})
@@ -119,17 +121,17 @@ def summed(by_lag: xr.DataArray) -> xr.DataArray:
     return xr.concat(totals, dim="term")
 
 
-def _by_lag(found: FloatArray, terms: Sequence[LaggedTerm]) -> xr.DataArray:
+def _by_lag(means: FloatArray, terms: Sequence[LaggedTerm]) -> xr.DataArray:
     """What the coefficients say of every lag, (sample, term, lag, arm, exit).
 
     One event lies in a window at all of its lags.
     """
     lags = np.arange(min(t.lags[0] for t in terms), max(t.lags[1] for t in terms) + 1)
-    n_samples, n_terms, _, *rest = found.shape
+    n_samples, n_terms, _, *rest = means.shape
     out = np.full((n_samples, n_terms, len(lags), *rest), np.nan)
     for t, term in enumerate(terms):
-        own = slice(term.lags[0] - lags[0], term.lags[1] - lags[0] + 1)
-        out[:, t, own] = found[:, t, window_of_lag(term)]
+        span = slice(term.lags[0] - lags[0], term.lags[1] - lags[0] + 1)
+        out[:, t, span] = means[:, t, window_of_lag(term)]
     names = [term.name for term in terms]
     dims = ("sample", "term", "lag", "arm", "exit")
     return xr.DataArray(out, {"term": names, "lag": lags}, dims)
@@ -141,7 +143,7 @@ class _Events:
 
     Attributes
     ----------
-    column, own_column : ndarray of int64, shape (term,)
+    column, curve_column : ndarray of int64, shape (term,)
         Block with the history, and with the curves of levels that have their own (-1: none).
     value : ndarray, shape (level, coefficient)
         History of every level of the stacked table, zero where a level is not one of histories.
@@ -150,33 +152,33 @@ class _Events:
     """
 
     column: npt.NDArray[np.int64]
-    own_column: npt.NDArray[np.int64]
+    curve_column: npt.NDArray[np.int64]
     value: FloatArray
     owner: npt.NDArray[np.int64]
 
 
 def _events(few: Rows, terms: Sequence[LaggedTerm]) -> _Events:
     names = [block.name for block in few.blocks]
-    around = {block.around: b for b, block in enumerate(few.blocks) if block.around is not None}
+    varying = {block.around: b for b, block in enumerate(few.blocks) if block.around is not None}
     column = np.array([names.index(term.name) for term in terms])
-    own_column = np.array([around.get(term.name, -1) for term in terms])
+    curve_column = np.array([varying.get(term.name, -1) for term in terms])
     offsets = np.concatenate([[0], np.cumsum([block.n_levels for block in few.blocks])])
     value = np.zeros((few.n_levels, max(few.blocks[b].n_coefficients for b in column)))
     owner = np.zeros(few.n_levels, dtype=np.int64)
-    for b, own in zip(column, own_column, strict=True):
+    for b, b_curve in zip(column, curve_column, strict=True):
         block = few.blocks[b]
         value[offsets[b] : offsets[b + 1], : block.n_coefficients] = block.values()
-        if own >= 0:
-            owner[offsets[own] : offsets[own + 1]] = few.blocks[own].owner + 1
-    return _Events(column, own_column, value, owner)
+        if b_curve >= 0:
+            owner[offsets[b_curve] : offsets[b_curve + 1]] = few.blocks[b_curve].owner + 1
+    return _Events(column, curve_column, value, owner)
 
 
 def _one(few: Rows, events: _Events, share: FloatArray, beta: FloatArray) -> FloatArray:
     """Means of one draw, shape (term, coefficient, arm, exit)."""
     effect = _effects(few, events, beta)
     levels = table(few.blocks, beta)
-    arrays = (events.column, events.own_column, events.value, events.owner)
-    return np.asarray(_sums(few.link, levels, (few.index, share), arrays, effect))
+    arrays = (events.column, events.curve_column, events.value, events.owner)
+    return _sums(few.link, levels, (few.index, share), arrays, effect)
 
 
 def _effects(few: Rows, events: _Events, beta: FloatArray) -> FloatArray:
@@ -184,27 +186,33 @@ def _effects(few: Rows, events: _Events, beta: FloatArray) -> FloatArray:
     spans = np.cumsum([0, *(block.n_coefficients for block in few.blocks)])
     copies = max(block.copies for block in few.blocks)
     out = np.zeros((len(events.column), copies + 1, events.value.shape[1], beta.shape[1]))
-    for t, (b, own) in enumerate(zip(events.column, events.own_column, strict=True)):
+    for t, (b, b_curve) in enumerate(zip(events.column, events.curve_column, strict=True)):
         common = beta[spans[b] : spans[b + 1]]
         out[t, :, : len(common)] = common
-        if own >= 0:
-            block = few.blocks[own]
-            part = beta[spans[own] : spans[own + 1]]
+        if b_curve >= 0:
+            block = few.blocks[b_curve]
+            part = beta[spans[b_curve] : spans[b_curve + 1]]
             out[t, 1 : block.copies + 1, : len(common)] += part.reshape(block.copies, *common.shape)
     return out
 
 
-@numba.njit(parallel=True, cache=True)
-def _sums(link, levels, placed, arrays, effect):  # type: ignore[no-untyped-def]
+@compiled_in_parallel
+def _sums(
+    link: int,
+    levels: FloatArray,
+    placed: tuple[npt.NDArray[np.int32], FloatArray],
+    arrays: tuple[IntArray, IntArray, FloatArray, IntArray],
+    effect: FloatArray,
+) -> FloatArray:
     """Sums over rows, shape (term, coefficient, arm, exit); products of odds replace exponentials.
 
     One of the two arms is the row as it is, unless it has several events of a lag.
     """
     index, share = placed
-    column, own_column, value, owner = arrays
-    n_terms, _, n_own, n_exits = effect.shape
+    column, curve_column, value, owner = arrays
+    n_terms, _, n_coefficients, n_exits = effect.shape
     once = np.exp(effect)
-    parts = np.zeros((_PARTS, n_terms, n_own, 2, n_exits))
+    parts = np.zeros((_PARTS, n_terms, n_coefficients, 2, n_exits))
     for part in numba.prange(_PARTS):
         odds, now, arms = np.empty(n_exits), np.empty(n_exits), np.empty((2, n_exits))
         for i in range(part, index.shape[0], _PARTS):
@@ -217,16 +225,16 @@ def _sums(link, levels, placed, arrays, effect):  # type: ignore[no-untyped-def]
             share_out(link, now, 1.0)
             for t in range(n_terms):
                 at = index[i, column[t]]
-                own = 0 if own_column[t] < 0 else owner[index[i, own_column[t]]]
-                for c in range(n_own):
+                curve = 0 if curve_column[t] < 0 else owner[index[i, curve_column[t]]]
+                for c in range(n_coefficients):
                     x = value[at, c]
                     for j in range(n_exits):
                         arms[0, j] = odds[j]
                         if x == 1.0:
-                            arms[0, j] /= once[t, own, c, j]
+                            arms[0, j] /= once[t, curve, c, j]
                         elif x != 0.0:
-                            arms[0, j] *= math.exp(-x * effect[t, own, c, j])
-                        arms[1, j] = arms[0, j] * once[t, own, c, j]
+                            arms[0, j] *= math.exp(-x * effect[t, curve, c, j])
+                        arms[1, j] = arms[0, j] * once[t, curve, c, j]
                     for arm in range(2):
                         if x == arm:
                             arms[arm] = now

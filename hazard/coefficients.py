@@ -121,7 +121,7 @@ def binary(built: Design) -> list[str]:
 
 
 # --- the hazard model ---------------------------------------------------------------------------
-def contrasts(posterior: xr.Dataset, each: Listed) -> xr.DataArray:
+def contrasts(posterior: xr.Dataset, item: Listed) -> xr.DataArray:
     """Draws of the contrasts of a term.
 
     Returns
@@ -129,22 +129,22 @@ def contrasts(posterior: xr.Dataset, each: Listed) -> xr.DataArray:
     DataArray, dims (chain, draw, level, exit)
         ``level`` counts the contrasts from 0.
     """
-    beta = estimands.term_coefficients(posterior, each.block.name)
-    own = next(str(name) for name in beta.dims if name not in ("chain", "draw", "exit"))
-    plain = beta.drop_vars(own, errors="ignore")
-    if each.plain:
-        return plain.rename({own: "level"}).transpose("chain", "draw", "level", "exit")
-    weights = xr.DataArray(each.weights, dims=("level", own))
-    found: xr.DataArray = xr.dot(weights, plain, dim=own)
-    return found.transpose("chain", "draw", "level", "exit")
+    beta = estimands.term_coefficients(posterior, item.block.name)
+    level_dim = next(str(name) for name in beta.dims if name not in ("chain", "draw", "exit"))
+    plain = beta.drop_vars(level_dim, errors="ignore")
+    if item.plain:
+        return plain.rename({level_dim: "level"}).transpose("chain", "draw", "level", "exit")
+    weights = xr.DataArray(item.weights, dims=("level", level_dim))
+    weighted: xr.DataArray = xr.dot(weights, plain, dim=level_dim)
+    return weighted.transpose("chain", "draw", "level", "exit")
 
 
 def made(posterior: xr.Dataset, built: Design, spec: ModelSpec) -> dict[str, xr.DataArray]:
     """Contrasts that are no parameters themselves, by term, for the gate: splines and seasons."""
     return {
-        f"{COEFFICIENT}_{each.block.name}": contrasts(posterior, each)
-        for each in listed(built, spec)
-        if not each.plain
+        f"{COEFFICIENT}_{item.block.name}": contrasts(posterior, item)
+        for item in listed(built, spec)
+        if not item.plain
     }
 
 
@@ -166,11 +166,11 @@ def hazard_estimates(posterior: xr.Dataset, built: Design, spec: ModelSpec) -> p
         The intercept is that of the reference of every term, of the mean of every numeric column,
         and of a group level without an effect of its own.
     """
-    each = listed(built, spec)
+    items = listed(built, spec)
     intercept = posterior["intercept"].expand_dims("level", axis=2)
-    draws = [intercept, *(contrasts(posterior, one) for one in each)]
+    draws = [intercept, *(contrasts(posterior, one) for one in items)]
     labels = [pd.DataFrame({"quantity": [INTERCEPT], "term": [INTERCEPT]}, dtype=object)]
-    labels += [one.labels() for one in each]
+    labels += [one.labels() for one in items]
     unit = _unit(spec)
     whole = Told(COEFFICIENT, unit, effect="conditional", held=Compared(0.0))
     parts = [(xr.concat(draws, dim="level"), pd.concat(labels, ignore_index=True), whole)]
@@ -183,20 +183,20 @@ def hazard_estimates(posterior: xr.Dataset, built: Design, spec: ModelSpec) -> p
     if pairs:
         both = xr.concat([draws for draws, _ in pairs], dim="level")
         named = pd.DataFrame([label for _, label in pairs], dtype=object)
-        told = Told(CORRELATION, "correlation", effect="conditional", held=Compared(0.0))
-        parts.append((both, named, told))
-    rows = [_estimated(draws, labels, told, spec) for draws, labels, told in parts]
+        description = Told(CORRELATION, "correlation", effect="conditional", held=Compared(0.0))
+        parts.append((both, named, description))
+    rows = [_estimated(draws, labels, description, spec) for draws, labels, description in parts]
     return pd.concat([part.astype(object) for part in rows], ignore_index=True)
 
 
 def _estimated(
-    draws: xr.DataArray, labels: pd.DataFrame, told: Told, spec: ModelSpec
+    draws: xr.DataArray, labels: pd.DataFrame, description: Told, spec: ModelSpec
 ) -> pd.DataFrame:
     numbered = draws.assign_coords(level=np.arange(draws.sizes["level"]))
-    rows = quantity_estimates(numbered, told, spec)
-    own = labels.reindex(columns=[*labels.columns.union(["level"])])
-    own = own.iloc[rows["level"].astype(int)].set_index(rows.index)  # a place becomes its label
-    return rows.drop(columns=own.columns).join(own)[rows.columns]
+    rows = quantity_estimates(numbered, description, spec)
+    names = labels.reindex(columns=[*labels.columns.union(["level"])])
+    names = names.iloc[rows["level"].astype(int)].set_index(rows.index)  # a place becomes its label
+    return rows.drop(columns=names.columns).join(names)[rows.columns]
 
 
 def _spreads(posterior: xr.Dataset, built: Design) -> Iterator[tuple[xr.DataArray, dict[str, str]]]:
@@ -244,16 +244,16 @@ def baseline_estimates(fit: BaselineFit, built: Design, spec: ModelSpec) -> pd.D
     names = pd.DataFrame({"quantity": [INTERCEPT], "term": [INTERCEPT]}, dtype=object)
     parts = [_fitted(fit, INTERCEPT, np.eye(1), names)]
     parts += [
-        _fitted(fit, each.block.name, each.weights, each.labels()) for each in listed(built, spec)
+        _fitted(fit, item.block.name, item.weights, item.labels()) for item in listed(built, spec)
     ]
     return baseline_rows(pd.concat(parts, ignore_index=True), fit, spec)
 
 
 def _fitted(fit: BaselineFit, term: str, weights: FloatArray, labels: pd.DataFrame) -> pd.DataFrame:
     """Weighted sums of the coefficients of a term, exit by exit."""
-    own = fit.terms["term"].eq(term).to_numpy()
-    whole = np.zeros((len(weights), len(own)))
-    whole[:, own] = weights
+    of_term = fit.terms["term"].eq(term).to_numpy()
+    whole = np.zeros((len(weights), len(of_term)))
+    whole[:, of_term] = weights
     with np.errstate(invalid="ignore"):  # of infinite coefficients there may be no sum
         sums = [fit.combination(row) for row in whole]
     return pd.concat(

@@ -16,9 +16,8 @@ number of the first; it never shows an id or another value of a person.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,42 +32,6 @@ Numbers = npt.NDArray[Any]
 KEYS = ("person", "month", "entry", "exit")
 _WHOLE = ("month", "entry", "calendar")
 LAST_MONTH = 12_000  # a thousand years; what is larger is a date, or would overflow
-
-
-class LeftOut(NamedTuple):
-    """How much was left out for one reason: persons, rows, and exits among the rows.
-
-    A person counts where nothing of them is left after the reason, in the order of the reasons:
-    persons, rows and exits before are those after and those that were left out.
-    """
-
-    persons: int
-    rows: int
-    exits: int
-
-
-def persons_gone(person: pd.Series, left: Sequence[Flags]) -> list[int]:
-    """Persons of whom nothing is left after each of some reasons, one after the other.
-
-    Parameters
-    ----------
-    person : Series
-    left : sequence of ndarray of bool, shape (row,)
-        Rows that leave for each reason.
-
-    Examples
-    --------
-    >>> first, then = np.array([True, True, False]), np.array([False, False, True])
-    >>> persons_gone(pd.Series(["a", "b", "b"]), [first, then])
-    [1, 1]
-    """
-    codes = pd.factorize(person)[0]
-    still = np.ones(len(codes), dtype=bool)
-    there = [len(np.unique(codes))]
-    for out in left:
-        still &= ~out
-        there.append(len(np.unique(codes[still])))
-    return [before - after for before, after in itertools.pairwise(there)]
 
 
 def check_panel(
@@ -141,9 +104,9 @@ def broken_rules(
     if not len(panel):
         return [*broken, "panel must have at least one row; got none."]
     once = panel.columns[~panel.columns.duplicated(keep=False)]
-    held = [name for name in dict.fromkeys([*needed, "calendar"]) if name in once]
+    present = [name for name in dict.fromkeys([*needed, "calendar"]) if name in once]
     return broken + broken_cells(
-        panel[held], exits, may_be_missing=may_be_missing, numbers=np.arange(len(panel)) + 1
+        panel[present], exits, may_be_missing=may_be_missing, numbers=np.arange(len(panel)) + 1
     )
 
 

@@ -75,18 +75,18 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     day.
     """
     ends, table = endpoints(spec), spec.table
-    found = pd.DataFrame({name: raw[column] for name, column in columns.items()})
+    spell = pd.DataFrame({name: raw[column] for name, column in columns.items()})
     dates, broken = _read(raw, ends, table)
     refuse(broken)
     refuse(
-        _order_rules(dates, spec, row_numbers(raw)) + _person_rules(found["person"], dates, table)
+        _order_rules(dates, spec, row_numbers(raw)) + _person_rules(spell["person"], dates, table)
     )
-    found["calendar"] = months.month_of(dates.start)
-    found["entry"] = _entry(dates, table)
-    found["last"], found["exit"] = _last(dates, ends, table)
+    spell["calendar"] = months.month_of(dates.start)
+    spell["entry"] = _entry(dates, table)
+    spell["last"], spell["exit"] = _last(dates, ends, table)
     if table.again == "separate":
-        found["person"] = np.arange(len(found))
-    return found
+        spell["person"] = np.arange(len(spell))
+    return spell
 
 
 def _entry(dates: _Dates, table: TableSpec) -> IntArray:

@@ -25,7 +25,7 @@ class Estimate(NamedTuple):
 
     def times(self, factor: float) -> Estimate:
         """The same in another unit."""
-        return Estimate(*(factor * each for each in self))
+        return Estimate(*(factor * value for value in self))
 
 
 NOT_KNOWN = Estimate(math.nan, math.nan, math.nan)
@@ -164,33 +164,33 @@ def agree(triple: tuple[Estimate, Estimate, Estimate], finest: int) -> bool:
     >>> agree((Estimate(0.124, 0.1, 0.2), five, Estimate(0.076, 0.0, 0.1)), -2)
     False
     """
-    if not all(math.isfinite(each.estimate) for each in triple):
+    if not all(math.isfinite(estimate.estimate) for estimate in triple):
         return True
     power = place(finest, triple[0].mcse)
-    first, second, printed = (round(each.estimate / 10.0**power) for each in triple)
+    first, second, printed = (round(e.estimate / 10.0**power) for e in triple)
     return first - second == printed
 
 
-def frequency(e: Estimate, of: int, marks: Marks = ENGLISH) -> str:
-    r"""A probability as a whole number out of ``of``, with its interval.
+def frequency(e: Estimate, size: int, marks: Marks = ENGLISH) -> str:
+    r"""A probability as a whole number out of ``size``, with its interval.
 
     Examples
     --------
     >>> frequency(Estimate(0.141, 0.113, 0.172), 100)
     '14 (11\xa0to\xa017)'
     """
-    return _interval(e.times(of), share, 0, marks)
+    return _interval(e.times(size), share, 0, marks)
 
 
-def frequency_difference(e: Estimate, of: int, marks: Marks = ENGLISH) -> str:
-    r"""A difference of probabilities as a whole number out of ``of``, with its interval.
+def frequency_difference(e: Estimate, size: int, marks: Marks = ENGLISH) -> str:
+    r"""A difference of probabilities as a whole number out of ``size``, with its interval.
 
     Examples
     --------
     >>> frequency_difference(Estimate(0.015, -0.001, 0.021), 1000)
     '+15 (−1\xa0to\xa0+21)'
     """
-    return difference(e.times(of), 0, marks)
+    return difference(e.times(size), 0, marks)
 
 
 def difference(e: Estimate, finest: int, marks: Marks = ENGLISH) -> str:
@@ -277,16 +277,16 @@ def ratio_at(log: Estimate, finest: int, marks: Marks = ENGLISH) -> str:
         return power
 
     powers = [last(finest - more) for more in range(_MORE_DIGITS + 1)]
-    told = [all(_rounds_apart(end, power) for end in (lower, upper)) for power in powers]
-    power = powers[told.index(True)] if any(told) else powers[0]
-    texts = (_ratio_text(each, log, power, marks) for each in values)
+    legible = [all(_rounds_apart(end, power) for end in (lower, upper)) for power in powers]
+    power = powers[legible.index(True)] if any(legible) else powers[0]
+    texts = (_ratio_text(value, log, power, marks) for value in values)
     return _between(*texts, marks=marks)
 
 
 def _exponentials(log: Estimate) -> tuple[float, float, float]:
     """Ratios of an estimate and its ends, none of them so large that it overflows."""
     most = math.log(10.0**_LARGEST_RATIO) + 1
-    middle, lower, upper = (math.exp(min(each, most)) for each in log[:3])
+    middle, lower, upper = (math.exp(min(value, most)) for value in log[:3])
     return middle, lower, upper
 
 
@@ -322,10 +322,10 @@ def logarithm(e: Estimate, marks: Marks = ENGLISH) -> str:
 def _interval(
     e: Estimate, text: Callable[[float, int, Marks], str], finest: int, marks: Marks
 ) -> str:
-    if not all(math.isfinite(each) for each in e[:3]):
+    if not all(math.isfinite(value) for value in e[:3]):
         return _UNKNOWN
     power = place(finest, e.mcse)
-    return _between(*(text(each, power, marks) for each in e[:3]), marks=marks)
+    return _between(*(text(value, power, marks) for value in e[:3]), marks=marks)
 
 
 def _between(middle: str, lower: str, upper: str, *, marks: Marks) -> str:

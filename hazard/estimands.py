@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hazard import new_levels
+from hazard.compiled import compiled, compiled_in_parallel
 from hazard.design import Design
 from hazard.errors import EstimandError, did_you_mean
 from hazard.likelihood import table
@@ -51,18 +52,25 @@ def coefficients(
     parts = [posterior["intercept"].expand_dims("coefficient", axis=2)]
     for block in design.blocks[1:]:
         part = term_coefficients(posterior, block.name)
-        own = next(str(d) for d in part.dims if d not in ("chain", "draw", "exit"))
-        labels, known = [str(label) for label in block.coefficients], part.sizes[own]
-        if own in part.coords and part[own].astype(str).values.tolist() != labels[:known]:
+        level_dim = next(str(d) for d in part.dims if d not in ("chain", "draw", "exit"))
+        labels, known = [str(label) for label in block.coefficients], part.sizes[level_dim]
+        if (
+            level_dim in part.coords
+            and part[level_dim].astype(str).values.tolist() != labels[:known]
+        ):
             raise EstimandError(
                 f"draws of term {block.name!r} must have the levels of the design; got others. Use "
                 "the design that was sampled, or one applied from it."
             )
         new = labels[known:]
         if new:
-            drawn = new_levels.draw(posterior, block.name, block.prior, new, rng)
-            part = xr.concat([part, drawn.rename({f"{block.name}_level": own})], dim=own)
-        parts.append(part.rename({own: "coefficient"}).drop_vars("coefficient", errors="ignore"))
+            unseen = new_levels.draw(posterior, block.name, block.prior, new, rng)
+            part = xr.concat(
+                [part, unseen.rename({f"{block.name}_level": level_dim})], dim=level_dim
+            )
+        parts.append(
+            part.rename({level_dim: "coefficient"}).drop_vars("coefficient", errors="ignore")
+        )
     joined = xr.concat(parts, dim="coefficient")
     return joined.transpose("chain", "draw", "coefficient", "exit")
 
@@ -109,8 +117,8 @@ def lag_curve(posterior: xr.Dataset, term: LaggedTerm) -> xr.DataArray:
 
     It is the coefficient of the lag, or of the window that holds it.
     """
-    own = term_coefficients(posterior, term.name).rename({f"{term.name}_level": "lag"})
-    return own.isel(lag=window_of_lag(term)).assign_coords(lag=np.array(term.every_lag))
+    curve = term_coefficients(posterior, term.name).rename({f"{term.name}_level": "lag"})
+    return curve.isel(lag=window_of_lag(term)).assign_coords(lag=np.array(term.every_lag))
 
 
 def cumulative_lag_effect(curve: xr.DataArray) -> xr.DataArray:
@@ -252,8 +260,8 @@ def _profiles(design: Design, person: npt.NDArray[np.int64], moved: list[int]) -
     Moved blocks are set aside. The last column is the lag curve that the person has: the place of
     an own one, or the last place for the common one (see :func:`_paths`).
     """
-    own = person[design.row]
-    first = np.concatenate([[True], own[1:] != own[:-1]])
+    person_of_row = person[design.row]
+    first = np.concatenate([[True], person_of_row[1:] != person_of_row[:-1]])
     offsets = np.concatenate([[0], np.cumsum([b.n_levels for b in design.blocks])[:-1]])
     levels = design.index[first].astype(np.int64) + offsets
     curve = np.zeros(len(levels), dtype=np.int64)
@@ -276,7 +284,7 @@ def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> Flo
     horizon, n_exits = estimand.horizon_months, beta.shape[1]
     sustained = estimand.exposure == "sustained"
     common = np.zeros((len(estimand.arms), horizon, n_exits))
-    own, acting = np.zeros((1, len(common), horizon, n_exits)), _acting(estimand)
+    varying, acting = np.zeros((1, len(common), horizon, n_exits)), _acting(estimand)
     for block in design.blocks:
         part = beta[design.span(block.name)]
         if block.kind == "baseline":
@@ -285,10 +293,10 @@ def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> Flo
             common += _acts(block, part, horizon, sustained=sustained)
         elif block.around in acting:
             curves = part.reshape(block.copies, -1, n_exits)
-            own = np.zeros((block.copies + 1, *common.shape))
-            for curve, each in enumerate(curves):
-                own[curve] = _acts(block, each, horizon, sustained=sustained)
-    return common + own
+            varying = np.zeros((block.copies + 1, *common.shape))
+            for curve, effect in enumerate(curves):
+                varying[curve] = _acts(block, effect, horizon, sustained=sustained)
+    return common + varying
 
 
 def _acts(block: Block, effect: FloatArray, horizon: int, *, sustained: bool) -> FloatArray:
@@ -300,14 +308,14 @@ def _acts(block: Block, effect: FloatArray, horizon: int, *, sustained: bool) ->
     a centre is away from.
     """
     out = np.zeros((2, horizon, effect.shape[1]))
-    for (first, last), each in zip(block.windows(), effect, strict=True):
-        out -= block.centre * each
+    for (first, last), coefficient in zip(block.windows(), effect, strict=True):
+        out -= block.centre * coefficient
         end = horizon if sustained else max(last + 1, 0)
-        out[1, max(first, 0) : end] += each
+        out[1, max(first, 0) : end] += coefficient
     return out
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _add_exits(
     link: int, fixed: FloatArray, path: FloatArray, weight: float, out: FloatArray
 ) -> None:
@@ -329,7 +337,7 @@ def _add_exits(
             there *= stay
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_in_parallel
 def _incidence(
     link: int,
     levels: FloatArray,
@@ -357,11 +365,11 @@ def _linear_incidence(levels: FloatArray, persons: _Persons, path: FloatArray) -
     """Mean probability of leaving in each month, shape (arm, exit, month)."""
     profiles, weight = persons
     fixed = levels[profiles[:, :-1]].sum(axis=1)
-    own = path[profiles[:, -1]]
+    acting = path[profiles[:, -1]]
     there = np.repeat(weight[:, None], path.shape[1], axis=1)
     out = np.empty((path.shape[1], path.shape[3], path.shape[2]))
     for month in range(path.shape[2]):
-        leave = fixed[:, None] + own[:, :, month]
+        leave = fixed[:, None] + acting[:, :, month]
         out[:, :, month] = np.einsum("pa,pae->ae", there, leave)
         there *= 1.0 - leave.sum(axis=2)
     return out

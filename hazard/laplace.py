@@ -1,184 +1,24 @@
 """Posterior mode, learned covariances at their marginal mode, and the covariance around them.
 
-One Newton solver serves maximum likelihood (no prior) and the posterior mode. The approximation is
-the approximate engine of its own, and the map in which the sampler moves (see
+The approximation is an engine of its own, and the map in which the sampler moves (see
 :mod:`hazard.sampling`).
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import scipy.linalg
-from threadpoolctl import ThreadpoolController
 
 from hazard import correlations
 from hazard.coordinates import Anchor, Coordinates, Learned
 from hazard.errors import ConvergenceError
-from hazard.likelihood import Rows, information, value_and_gradient
+from hazard.newton import Mode, Penalty, after_step, inverse_factor, newton, newton_step, one_thread
 from hazard.terms.block import FloatArray
 
-_STEPS = 60
-_DECREMENT = 1e-10
-_LONGEST_STEP = 4.0
-_SHORT_STEPS = 10
 _LONGEST_MOVE = 1.0
 _SMALLEST_LOG_SIGMA = np.log(1e-3)
-
-
-@dataclass(frozen=True)
-class Mode:
-    """Maximum of a penalised log-likelihood.
-
-    Attributes
-    ----------
-    beta : ndarray, shape (coefficient, exit)
-    value : float
-        Log-likelihood at the maximum, without the penalty.
-    cholesky : ndarray, shape (free, free)
-        Lower factor of minus the second derivative in the free coefficients (C order).
-    decrement : float
-        Half the squared Newton step in the metric of the curvature: the gain still to be had.
-    """
-
-    beta: FloatArray
-    value: float
-    cholesky: FloatArray
-    decrement: float
-
-
-@dataclass(frozen=True)
-class Penalty:
-    """Sum of (beta - mean)' precision (beta - mean) over coefficients, halved.
-
-    Attributes
-    ----------
-    precision : ndarray, shape (coefficient, exit, exit)
-    mean : ndarray, shape (coefficient, exit)
-    """
-
-    precision: FloatArray
-    mean: FloatArray
-
-    def value_and_slope(self, beta: FloatArray) -> tuple[float, FloatArray]:
-        """Penalty and its derivative, shape (coefficient, exit)."""
-        apart = beta - self.mean
-        slope = np.einsum("kab,kb->ka", self.precision, apart)
-        return 0.5 * float((apart * slope).sum()), slope
-
-
-def newton(data: Rows, start: FloatArray, penalty: Penalty, *, free: npt.NDArray[np.bool_]) -> Mode:
-    """Maximum of log-likelihood minus a quadratic penalty, by Newton steps with halving.
-
-    Parameters
-    ----------
-    data : Rows
-    start : ndarray, shape (coefficient, exit)
-    penalty : Penalty
-    free : ndarray of bool, shape (coefficient, exit)
-        Coefficients that move; the others keep their start.
-
-    Returns
-    -------
-    Mode
-
-    Raises
-    ------
-    ConvergenceError
-        If the steps do not settle: the maximum does not exist or lies at infinity.
-    """
-    beta = start
-    for taken in range(_STEPS):
-        with _one_thread():
-            step = _step(data, beta, penalty, free)
-        if step.decrement < _DECREMENT:
-            return Mode(beta, step.value, step.cholesky, step.decrement)
-        beta = _moved(data, beta, penalty, step, longest=_longest(taken))
-    raise ConvergenceError(
-        f"Newton steps must settle within {_STEPS}; the gain still to be had is "
-        f"{step.decrement:.2g}."
-    )
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """The libraries with threads; looking for them takes longer than a step of a small model."""
-    return ThreadpoolController()
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """A second thread gains little on a thousand rows, and loses much on a busy core."""
-    limited: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
-    return limited
-
-
-class _Step(NamedTuple):
-    """A Newton step; shapes (coefficient, exit), or (free, free) for the factor."""
-
-    direction: FloatArray
-    decrement: float
-    cholesky: FloatArray
-    value: float
-    target: float
-
-
-def _step(data: Rows, beta: FloatArray, penalty: Penalty, free: npt.NDArray[np.bool_]) -> _Step:
-    value, gradient = value_and_gradient(data, beta)
-    lost, slope = penalty.value_and_slope(beta)
-    everything = np.arange(len(beta))
-    curvature = information(data, beta)
-    curvature[everything, :, everything, :] += penalty.precision
-    moves = free.ravel()
-    flat = curvature.reshape(beta.size, beta.size)
-    if not moves.all():
-        flat = flat[np.ix_(moves, moves)]
-    try:
-        # the transpose of a symmetric matrix lies in memory as the routine wants it: no copy
-        cholesky = scipy.linalg.cholesky(flat.T, lower=True, overwrite_a=True, check_finite=False)
-    except np.linalg.LinAlgError:
-        raise ConvergenceError(
-            "curvature must be positive definite; a coefficient is not identified by the data."
-        ) from None
-    direction = np.zeros(beta.size)
-    force = (gradient - slope).ravel()[moves]
-    direction[moves] = scipy.linalg.cho_solve((cholesky, True), force, check_finite=False)
-    decrement = 0.5 * float(direction[moves] @ force)
-    return _Step(direction.reshape(beta.shape), decrement, cholesky, value, value - lost)
-
-
-def _longest(taken: int) -> float:
-    """Longest step after some: short first, then ever longer, for a maximum that is far away.
-
-    Where one row lies far out, or rows of both sides nearly meet, thousands of units may be needed.
-    """
-    return _LONGEST_STEP * 2.0 ** max(0, taken - _SHORT_STEPS)
-
-
-def _moved(
-    data: Rows,
-    beta: FloatArray,
-    penalty: Penalty,
-    step: _Step,
-    *,
-    longest: float = _LONGEST_STEP,
-) -> FloatArray:
-    """The point a Newton step leads to, shortened until the target does not fall."""
-    # a step is judged by what it does to the linear predictor, whatever the unit of a column
-    reach = np.concatenate([block.reach() for block in data.blocks])[:, None]
-    size = float((np.abs(step.direction) * reach).max())
-    length = min(1.0, longest / max(size, 1e-300))
-    while length >= 1e-8:
-        proposal: FloatArray = beta + length * step.direction
-        target = value_and_gradient(data, proposal)[0] - penalty.value_and_slope(proposal)[0]
-        if np.isfinite(target) and target >= step.target - 1e-9 * abs(step.target):
-            return proposal
-        length /= 2
-    raise ConvergenceError("Newton steps must raise the log-likelihood; none did.")
 
 
 @dataclass(frozen=True)
@@ -206,7 +46,7 @@ class Laplace:
     def sigma(self) -> FloatArray:
         """Learned standard deviations, shape (group, exit)."""
         n_exits = self.coordinates.n_exits
-        return np.array([np.exp(own[:n_exits]) for own in self.theta]).reshape(-1, n_exits)
+        return np.array([np.exp(values[:n_exits]) for values in self.theta]).reshape(-1, n_exits)
 
     def variances(self) -> FloatArray:
         """Posterior variance of each coordinate, shape (coordinate, exit)."""
@@ -235,18 +75,18 @@ class Laplace:
         With mode u, posterior covariance V and prior covariance S of a level over exits, the
         information is V^-1 - S^-1 and the force V^-1 u.
         """
-        found, n_exits = {}, self.coordinates.n_exits
-        for group, theta, own in zip(
+        by_name, n_exits = {}, self.coordinates.n_exits
+        for group, theta, covariance in zip(
             self.coordinates.learned, self.theta, self.covariances(), strict=True
         ):
-            precision = np.linalg.inv(own)
+            precision = np.linalg.inv(covariance)
             prior = np.linalg.inv(correlations.covariance(theta, n_exits))
             value, axes = np.linalg.eigh(precision - prior)
             information = np.einsum("lab,lb,lcb->lac", axes, np.maximum(value, 0.0), axes)
             mode = self.mode.beta[group.span]
             force = np.einsum("lab,lb->la", information + prior, mode)
-            found[group.name] = Anchor(information, force)
-        return found
+            by_name[group.name] = Anchor(information, force)
+        return by_name
 
     def shift(self, g: int, parameter: int) -> FloatArray:
         """Derivative of the mode in one parameter of one learned covariance.
@@ -280,21 +120,6 @@ class Laplace:
         slopes = correlations.derivatives(self.theta[g], n_exits)
         mode = self.mode.beta[self.coordinates.learned[g].span]
         return np.asarray(np.einsum("la,pab->lbp", mode, precision @ slopes @ precision))
-
-
-def inverse_factor(cholesky: FloatArray) -> FloatArray:
-    """Inverse of a lower triangular factor.
-
-    Examples
-    --------
-    >>> inverse_factor(np.array([[2.0, 0.0], [1.0, 1.0]]))
-    array([[ 0.5,  0. ],
-           [-0.5,  1. ]])
-    """
-    if not len(cholesky):  # no coefficient is free; LAPACK would complain on the terminal
-        return cholesky
-    inverse, _ = scipy.linalg.lapack.dtrtri(cholesky, lower=1)
-    return np.asarray(inverse)
 
 
 def fit(coordinates: Coordinates, *, rounds: int = 60, tolerance: float = 1e-2) -> Laplace:
@@ -333,40 +158,40 @@ def fit(coordinates: Coordinates, *, rounds: int = 60, tolerance: float = 1e-2) 
     data = coordinates.rows
     mean = coordinates.prior_mean()
     everything = np.ones_like(mean, dtype=bool)
-    beta, theta, left = mean, coordinates.start(), np.inf
-    share, last = 1.0, [np.zeros_like(own) for own in theta]
+    beta, theta, farthest = mean, coordinates.start(), np.inf
+    share, last = 1.0, [np.zeros_like(values) for values in theta]
     for _ in range(rounds):
         penalty = Penalty(coordinates.prior_precision(theta), mean)
-        with _one_thread():
-            step = _step(data, beta, penalty, everything)
-            beta = _moved(data, beta, penalty, step)
+        with one_thread():
+            step = newton_step(data, beta, penalty, everything)
+            beta = after_step(data, beta, penalty, step)
             if step.decrement > 1.0:
                 continue
             moves = _scoring(coordinates, beta, inverse_factor(step.cholesky), theta)
         # moves to and fro are shortened until they come to rest
         back = sum(float(a @ m) for a, (m, _) in zip(last, moves, strict=True)) < 0
         share, last = (share / 2 if back else min(1.0, 1.5 * share)), [m for m, _ in moves]
-        theta = tuple(own + share * move for own, (move, _) in zip(theta, moves, strict=True))
+        theta = tuple(values + share * move for values, (move, _) in zip(theta, moves, strict=True))
         sds = [np.sqrt(np.diag(spread)) for _, spread in moves]
-        left = max(
+        farthest = max(
             (float((abs(m) / sd).max()) for (m, _), sd in zip(moves, sds, strict=True)), default=0.0
         )
-        if left < tolerance:
+        if farthest < tolerance:
             penalty = Penalty(coordinates.prior_precision(theta), mean)
             mode = newton(data, beta, penalty, free=everything)
             return Laplace(coordinates, mode, theta, tuple(spread for _, spread in moves))
     raise ConvergenceError(
         f"learned scales must settle within {rounds} rounds; the largest still moves by "
-        f"{left:.2g} posterior standard deviations."
+        f"{farthest:.2g} posterior standard deviations."
     )
 
 
-def rescored(around: Laplace, beta: FloatArray) -> Laplace:
+def rescored(approximation: Laplace, beta: FloatArray) -> Laplace:
     """The approximation after one more update of the learned covariances, seen from other effects.
 
     Parameters
     ----------
-    around : Laplace
+    approximation : Laplace
     beta : ndarray, shape (coordinate, exit)
         Coordinates whose squares say how large the learned covariances are, such as their mean
         where :func:`fit` took their mode.
@@ -376,13 +201,15 @@ def rescored(around: Laplace, beta: FloatArray) -> Laplace:
     ConvergenceError
         If there is no mode under the updated covariances.
     """
-    it = around.coordinates
-    moves = _scoring(it, beta, inverse_factor(around.mode.cholesky), around.theta)
-    theta = tuple(own + move for own, (move, _) in zip(around.theta, moves, strict=True))
+    it = approximation.coordinates
+    moves = _scoring(it, beta, inverse_factor(approximation.mode.cholesky), approximation.theta)
+    theta = tuple(
+        values + move for values, (move, _) in zip(approximation.theta, moves, strict=True)
+    )
     mean = it.prior_mean()
     penalty = Penalty(it.prior_precision(theta), mean)
     free = np.ones_like(mean, dtype=bool)
-    mode = newton(it.rows, around.mode.beta, penalty, free=free)
+    mode = newton(it.rows, approximation.mode.beta, penalty, free=free)
     return Laplace(it, mode, theta, tuple(spread for _, spread in moves))
 
 
@@ -395,11 +222,11 @@ def _scoring(
     """Step of every learned covariance, and its posterior covariance."""
     n_exits = coordinates.n_exits
     moves = []
-    for group, own in zip(coordinates.learned, theta, strict=True):
+    for group, values in zip(coordinates.learned, theta, strict=True):
         variance = _over_exits(inverse, group.span, n_exits)
-        slope, spread = _score(group, own, beta[group.span], variance)
+        slope, spread = _score(group, values, beta[group.span], variance)
         move = np.clip(spread @ slope, -_LONGEST_MOVE, _LONGEST_MOVE)
-        move[:n_exits] = np.maximum(move[:n_exits], _SMALLEST_LOG_SIGMA - own[:n_exits])
+        move[:n_exits] = np.maximum(move[:n_exits], _SMALLEST_LOG_SIGMA - values[:n_exits])
         moves.append((move, spread))
     return moves
 
@@ -416,9 +243,9 @@ def _score(
     """Slope of the log marginal posterior of a learned covariance, and its inverse information."""
     n_exits = u.shape[1]
     slopes = correlations.derivatives(theta, n_exits)
-    own = correlations.covariance(theta, n_exits)
-    precision = np.linalg.inv(own)
-    excess = u.T @ u + variance.sum(axis=0) - len(u) * own
+    covariance = correlations.covariance(theta, n_exits)
+    precision = np.linalg.inv(covariance)
+    excess = u.T @ u + variance.sum(axis=0) - len(u) * covariance
     weighted = precision @ slopes @ precision
     slope = 0.5 * np.einsum("pab,ba->p", weighted, excess)
     known = precision - precision @ variance @ precision

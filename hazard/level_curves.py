@@ -61,10 +61,10 @@ def level_curves(
     >>> level_curves(posterior, term, ["A", "B"])["lag_coefficient"].squeeze().values.tolist()
     [[1.0, 2.0], [1.5, 2.0]]
     """
-    own = _differences(posterior, term, levels or (), rng)
+    difference = _differences(posterior, term, levels or (), rng)
     if levels is not None:
-        own = own.reindex(level=list(levels), fill_value=0.0)
-    by_level = lag_curve(posterior, term) + own
+        difference = difference.reindex(level=list(levels), fill_value=0.0)
+    by_level = lag_curve(posterior, term) + difference
     total = cumulative_lag_effect(by_level)
     return xr.Dataset(
         {
@@ -109,20 +109,20 @@ def _differences(
     if varies_by is None:
         raise EstimandError(f"term {term.name!r} must vary by a group for curves of its levels.")
     at, windows = f"{name}_level", window_labels(term.coefficient_windows)
-    found = term_coefficients(posterior, name).transpose("chain", "draw", at, "exit")
-    known = owners(found[at].values)
+    beta = term_coefficients(posterior, name).transpose("chain", "draw", at, "exit")
+    known = owners(beta[at].values)
     new = [level for level in levels if level not in known]
     if new and varies_by.levels is None:
-        drawn = new_levels.draw(
+        further = new_levels.draw(
             posterior, name, varies_by.prior, labels(new, windows).tolist(), rng
         )
-        found = xr.concat([found, drawn], dim=at)
+        beta = xr.concat([beta, further], dim=at)
         known += new
-    n_chains, n_draws, _, n_exits = found.shape
-    kept = {dim: found[dim] for dim in ("chain", "draw", "exit") if dim in found.coords}
-    each = found.values.reshape(n_chains, n_draws, len(known), len(windows), n_exits)
+    n_chains, n_draws, _, n_exits = beta.shape
+    kept = {dim: beta[dim] for dim in ("chain", "draw", "exit") if dim in beta.coords}
+    values = beta.values.reshape(n_chains, n_draws, len(known), len(windows), n_exits)
     return xr.DataArray(
-        each[:, :, :, window_of_lag(term)],
+        values[:, :, :, window_of_lag(term)],
         {**kept, "level": known, "lag": np.array(term.every_lag)},
         ("chain", "draw", "level", "lag", "exit"),
     )

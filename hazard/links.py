@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hazard.compiled import compiled
 from hazard.errors import DomainError
 
 Link = Literal["softmax", "cloglog"]
@@ -24,7 +24,7 @@ _LARGEST_EXPONENT = 700.0
 LINK_CODES: dict[str, int] = {"softmax": SOFTMAX, "cloglog": CLOGLOG}
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def share_out(link: int, out: npt.NDArray[np.float64], unit: float) -> float:
     """Turn exponentiated linear predictors into exit probabilities, in place.
 
@@ -57,7 +57,7 @@ def share_out(link: int, out: npt.NDArray[np.float64], unit: float) -> float:
     return stay
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def exit_probabilities(
     link: int, eta: npt.NDArray[np.float64], out: npt.NDArray[np.float64]
 ) -> float:
@@ -87,7 +87,7 @@ def exit_probabilities(
     return stay
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _hazard_rows(link: int, eta: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> None:
     for i in range(eta.shape[0]):
         exit_probabilities(link, eta[i], out[i])

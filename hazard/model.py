@@ -19,7 +19,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 from hazard import correlations, likelihood, links
 from hazard.approximation import variable
 from hazard.coordinates import Anchor, Coordinates, Learned
-from hazard.likelihood import kernel
+from hazard.kernels import kernel
 from hazard.priors import Functions, n_normals, transform
 from hazard.terms.block import FloatArray
 

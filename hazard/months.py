@@ -25,10 +25,10 @@ Written = Literal["yyyy-mm-dd", "dd.mm.yyyy"]
 NEVER = np.datetime64("9999-12-31", "D")  # of what still goes on, as registers write it
 
 _NO_DAY = np.datetime64("NaT", "D")
-_FORMS: Mapping[Written, tuple[str, str]] = MappingProxyType(
+_FORMS: Mapping[Written, str] = MappingProxyType(
     {
-        "yyyy-mm-dd": (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d"),
-        "dd.mm.yyyy": (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
+        "yyyy-mm-dd": r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})",
+        "dd.mm.yyyy": r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})",
     }
 )
 # a time of day behind a date, perhaps with its distance from Greenwich
@@ -150,14 +150,13 @@ def _day(cell: object, written: Written) -> np.datetime64:
         return _NO_DAY
     if isinstance(cell, date):
         return np.datetime64(cell.date() if isinstance(cell, datetime) else cell, "D")
-    shape, form = _FORMS[written]
     if not isinstance(cell, str):
         return _NO_DAY
-    parts = re.fullmatch(f"({shape})(?:{_TIME})?", cell.strip(), re.ASCII)
+    parts = re.fullmatch(f"{_FORMS[written]}(?:{_TIME})?", cell.strip(), re.ASCII)
     if parts is None:
         return _NO_DAY
     try:
-        moment = datetime.strptime(parts[1], form)  # noqa: DTZ007 - a day has no time zone
+        day = date(int(parts["year"]), int(parts["month"]), int(parts["day"]))
     except ValueError:
         return _NO_DAY
-    return np.datetime64(moment.date(), "D")
+    return np.datetime64(day, "D")

@@ -21,8 +21,8 @@ class Roles:
         Taken as they are written: ids, groups, exits, and covariates with a reference level.
     levels : tuple of str
         Those of the labels that are covariates with a reference level.
-    told : tuple of str
-        Those of the labels that tell an exit or an event.
+    exits : tuple of str
+        Those of the labels that are an exit or an event.
     indicators : tuple of str
         Numbers, or yes and no: exposures and their lags.
     numbers : tuple of str
@@ -35,7 +35,7 @@ class Roles:
 
     labels: tuple[str, ...]
     levels: tuple[str, ...]
-    told: tuple[str, ...]
+    exits: tuple[str, ...]
     indicators: tuple[str, ...]
     numbers: tuple[str, ...]
     days: tuple[str, ...]
@@ -51,8 +51,8 @@ def roles(spec: ModelSpec) -> Roles:
     """Roles of the columns that a model names; the names are those of the table."""
     table = spec.table
     ends = () if isinstance(table.exit, str) else table.exit
-    told = [end.event for end in ends if isinstance(end.code, str)]
-    told += [table.exit] if isinstance(table.exit, str) else []
+    exits = [end.event for end in ends if isinstance(end.code, str)]
+    exits += [table.exit] if isinstance(table.exit, str) else []
     covariates = [term for term in spec.term if isinstance(term, CovariateTerm)]
     levels = [term.column for term in covariates if term.reference is not None]
     times = [end.time for end in ends]
@@ -61,7 +61,7 @@ def roles(spec: ModelSpec) -> Roles:
     numbers += [table.month] if table.layout == "rows" else []
     numbers += [] if table.start else times
     seen: set[str] = set()
-    labels = _new([table.person, *told, *levels, *_of_table(spec.group_columns)], seen)
+    labels = _new([table.person, *exits, *levels, *_of_table(spec.group_columns)], seen)
     measured = _new([term.column for term in covariates if _own(term.column)], seen)
     indicators = _new([*own_exposures(spec), *lag_columns(spec)], seen)
     return Roles(
@@ -69,7 +69,7 @@ def roles(spec: ModelSpec) -> Roles:
         days=_new([table.start, *times] if table.start else [], seen),
         labels=labels + _new(_of_table([*spec.only, *_clusters(spec)]), seen),
         levels=tuple(levels),
-        told=tuple(told),
+        exits=tuple(exits),
         indicators=indicators,
         measured=measured,
         stems=tuple(table.wide.values()),

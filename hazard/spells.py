@@ -1,4 +1,4 @@
-"""One row per person, with the times of the ways out, as one row per person and month at risk."""
+"""One row per person, with the times of the exits, as one row per person and month at risk."""
 
 from __future__ import annotations
 
@@ -251,11 +251,11 @@ def _first_exit(
 ) -> tuple[Integers, npt.NDArray[np.object_]]:
     month = np.column_stack([_rounded_up(_months(raw[end.time], table)) for end in ends])
     came = np.column_stack([happened(raw, end) for end in ends])
-    left = np.where(came, month, np.inf)
+    exit_month = np.where(came, month, np.inf)
     ended = came.any(axis=1)
-    last = np.where(ended, left.min(axis=1), month.max(axis=1)).astype(np.int64)
+    last = np.where(ended, exit_month.min(axis=1), month.max(axis=1)).astype(np.int64)
     names = np.array([end.name for end in ends], dtype=object)
-    return last, np.where(ended, names[left.argmin(axis=1)], "stay")
+    return last, np.where(ended, names[exit_month.argmin(axis=1)], "stay")
 
 
 # --- rules --------------------------------------------------------------------------------------

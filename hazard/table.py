@@ -15,7 +15,6 @@ table, counted from 1 below the header.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -24,36 +23,24 @@ import numpy as np
 import pandas as pd
 
 from hazard import cells, dated, months, spells
-from hazard.contracts import (
-    Flags,
-    LeftOut,
-    broken_cells,
-    columns_missing,
-    numeric,
-    persons_gone,
-    violation,
-)
-from hazard.errors import PanelError, UsageError, did_you_mean
+from hazard.contracts import Flags, broken_cells, numeric, violation
+from hazard.errors import PanelError, UsageError
 from hazard.examples import bundled
 from hazard.exposures import not_of_measure
+from hazard.left_out import LeftOut, by_reason
 from hazard.roles import (
     OF_PANEL,
-    Roles,
-    by_calendar,
     lag_columns,
     required,
     roles,
 )
-from hazard.spec import PERIODS, EndpointSpec, ModelSpec
+from hazard.spec import ModelSpec
 from hazard.spells import DROP, TAKE_OUT, expand, not_missing, refuse, row_numbers
+from hazard.table_columns import CALENDAR, absent, cleaned, endpoints_in, taken_columns
 from hazard.table_files import read_csv, read_parquet
 
 __all__ = ["bundled", "expand", "panel", "read"]
 
-_CALENDAR = (
-    "Write the calendar month in which the row lies, whatever the unit: count the months from "
-    "January 1970, (year - 1970) x 12 + month - 1: January 2005 is 420."
-)
 _SHORTEST_MONTH = 28  # days
 _DAYS: Mapping[str, int] = MappingProxyType({"day": 1, "week": 7, "fortnight": 14})
 _MONTHS: Mapping[str, int] = MappingProxyType({"quarter": 3, "year": 12})
@@ -90,7 +77,7 @@ def read(path: Path, spec: ModelSpec) -> pd.DataFrame:
         raise PanelError("table must have at least one row; got an empty file.")
     if suffix == ".parquet":
         return panel(read_parquet(path), spec)
-    codes = [*spec.outcome.exits, *(str(end.code) for end in _ends(spec))]
+    codes = [*spec.outcome.exits, *(str(end.code) for end in endpoints_in(spec))]
     return panel(read_csv(path, roles(spec), codes), spec)
 
 
@@ -111,7 +98,7 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         month.
         A lagged term that is not about ``own`` rows has columns as
         :func:`hazard.exposures.lag_column` names them, in which a missing value is history before
-        the start. ``attrs["left_out"]`` has a :class:`hazard.contracts.LeftOut` for every reason:
+        the start. ``attrs["left_out"]`` has a :class:`hazard.left_out.LeftOut` for every reason:
         persons with a missing value, where the model file asks for it; spells without a whole
         month in the window of dates, or between entry and end. Rows are those of the table.
 
@@ -126,9 +113,9 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     raw = raw.reset_index(drop=True)  # a row is called by its number in this table
     raw.attrs = {}
     if not len(raw):
-        refuse([*_absent(raw, spec), "panel must have at least one row; got none."])
-    columns = _columns(raw, spec)
-    table, broken = _table(raw, spec)
+        refuse([*absent(raw, spec), "panel must have at least one row; got none."])
+    columns = taken_columns(raw, spec)
+    table, broken = cleaned(raw, spec)
     complete, incomplete = _complete(table, spec)
     broken += _missing(complete, columns, spec) + _rules(complete, columns, spec)
     refuse(broken)
@@ -143,178 +130,6 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     finished = _finished(rows, spec)
     finished.attrs["left_out"] = left_out
     return finished
-
-
-# --- columns ------------------------------------------------------------------------------------
-def _ends(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
-    return () if isinstance(spec.table.exit, str) else spec.table.exit
-
-
-def _columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
-    """Column of the table for every column of the panel that is taken as it is."""
-    table = spec.table
-    columns = {"person": table.person}
-    if isinstance(table.exit, str):
-        columns |= {"month": table.month, "exit": table.exit}
-        if table.entry is not None:
-            columns["entry"] = table.entry
-    if _takes_calendar(raw, spec):
-        columns["calendar"] = str(table.calendar)
-    named = [*required(spec), *lag_columns(spec)]
-    return columns | {name: name for name in named if name not in table.wide}
-
-
-def _takes_calendar(raw: pd.DataFrame, spec: ModelSpec) -> bool:
-    table = spec.table
-    wanted = by_calendar(spec) or table.calendar in raw
-    return wanted and table.calendar is not None and not table.start
-
-
-def _needed(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
-    names = [*_columns(raw, spec).values()]
-    names += [name for end in _ends(spec) for name in (end.time, end.event)]
-    names += [name for name in (spec.table.start, spec.table.entry) if name is not None]
-    return list(dict.fromkeys(names))
-
-
-def _absent(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
-    """Sentences for columns that are not there once; a period of time needs the calendar."""
-    needed = _needed(raw, spec)
-    untold = _takes_calendar(raw, spec) and spec.table.calendar not in raw
-    broken = columns_missing(
-        "table", raw, [name for name in needed if not untold or name != spec.table.calendar]
-    )
-    if untold:
-        broken.append(
-            f"table column {spec.table.calendar!r} must hold calendar months where a term is by "
-            f"{', '.join(PERIODS)}, which are made from it; got none. {_CALENDAR} Give a column of "
-            "your own with one of these names another name."
-        )
-    return broken
-
-
-def _table(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, list[str]]:
-    """Columns that the model needs as numbers, labels and days; sentences for those that are not.
-
-    A column that breaks a rule is left out of the table.
-    """
-    if spec.table.layout == "spells":
-        spells.endpoints(spec)
-    broken = _absent(raw, spec)
-    of, kept = roles(spec), {}
-    count = raw.columns.value_counts()
-    for name in _needed(raw, spec):
-        if count.get(name, 0) != 1:
-            continue
-        column, sentences = _column(raw[name], of, spec)
-        broken += sentences
-        if not sentences:
-            kept[name] = column
-    table = pd.DataFrame(kept, index=raw.index)
-    return table, broken + _never(table, spec) + _nearly(table, spec) + _between(table, spec)
-
-
-def _column(column: pd.Series, of: Roles, spec: ModelSpec) -> tuple[pd.Series, list[str]]:
-    where, name = f"table column {column.name!r}", column.name
-    if name in of.labels:
-        broken = cells.not_labels(where, column)
-        if name in of.levels:
-            broken += cells.not_levels(where, column)
-        return (column if broken else cells.labels(column)), broken
-    if name in of.measured:
-        broken = cells.not_measured(where, column)
-        measured = broken or cells.kind(column) in (cells.NUMBERS, cells.NOTHING)
-        return (_as_numbers(column) if measured else cells.labels(column)), broken
-    if name in of.days:
-        return column, []
-    return _as_numbers(column), _not_numbers(column, of, spec)
-
-
-def _not_numbers(column: pd.Series, of: Roles, spec: ModelSpec) -> list[str]:
-    where, name = f"table column {column.name!r}", column.name
-    if name in of.indicators:
-        return cells.not_indicators(where, column)
-    codes = [end.code for end in _ends(spec) if end.event == name]
-    if codes and cells.kind(column) == cells.TRUTH:
-        return []
-    cure = "Correct the cells, with a decimal point in fractions."
-    if codes:
-        cure = f"Correct the code {codes[0]!r} under [table], or these cells."
-    if name == spec.table.calendar:
-        cure = _CALENDAR
-    return cells.not_numbers(where, column, cure)
-
-
-def _as_numbers(column: pd.Series) -> pd.Series:
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
-        return column
-    return pd.Series(cells.numbers(column)[0], index=column.index, name=column.name)
-
-
-def _never(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
-    """Sentences for codes that no row has."""
-    broken = []
-    for end in _ends(spec):
-        if end.event not in table or spells.happened(table, end).any():
-            continue
-        present = cells.labels(table[end.event]).dropna().unique()
-        broken.append(
-            f"table column {end.event!r} must hold the code {end.code!r} of exit {end.name!r}; got "
-            f"it in none of {len(table):,} rows.{did_you_mean(end.code, present)} Correct the code "
-            "under [table], or take the exit out of the model."
-        )
-    return broken
-
-
-def _nearly(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
-    """Sentences for labels that are written nearly as a code, or as the exit that has it."""
-    broken = []
-    for name, ends in _by_event(table, spec).items():
-        codes = {str(end.code) for end in ends}
-        taken = [end for end in ends if spells.happened(table, end).any()]  # of others: _never
-        meant = {cells.alike(text) for end in taken for text in (str(end.code), end.name)}
-        labels = cells.labels(table[name])
-        near = {
-            label
-            for label in labels.dropna().unique()
-            if label not in codes and cells.alike(label) in meant
-        }
-        broken += violation(
-            f"table column {name!r} must write each code in one way, as in {sorted(codes)}",
-            labels.isin([*near]).to_numpy(),
-            got="labels that differ from a code or its exit only in case, in spaces, in a stop or "
-            "in how a character is stored",
-            cure="Write these cells as the code, or give them another name if they are no exit.",
-            numbers=row_numbers(table),
-        )
-    return broken
-
-
-def _between(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
-    """Sentences for fractions among events whose codes are whole numbers."""
-    broken = []
-    for name, ends in _by_event(table, spec).items():
-        if not all(re.fullmatch(r"[+-]?\d+", str(end.code)) for end in ends):
-            continue
-        values = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
-        broken += violation(
-            f"table column {name!r} must hold whole numbers, as its codes are",
-            np.isfinite(values) & (values != np.floor(values)),
-            got="fractions",
-            cure="Correct the cells: what is no code counts as no exit.",
-            numbers=row_numbers(table),
-        )
-    return broken
-
-
-def _by_event(table: pd.DataFrame, spec: ModelSpec) -> dict[str, list[EndpointSpec]]:
-    """Endpoints of every column of events that the table has."""
-    ends = _ends(spec)
-    return {
-        name: [end for end in ends if end.event == name]
-        for name in dict.fromkeys(end.event for end in ends)
-        if name in table
-    }
 
 
 # --- rules --------------------------------------------------------------------------------------
@@ -334,7 +149,7 @@ def _missing(table: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -
     broken: list[str] = []
     named, optional = required(spec), set(lag_columns(spec))
     if spec.table.start:  # of which each end has its own rule
-        optional |= {name for end in _ends(spec) for name in (end.time, end.event)}
+        optional |= {name for end in endpoints_in(spec) for name in (end.time, end.event)}
         optional.add(spec.table.start)
     for name in table.columns.difference([*optional], sort=False):
         cure = DROP if name in named else TAKE_OUT
@@ -399,7 +214,7 @@ def _calendar(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
         f"table column {name!r} must hold calendar months",
         np.asarray(late),
         got=got,
-        cure=_CALENDAR,
+        cure=CALENDAR,
         numbers=row_numbers(table),
     )
 
@@ -423,7 +238,7 @@ def _advance(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
         got="calendar months that do not",
         cure="Correct the calendar or the months"
         + (", or name what a row is by unit under [table], such as 'week'." if whole else ".")
-        + ("" if whole else f" {_CALENDAR}"),
+        + ("" if whole else f" {CALENDAR}"),
         numbers=row_numbers(rows),
     )
 
@@ -460,19 +275,14 @@ def _counted(
     table: pd.DataFrame, reasons: Mapping[str, Flags], spec: ModelSpec
 ) -> dict[str, LeftOut]:
     """How many persons, rows and exits each reason leaves out; nothing where it leaves out none."""
-    ends = _ends(spec)
+    ends = endpoints_in(spec)
     if ends:
         leaves = np.column_stack([spells.happened(table, end) for end in ends]).any(axis=1)
     else:
         leaves = table[str(spec.table.exit)].isin(spec.outcome.exits).to_numpy()
     separate = spec.table.again == "separate"  # each spell counts as a person
     person = table.index.to_series() if separate else table[spec.table.person]
-    persons = persons_gone(person, [*reasons.values()])
-    return {
-        reason: LeftOut(gone, int(out.sum()), int(leaves[out].sum()))
-        for (reason, out), gone in zip(reasons.items(), persons, strict=True)
-        if out.any()
-    }
+    return by_reason(person, reasons, leaves)
 
 
 # --- rows ---------------------------------------------------------------------------------------

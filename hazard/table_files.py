@@ -138,10 +138,10 @@ def _swallowing(content: bytes, width: int) -> int | None:
     lines = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
     row = 0
     try:
-        for found in lines:
-            if any(_swallows(cell, at, width) for at, cell in enumerate(found)):
+        for record in lines:
+            if any(_swallows(cell, at, width) for at, cell in enumerate(record)):
                 return row
-            row += bool(found)
+            row += bool(record)
     except csv.Error:
         return row
     return None
@@ -196,8 +196,8 @@ def _typed(column: pd.Series, name: str, roles: Roles, codes: Sequence[str]) -> 
     if name in roles.levels:
         return _as_measured(column)
     if name in roles.labels:
-        told = name in roles.told and "NA" not in codes
-        return _as_labels(_without(column, ["NA"]) if told else column)
+        is_exit = name in roles.exits and "NA" not in codes
+        return _as_labels(_without(column, ["NA"]) if is_exit else column)
     if name in (*roles.indicators, *roles.numbers, *roles.days) or roles.is_numbered(name):
         column = _without(column, _MISSING)
         return column if name in roles.days else _as_numbers(column)

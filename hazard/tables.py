@@ -120,14 +120,14 @@ class Told:
     held: Compared = NOT_COMPARED
 
 
-def quantity_estimates(draws: xr.DataArray, told: Told, spec: ModelSpec) -> pd.DataFrame:
+def quantity_estimates(draws: xr.DataArray, description: Told, spec: ModelSpec) -> pd.DataFrame:
     """Estimates of every element of some draws of the hazard model.
 
     Parameters
     ----------
     draws : DataArray, dims (chain, draw, ...)
         The other dimensions are columns of the table.
-    told : Told
+    description : Told
     spec : ModelSpec
 
     Returns
@@ -135,17 +135,17 @@ def quantity_estimates(draws: xr.DataArray, told: Told, spec: ModelSpec) -> pd.D
     DataFrame
         With the columns of :data:`COLUMNS`.
     """
-    return _labelled(detailed(draws, told.held), told, spec)
+    return _labelled(detailed(draws, description.held), description, spec)
 
 
-def known_values(values: xr.DataArray, told: Told, spec: ModelSpec) -> pd.DataFrame:
+def known_values(values: xr.DataArray, description: Told, spec: ModelSpec) -> pd.DataFrame:
     """Rows of numbers that have no draws, such as shares of what was observed.
 
     Parameters
     ----------
     values : DataArray
         Its dimensions are columns of the table.
-    told : Told
+    description : Told
     spec : ModelSpec
 
     Returns
@@ -153,13 +153,17 @@ def known_values(values: xr.DataArray, told: Told, spec: ModelSpec) -> pd.DataFr
     DataFrame
         With the columns of :data:`COLUMNS`; no interval and no Monte Carlo error.
     """
-    return _labelled(values.to_dataframe("estimate").reset_index(), told, spec)
+    return _labelled(values.to_dataframe("estimate").reset_index(), description, spec)
 
 
-def _labelled(rows: pd.DataFrame, told: Told, spec: ModelSpec) -> pd.DataFrame:
-    labels = {name: getattr(told, name) for name in ("estimand", "effect", "term", "by", "arm")}
+def _labelled(rows: pd.DataFrame, description: Told, spec: ModelSpec) -> pd.DataFrame:
+    labels = {
+        name: getattr(description, name) for name in ("estimand", "effect", "term", "by", "arm")
+    }
     free = {name: value for name, value in labels.items() if name not in rows}
-    named = rows.assign(**free, quantity=told.quantity, unit=told.unit, estimator=HAZARD_MODEL)
+    named = rows.assign(
+        **free, quantity=description.quantity, unit=description.unit, estimator=HAZARD_MODEL
+    )
     return _ordered(_with_term(named, spec))
 
 
@@ -173,19 +177,21 @@ def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
         :func:`hazard.level_curves.all_level_curves`.
     spec : ModelSpec
     """
-    held = Compared(0.0, _relevant(spec, "lag_curve"))
+    compared = Compared(0.0, _relevant(spec, "lag_curve"))
     unit = "log-odds" if spec.outcome.link == "softmax" else "log-hazard"
     parts = [
         quantity_estimates(
             curves[name],
-            Told(name, unit, "lag_curve", _CONDITIONAL, held=held, term=None),
+            Told(name, unit, "lag_curve", _CONDITIONAL, held=compared, term=None),
             spec,
         )
         for name in ("lag_coefficient", "cumulative_lag_effect")
     ]
     lags = {term.name: term.every_lag for term in spec.lagged}
-    own = [lag in lags[term] for term, lag in zip(parts[0]["term"], parts[0]["lag"], strict=True)]
-    both = pd.concat([parts[0][own], parts[1]], ignore_index=True)
+    within = [
+        lag in lags[term] for term, lag in zip(parts[0]["term"], parts[0]["lag"], strict=True)
+    ]
+    both = pd.concat([parts[0][within], parts[1]], ignore_index=True)
     if "level" in curves.dims:
         both = both[both["estimate"].notna()]  # levels that another term varies by
         varying = {term.name: term.varies_by.by for term in spec.lagged if term.varies_by}
@@ -213,21 +219,21 @@ def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | No
 
 def _relevant(spec: ModelSpec, label: str) -> float | None:
     """The size that matters of an estimand of the model."""
-    return next((each.relevant for each in spec.estimand if each.label == label), None)
+    return next((estimand.relevant for estimand in spec.estimand if estimand.label == label), None)
 
 
 def baseline_estimates(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:
     """Lag coefficients of a baseline."""
-    own = fit.table().merge(_lags(spec), on=["term", "level"], validate="many_to_many")
-    return baseline_rows(own.assign(quantity="lag_coefficient", level=None), fit, spec)
+    table = fit.table().merge(_lags(spec), on=["term", "level"], validate="many_to_many")
+    return baseline_rows(table.assign(quantity="lag_coefficient", level=None), fit, spec)
 
 
-def baseline_rows(own: pd.DataFrame, fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:
+def baseline_rows(table: pd.DataFrame, fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:
     """Rows of a baseline with its name, its errors and intervals.
 
     Parameters
     ----------
-    own : DataFrame
+    table : DataFrame
         ``estimate``, ``standard_error``, and what they are of.
     fit : BaselineFit
     spec : ModelSpec
@@ -240,14 +246,14 @@ def baseline_rows(own: pd.DataFrame, fit: BaselineFit, spec: ModelSpec) -> pd.Da
         freedom.
     """
     unit = f"{fit.unit} per {spec.table.unit}" if fit.unit == "probability" else fit.unit
-    half = fit.quantile(0.95) * own["standard_error"]
-    tidy = own.assign(
+    half = fit.quantile(0.95) * table["standard_error"]
+    tidy = table.assign(
         estimator=fit.estimator,
         unit=unit,
         errors=fit.errors,
-        sd=own["standard_error"],
-        lower=own["estimate"] - half,
-        upper=own["estimate"] + half,
+        sd=table["standard_error"],
+        lower=table["estimate"] - half,
+        upper=table["estimate"] + half,
         ci_prob=0.95,
         ci_kind="normal" if np.isinf(fit.freedom) else "t",
     )
@@ -330,12 +336,12 @@ def apart(
     sides = [_keyed(rows, key).join(rows[names].astype(float)) for rows in (approximate, sampled)]
     both = sides[0].merge(sides[1], on=[*key], suffixes=("", "_sampled"), validate="one_to_one")
     unit = both["sd_sampled"]
-    found = both[[*key]].copy()
+    distances = both[[*key]].copy()
     for name, end in (("estimate", "apart"), ("lower", "apart_lower"), ("upper", "apart_upper")):
-        found[end] = (both[name] - both[f"{name}_sampled"]) / unit
-    found["apart_mcse"] = (both["mcse"] ** 2 + both["mcse_sampled"] ** 2) ** 0.5 / unit
-    found["sd_ratio"] = both["sd"] / unit
-    return found
+        distances[end] = (both[name] - both[f"{name}_sampled"]) / unit
+    distances["apart_mcse"] = (both["mcse"] ** 2 + both["mcse_sampled"] ** 2) ** 0.5 / unit
+    distances["sd_ratio"] = both["sd"] / unit
+    return distances
 
 
 def flagged(estimates: pd.DataFrame, checked: pd.DataFrame) -> pd.DataFrame:
@@ -354,8 +360,8 @@ def flagged(estimates: pd.DataFrame, checked: pd.DataFrame) -> pd.DataFrame:
         With the columns of :data:`CHECK`; empty where a number was not checked.
     """
     known = _keyed(checked, KEY).join(checked[[*CHECK]].astype(float))
-    found = _keyed(estimates, KEY).merge(known, on=[*KEY], how="left", validate="many_to_one")
-    distances = found[[*CHECK]].set_axis(estimates.index)
+    matched = _keyed(estimates, KEY).merge(known, on=[*KEY], how="left", validate="many_to_one")
+    distances = matched[[*CHECK]].set_axis(estimates.index)
     plain = estimates.drop(columns=[*CHECK], errors="ignore")
     return plain.join(distances.where(estimates["estimator"] == HAZARD_MODEL))
 

@@ -1,7 +1,8 @@
 """Units of time of a panel: their plural, and the round numbers at which something is printed.
 
 Every number of periods that nobody asked for is made here: the horizons of tables and headlines,
-the end of curves that no estimand bounds, the classes of time since the start.
+the end of curves that no estimand bounds, the classes of time since the start. ``last`` is the last
+period in which somebody is at risk.
 """
 
 from __future__ import annotations
@@ -57,12 +58,6 @@ def printed(horizon: int, unit: str = "month") -> tuple[int, ...]:
 def followed(last: int, unit: str = "month") -> int:
     """Where curves end that no estimand bounds: the largest round number, or the last period.
 
-    Parameters
-    ----------
-    last : int
-        The last period in which somebody is at risk.
-    unit : str
-
     Examples
     --------
     >>> followed(100), followed(9), followed(1000, "day"), followed(45, "year")
@@ -77,12 +72,6 @@ def compared(last: int, unit: str = "month") -> int:
     Of months it is the twelfth, however long the panel; of other units the last round number that
     is at most half of what is followed, or all of it.
 
-    Parameters
-    ----------
-    last : int
-        The last period in which somebody is at risk.
-    unit : str
-
     Examples
     --------
     >>> compared(100), compared(9), compared(1000, "day"), compared(52, "week")
@@ -96,12 +85,6 @@ def compared(last: int, unit: str = "month") -> int:
 
 def headline(last: int, unit: str = "month") -> tuple[int, ...]:
     """One or two periods that sum up a curve: round numbers but the first, or the last period.
-
-    Parameters
-    ----------
-    last : int
-        The last period in which somebody is at risk.
-    unit : str
 
     Examples
     --------

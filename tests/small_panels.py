@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hazard import design
 from hazard import spec as specs
 from hazard.design import Design
 from hazard.links import LINK_CODES, exit_probabilities
@@ -31,6 +32,8 @@ VISIT = TERM + (
     '"lagged"\nexposure = "visit"\nnetwork = "centre"\nlags = [0, 2]\n'
     'history_before_start = "missing"\n'
 )
+REGRESSION = (BASELINE + WALK, SEX + NORMAL, AGE + NORMAL, VISIT + WALK)
+GROUPS = (CENTRE + POOLED, NATIONALITY + POOLED)
 EXITS = ("assisted", "disappeared", "forced", "moved")
 
 
@@ -105,23 +108,28 @@ def _history(term: LaggedTerm, n_rows: int, rng: np.random.Generator) -> xr.Data
     return xr.DataArray(values, {"lag": lags}, ("row", "lag"), name=term.name)
 
 
-def dense(design: Design) -> FloatArray:
+def build(small: SmallPanel, spec: ModelSpec) -> Design:
+    """Design of a model on its panel."""
+    return design.build(small.panel, small.histories, spec)
+
+
+def dense(made: Design) -> FloatArray:
     """Design matrix, shape (row, coefficient)."""
-    columns = [block.matrix()[design.index[:, b]] for b, block in enumerate(design.blocks)]
+    columns = [block.matrix()[made.index[:, b]] for b, block in enumerate(made.blocks)]
     return np.hstack(columns)
 
 
-def slow_rows(design: Design, beta: FloatArray) -> FloatArray:
+def slow_rows(made: Design, beta: FloatArray) -> FloatArray:
     """Log-likelihood of each row by a loop that calls the one hazard formula, without weights."""
-    eta = dense(design) @ beta
+    eta = dense(made) @ beta
     values = np.empty(len(eta))
     leave = np.empty(eta.shape[1])
-    for i, code in enumerate(design.outcome):
-        stay = exit_probabilities(LINK_CODES[design.link], eta[i], leave)
+    for i, code in enumerate(made.outcome):
+        stay = exit_probabilities(LINK_CODES[made.link], eta[i], leave)
         values[i] = np.log(stay if code == 0 else leave[code - 1])
     return values
 
 
-def slow_log_likelihood(design: Design, beta: FloatArray) -> float:
+def slow_log_likelihood(made: Design, beta: FloatArray) -> float:
     """Log-likelihood of a design, by :func:`slow_rows`."""
-    return float(design.weight @ slow_rows(design, beta))
+    return float(made.weight @ slow_rows(made, beta))

@@ -10,19 +10,8 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_panels import (
-    BASELINE,
-    NATIONALITY,
-    NORMAL,
-    POOLED,
-    SEX,
-    VISIT,
-    WALK,
-    SmallPanel,
-    dense,
-    model,
-    small_panel,
-)
+from small_events import KINDS, of_kind, random_beta, with_counts
+from small_panels import NORMAL, SmallPanel, dense
 from small_registers import term
 
 from hazard import design, estimands, exposures, survival
@@ -30,45 +19,12 @@ from hazard import interventions as iv
 from hazard import spec as specs
 from hazard.design import Design
 from hazard.errors import EstimandError
-from hazard.links import Link, hazard
+from hazard.links import hazard
 from hazard.spec import IncidenceEstimand, ModelSpec
 from hazard.standardised import path_rows, standardise
 from hazard.terms.block import FloatArray
 
 TERM, HORIZON = "visit_centre", 6
-COUNT = VISIT.replace("lags", 'measure = "count"\nlags')
-JOINED = VISIT + "windows = [[0, 0], [1, 2]]\n"
-VARIES = 'varies_by = { by = "nationality", prior = { family = "pooled", scale = 1.0, '
-VARIES += 'reason = "an example only" } }\n'
-KINDS = {
-    "indicators": VISIT,
-    "counts": COUNT,
-    "windows": JOINED,
-    "own curves": VISIT + VARIES,
-    "counts with own curves": COUNT + VARIES,
-}
-
-
-def of_kind(kind: str, link: Link = "softmax") -> ModelSpec:
-    terms = [BASELINE + WALK, SEX + NORMAL, KINDS[kind] + NORMAL, NATIONALITY + POOLED]
-    return model(*terms, exits=2, link=link)
-
-
-def with_counts(spec: ModelSpec, rng: np.random.Generator, *, persons: int = 40) -> SmallPanel:
-    """A small panel; of counts, histories far from zero. No history is unknown."""
-    small = small_panel(spec, rng, persons=persons)
-    shape = small.histories[spec.lagged[0].name].shape
-    counts = spec.lagged[0].measure == "count"
-    values = rng.poisson(7.0, shape) if counts else rng.random(shape) < 0.3
-    history = small.histories[spec.lagged[0].name].copy(data=values.astype(np.float32))
-    return SmallPanel(small.panel, {spec.lagged[0].name: history})
-
-
-def random_beta(made: Design, rng: np.random.Generator) -> xr.DataArray:
-    beta = rng.normal(0.0, 0.3, (1, 1, made.n_coefficients, len(made.exits)))
-    beta[:, :, 0] -= 2.0
-    coords = {"exit": list(made.exits)}
-    return xr.DataArray(beta, coords, ("chain", "draw", "coefficient", "exit"))
 
 
 def enumerated(

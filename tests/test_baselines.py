@@ -20,7 +20,9 @@ from small_panels import (
 
 from hazard import design
 from hazard.baselines import linear_probability, multinomial_logit
-from hazard.baselines.fit import BaselineFit, independent, independent_columns, named
+from hazard.baselines.columns import independent, independent_columns
+from hazard.baselines.fit import BaselineFit
+from hazard.baselines.remarks import named
 from hazard.errors import EstimandError
 from hazard.likelihood import rows
 

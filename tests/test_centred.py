@@ -10,32 +10,16 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_panels import (
-    BASELINE,
-    NATIONALITY,
-    NORMAL,
-    POOLED,
-    SEX,
-    VISIT,
-    WALK,
-    SmallPanel,
-    dense,
-    model,
-)
-from test_arms import COUNT, VARIES, random_beta, with_counts
+from small_events import of_kind, random_beta, with_counts
+from small_panels import SmallPanel, dense
 
 from hazard import approximation, changes, coordinates, design, spec
 from hazard.baselines import linear_probability, multinomial_logit
-from hazard.design import Design, identified
-from hazard.spec import ModelSpec
+from hazard.design import Design
+from hazard.equivalent import identified
 from hazard.terms.block import Block, FloatArray
 
-MODELS = {"counts": COUNT, "counts with own curves": COUNT + VARIES, "indicators": VISIT}
-
-
-def of_kind(kind: str) -> ModelSpec:
-    terms = [BASELINE + WALK, SEX + NORMAL, MODELS[kind] + NORMAL, NATIONALITY + POOLED]
-    return model(*terms, exits=2)
+MODELS = ("counts", "counts with own curves", "indicators")
 
 
 def made(kind: str, rng: np.random.Generator) -> tuple[SmallPanel, Design, Block]:
@@ -69,7 +53,7 @@ def as_raw(built: Design, beta: FloatArray) -> FloatArray:
     return moved
 
 
-@given(seed=st.integers(0, 2**32), kind=st.sampled_from(list(MODELS)))
+@given(seed=st.integers(0, 2**32), kind=st.sampled_from(MODELS))
 @settings(max_examples=8, deadline=None)
 def test_only_the_intercept_moves(seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ from small_panels import (
     small_panel,
 )
 
-from hazard import design, estimands
+from hazard import design, equivalent, estimands
 from hazard.changes import changes, summed
 from hazard.errors import EstimandError
 from hazard.links import hazard
@@ -113,7 +113,7 @@ def test_rows_count_by_their_weight(rng: np.random.Generator) -> None:
     spec = model(CENTRE + POOLED, VISIT + NORMAL)
     _, built, beta = drawn(spec, rng)
     whole = changes(beta, built, spec.lagged)["average_change"]
-    few = changes(beta, design.collapsed(built), spec.lagged)["average_change"]
+    few = changes(beta, equivalent.collapsed(built), spec.lagged)["average_change"]
     np.testing.assert_allclose(few, whole, atol=ROUNDING)
 
 

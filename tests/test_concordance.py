@@ -12,7 +12,17 @@ import xarray as xr
 from small_panels import BASELINE, CENTRE, NORMAL, POOLED, SEX, VISIT, model, small_panel
 from typer.testing import CliRunner
 
-from hazard import changes, cli, concordance, design, evidence, pipeline, simulate, store
+from hazard import (
+    changes,
+    cli,
+    concordance,
+    design,
+    equivalent,
+    evidence,
+    pipeline,
+    simulate,
+    store,
+)
 from hazard import spec as specs
 from hazard.baselines import linear_probability, multinomial_logit
 from hazard.concordance import assumed, columns, scale, steps
@@ -53,7 +63,7 @@ def test_pieces_add_up_and_average_as_changes_do(rng: np.random.Generator) -> No
     found = concordance.pieces(built, logit, spec.lagged)
     both = found.sel(piece="weighted") + found.sel(piece="curvature")
     np.testing.assert_allclose(found.sel(piece="linear"), both, atol=ROUNDING)
-    plain = design.identified(built)
+    plain = equivalent.identified(built)
     average = changes.changes(dims(logit.centre()[None, None]), plain, spec.lagged)
     own = average["average_change"].squeeze(("chain", "draw"))
     np.testing.assert_allclose(found.sel(piece="average"), own, atol=ROUNDING)

@@ -14,7 +14,7 @@ from lifelines import CoxTimeVaryingFitter
 from hazard.baselines import cox, partial_likelihood, robust
 from hazard.baselines.fit import BaselineFit
 from hazard.baselines.partial_likelihood import Ties
-from hazard.design import collapsed
+from hazard.equivalent import collapsed
 from hazard.errors import DesignError
 from hazard.likelihood import rows
 

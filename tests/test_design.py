@@ -21,6 +21,7 @@ from small_panels import (
     WALK,
     YEAR,
     SmallPanel,
+    build,
     dense,
     every_kind,
     model,
@@ -28,17 +29,13 @@ from small_panels import (
     small_panel,
 )
 
-from hazard import coordinates, design
+from hazard import coordinates, design, equivalent
 from hazard.design import Design
 from hazard.errors import DesignError
 from hazard.likelihood import fast_rows, rows, value_and_gradient
 from hazard.priors import covariance
 from hazard.spec import ModelSpec
 from hazard.terms.block import FloatArray
-
-
-def build(small: SmallPanel, spec: ModelSpec) -> Design:
-    return design.build(small.panel, small.histories, spec)
 
 
 def coefficients(made: Design, rng: np.random.Generator) -> FloatArray:
@@ -113,22 +110,22 @@ def at(made: Design, b: int) -> int:
 
 def test_coefficient_counts_by_hand(five_rows: SmallPanel) -> None:
     made = build(five_rows, model(SEX + NORMAL, CENTRE + POOLED, VISIT + WALK))
-    counts = design.coefficient_counts(made)  # stay, assisted, disappeared, forced
+    counts = equivalent.coefficient_counts(made)  # stay, assisted, disappeared, forced
     assert counts.tolist() == [
         *([2, 1, 0, 1], [2, 0, 0, 1]),  # all; women
         *([1, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0]),  # visits 0, 1, 2 months ago
         *([1, 0, 0, 1], [1, 1, 0, 0]),  # centres A, B
     ]
     doubled = replace(made, weight=2 * made.weight)
-    np.testing.assert_array_equal(design.coefficient_counts(doubled), 2 * counts)
+    np.testing.assert_array_equal(equivalent.coefficient_counts(doubled), 2 * counts)
 
 
 def test_identified_by_hand(five_rows: SmallPanel) -> None:
     made = build(five_rows, model(CENTRE + POOLED))
-    assert design.identified(made).labels()[1:] == [("centre", "A")]  # B has three of five rows
+    assert equivalent.identified(made).labels()[1:] == [("centre", "A")]  # B has three of five rows
     weighted = replace(made, weight=np.array([1.0, 2.0, 2.0, 1.0, 1.0]))  # three of seven
-    assert design.identified(weighted).labels()[1:] == [("centre", "B")]
-    assert design.identified(weighted).blocks[0] is weighted.blocks[0]
+    assert equivalent.identified(weighted).labels()[1:] == [("centre", "B")]
+    assert equivalent.identified(weighted).blocks[0] is weighted.blocks[0]
 
 
 def test_a_file_without_a_reference_takes_the_first_level() -> None:
@@ -151,8 +148,8 @@ def test_collapsed_and_joined_rows_have_the_same_likelihood(
 ) -> None:
     spec = model(BASELINE + WALK, SEX + NORMAL, CENTRE + POOLED, VISIT + WALK, link=link)
     full = build(small_panel(spec, rng, persons=300), spec)
-    few = design.collapsed(full)
-    joined = design.merged(few, 12)
+    few = equivalent.collapsed(full)
+    joined = equivalent.merged(few, 12)
     assert len(few.weight) < len(full.weight)
     assert few.weight.sum() == len(full.weight)
     assert 1 < len(joined.blocks) < len(full.blocks)
@@ -170,12 +167,12 @@ def test_collapsed_and_joined_rows_have_the_same_likelihood(
 def test_collapsed_rows_keep_a_row_of_the_panel(rng: np.random.Generator) -> None:
     spec = every_kind()
     full = build(small_panel(spec, rng), spec)
-    few = design.collapsed(full)
+    few = equivalent.collapsed(full)
     place = np.searchsorted(full.row, few.row)
     np.testing.assert_array_equal(full.row[place], few.row)
     np.testing.assert_array_equal(full.index[place], few.index)
     np.testing.assert_array_equal(full.outcome[place], few.outcome)
-    again = design.collapsed(few)
+    again = equivalent.collapsed(few)
     np.testing.assert_array_equal(again.index, few.index)
     np.testing.assert_array_equal(again.weight, few.weight)
 
@@ -184,12 +181,12 @@ def test_joined_blocks_keep_coefficients_in_order(rng: np.random.Generator) -> N
     spec = every_kind()
     full = build(small_panel(spec, rng), spec)
     for limit in (0, 4, 40, 10_000):
-        joined = design.merged(full, limit)
+        joined = equivalent.merged(full, limit)
         np.testing.assert_array_equal(dense(joined), dense(full))
         assert [c for _, c in joined.labels()] == [c for _, c in full.labels()]
         grown = [b for b in joined.blocks if b.kind == "joined"]
         assert all(block.n_levels <= limit for block in grown)
-    assert len(design.merged(full, 0).blocks) == len(full.blocks)
+    assert len(equivalent.merged(full, 0).blocks) == len(full.blocks)
 
 
 def test_permuting_rows_changes_nothing(rng: np.random.Generator) -> None:
@@ -205,9 +202,9 @@ def test_permuting_rows_changes_nothing(rng: np.random.Generator) -> None:
     beta = coefficients(full, rng)
     assert log_likelihood(permuted, beta) == pytest.approx(log_likelihood(full, beta), rel=1e-12)
     np.testing.assert_array_equal(
-        design.coefficient_counts(permuted), design.coefficient_counts(full)
+        equivalent.coefficient_counts(permuted), equivalent.coefficient_counts(full)
     )
-    one, other = design.collapsed(full), design.collapsed(permuted)
+    one, other = equivalent.collapsed(full), equivalent.collapsed(permuted)
     np.testing.assert_array_equal(one.weight, other.weight)
     np.testing.assert_array_equal(one.index[:, 0], other.index[:, 0])
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from hazard import design, spec
 from hazard.cli.app import tell_left_out
-from hazard.contracts import LeftOut
 from hazard.errors import DesignError
+from hazard.left_out import LeftOut
 from hazard.pipeline import Rows, flow, rows_from_table
 from hazard.spec import ModelSpec
 from hazard.terms import lagged

@@ -18,46 +18,43 @@ from small_panels import (
     SEX,
     VISIT,
     WALK,
-    SmallPanel,
+    build,
     dense,
     every_kind,
     model,
     small_panel,
 )
 
-from hazard import approximation, coordinates, correlations, design, laplace
+from hazard import approximation, coordinates, correlations, equivalent, laplace
 from hazard.coordinates import Anchor
 from hazard.design import Design
 from hazard.errors import ConvergenceError
-from hazard.laplace import Laplace, Penalty
+from hazard.laplace import Laplace
 from hazard.likelihood import information, rows, value_and_gradient
+from hazard.newton import Mode, Penalty, newton
 from hazard.terms.block import FloatArray
 
 
-def build(small: SmallPanel, spec: object) -> Design:
-    return design.build(small.panel, small.histories, spec)  # type: ignore[arg-type]
-
-
-def flat(made: Design) -> laplace.Mode:
+def flat(made: Design) -> Mode:
     """Maximum of the likelihood alone."""
     data = rows(made)
     nothing = np.zeros((made.n_coefficients, data.n_exits))
     none = Penalty(np.zeros((*nothing.shape, data.n_exits)), nothing)
-    return laplace.newton(data, nothing, none, free=np.ones_like(nothing, dtype=bool))
+    return newton(data, nothing, none, free=np.ones_like(nothing, dtype=bool))
 
 
 # --- the solver ---------------------------------------------------------------------------------
 @pytest.mark.parametrize("way", ["rows", "collapsed", "joined"])
 def test_flat_mode_reference_statsmodels(way: str, rng: np.random.Generator) -> None:
     spec = model(BASELINE + WALK, SEX + NORMAL, AGE + NORMAL, CENTRE + POOLED, VISIT + WALK)
-    made = design.identified(build(small_panel(spec, rng, persons=500), spec))
+    made = equivalent.identified(build(small_panel(spec, rng, persons=500), spec))
     other = sm.MNLogit(made.outcome, dense(made)).fit(
         method="newton", maxiter=100, tol=1e-14, disp=False
     )
     if way != "rows":
-        made = design.collapsed(made)
+        made = equivalent.collapsed(made)
     if way == "joined":
-        made = design.merged(made, 500)
+        made = equivalent.merged(made, 500)
     found = flat(made)
     np.testing.assert_allclose(found.beta, other.params, atol=1e-6)
     covariance = np.linalg.inv(found.cholesky @ found.cholesky.T)
@@ -78,7 +75,7 @@ def test_penalised_mode_identity_zero_slope(rng: np.random.Generator) -> None:
     precision = np.array([root @ root.T + 0.5 * np.eye(data.n_exits) for root in roots])
     free = rng.random(shape) < 0.8
     start = np.where(free, mean, 0.3)
-    found = laplace.newton(data, start, Penalty(precision, mean), free=free)
+    found = newton(data, start, Penalty(precision, mean), free=free)
     _, gradient = value_and_gradient(data, found.beta)
     pull = [own @ apart for own, apart in zip(precision, found.beta - mean, strict=True)]
     slope = gradient - np.array(pull)
@@ -140,7 +137,7 @@ def mode_given(found: Laplace, theta: tuple[FloatArray, ...]) -> FloatArray:
     mean = it.prior_mean()
     penalty = Penalty(it.prior_precision(theta), mean)
     everything = np.ones_like(mean, dtype=bool)
-    return laplace.newton(rows(it.design), found.mode.beta, penalty, free=everything).beta
+    return newton(rows(it.design), found.mode.beta, penalty, free=everything).beta
 
 
 def test_learned_parameters_and_their_scales(rng: np.random.Generator) -> None:

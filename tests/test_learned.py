@@ -11,12 +11,13 @@ import xarray as xr
 from scipy import stats
 from small_panels import BASELINE, CENTRE, CORRELATED, LEARNED_WALK, POOLED, model
 
-from hazard import coordinates, correlations, design, laplace
+from hazard import coordinates, correlations, design, equivalent, laplace
 from hazard.design import Design
 from hazard.errors import ConvergenceError
-from hazard.laplace import Laplace, Penalty
+from hazard.laplace import Laplace
 from hazard.likelihood import rows
 from hazard.links import Link, hazard
+from hazard.newton import Mode, Penalty, newton
 from hazard.terms.block import FloatArray
 
 PLANTED = (0.9, 0.25)
@@ -113,7 +114,7 @@ def test_equal_groups_shrink(rng: np.random.Generator) -> None:
         made = grouped(np.diag(np.square(sigma)), rng)
         found = laplace.fit(coordinates.standard(made))
         span = made.span("centre")
-        alone = flat(design.identified(made))
+        alone = flat(equivalent.identified(made))
         noise = np.sqrt(np.mean(np.diag(np.linalg.inv(alone.cholesky @ alone.cholesky.T))))
         assert bool((found.sigma < noise / 2).all()) is small
         dummies = np.vstack([alone.beta[1:], np.zeros((1, 2))])  # with the reference level
@@ -121,12 +122,12 @@ def test_equal_groups_shrink(rng: np.random.Generator) -> None:
         assert bool((share < 1 / 3).all()) is small
 
 
-def flat(made: Design) -> laplace.Mode:
+def flat(made: Design) -> Mode:
     """Maximum of the likelihood alone."""
     data = rows(made)
     nothing = np.zeros((made.n_coefficients, data.n_exits))
     none = Penalty(np.zeros((*nothing.shape, data.n_exits)), nothing)
-    return laplace.newton(data, nothing, none, free=np.ones_like(nothing, dtype=bool))
+    return newton(data, nothing, none, free=np.ones_like(nothing, dtype=bool))
 
 
 # --- the marginal mode --------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def log_marginal(found: Laplace, theta: FloatArray) -> float:
     mean, precision = it.prior_mean(), it.prior_precision((theta,))
     everything = np.ones_like(mean, dtype=bool)
     penalty = Penalty(precision, mean)
-    mode = laplace.newton(rows(it.design), found.mode.beta, penalty, free=everything)
+    mode = newton(rows(it.design), found.mode.beta, penalty, free=everything)
     height = mode.value - penalty.value_and_slope(mode.beta)[0]
     height += 0.5 * np.linalg.slogdet(precision)[1].sum() - np.log(np.diag(mode.cholesky)).sum()
     return height + log_prior(found, theta, n_exits)

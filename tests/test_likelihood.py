@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_panels import dense, every_kind, slow_log_likelihood, slow_rows, small_panel
 
-from hazard import design, likelihood
-from hazard.likelihood import Rows, information, kernel, row_score, rows, value_and_gradient
+from hazard import design, equivalent, kernels, likelihood
+from hazard.kernels import kernel, row_score
+from hazard.likelihood import Rows, information, rows, value_and_gradient
 from hazard.links import CLOGLOG, LINK_CODES, SOFTMAX, exit_probabilities
 from hazard.terms.block import FloatArray
 
@@ -120,7 +121,7 @@ def test_register_kernel_equals_general_loop(
     outcome = rng.integers(0, n_exits + 1, 4000).astype(np.int8)
     weight = np.where(rng.random(4000) < 0.25, rng.uniform(0.5, 3, 4000), 1.0)
     fast = kernel(SOFTMAX, n_exits)(table, index, outcome, weight)
-    general = likelihood._general_kernel(SOFTMAX)(table, index, outcome, weight)
+    general = kernels._general_kernel(SOFTMAX)(table, index, outcome, weight)
     # each of the sums over rows rounds by at most its number of terms
     terms = (np.abs(table).max() * 3 + 2) * weight.sum()
     assert fast[0] == pytest.approx(general[0], abs=4000 * EPS * terms)
@@ -146,7 +147,7 @@ def test_row_score_and_curvature_equal_finite_differences(
             values = central(lambda at: slow_row(link, at, outcome), eta)  # noqa: B023 - used here
             np.testing.assert_allclose(slope(eta), values, rtol=1e-5, atol=20 * 16 * EPS / STEP)
             bend = -central(slope, eta)
-            likelihood.row_curvature(link, eta, outcome, probability, packed)
+            kernels.row_curvature(link, eta, outcome, probability, packed)
             np.testing.assert_allclose(packed, bend[upper], rtol=1e-5, atol=16 * EPS / STEP)
 
 
@@ -154,7 +155,7 @@ def test_row_score_and_curvature_equal_finite_differences(
 def test_log_leave_ratio_identity(exponent: float) -> None:
     """The series below 1e-4 and the closed form above agree with longer series and with it."""
     m = 10.0**exponent
-    value, slope, bend = likelihood._log_leave_ratio(m)
+    value, slope, bend = kernels._log_leave_ratio(m)
     assert value == pytest.approx(np.log(-np.expm1(-m) / m), rel=1e-8, abs=4 * EPS)
     if m < 0.02:  # the next terms are below m^4 / 10
         assert slope == pytest.approx(-0.5 + m / 12 - m**3 / 720, abs=m**4 + 4 * EPS / m)
@@ -203,7 +204,7 @@ def test_design_log_likelihood_equals_slow_loop(
 def test_information_equals_finite_differences_of_the_gradient(
     link: str, n_exits: int, rng: np.random.Generator
 ) -> None:
-    data = rows(design.collapsed(built(link, n_exits, rng)))
+    data = rows(equivalent.collapsed(built(link, n_exits, rng)))
     beta = coefficients(data, rng)
     _, gradient = value_and_gradient(data, beta)
     bend = -central(lambda at: value_and_gradient(data, at)[1].ravel(), beta)
@@ -227,7 +228,7 @@ def test_cross_product_equals_the_dense_one(
     expected = np.stack([x.T @ (w[:, None] * x) for w in weights.T])
     found = likelihood.cross_product(rows(full), weights)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
-    joined = likelihood.cross_product(likelihood.rows(design.merged(full, 10_000)), weights)
+    joined = likelihood.cross_product(likelihood.rows(equivalent.merged(full, 10_000)), weights)
     np.testing.assert_allclose(joined, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
 
 

@@ -12,42 +12,34 @@ import statsmodels.api as sm
 from pyfixest.demeaners import MapDemeaner
 from small_panels import (
     AGE,
-    BASELINE,
-    CENTRE,
+    GROUPS,
     HEAD,
-    NATIONALITY,
     NORMAL,
-    POOLED,
+    REGRESSION,
     SEX,
     TERM,
     VISIT,
     WALK,
     SmallPanel,
+    build,
     dense,
     model,
     small_panel,
 )
 
-from hazard import design
+from hazard import design, equivalent
 from hazard import spec as specs
 from hazard.baselines import linear_probability, robust, within_person
 from hazard.baselines.fit import BaselineFit
 from hazard.design import Design
 from hazard.errors import DesignError
 from hazard.likelihood import rows
-from hazard.spec import ModelSpec
 
-REGRESSION = (BASELINE + WALK, SEX + NORMAL, AGE + NORMAL, VISIT + WALK)
-GROUPS = (CENTRE + POOLED, NATIONALITY + POOLED)
 SPEC = model(SEX + NORMAL, AGE + NORMAL, VISIT + WALK, *GROUPS)
 COEFFICIENTS = [("sex", "a level"), ("sex", "zz level"), ("age", "age")]
 COEFFICIENTS += [("visit_centre", str(lag)) for lag in range(3)]
 COLUMNS = ["sex0", "sex1", "age", "lag0", "lag1", "lag2"]
 WITHIN = COLUMNS[3:]
-
-
-def build(small: SmallPanel, spec: ModelSpec) -> Design:
-    return design.build(small.panel, small.histories, spec)
 
 
 def place(fit: BaselineFit, term: str, level: str) -> int:
@@ -92,7 +84,7 @@ def test_reference_statsmodels(rng: np.random.Generator) -> None:
     spec = model(*REGRESSION, *GROUPS)
     made = build(small_panel(spec, rng, persons=300), spec)
     fit = linear_probability.fit(made)
-    x = dense(design.identified(made))
+    x = dense(equivalent.identified(made))
     assert fit.estimate.shape == (x.shape[1], 3)
     assert fit.remarks == ()
     assert (fit.errors, fit.freedom) == ("HC1", np.inf)
@@ -231,7 +223,7 @@ def test_negative_variance_of_two_ways_is_named(rng: np.random.Generator) -> Non
 
 def test_sums_are_those_of_the_dense_matrix(rng: np.random.Generator) -> None:
     small = small_panel(SPEC, rng, persons=50)
-    made = design.identified(build(small, SPEC))
+    made = equivalent.identified(build(small, SPEC))
     values = rng.normal(size=(len(made.row), 2))
     code = rng.permutation(np.arange(len(made.row)) % 7)
     found = robust.sums(rows(made), values, code).toarray()
@@ -310,6 +302,6 @@ def test_clusters_that_cannot_be_are_refused(rng: np.random.Generator) -> None:
         robust.clusters(made, small.panel, ["center"])
     with pytest.raises(DesignError, match="'one' must have two groups or more for clustered"):
         robust.clusters(made, small.panel.assign(one="all"), ["one"])
-    few = design.collapsed(replace(made, index=made.index * 0))
+    few = equivalent.collapsed(replace(made, index=made.index * 0))
     with pytest.raises(DesignError, match="must have one row per person-month, since the rows"):
         robust.clusters(few, small.panel, ["centre"])

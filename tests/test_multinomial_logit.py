@@ -15,32 +15,28 @@ from small_panels import (
     BASELINE,
     CENTRE,
     EXITS,
+    GROUPS,
     NATIONALITY,
     NORMAL,
     POOLED,
+    REGRESSION,
     SEX,
     VISIT,
     WALK,
     SmallPanel,
+    build,
     dense,
     model,
     small_panel,
 )
 
-from hazard import design, pipeline
+from hazard import design, equivalent, pipeline
 from hazard import spec as specs
 from hazard.baselines import linear_probability, multinomial_logit, robust
 from hazard.baselines.fit import BaselineFit
 from hazard.design import Design
 from hazard.likelihood import rows, value_and_gradient
-from hazard.spec import LaggedTerm, ModelSpec
-
-REGRESSION = (BASELINE + WALK, SEX + NORMAL, AGE + NORMAL, VISIT + WALK)
-GROUPS = (CENTRE + POOLED, NATIONALITY + POOLED)
-
-
-def build(small: SmallPanel, spec: ModelSpec) -> Design:
-    return design.build(small.panel, small.histories, spec)
+from hazard.spec import LaggedTerm
 
 
 def cell(fit: BaselineFit, term: str, level: object, exit_: str) -> tuple[float, float]:
@@ -56,7 +52,7 @@ def test_reference_statsmodels(rng: np.random.Generator) -> None:
     spec = model(*REGRESSION, *GROUPS)
     made = build(small_panel(spec, rng, persons=500), spec)
     fit = multinomial_logit.fit(made)
-    other = sm.MNLogit(made.outcome, dense(design.identified(made))).fit(
+    other = sm.MNLogit(made.outcome, dense(equivalent.identified(made))).fit(
         method="newton", maxiter=100, tol=1e-14, disp=False
     )
     np.testing.assert_allclose(fit.estimate, other.params, atol=1e-6)
@@ -97,7 +93,7 @@ def test_sandwich_reference_statsmodels(n_exits: int, rng: np.random.Generator) 
     small = small_panel(spec, rng, persons=500)
     made = build(small, spec)
     by = robust.clusters(made, small.panel, ["person"])
-    other = sm.MNLogit(made.outcome, dense(design.identified(made)))
+    other = sm.MNLogit(made.outcome, dense(equivalent.identified(made)))
     best = other.fit(method="newton", maxiter=100, tol=1e-14, disp=False).params
     flat = np.asarray(best).ravel(order="F")
     score, bread = other.score_obs(flat), np.linalg.inv(-other.hessian(flat))
@@ -145,7 +141,7 @@ def without_exit(small: SmallPanel, exit_: str, centre: str) -> SmallPanel:
 
 def restricted_maximum(made: Design, code: int, level: int) -> np.ndarray:
     """Maximum where the rows of the last block's level cannot leave through an exit."""
-    plain = design.identified(made)
+    plain = equivalent.identified(made)
     x, n_exits = dense(plain), len(made.exits)
     left = (made.outcome[:, None] == np.arange(1, n_exits + 1)).astype(float)
     impossible = np.zeros_like(left)
@@ -303,7 +299,7 @@ def directions_of_recession(made: Design) -> np.ndarray:
     A direction d loses nothing if x (d_y - d_k) >= 0 for every row with outcome y and every other
     outcome k, with d_0 = 0 (Albert and Anderson 1984); a row with x (d_y - d_k) > 0 gains.
     """
-    plain = design.identified(made)
+    plain = equivalent.identified(made)
     x, n_exits = dense(plain), len(made.exits)
     outcomes = np.eye(n_exits + 1)[:, 1:]  # of "stay" the linear predictor is 0
     constraints = np.vstack(

@@ -15,7 +15,7 @@ from hazard import brief, design, exposures, spec
 from hazard.brief import answer, coefficients, languages, rows
 from hazard.brief.languages import Code
 from hazard.brief.view import View
-from hazard.contracts import LeftOut
+from hazard.left_out import LeftOut
 from hazard.pipeline import Rows, facts, remarks
 from hazard.pipeline.flow import Losses
 from hazard.pipeline.notes import notes

@@ -448,9 +448,11 @@ def test_marginal_likelihood_equals_a_fine_grid(link: Link, rng: np.random.Gener
     made, own = nationalities(link, rng)
     beta, posterior = drawn(made, rng)
     found = marginal.marginal_log_likelihood(
-        beta, made, posterior=posterior, own=own, by="nationality"
+        beta, made, posterior=posterior, grouping=own, by="nationality"
     )
-    error = marginal.integration_error(beta, made, posterior=posterior, own=own, by="nationality")
+    error = marginal.integration_error(
+        beta, made, posterior=posterior, grouping=own, by="nationality"
+    )
     span = made.span("nationality")
     x = dense(made)
     x[:, span] = 0.0
@@ -495,7 +497,7 @@ def test_marginal_likelihood_of_units_far_from_the_others(rng: np.random.Generat
     beta[0, :, 0, 0] = intercepts
     named = xr.DataArray(beta, dims=("chain", "draw", "coefficient", "exit"))
     posterior = xr.Dataset({"sigma_nationality": (("chain", "draw", "exit"), sds[None, :, None])})
-    how = {"posterior": posterior, "own": own, "by": "nationality"}
+    how = {"posterior": posterior, "grouping": own, "by": "nationality"}
     found = marginal.marginal_log_likelihood(named, made, **how).sel(chain=0)
     error = marginal.integration_error(named, made, **how)
     z = np.linspace(-40.0, 40.0, 400_001)
@@ -516,7 +518,7 @@ def test_marginal_likelihood_without_spread_is_the_likelihood(
     beta[:, :, made.span("nationality")] = 0.0
     expected = scores.log_likelihood(beta, made, own)
     none = posterior.assign(sigma_nationality=0.0 * posterior["sigma_nationality"])
-    how = {"own": own, "by": "nationality"}
+    how = {"grouping": own, "by": "nationality"}
     found = marginal.marginal_log_likelihood(beta, made, posterior=none, **how)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     beta[:, :, made.span("nationality")] = 5.0  # what the draws say of the unit is not used
@@ -539,13 +541,13 @@ def test_marginal_likelihood_takes_weights_and_any_number_of_threads(
         column[own.rows_of(unit)] = label
     both = scores.units(column[twice])
     how = {"posterior": posterior, "by": "nationality"}
-    by_row = marginal.marginal_log_likelihood(beta, doubled, own=both, **how)
+    by_row = marginal.marginal_log_likelihood(beta, doubled, grouping=both, **how)
     heavy = replace(made, weight=np.full(len(made.row), 2.0))
-    by_weight = marginal.marginal_log_likelihood(beta, heavy, own=own, **how)
+    by_weight = marginal.marginal_log_likelihood(beta, heavy, grouping=own, **how)
     np.testing.assert_allclose(by_row, by_weight, rtol=1e-10)
     most = numba.get_num_threads()
     numba.set_num_threads(1)
-    alone = marginal.marginal_log_likelihood(beta, doubled, own=both, **how)
+    alone = marginal.marginal_log_likelihood(beta, doubled, grouping=both, **how)
     numba.set_num_threads(most)
     np.testing.assert_array_equal(alone, by_row)
 

@@ -21,12 +21,13 @@ from small_panels import (
     VISIT,
     WALK,
     SmallPanel,
+    build,
     dense,
     model,
 )
 from small_terms import LISTED, VARIES, calendar, group, wide_panel
 
-from hazard import coordinates, design, estimands, new_levels
+from hazard import coordinates, design, equivalent, estimands, new_levels
 from hazard.design import Design
 from hazard.errors import DesignError, EstimandError
 from hazard.prior_families import NormalPrior, PooledPrior, Prior, RandomWalkPrior
@@ -47,10 +48,6 @@ def of(small: SmallPanel, rows: np.ndarray) -> SmallPanel:
     return SmallPanel(small.panel[rows].reset_index(drop=True), histories)
 
 
-def build(small: SmallPanel, spec: ModelSpec) -> Design:
-    return design.build(small.panel, small.histories, spec)
-
-
 def apply(frozen: Design, small: SmallPanel, spec: ModelSpec, unseen: str = "refuse") -> Design:
     return design.apply(frozen, small.panel, small.histories, spec, unseen=unseen)  # type: ignore[arg-type]
 
@@ -68,7 +65,7 @@ def test_a_design_applied_to_its_own_rows_is_itself(varies: str, rng: np.random.
             np.testing.assert_array_equal(a, b, err_msg=f"{one.name} {field.name}")
     np.testing.assert_array_equal(made.index, again.index)
     np.testing.assert_array_equal(made.outcome, again.outcome)
-    np.testing.assert_array_equal(apply(design.collapsed(made), small, spec).index, made.index)
+    np.testing.assert_array_equal(apply(equivalent.collapsed(made), small, spec).index, made.index)
 
 
 @pytest.mark.parametrize("varies", [VARIES, LISTED])
@@ -153,7 +150,7 @@ def test_a_frozen_design_of_another_model_is_refused(rng: np.random.Generator) -
     for other in (model(BASELINE + WALK), everything().model_copy(update={"term": spec.term[1:]})):
         with pytest.raises(DesignError, match=r"^frozen design must have the coefficients of this"):
             apply(made, small, other)
-    joined = design.merged(made, 10_000)
+    joined = equivalent.merged(made, 10_000)
     with pytest.raises(DesignError, match=r"^frozen design must have the coefficients of this"):
         apply(joined, small, spec)
 

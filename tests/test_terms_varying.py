@@ -24,7 +24,7 @@ from small_panels import (
 )
 from small_terms import LISTED, NATIONALITIES, VARIES, calendar, group, wide_panel
 
-from hazard import coordinates, design, estimands, laplace, likelihood, survival
+from hazard import coordinates, design, equivalent, estimands, laplace, likelihood, survival
 from hazard.approximation import draws as approximate_draws
 from hazard.baselines import linear_probability, multinomial_logit
 from hazard.design import Design
@@ -105,18 +105,21 @@ def test_all_levels_by_hand(five: SmallPanel) -> None:
 def test_identified_by_hand(five: SmallPanel) -> None:
     everyone = design.build(five.panel, five.histories, model(TWO_LAGS + VARIES + NORMAL))
     # both have two exposed rows: the first; Somalia once its rows weigh more
-    assert [c for b, c in design.identified(everyone).labels() if b == OWN] == [
+    assert [c for b, c in equivalent.identified(everyone).labels() if b == OWN] == [
         *("Somalia, 0", "Somalia, 1")
     ]
     heavy = replace(everyone, weight=np.array([1.0, 9, 2, 1, 1]))
-    assert [c for b, c in design.identified(heavy).labels() if b == OWN] == ["Irak, 0", "Irak, 1"]
+    assert [c for b, c in equivalent.identified(heavy).labels() if b == OWN] == [
+        "Irak, 0",
+        "Irak, 1",
+    ]
     listed = model(TWO_LAGS + LISTED.replace("'Korea, Rep.', ", "") + NORMAL)
     some = design.build(five.panel, five.histories, listed)
-    assert design.identified(some).blocks[2] is some.blocks[2]  # Somalia has the common curve
+    assert equivalent.identified(some).blocks[2] is some.blocks[2]  # Somalia has the common curve
     alone = five.histories[TERM].copy()
     alone[2:4] = 0  # only Irak is exposed: the common curve is its own
     one = design.build(five.panel, {TERM: alone}, listed)
-    assert design.identified(one).blocks[2].n_coefficients == 0
+    assert equivalent.identified(one).blocks[2].n_coefficients == 0
 
 
 # --- identities of the linear predictor ---------------------------------------------------------
@@ -170,12 +173,12 @@ def test_collapsed_joined_and_standard_forms_have_the_same_likelihood(
 ) -> None:
     spec = varying(varies)
     _, made = built(spec, rng)
-    few = design.collapsed(made)
+    few = equivalent.collapsed(made)
     assert len(few.weight) < len(made.weight)
     beta = rng.normal(0, 0.5, (made.n_coefficients, 3))
     value, gradient = value_and_gradient(rows(made), beta)
     assert value == pytest.approx(slow_log_likelihood(made, beta), rel=1e-10)
-    for again in (rows(few), fast_rows(made), rows(design.merged(made, 10_000))):
+    for again in (rows(few), fast_rows(made), rows(equivalent.merged(made, 10_000))):
         same, slope = value_and_gradient(again, beta)
         assert same == pytest.approx(value, rel=1e-10)
         np.testing.assert_allclose(slope, gradient, rtol=1e-9, atol=1e-9)

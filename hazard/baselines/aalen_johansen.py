@@ -34,10 +34,10 @@ def fit(panel: pd.DataFrame) -> xr.Dataset:
     [[0.5, 1.0]]
     """
     table = life_table.counts(panel)
-    found = from_counts(table["n_at_risk"], table["n_exits"])
+    estimates = from_counts(table["n_at_risk"], table["n_exits"])
     known = life_table.followed(table["n_at_risk"])
     curves = ["hazard", "survival", "cumulative_incidence", "standard_error"]
-    return found.assign({name: found[name].where(known) for name in curves})
+    return estimates.assign({name: estimates[name].where(known) for name in curves})
 
 
 def from_counts(n_at_risk: xr.DataArray, n_exits: xr.DataArray) -> xr.Dataset:
@@ -188,12 +188,12 @@ def _variance(counted: xr.Dataset) -> xr.DataArray:
     number = counted["n_at_risk"].where(counted["n_at_risk"] > 0, 1)
     leaving = counted["n_exits"].sum("exit")
     staying = (number - leaving).where(leaving < number, np.inf)  # G is 0 once nobody stays
-    left, hazard = counted["cumulative_incidence"], counted["hazard"]
+    incidence, hazard = counted["cumulative_incidence"], counted["hazard"]
     before = counted["survival"].shift(month=1, fill_value=1.0)
     square = before**2 * hazard * (1 - hazard) / number
     cross = before * hazard / number
     rest = leaving / (number * staying)
-    constant = (square + 2 * cross * left + rest * left**2).cumsum("month")
-    slope = (cross + rest * left).cumsum("month")
-    variance = constant - 2 * left * slope + left**2 * rest.cumsum("month")
+    constant = (square + 2 * cross * incidence + rest * incidence**2).cumsum("month")
+    slope = (cross + rest * incidence).cumsum("month")
+    variance = constant - 2 * incidence * slope + incidence**2 * rest.cumsum("month")
     return variance.clip(min=0.0).transpose("exit", "month")  # rounding below 0

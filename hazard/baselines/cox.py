@@ -11,12 +11,14 @@ import pandas as pd
 from scipy import sparse
 
 from hazard.baselines import proportional
-from hazard.baselines.fit import BaselineFit, BoolArray, reference_curves
+from hazard.baselines.fit import BaselineFit
 from hazard.baselines.partial_likelihood import RiskSets, Ties
+from hazard.baselines.remarks import reference_curves
 from hazard.baselines.robust import Clusters
-from hazard.design import Design, identified
+from hazard.design import Design
+from hazard.equivalent import identified
 from hazard.errors import DesignError
-from hazard.terms.block import IntArray, column
+from hazard.terms.block import BoolArray, IntArray, column
 
 ABSORBED = ("intercept", "baseline")
 """Kinds of blocks that the risk sets make up for."""
@@ -165,9 +167,9 @@ def _sets(leaves: BoolArray, time: IntArray, ties: Ties) -> RiskSets:
 
 def _risk_set(design: Design, panel: pd.DataFrame, strata: Sequence[str]) -> IntArray:
     """Code of the month, and of the levels of the strata, of every row."""
-    own = panel.iloc[design.row]
-    code = own["month"].to_numpy(dtype=np.int64)
+    rows = panel.iloc[design.row]
+    code = rows["month"].to_numpy(dtype=np.int64)
     for name in strata:
-        levels, _ = pd.factorize(column(own, name))
+        levels, _ = pd.factorize(column(rows, name))
         code = pd.factorize(code * (int(levels.max()) + 1) + levels)[0]
     return code.astype(np.int64)

@@ -10,12 +10,13 @@ from scipy import sparse
 
 from hazard import survival
 from hazard.baselines import aalen_johansen, cox, life_table, proportional
-from hazard.baselines.fit import BaselineFit, BoolArray
+from hazard.baselines.fit import BaselineFit
 from hazard.baselines.partial_likelihood import RiskSets, Ties
 from hazard.baselines.robust import Clusters
-from hazard.design import Design, identified
+from hazard.design import Design
+from hazard.equivalent import identified
 from hazard.errors import DesignError
-from hazard.terms.block import FloatArray, IntArray
+from hazard.terms.block import BoolArray, FloatArray, IntArray
 
 
 def fit(design: Design, panel: pd.DataFrame, *, ties: Ties = "efron") -> BaselineFit:
@@ -92,15 +93,18 @@ def fit(design: Design, panel: pd.DataFrame, *, ties: Ties = "efron") -> Baselin
     cox.check_rows(design)
     rows = panel.iloc[design.row].reset_index(drop=True)
     changing = _changing(design, rows)
-    used, left = _of_persons(cox.without(identified(design), changing), rows)
+    used, person_exit = _of_persons(cox.without(identified(design), changing), rows)
     chance = observed(rows)
-    sets = [risk_sets(rows, left, j + 1, chance=chance, ties=ties) for j in range(len(used.exits))]
+    sets = [
+        risk_sets(rows, person_exit, j + 1, chance=chance, ties=ties)
+        for j in range(len(used.exits))
+    ]
     remarks = [f"Ties after {ties.capitalize()}."]
     if changing:
         remarks.append(f"Changes within persons, left out: {', '.join(changing)}.")
-    persons = Clusters(("person",), (np.arange(len(left), dtype=np.int64),))
-    found = proportional.fit("Fine-Gray", used, sets, remarks=remarks, errors=persons)
-    return replace(found, unit="log-subdistribution hazard")
+    persons = Clusters(("person",), (np.arange(len(person_exit), dtype=np.int64),))
+    fitted = proportional.fit("Fine-Gray", used, sets, remarks=remarks, errors=persons)
+    return replace(fitted, unit="log-subdistribution hazard")
 
 
 def observed(panel: pd.DataFrame) -> FloatArray:
@@ -143,7 +147,7 @@ def observed(panel: pd.DataFrame) -> FloatArray:
 
 
 def risk_sets(
-    rows: pd.DataFrame, left: IntArray, exit_: int, *, chance: FloatArray, ties: Ties
+    rows: pd.DataFrame, person_exit: IntArray, exit_: int, *, chance: FloatArray, ties: Ties
 ) -> RiskSets:
     """Risk sets of the subdistribution of one exit, at the months in which somebody leaves by it.
 
@@ -151,7 +155,7 @@ def risk_sets(
     ----------
     rows : DataFrame
         Panel, sorted by person and month.
-    left : ndarray of int, shape (person,)
+    person_exit : ndarray of int, shape (person,)
         Number of the exit of each person from 1, 0 for who stays.
     exit_ : int
         Number of the exit.
@@ -162,11 +166,11 @@ def risk_sets(
     person = pd.factorize(rows["person"])[0]
     month = rows["month"].to_numpy(dtype=np.int64)
     ends = np.flatnonzero(np.append(person[1:] != person[:-1], True))
-    leaving = np.flatnonzero(left == exit_)
+    leaving = np.flatnonzero(person_exit == exit_)
     months, place = np.unique(month[ends][leaving], return_inverse=True)
-    shape = (len(left), len(months))
+    shape = (len(person_exit), len(months))
     there = np.isin(month, months)
-    others = np.flatnonzero((left != 0) & (left != exit_))
+    others = np.flatnonzero((person_exit != 0) & (person_exit != exit_))
     before = month[ends][others]
     weight = (months > before[:, None]) * chance[months - 1] / chance[before - 1][:, None]
     still, later = np.nonzero(weight)
@@ -200,12 +204,12 @@ def _of_persons(design: Design, rows: pd.DataFrame) -> tuple[Design, IntArray]:
     """Design with one row per person, and the exit of each."""
     first = _first(rows)
     last = np.append(first[1:], True)
-    left = design.outcome[last]
+    outcome = design.outcome[last]
     units = replace(
         design,
         index=np.ascontiguousarray(design.index[first]),
-        outcome=left,
+        outcome=outcome,
         weight=design.weight[first],
         row=design.row[first],
     )
-    return units, left.astype(np.int64)
+    return units, outcome.astype(np.int64)

@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import scipy.linalg
 import scipy.special
 import xarray as xr
 
-from hazard.design import Design
 from hazard.errors import EstimandError
-from hazard.likelihood import Rows, cross_product
-from hazard.terms.block import FloatArray
-from hazard.terms.lagged import owners
-
-BoolArray = npt.NDArray[np.bool_]
+from hazard.terms.block import BoolArray, FloatArray
 
 AT_INFINITY = 40.0
 """Log-odds that no data tell from infinite ones."""
@@ -124,10 +118,10 @@ class BaselineFit:
         centre = self.centre()
         free = np.isfinite(self.standard_error) & np.isfinite(self.estimate)
         size = int(free.sum())
-        drawn = np.repeat(centre[None], n, axis=0)
-        drawn[:, free] += rng.standard_normal((n, size)) @ _root(self._among(free)).T
+        values = np.repeat(centre[None], n, axis=0)
+        values[:, free] += rng.standard_normal((n, size)) @ _root(self._among(free)).T
         return xr.DataArray(
-            drawn[None],
+            values[None],
             dims=("chain", "draw", "coefficient", "exit"),
             coords={"exit": list(self.exits)},
         )
@@ -216,8 +210,8 @@ class BaselineFit:
                 f"ratios must come from log-odds or log-hazards; got a coefficient in "
                 f"{self.unit!r}. Take them from the multinomial logit."
             )
-        own = self.table(level)
-        return exponentials(own, error="standard_error").assign(unit=_RATIOS[self.unit])
+        logs = self.table(level)
+        return exponentials(logs, error="standard_error").assign(unit=_RATIOS[self.unit])
 
 
 def exponentials(rows: pd.DataFrame, *, error: str) -> pd.DataFrame:
@@ -290,153 +284,3 @@ def errors_of(covariance: FloatArray, *, ways: int = 1) -> FloatArray:
     n, m = covariance.shape[:2]
     variance = np.diag(covariance.reshape(n * m, n * m)).reshape(n, m)
     return np.sqrt(np.where(variance >= 0, variance, 0.0 * variance if ways == 1 else np.nan)) + 0.0
-
-
-def coefficient_labels(design: Design) -> pd.DataFrame:
-    """Labels of the coefficients of a design: term, level."""
-    return pd.DataFrame(design.labels(), columns=["term", "level"])
-
-
-def reference_curves(design: Design, plain: Design) -> list[str]:
-    """Remark on every lag curve that is that of one level in the identified design ``plain``."""
-    remarks = []
-    for before, after in zip(design.blocks, plain.blocks, strict=True):
-        left_out = [label for label in before.coefficients if label not in after.coefficients]
-        if before.around is not None and left_out:
-            remarks.append(
-                f"Coefficients of {before.around} are those of {owners(left_out)[0]}, the "
-                f"reference of {before.name}."
-            )
-    return remarks
-
-
-def independent_columns(
-    data: Rows, *, among: BoolArray | None = None, tolerance: float = 1e-9
-) -> BoolArray:
-    """Which columns of the design matrix are no combination of the others kept.
-
-    Parameters
-    ----------
-    data : Rows
-    among : ndarray of bool, shape (coefficient,), optional
-        Columns to look at; the others are not kept.
-    tolerance : float
-
-    Returns
-    -------
-    ndarray of bool, shape (coefficient,)
-        Never-exposed columns are dependent; see :func:`independent`. The intercept is always kept:
-        of columns that add up to it, another is left out.
-    """
-    [gram] = cross_product(data, data.weight[:, None])
-    keep = np.ones(len(gram), dtype=bool) if among is None else among.copy()
-    size = np.sqrt(np.diag(gram))
-    level = data.blocks[0].kind == "intercept" and bool(keep[0]) and bool(size[0] > 0)
-    if level:  # what a column has beyond its mean: no term takes the place of the intercept
-        gram = gram - np.outer(gram[:, 0], gram[0]) / gram[0, 0]
-        keep[0] = False
-    keep[keep] = independent(gram[np.ix_(keep, keep)], size[keep], tolerance)
-    keep[0] |= level
-    return keep
-
-
-def independent(gram: FloatArray, size: FloatArray, tolerance: float = 1e-9) -> BoolArray:
-    """Which columns, of which ``gram`` has the cross-products, are no combination of those kept.
-
-    Parameters
-    ----------
-    gram : ndarray, shape (column, column)
-    size : ndarray, shape (column,)
-        Root of the sum of squares of each column before anything was taken out of it: what is left
-        of it is judged by this.
-    tolerance : float
-
-    Returns
-    -------
-    ndarray of bool, shape (column,)
-        Pivoted QR of the scaled cross-products decides.
-
-    Examples
-    --------
-    >>> independent(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([1.0, 2.0])).sum()
-    np.int64(1)
-    """
-    keep = np.zeros(len(size), dtype=bool)
-    if not len(size):
-        return keep
-    safe = np.where(size > 0, size, 1.0)
-    _, upper, order = scipy.linalg.qr(gram / np.outer(safe, safe), pivoting=True, mode="economic")
-    diagonal = np.abs(np.diag(upper))
-    keep[order[diagonal > tolerance * max(diagonal[0], 1.0)]] = True
-    return keep
-
-
-def inverse(gram: FloatArray) -> FloatArray:
-    """Inverse of cross-products or of an information, whatever the units of the columns.
-
-    Parameters
-    ----------
-    gram : ndarray, shape (column, column)
-        Symmetric and positive definite.
-
-    Returns
-    -------
-    ndarray, same shape
-        Inverse of the correlations, brought back: of an age in seconds beside a share of one, the
-        plain inverse has no correct digit.
-
-    Examples
-    --------
-    >>> inverse(np.array([[4.0**30, 0.0], [0.0, 4.0**-30]])).diagonal() * [4.0**30, 4.0**-30]
-    array([1., 1.])
-    """
-    size = sizes(gram)
-    return np.asarray(np.linalg.inv(gram / np.outer(size, size)) / np.outer(size, size))
-
-
-def sizes(gram: FloatArray) -> FloatArray:
-    """Root of the diagonal, 1 where that is 0, shape (column,).
-
-    Examples
-    --------
-    >>> sizes(np.diag([4.0, 0.0])).tolist()
-    [2.0, 1.0]
-    """
-    diagonal = np.diag(gram)
-    return np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-
-
-def named(labels: pd.DataFrame, which: BoolArray, most: int = 8) -> str:
-    """Text that lists coefficients, such as ``centre C012, centre C200 and 3 more``.
-
-    A coefficient that is called as its term, that of a number, is named once.
-
-    Examples
-    --------
-    >>> labels = pd.DataFrame({"term": ["age", "sex"], "level": ["age", "male"]})
-    >>> named(labels, np.array([True, True]))
-    'age, sex male'
-    """
-    chosen = [t if t == v else f"{t} {v}" for t, v in labels[which].itertuples(index=False)]
-    more = f" and {len(chosen) - most} more" if len(chosen) > most else ""
-    return ", ".join(chosen[:most]) + more
-
-
-def too_few(estimated: int, n_rows: float) -> list[str]:
-    """Remark that there are no rows left from which an error could be told, if so."""
-    if n_rows > estimated:
-        return []
-    text = f"As many coefficients as person-months ({estimated:,}), no error."
-    return [f"{text} Leave out terms, or add persons."]
-
-
-def not_identified(labels: pd.DataFrame, lost: BoolArray) -> str:
-    """Remark that names the coefficients that the rows do not tell."""
-    return f"Not identified, left out: {named(labels, lost)}."
-
-
-def undefined(labels: pd.DataFrame, lost: BoolArray) -> list[str]:
-    """Remark that names the coefficients whose variance of two ways is negative, if any."""
-    if not lost.any():
-        return []
-    return [f"Variance of two ways of clusters negative, no error: {named(labels, lost)}."]

@@ -11,7 +11,7 @@ import xarray as xr
 
 from hazard import survival
 from hazard.baselines import aalen_johansen, life_table
-from hazard.baselines.fit import independent
+from hazard.baselines.columns import independent
 from hazard.errors import EstimandError
 from hazard.terms.block import FloatArray
 
@@ -53,8 +53,8 @@ def counts_by_group(panel: pd.DataFrame, by: str) -> xr.Dataset:
         Zero in the months after the last of a group.
     """
     levels = sorted(panel[by].astype(str).unique())
-    own = [life_table.counts(panel[panel[by].astype(str) == level]) for level in levels]
-    return xr.concat(own, pd.Index(levels, name="group"), join="outer", fill_value=0)
+    groups = [life_table.counts(panel[panel[by].astype(str) == level]) for level in levels]
+    return xr.concat(groups, pd.Index(levels, name="group"), join="outer", fill_value=0)
 
 
 def from_counts(counts: xr.Dataset) -> pd.DataFrame:
@@ -116,13 +116,13 @@ def from_counts(counts: xr.Dataset) -> pd.DataFrame:
     rows = []
     for name in counts["exit"].values:
         score, variance = _score(_paths(counts, str(name)))
-        told = independent(variance, np.sqrt(np.diag(variance)))
-        within = variance[np.ix_(told, told)]
-        statistic = float(score[told] @ np.linalg.solve(within, score[told]))
-        known = bool(told.any())
-        rows.append((str(name), statistic if known else np.nan, int(told.sum()) or groups - 1))
-    found = pd.DataFrame(rows, columns=["exit", "statistic", "freedom"])
-    return found.assign(p_value=scipy.stats.chi2.sf(found["statistic"], found["freedom"]))
+        keep = independent(variance, np.sqrt(np.diag(variance)))
+        within = variance[np.ix_(keep, keep)]
+        statistic = float(score[keep] @ np.linalg.solve(within, score[keep]))
+        known = bool(keep.any())
+        rows.append((str(name), statistic if known else np.nan, int(keep.sum()) or groups - 1))
+    tests = pd.DataFrame(rows, columns=["exit", "statistic", "freedom"])
+    return tests.assign(p_value=scipy.stats.chi2.sf(tests["statistic"], tests["freedom"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +141,7 @@ def _paths(counts: xr.Dataset, name: str) -> _Paths:
     counts = counts.transpose("group", "exit", "month")
     hazard = aalen_johansen.hazards(counts["n_at_risk"], counts["n_exits"])
     after = survival.survival(hazard).transpose("group", "month")
-    left = survival.cumulative_incidence(hazard).sel(exit=name).transpose("group", "month")
+    incidence = survival.cumulative_incidence(hazard).sel(exit=name).transpose("group", "month")
     leaving = counts["n_exits"].sel(exit=name).values.astype(np.float64)
     before = after.shift(month=1, fill_value=1.0).values
     return _Paths(
@@ -150,7 +150,7 @@ def _paths(counts: xr.Dataset, name: str) -> _Paths:
         others=counts["n_exits"].sum("exit").values - leaving,
         before=before,
         after=after.values,
-        left_before=left.shift(month=1, fill_value=0.0).values,
+        left_before=incidence.shift(month=1, fill_value=0.0).values,
     )
 
 
@@ -162,20 +162,22 @@ def _score(paths: _Paths) -> tuple[FloatArray, FloatArray]:
     expected = size * (1 - paths.left_before)
     score = (paths.leaving - leaving * _ratio(expected, expected.sum(axis=0))).sum(axis=1)
     step = _ratio(leaving, total)
-    left = np.cumsum(step)
-    staying = 1 - left
+    gone = np.cumsum(step)
+    staying = 1 - gone
     groups = np.eye(len(size))[:, :, None]
     now = size[None] * (groups - _ratio(size, total)[:, None])
     summed = np.cumsum(now * _ratio(step, staying + step), axis=2)
     later = summed[:, :, -1:] - summed
     share = _ratio(staying, paths.after)
     number = total * paths.before
-    own = now + (1 - share) * later
-    of_own = _untied(leaving, number) * _ratio(leaving, total) * _ratio(paths.before, paths.at_risk)
+    direct = now + (1 - share) * later
+    of_direct = (
+        _untied(leaving, number) * _ratio(leaving, total) * _ratio(paths.before, paths.at_risk)
+    )
     rest = share * later
     of_rest = _untied(paths.others, paths.at_risk) * paths.others
     of_rest = of_rest * _ratio(paths.before, paths.at_risk) ** 2
-    variance = np.einsum("ikt,jkt,kt->ij", own, own, of_own)
+    variance = np.einsum("ikt,jkt,kt->ij", direct, direct, of_direct)
     variance += np.einsum("ikt,jkt,kt->ij", rest, rest, of_rest)
     return score[:-1], variance[:-1, :-1]
 

@@ -65,8 +65,8 @@ def fit(panel: pd.DataFrame, *, level: float = 0.95) -> xr.Dataset:
     number = table["n_at_risk"]
     stays = 1 - leaving / number.where(number > 0, 1)
     staying = stays.cumprod("month")
-    left = number - leaving
-    variance = (leaving / (number * left).where(left > 0, np.inf)).cumsum("month")
+    remaining = number - leaving
+    variance = (leaving / (number * remaining).where(remaining > 0, np.inf)).cumsum("month")
     lower, upper = _limits(staying, variance, level)
     untouched = leaving.cumsum("month") == 0
     lower = lower.where(~untouched, life_table.smallest_share(number, level))

@@ -9,23 +9,20 @@ import numpy as np
 import pandas as pd
 
 from hazard.baselines import robust
-from hazard.baselines.fit import (
-    BaselineFit,
-    BoolArray,
+from hazard.baselines.columns import independent_columns, inverse
+from hazard.baselines.fit import BaselineFit, errors_of, spread_out
+from hazard.baselines.remarks import (
     coefficient_labels,
-    errors_of,
-    independent_columns,
-    inverse,
     not_identified,
     reference_curves,
-    spread_out,
     too_few,
     undefined,
 )
 from hazard.baselines.robust import Clusters, Errors
-from hazard.design import Design, collapsed, identified
+from hazard.design import Design
+from hazard.equivalent import collapsed, identified
 from hazard.likelihood import Rows, cross_product, gathered, linear_predictor, rows
-from hazard.terms.block import FloatArray
+from hazard.terms.block import BoolArray, FloatArray
 
 UNIT = "probability"
 
@@ -122,8 +119,8 @@ def outside(design: Design, fit: BaselineFit) -> pd.DataFrame:
         Shares in [0, 1], for every exit and for ``stay``, which is 1 less the sum of the exits.
     """
     plain = identified(collapsed(design))
-    left = linear_predictor(rows(plain), np.nan_to_num(fit.estimate))
-    everything = np.column_stack([1.0 - left.sum(axis=1), left])
+    fitted = linear_predictor(rows(plain), np.nan_to_num(fit.estimate))
+    everything = np.column_stack([1.0 - fitted.sum(axis=1), fitted])
     share = plain.weight / plain.weight.sum()
     return pd.DataFrame(
         {

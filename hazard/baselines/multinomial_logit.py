@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -14,33 +13,25 @@ import scipy.linalg
 from scipy import sparse
 
 from hazard.baselines import robust, separation
-from hazard.baselines.fit import (
-    AT_INFINITY,
-    BaselineFit,
-    BoolArray,
+from hazard.baselines.columns import independent_columns
+from hazard.baselines.fit import AT_INFINITY, BaselineFit, errors_of, spread_out
+from hazard.baselines.partial_likelihood import columns
+from hazard.baselines.remarks import (
     coefficient_labels,
-    errors_of,
-    independent_columns,
     named,
     not_identified,
     reference_curves,
-    spread_out,
     undefined,
 )
-from hazard.baselines.partial_likelihood import columns
 from hazard.baselines.robust import Clusters, Errors
-from hazard.design import Design, coefficient_counts, collapsed, identified
+from hazard.compiled import compiled
+from hazard.design import Design
+from hazard.equivalent import coefficient_counts, collapsed, identified
 from hazard.errors import ConvergenceError
-from hazard.laplace import Mode, Penalty, inverse_factor, newton
-from hazard.likelihood import (
-    Rows,
-    information,
-    linear_predictor,
-    row_score,
-    rows,
-    value_and_gradient,
-)
-from hazard.terms.block import FloatArray, IntArray
+from hazard.kernels import row_score
+from hazard.likelihood import Rows, information, linear_predictor, rows, value_and_gradient
+from hazard.newton import Mode, Penalty, inverse_factor, newton
+from hazard.terms.block import BoolArray, FloatArray, IntArray
 
 Kind = Errors | Literal["information"]
 
@@ -67,7 +58,7 @@ def fit(design: Design, *, errors: Kind = "information") -> BaselineFit:
     Raises
     ------
     ConvergenceError
-        If the likelihood rises without end, and its limit could not be told; the coefficients are
+        If the likelihood rises without end, and its limit could not be found; the coefficients are
         named.
 
     Notes
@@ -76,11 +67,12 @@ def fit(design: Design, *, errors: Kind = "information") -> BaselineFit:
     coefficient goes to minus infinity (separation). In that limit these rows can no longer leave
     through j; the other coefficients are the maximum of the likelihood with j impossible there.
     Such coefficients are held at the limit, reported as minus infinity, and named; so are, at
-    infinity, those of dummies among whose rows everybody leaves in one way. Columns that the rows
-    left then say twice of that exit are left out of it, and named. Where only several columns
-    together separate an exit, Newton steps do not become shorter while the likelihood no longer
-    rises; such coefficients are reported as infinite, in the direction of the step, and named.
-    Where the steps do not settle, a linear program tells which rows are told for sure
+    infinity, those of dummies among whose rows everybody leaves in one way. Columns that are
+    collinear among the remaining rows of that exit are left out of it, and named. Where only
+    several columns together separate an exit, Newton steps do not become shorter while the
+    likelihood no longer rises; such coefficients are reported as infinite, in the direction of
+    the step, and named.
+    Where the steps do not settle, a linear program finds the rows that are separated
     (:func:`hazard.baselines.separation.recession`), and the maximum is that of the others.
 
     With the information H and scores s the sandwich is H^-1 (sum of s s') H^-1, by rows or by
@@ -151,7 +143,7 @@ class _Solved:
     cholesky: FloatArray
     keep: BoolArray
     known: BoolArray
-    twice: BoolArray
+    collinear: BoolArray
     separated: BoolArray
     free: BoolArray
     runaway: FloatArray
@@ -166,14 +158,14 @@ def _solved(design: Design) -> _Solved:
     known[1:, counts[1:] == 0] = False  # of an exit that never occurs only the level is known
     lacking, sure = _separated(plain)
     separated, sure = lacking & known, sure & known
-    twice = _said_twice(data, known, (separated, sure))
-    known &= ~twice
+    collinear = _collinear(data, known, (separated, sure))
+    known &= ~collinear
     free = known & ~separated & ~sure
     start = np.zeros(free.shape)
     start[0] = np.log(np.maximum(counts[1:], 0.5) / max(counts[0], 0.5))
     start[separated], start[sure] = -AT_INFINITY, AT_INFINITY
     flat = Penalty(np.zeros((*start.shape, data.n_exits)), np.zeros_like(start))
-    told = _Solved(
+    solved = _Solved(
         full=design,
         plain=plain,
         beta=start,
@@ -181,64 +173,64 @@ def _solved(design: Design) -> _Solved:
         cholesky=np.zeros((0, 0)),
         keep=keep,
         known=known,
-        twice=twice,
+        collinear=collinear,
         separated=separated,
         free=free,
         runaway=(sure & known).astype(np.float64),
     )
     try:
-        return _at_mode(told, data, newton(data, start, flat, free=free))
+        return _at_mode(solved, data, newton(data, start, flat, free=free))
     except ConvergenceError:
-        return _in_limit(told, data, flat)
+        return _in_limit(solved, data, flat)
 
 
-def _at_mode(told: _Solved, data: Rows, mode: Mode) -> _Solved:
+def _at_mode(solved: _Solved, data: Rows, mode: Mode) -> _Solved:
     """The maximum that Newton steps came to rest at."""
-    direction = _direction(data, mode, told.free)
+    direction = _direction(data, mode, solved.free)
     reach = np.concatenate([block.reach() for block in data.blocks])
     runaway = np.abs(direction) * reach[:, None] > _STILL_MOVING
     return replace(
-        told,
+        solved,
         beta=mode.beta + np.where(runaway, 0.0, direction),  # at hand: only rounding is left
         value=mode.value,
         cholesky=mode.cholesky,
-        runaway=np.where(runaway, np.sign(direction), told.runaway),
+        runaway=np.where(runaway, np.sign(direction), solved.runaway),
     )
 
 
-def _in_limit(told: _Solved, data: Rows, flat: Penalty) -> _Solved:
+def _in_limit(solved: _Solved, data: Rows, flat: Penalty) -> _Solved:
     """The maximum of the rows that say something however far the infinite coefficients are.
 
     Raises
     ------
     ConvergenceError
-        If nothing is told for sure, or a row is told for sure not to leave in some ways only.
+        If no row is separated, or a row is separated from some of its other outcomes only.
     """
-    row, won = _comparisons(data, told.known)
-    found = separation.recession(won, sparse.csr_array((0, won.shape[1])))
-    n_won = np.bincount(row, found.strict, len(data.outcome))
+    row, won = _comparisons(data, solved.known)
+    recession = separation.recession(won, sparse.csr_array((0, won.shape[1])))
+    n_won = np.bincount(row, recession.strict, len(data.outcome))
     if not n_won.any() or ((n_won > 0) & (n_won < data.n_exits)).any():
-        far = np.zeros(told.known.shape)
-        far[told.known] = found.direction
-        raise ConvergenceError(_no_maximum(told, far))
+        far = np.zeros(solved.known.shape)
+        far[solved.known] = recession.direction
+        raise ConvergenceError(_no_maximum(solved, far))
     open_ = n_won == 0
     rest = replace(
         data, index=data.index[open_], outcome=data.outcome[open_], weight=data.weight[open_]
     )
-    free = np.zeros_like(told.known)
+    free = np.zeros_like(solved.known)
     for j in range(data.n_exits):
-        free[:, j] = told.known[:, j] & independent_columns(rest, among=told.known[:, j])
+        free[:, j] = solved.known[:, j] & independent_columns(rest, among=solved.known[:, j])
     start = np.zeros(free.shape)
     mode = Mode(start, 0.0, np.zeros((0, 0)), 0.0)
     if free.any():
         mode = newton(rest, start, flat, free=free)
-    lost = told.known.copy()
-    lost[told.known] = ~separation.finite(_scaled_information(rest, mode.beta, told.known))
+    lost = solved.known.copy()
+    lost[solved.known] = ~separation.finite(_scaled_information(rest, mode.beta, solved.known))
     direction = np.zeros(free.shape)
-    direction[told.known] = found.direction
-    slack = (won @ found.direction)[found.strict]
+    direction[solved.known] = recession.direction
+    slack = (won @ recession.direction)[recession.strict]
     return replace(
-        told,
+        solved,
         beta=mode.beta + direction * (AT_INFINITY / slack.min()),  # the rows that are sure say so
         value=mode.value,
         cholesky=mode.cholesky,
@@ -272,12 +264,12 @@ def _scaled_information(data: Rows, beta: FloatArray, known: BoolArray) -> Float
     return np.asarray(full / np.outer(size, size))
 
 
-def _no_maximum(told: _Solved, far: FloatArray) -> str:
+def _no_maximum(solved: _Solved, far: FloatArray) -> str:
     """Sentence that names what makes the likelihood rise without end."""
-    labels = coefficient_labels(told.plain)
+    labels = coefficient_labels(solved.plain)
     names = [
         f"'{name}' by {named(labels, far[:, j] != 0)}"
-        for j, name in enumerate(told.plain.exits)
+        for j, name in enumerate(solved.plain.exits)
         if (far[:, j] != 0).any()
     ]
     if not names:
@@ -301,16 +293,16 @@ def _separated(design: Design) -> tuple[BoolArray, BoolArray]:
     return lacking, ~lacking & (one_signed & alone)[:, None]
 
 
-def _said_twice(data: Rows, known: BoolArray, held: tuple[BoolArray, BoolArray]) -> BoolArray:
+def _collinear(data: Rows, known: BoolArray, fixed: tuple[BoolArray, BoolArray]) -> BoolArray:
     """Coefficients of an exit that the rows which may leave through it or not do not tell apart."""
-    impossible, certain = (linear_predictor(data, one.astype(np.float64)) > 0 for one in held)
+    impossible, certain = (linear_predictor(data, one.astype(np.float64)) > 0 for one in fixed)
     settled = impossible | certain.any(axis=1)[:, None]
-    twice = np.zeros_like(known)
+    collinear = np.zeros_like(known)
     for j in np.flatnonzero(settled.any(axis=0) & known[1:].any(axis=0)):
         possible = replace(data, weight=np.where(settled[:, j], 0.0, data.weight))
-        rest = known[:, j] & ~held[0][:, j] & ~held[1][:, j]
-        twice[:, j] = rest & ~independent_columns(possible, among=rest)
-    return twice
+        rest = known[:, j] & ~fixed[0][:, j] & ~fixed[1][:, j]
+        collinear[:, j] = rest & ~independent_columns(possible, among=rest)
+    return collinear
 
 
 def _direction(data: Rows, mode: Mode, free: BoolArray) -> FloatArray:
@@ -343,7 +335,7 @@ def _meat(data: Rows, score: FloatArray, errors: Errors) -> FloatArray:
     return robust.meat(errors, lambda code: robust.sums(data, score, code))
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _scores(link: int, eta: FloatArray, outcome: npt.NDArray[np.int8]) -> FloatArray:
     """Derivative of the log-likelihood of every row in its linear predictors, (row, exit)."""
     score = np.empty_like(eta)
@@ -359,7 +351,7 @@ def _named(errors: Kind) -> str:
     return {"information": "from the information", "rows": "robust"}[errors]
 
 
-# --- what is told -------------------------------------------------------------------------------
+# --- what is reported ---------------------------------------------------------------------------
 def _reported(solved: _Solved) -> FloatArray:
     beta = np.where(solved.separated, -np.inf, solved.beta)
     away = solved.runaway != 0
@@ -370,20 +362,20 @@ def _reported(solved: _Solved) -> FloatArray:
 def _remarks(solved: _Solved, labels: pd.DataFrame) -> list[str]:
     remarks = [] if solved.keep.all() else [not_identified(labels, ~solved.keep)]
     for j, name in enumerate(solved.plain.exits):
-        separated, runaway, twice = (
+        separated, runaway, collinear = (
             named(labels, which[:, j])
             for which in (
                 solved.separated,
                 (solved.runaway != 0) & np.isfinite(solved.runaway),
-                solved.twice | np.isnan(solved.runaway),
+                solved.collinear | np.isnan(solved.runaway),
             )
         )
         if separated:
             remarks.append(f"Without any exit '{name}', estimate at minus infinity: {separated}.")
         if runaway:
             remarks.append(f"Exit '{name}' is told for sure, estimate without bound: {runaway}.")
-        if twice:
+        if collinear:
             remarks.append(
-                f"Not identified for exit '{name}' by the rows where it can occur: {twice}."
+                f"Not identified for exit '{name}' by the rows where it can occur: {collinear}."
             )
     return remarks

@@ -10,10 +10,10 @@ import scipy.linalg
 from scipy import sparse
 
 from hazard.baselines import separation
-from hazard.baselines.fit import BoolArray, independent, inverse, sizes
+from hazard.baselines.columns import independent, inverse, sizes
 from hazard.errors import ConvergenceError
 from hazard.likelihood import Rows, cross_product, linear_predictor
-from hazard.terms.block import FloatArray, IntArray
+from hazard.terms.block import BoolArray, FloatArray, IntArray
 
 Ties = Literal["efron", "breslow"]
 
@@ -64,14 +64,14 @@ class Maximum:
     beta : ndarray, shape (coefficient,)
         0 where a coefficient is not in ``keep``.
     keep : ndarray of bool, shape (coefficient,)
-        Coefficients that the risk sets tell.
+        Coefficients that the risk sets identify.
     covariance : ndarray, shape (kept, kept)
         Inverse of the information.
     value : float
         Log of the partial likelihood.
     runaway : ndarray, shape (coefficient,)
-        Sign of a coefficient that grows without bound, NaN of one that only members told who are
-        compared no more, else 0.
+        Sign of a coefficient that grows without bound, NaN of one that only members
+        identified who are no longer compared, else 0.
     """
 
     beta: FloatArray
@@ -150,7 +150,7 @@ def maximise(data: Rows, sets: RiskSets, among: BoolArray) -> Maximum:
     .. [3] Breslow (1974), Covariance analysis of censored survival data, Biometrics 30(1).
     """
     matrix = columns(data)
-    keep = _told(data, matrix, sets, among)
+    keep = _identified(data, matrix, sets, among)
     state = _State(data, matrix, sets, np.zeros(matrix.shape[1]))
     spread = _spread(state)
     for taken in range(_MOST_STEPS):
@@ -192,8 +192,8 @@ def limit(data: Rows, sets: RiskSets, among: BoolArray) -> tuple[RiskSets, Maxim
     sets : RiskSets
         Of the likelihood in the limit: without the members who are not compared there any more.
     maximum : Maximum
-        Of that likelihood. A coefficient that it does not tell, but that sets such members apart,
-        is in ``runaway``.
+        Of that likelihood. A coefficient that it does not identify, but that sets such members
+        apart, is in ``runaway``.
 
     Raises
     ------
@@ -202,22 +202,22 @@ def limit(data: Rows, sets: RiskSets, among: BoolArray) -> tuple[RiskSets, Maxim
 
     Notes
     -----
-    A monotone likelihood is told by :func:`hazard.baselines.separation.recession`, in which who
-    leaves is compared with everybody in the risk set: exactly, and not by the size of an estimate.
+    A monotone likelihood is recognised by :func:`hazard.baselines.separation.recession`, which
+    compares who leaves with everybody in the risk set: exactly, not by the size of an estimate.
     """
     matrix = columns(data)
-    kept = _told(data, matrix, sets, among)
+    kept = _identified(data, matrix, sets, among)
     try:
-        found = maximise(data, sets, kept)
-        if not found.runaway.any():
-            return sets, found
+        maximum = maximise(data, sets, kept)
+        if not maximum.runaway.any():
+            return sets, maximum
     except ConvergenceError:
         if not (apart := _apart(matrix, sets, kept)).strict.any():
             raise
     else:
         apart = _apart(matrix, sets, kept)
     if not apart.strict.any():
-        return sets, replace(found, runaway=np.zeros_like(found.runaway))
+        return sets, replace(maximum, runaway=np.zeros_like(maximum.runaway))
     fewer = sets.among(~apart.strict)
     inside = maximise(data, fewer, kept)
     size = _spread(_State(data, matrix, sets, np.zeros(len(kept))))[kept]
@@ -241,14 +241,14 @@ def _apart(covariates: Any, sets: RiskSets, among: BoolArray) -> separation.Rece
     )
 
 
-def score_sums(data: Rows, sets: RiskSets, found: Maximum, code: IntArray) -> FloatArray:
+def score_sums(data: Rows, sets: RiskSets, maximum: Maximum, code: IntArray) -> FloatArray:
     """Derivative of the log-likelihood, in the coefficients kept, summed over groups of units.
 
     Parameters
     ----------
     data : Rows
     sets : RiskSets
-    found : Maximum
+    maximum : Maximum
         Of :func:`maximise`.
     code : ndarray of int, shape (unit,)
         Group of every unit, from 0.
@@ -264,18 +264,18 @@ def score_sums(data: Rows, sets: RiskSets, found: Maximum, code: IntArray) -> Fl
     .. [1] Lin and Wei (1989), The robust inference for the Cox proportional hazards model, Journal
        of the American Statistical Association 84(408).
     """
-    state = _State(data, columns(data), sets, found.beta)
+    state = _State(data, columns(data), sets, maximum.beta)
     groups = sparse.coo_array((np.ones(len(code)), (code, np.arange(len(code))))).tocsr()
-    own = groups @ sparse.diags_array(state.left - state.expected)
+    residual = groups @ sparse.diags_array(state.exits - state.expected)
     at_risk, leaving = state.at_risk, state.leaving
     whole = at_risk * state.power(0, 2) - leaving * state.power(1, 2)
     taken = at_risk * state.power(1, 2) - leaving * state.power(2, 2)
     number = np.maximum(state.number, 1.0)[:, None]
     mean = (at_risk * state.power(0, 1) - leaving * state.power(1, 1)) / number
-    scores = (own @ state.matrix).toarray()
+    scores = (residual @ state.matrix).toarray()
     scores += (groups @ state.members) @ whole - (groups @ state.going) @ taken
     scores -= (groups @ sets.leaves) @ mean
-    return np.asarray(scores[:, found.keep])
+    return np.asarray(scores[:, maximum.keep])
 
 
 class _State:
@@ -288,11 +288,11 @@ class _State:
         top = np.maximum.reduceat(eta[weight.indices], weight.indptr[:-1])
         self.members, self.going = (_relative(part, eta, top) for part in (weight, leaves))
         self.number = np.asarray(sets.leaves.sum(axis=0))
-        self.left = np.asarray(sets.leaves.sum(axis=1))
+        self.exits = np.asarray(sets.leaves.sum(axis=1))
         self.time, self.share = _steps_of(self.number, sets.ties)
         total, leaving = (np.asarray(p.sum(axis=0)) for p in (self.members, self.going))
         self.size = total[self.time] - self.share * leaving[self.time]
-        self.value = float(self.left @ eta - self.number @ top - np.log(self.size).sum())
+        self.value = float(self.exits @ eta - self.number @ top - np.log(self.size).sum())
         self.expected = np.asarray(
             self.members @ self.power(0, 1)[:, 0] - self.going @ self.power(1, 1)[:, 0]
         )
@@ -304,7 +304,7 @@ class _State:
 
     @property
     def gradient(self) -> FloatArray:
-        return np.asarray(self.matrix.T @ (self.left - self.expected))
+        return np.asarray(self.matrix.T @ (self.exits - self.expected))
 
     @property
     def at_risk(self) -> FloatArray:
@@ -345,7 +345,7 @@ def _steps_of(number: FloatArray, ties: Ties) -> tuple[IntArray, FloatArray]:
     return time, share
 
 
-def _told(data: Rows, matrix: Any, sets: RiskSets, among: BoolArray) -> BoolArray:
+def _identified(data: Rows, matrix: Any, sets: RiskSets, among: BoolArray) -> BoolArray:
     """Which coefficients the risk sets tell apart."""
     state = _State(data, matrix, sets, np.zeros(matrix.shape[1]))
     keep = among.copy()

@@ -12,19 +12,13 @@ import scipy.linalg
 from scipy import sparse
 
 from hazard.baselines import partial_likelihood, robust
-from hazard.baselines.fit import (
-    BaselineFit,
-    BoolArray,
-    coefficient_labels,
-    errors_of,
-    named,
-    undefined,
-)
+from hazard.baselines.fit import BaselineFit, errors_of
 from hazard.baselines.partial_likelihood import Maximum, RiskSets
+from hazard.baselines.remarks import coefficient_labels, named, undefined
 from hazard.baselines.robust import Clusters
 from hazard.design import Design
 from hazard.likelihood import Rows, linear_predictor, rows
-from hazard.terms.block import FloatArray, IntArray
+from hazard.terms.block import BoolArray, FloatArray, IntArray
 
 Kind = Clusters | Literal["information"]
 
@@ -60,15 +54,15 @@ def fit(
         sets do not tell a coefficient.
     """
     data, labels = rows(design), coefficient_labels(design)
-    found = [_of_exit(data, each) for each in sets]
-    covariance = _covariance(data, found, errors)
+    solutions = [_of_exit(data, solution) for solution in sets]
+    covariance = _covariance(data, solutions, errors)
     error = errors_of(covariance, ways=robust.ways(errors))
-    estimates = np.column_stack([_reported(each) for each in found])
+    estimates = np.column_stack([_reported(solution) for solution in solutions])
     negative = np.isfinite(estimates) & np.isnan(error)
-    told = [
+    sentences = [
         text
-        for name, each in zip(design.exits, found, strict=True)
-        for text in _remarks(labels, name, each)
+        for name, solution in zip(design.exits, solutions, strict=True)
+        for text in _remarks(labels, name, solution)
     ]
     return BaselineFit(
         estimator=estimator,
@@ -77,9 +71,11 @@ def fit(
         terms=labels,
         estimate=estimates,
         standard_error=error,
-        remarks=(*remarks, *told, *undefined(labels, negative.any(axis=1))),
+        remarks=(*remarks, *sentences, *undefined(labels, negative.any(axis=1))),
         errors=errors.name if isinstance(errors, Clusters) else "from the information",
-        log_likelihood=float(sum(each.maximum.value for each in found if each.maximum)),
+        log_likelihood=float(
+            sum(solution.maximum.value for solution in solutions if solution.maximum)
+        ),
         covariance=covariance,
     )
 
@@ -93,7 +89,7 @@ class _OfExit:
     maximum: Maximum | None
 
     @property
-    def told(self) -> BoolArray:
+    def estimated(self) -> BoolArray:
         """Coefficients with a covariance, infinite ones included."""
         return self.maximum.keep if self.maximum else np.zeros_like(self.lacking)
 
@@ -108,58 +104,63 @@ def _of_exit(data: Rows, sets: RiskSets) -> _OfExit:
     return _OfExit(fewer, lacking, maximum)
 
 
-def _reported(found: _OfExit) -> FloatArray:
-    beta = np.full(len(found.lacking), np.nan)
-    if found.maximum is None:
+def _reported(solution: _OfExit) -> FloatArray:
+    beta = np.full(len(solution.lacking), np.nan)
+    if solution.maximum is None:
         return beta
-    beta[found.told] = found.maximum.beta[found.told]
-    away = found.maximum.runaway
+    beta[solution.estimated] = solution.maximum.beta[solution.estimated]
+    away = solution.maximum.runaway
     beta[away != 0] = np.inf * away[away != 0]
-    beta[found.lacking] = -np.inf
+    beta[solution.lacking] = -np.inf
     return beta
 
 
-def _covariance(data: Rows, found: Sequence[_OfExit], errors: Kind) -> FloatArray:
+def _covariance(data: Rows, solutions: Sequence[_OfExit], errors: Kind) -> FloatArray:
     """Covariance of all exits, shape (coefficient, exit, coefficient, exit)."""
-    told = np.column_stack([each.told for each in found])
-    n, m = told.shape
-    by_exit = np.concatenate([j * n + np.flatnonzero(told[:, j]) for j in range(m)])
+    estimated = np.column_stack([solution.estimated for solution in solutions])
+    n, m = estimated.shape
+    by_exit = np.concatenate([j * n + np.flatnonzero(estimated[:, j]) for j in range(m)])
     out = np.full((m * n, m * n), np.nan)
-    if not told.any():
+    if not estimated.any():
         return out.reshape(m, n, m, n).transpose(1, 0, 3, 2)
-    bread = scipy.linalg.block_diag(*[each.maximum.covariance for each in found if each.maximum])
+    bread = scipy.linalg.block_diag(
+        *[solution.maximum.covariance for solution in solutions if solution.maximum]
+    )
     if isinstance(errors, Clusters):
-        filling = robust.meat(errors, lambda code: _scores(data, found, code))
+        filling = robust.meat(errors, lambda code: _scores(data, solutions, code))
         bread = robust.sandwich(bread, filling, 1.0)
     out[np.ix_(by_exit, by_exit)] = bread
     infinite = np.concatenate(
-        [each.maximum.runaway != 0 if each.maximum else each.told for each in found]
+        [
+            solution.maximum.runaway != 0 if solution.maximum else solution.estimated
+            for solution in solutions
+        ]
     )
     out[infinite] = np.nan
     out[:, infinite] = np.nan
     return out.reshape(m, n, m, n).transpose(1, 0, 3, 2)
 
 
-def _scores(data: Rows, found: Sequence[_OfExit], code: IntArray) -> Any:
+def _scores(data: Rows, solutions: Sequence[_OfExit], code: IntArray) -> Any:
     """Scores of all exits, summed over groups, as :func:`hazard.baselines.robust.meat` asks."""
     parts = [
-        partial_likelihood.score_sums(data, each.sets, each.maximum, code)
-        for each in found
-        if each.maximum
+        partial_likelihood.score_sums(data, solution.sets, solution.maximum, code)
+        for solution in solutions
+        if solution.maximum
     ]
     return sparse.csr_array(np.hstack(parts))
 
 
-def _remarks(labels: pd.DataFrame, name: str, found: _OfExit) -> list[str]:
-    if found.maximum is None:
+def _remarks(labels: pd.DataFrame, name: str, solution: _OfExit) -> list[str]:
+    if solution.maximum is None:
         return [f"No exit '{name}' among the rows."]
-    away = found.maximum.runaway
+    away = solution.maximum.runaway
     infinite = (away != 0) & np.isfinite(away)
     texts = {
-        f"Without any exit '{name}', estimate at minus infinity": found.lacking,
+        f"Without any exit '{name}', estimate at minus infinity": solution.lacking,
         f"Monotone likelihood of exit '{name}', estimate infinite": infinite,
         f"Not identified for exit '{name}' by its risk sets": (
-            (~found.told | np.isnan(away)) & ~infinite & ~found.lacking
+            (~solution.estimated | np.isnan(away)) & ~infinite & ~solution.lacking
         ),
     }
     return [f"{text}: {named(labels, which)}." for text, which in texts.items() if which.any()]

@@ -104,16 +104,16 @@ def clusters(design: Design, panel: pd.DataFrame, by: Sequence[str]) -> Clusters
             f"columns of clusters must be one or two; got {list(by)}. Name one or two."
         )
     rows = panel.iloc[design.row]
-    found = Clusters(
+    grouped = Clusters(
         tuple(by), tuple(pd.factorize(column(rows, name))[0].astype(np.int64) for name in by)
     )
-    for name, code in zip(by, found.codes, strict=True):
+    for name, code in zip(by, grouped.codes, strict=True):
         if code.max() == 0:
             raise DesignError(
                 f"panel column {name!r} must have two groups or more for clustered errors; got 1. "
                 "Cluster by another column."
             )
-    return found
+    return grouped
 
 
 def sums(data: Rows, values: FloatArray, code: AnyIntArray) -> Any:
@@ -135,9 +135,9 @@ def sums(data: Rows, values: FloatArray, code: AnyIntArray) -> Any:
     n_blocks = data.index.shape[1]
     group = np.repeat(code, n_blocks * m)
     level = (data.index.astype(np.int64)[:, :, None] * m + np.arange(m)).ravel()
-    each = np.broadcast_to(values[:, None, :], (len(values), n_blocks, m)).ravel()
+    repeated = np.broadcast_to(values[:, None, :], (len(values), n_blocks, m)).ravel()
     shape = (int(code.max()) + 1, data.n_levels * m)
-    by_level = sparse.coo_array((each, (group, level)), shape=shape).tocsr()
+    by_level = sparse.coo_array((repeated, (group, level)), shape=shape).tocsr()
     basis = sparse.block_diag([sparse.csr_array(block.matrix()) for block in data.blocks])
     return (by_level @ sparse.kron(basis, sparse.eye_array(m), format="csr")).tocsr()
 
@@ -239,7 +239,7 @@ def small_sample(n_rows: float, n_parameters: float, errors: Errors) -> float:
     Independent rows: n / (n - k). Clusters: (n - 1) / (n - k) * G / (G - 1) with G groups, those of
     the way with fewer where there are two. With k = 1 these are n / (n - 1) and G / (G - 1). They
     are the factors of Stata's ``regress`` and ``mlogit``, and of ``fixest``. As many parameters as
-    rows leave nothing from which an error could be told: NaN.
+    rows leave nothing from which to estimate an error: NaN.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Whether a likelihood rises without end, along which coefficients, and what it still tells."""
+"""Whether a likelihood rises without end, in which direction, and what its limit identifies."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 import scipy.linalg
 from scipy import optimize, sparse
 
-from hazard.baselines.fit import BoolArray
 from hazard.errors import ConvergenceError
-from hazard.terms.block import FloatArray
+from hazard.terms.block import BoolArray, FloatArray
 
 _ROUNDING = 1e-9
 _STRICT = 0.5
@@ -26,7 +25,7 @@ class Recession:
     strict : ndarray of bool, shape (comparison,)
         Comparisons that are won by ever more, and that say nothing in the limit.
     direction : ndarray, shape (coefficient,)
-        A direction in which all of them are.
+        A direction of the coefficients in which all of these are won.
     """
 
     strict: BoolArray
@@ -100,18 +99,18 @@ def recession(won: Any, tied: Any) -> Recession:
 
 
 def finite(information: FloatArray) -> BoolArray:
-    """Coefficients that are told, however those that are not told are chosen.
+    """Coefficients that are identified, whatever values the others take.
 
     Parameters
     ----------
     information : ndarray, shape (coefficient, coefficient)
         Of the likelihood in the limit, with columns scaled so that one comparison has about 1: what
-        is smaller than rounding of that is 0, also where nothing is told at all.
+        is smaller than rounding of that is 0, also where nothing is identified at all.
 
     Returns
     -------
     ndarray of bool, shape (coefficient,)
-        Those that have no part in the null space.
+        Those that have no part in the null space of the information.
 
     Examples
     --------

@@ -10,21 +10,15 @@ import numpy as np
 from scipy import sparse
 
 from hazard.baselines import robust
-from hazard.baselines.fit import (
-    BaselineFit,
-    BoolArray,
-    coefficient_labels,
-    errors_of,
-    independent,
-    inverse,
-    named,
-    undefined,
-)
+from hazard.baselines.columns import independent, inverse
+from hazard.baselines.fit import BaselineFit, errors_of
 from hazard.baselines.linear_probability import UNIT, cross, left_through
+from hazard.baselines.remarks import coefficient_labels, named, undefined
 from hazard.baselines.robust import Clusters
-from hazard.design import Design, identified
+from hazard.design import Design
+from hazard.equivalent import identified
 from hazard.likelihood import Rows, cross_product, linear_predictor, rows
-from hazard.terms.block import FloatArray, IntArray
+from hazard.terms.block import BoolArray, FloatArray, IntArray
 
 
 def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -> BaselineFit:
@@ -86,8 +80,8 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
     covariance = np.full((len(keep), n_exits, len(keep), n_exits), np.nan)
     for j in range(n_exits):
         filling = robust.meat(clusters, partial(_scores, within, residual[:, [j]]))
-        own = robust.sandwich(bread, filling[np.ix_(keep, keep)], factor)
-        covariance[np.ix_(keep, [j], keep, [j])] = own[:, None, :, None]
+        block = robust.sandwich(bread, filling[np.ix_(keep, keep)], factor)
+        covariance[np.ix_(keep, [j], keep, [j])] = block[:, None, :, None]
     error = errors_of(covariance, ways=robust.ways(clusters))
     lost = ~keep
     lost[0] = False  # the intercept is in the effects of the persons
@@ -133,12 +127,12 @@ def _within(data: Rows, code: IntArray) -> _Within:
 def _solved(within: _Within) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Estimates, residuals and the inverse of the cross-products of the columns kept."""
     data, keep = within.data, within.keep
-    left = left_through(data)
+    exits = left_through(data)
     bread = inverse(within.gram[np.ix_(keep, keep)])
-    apart = left - _means(within, left)[within.code]
+    apart = exits - _means(within, exits)[within.code]
     estimate = np.full((len(keep), data.n_exits), np.nan)
     estimate[keep] = bread @ cross(data, apart)[keep]
-    rest = left - linear_predictor(data, np.nan_to_num(estimate))
+    rest = exits - linear_predictor(data, np.nan_to_num(estimate))
     return estimate, rest - _means(within, rest)[within.code], bread
 
 

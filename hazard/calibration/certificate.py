@@ -44,25 +44,25 @@ def calibrate(problem: Problem, plan: Plan, out: Path, progress: Progress) -> di
        algorithms with simulation-based calibration, arXiv:1804.06788.
     """
     folder = out.with_name(f"{out.name}.pieces")
-    found = []
-    for own in pieces(problem, plan, folder):
-        found.append(own)
-        progress("simulate", len(found) / plan.simulations)
-    made = certificate(problem, plan, found)
+    finished = []
+    for piece in pieces(problem, plan, folder):
+        finished.append(piece)
+        progress("simulate", len(finished) / plan.simulations)
+    made = certificate(problem, plan, finished)
     text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
     write_file(out, lambda draft: draft.write_text(text, encoding="utf-8"))
     remove_pieces(problem, plan, folder)
     return made
 
 
-def certificate(problem: Problem, plan: Plan, found: list[dict[str, Any]]) -> dict[str, Any]:
+def certificate(problem: Problem, plan: Plan, finished: list[dict[str, Any]]) -> dict[str, Any]:
     """What all simulations say; holds no date, so that the same plan gives the same text.
 
     Parameters
     ----------
     problem : Problem
     plan : Plan
-    found : list of dict
+    finished : list of dict
         From :func:`hazard.calibration.simulation.pieces`.
 
     Returns
@@ -75,31 +75,36 @@ def certificate(problem: Problem, plan: Plan, found: list[dict[str, Any]]) -> di
         ``level_each``, the level over the number of quantities. ``detectable``: errors that so many
         simulations find nine times in ten. ``digest`` of all the rest.
     """
-    held = [own["ranks"] for own in found if "ranks" in own]
-    names = list(held[0]) if held else []
-    each = plan.level / max(len(names), 1)
-    judged = [_judged(name, [own[name] for own in held], plan.draws + 1, each) for name in names]
-    failed = {str(own["number"]): own["failed"] for own in found if "failed" in own}
-    outside = [own["name"] for own in judged if own["outside"]]
+    ranked = [piece["ranks"] for piece in finished if "ranks" in piece]
+    names = list(ranked[0]) if ranked else []
+    level_each = plan.level / max(len(names), 1)
+    judged = [
+        _judged(name, [piece[name] for piece in ranked], plan.draws + 1, level_each)
+        for name in names
+    ]
+    failed = {str(piece["number"]): piece["failed"] for piece in finished if "failed" in piece}
+    outside = [quantity["name"] for quantity in judged if quantity["outside"]]
     content = {
         "kind": "calibration",
         "model": problem.spec.name,
         "model_digest": problem.spec.digest,
-        "passed": bool(held) and not failed and not outside,
+        "passed": bool(ranked) and not failed and not outside,
         "outside": outside,
         **asdict(plan),
-        "level_each": each,
+        "level_each": level_each,
         "failed": failed,
-        "divergences": sum(own.get("divergences", 0) for own in found),
-        "smallest_effective": min((own["effective"] for own in found if "ranks" in own), default=0),
-        "detectable": detectable(len(held), plan.draws + 1, each) if held else {},
+        "divergences": sum(piece.get("divergences", 0) for piece in finished),
+        "smallest_effective": min(
+            (piece["effective"] for piece in finished if "ranks" in piece), default=0
+        ),
+        "detectable": detectable(len(ranked), plan.draws + 1, level_each) if ranked else {},
         "panel": {
             "source": problem.source,
             "rows": len(problem.it.original.row),
             "persons": len(np.unique(problem.person_in_design)),
         },
         "versions": versions(),
-        "pieces_digest": checksum(found),
+        "pieces_digest": checksum(finished),
         "quantities": judged,
     }
     return {**content, "digest": checksum(content)}
@@ -146,14 +151,14 @@ def summary(made: Mapping[str, Any]) -> str:
     )
 
 
-def _judged(name: str, own: list[int], cells: int, level: float) -> dict[str, Any]:
-    p = p_value(own, cells)
-    counts, p_chi_square = chi_square(own, cells)
+def _judged(name: str, ranks: list[int], cells: int, level: float) -> dict[str, Any]:
+    p = p_value(ranks, cells)
+    counts, p_chi_square = chi_square(ranks, cells)
     return {
         "name": name,
         "p": _short(p),
         "p_chi_square": _short(p_chi_square),
-        "mean": _short(float(np.mean(own)) / (cells - 1)),
+        "mean": _short(float(np.mean(ranks)) / (cells - 1)),
         "counts": counts.tolist(),
         "outside": p <= level,
     }

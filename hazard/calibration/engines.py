@@ -61,14 +61,14 @@ def engine(name: EngineName, it: Coordinates, sampler: Sampler | None = None) ->
 
 def of_design(it: Coordinates, simulated: Design) -> Coordinates:
     """The same coordinates, with the exits and weights of a simulated design."""
-    own = replace(it.design, outcome=simulated.outcome, weight=simulated.weight)
-    return replace(it, design=own, original=simulated)
+    design = replace(it.design, outcome=simulated.outcome, weight=simulated.weight)
+    return replace(it, design=design, original=simulated)
 
 
 def _approximate(it: Coordinates) -> Fit:
     def fit(simulated: Design, n: int, rng: np.random.Generator) -> Drawn:
-        around = approximation.fit(of_design(it, simulated))
-        return Drawn(approximation.draws(around, n, rng), float(n), 0)
+        laplace = approximation.fit(of_design(it, simulated))
+        return Drawn(approximation.draws(laplace, n, rng), float(n), 0)
 
     return fit
 
@@ -77,11 +77,11 @@ def _sampled(it: Coordinates, sampler: Sampler) -> Fit:
     """NUTS; raises ConvergenceError when eight times the usual draws are not effective enough."""
 
     def fit(simulated: Design, n: int, rng: np.random.Generator) -> Drawn:
-        around = approximation.fit(of_design(it, simulated))
+        laplace = approximation.fit(of_design(it, simulated))
         draws = max(n, _FEWEST_DRAWS)
         for _ in range(1 + _DOUBLINGS):
             settings = Settings(draws, chains=_CHAINS, cores=1, seed=int(rng.integers(2**31)))
-            tree = sampler.draws(around, settings)
+            tree = sampler.draws(laplace, settings)
             posterior = tree["posterior"].to_dataset()
             effective = smallest_ess(posterior)
             if effective >= n:
@@ -114,5 +114,5 @@ def thinned(posterior: xr.Dataset, n: int) -> xr.Dataset:
     """
     joined = posterior.stack(sample=("chain", "draw")).transpose("sample", ...)
     kept = np.arange(n) * joined.sizes["sample"] // n
-    own = joined.isel(sample=kept).drop_vars(["sample", "chain", "draw"])
-    return own.rename(sample="draw").expand_dims("chain")
+    spaced = joined.isel(sample=kept).drop_vars(["sample", "chain", "draw"])
+    return spaced.rename(sample="draw").expand_dims("chain")

@@ -60,7 +60,9 @@ def small_rows(spec: ModelSpec, *, persons: int = 100, seed: int = 0) -> Rows:
 def _levels(column: str, spec: ModelSpec) -> list[str]:
     """Levels that the model names, and others."""
     varying = [term.varies_by for term in spec.lagged if term.varies_by is not None]
-    named = [level for own in varying if own.by == column for level in own.levels or ()]
+    named = [
+        level for varies_by in varying if varies_by.by == column for level in varies_by.levels or ()
+    ]
     others = [f"{column} {n}" for n in range(1, _LEVELS + 1)]
     return list(dict.fromkeys([*named, *others]))
 

@@ -49,8 +49,8 @@ def outcomes(
     passed = (rng.random(len(below))[:, None] >= below).sum(axis=1)
     code = np.where(passed < below.shape[1], passed + 1, 0)
     before = np.cumsum(code > 0) - (code > 0)
-    own = np.asarray(person)
-    first = np.concatenate([[True], own[1:] != own[:-1]])
+    person_of_row = np.asarray(person)
+    first = np.concatenate([[True], person_of_row[1:] != person_of_row[:-1]])
     at_start = before[first][np.cumsum(first) - 1]
     gone = before > at_start
     return replace(

@@ -49,22 +49,22 @@ def numbers(
        shapes sensitivity, Bayesian Analysis 20(2).
     """
     beta = estimands.coefficients(posterior, simulated)
-    found = {"log_likelihood": _log_likelihood(beta, simulated)}
+    scalars = {"log_likelihood": _log_likelihood(beta, simulated)}
     for name, values in posterior.data_vars.items():
         if not str(name).startswith(_HELPERS):
-            found |= dict(_scalars(str(name), _without_people(values, simulated)))
+            scalars |= dict(_scalars(str(name), _without_people(values, simulated)))
     if spec.lagged:
         total = estimands.lag_curves(posterior, spec)["cumulative_lag_effect"]
-        found |= dict(_scalars("cumulative_lag_effect", total))
+        scalars |= dict(_scalars("cumulative_lag_effect", total))
     for wanted in spec.estimand:
         if isinstance(wanted, IncidenceEstimand):
             every = estimands.incidence(beta, simulated, person, wanted)
             incidence = every.sel(month=[*units.printed(wanted.horizon_months, spec.table.unit)])
-            found |= dict(_scalars("cumulative_incidence", incidence))
+            scalars |= dict(_scalars("cumulative_incidence", incidence))
             if incidence.sizes["arm"] == 2:
                 contrast = incidence.diff("arm").squeeze("arm", drop=True)
-                found |= dict(_scalars("risk_difference", contrast))
-    return found
+                scalars |= dict(_scalars("risk_difference", contrast))
+    return scalars
 
 
 def ranks(
@@ -77,17 +77,17 @@ def ranks(
     >>> ranks({"a": np.array([2.0])}, {"a": np.array([1.0, 3.0])}, np.random.default_rng(1))
     {'a': 1}
     """
-    found = {}
-    for name, own in truth.items():
-        ties = int((draws[name] == own[0]).sum())
-        found[name] = int((draws[name] < own[0]).sum() + rng.integers(ties + 1))
-    return found
+    below = {}
+    for name, true in truth.items():
+        ties = int((draws[name] == true[0]).sum())
+        below[name] = int((draws[name] < true[0]).sum() + rng.integers(ties + 1))
+    return below
 
 
 def _log_likelihood(beta: xr.DataArray, simulated: Design) -> FloatArray:
     data = rows(simulated)
-    each = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")
-    return np.array([value_and_gradient(data, np.ascontiguousarray(b))[0] for b in each.values])
+    samples = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")
+    return np.array([value_and_gradient(data, np.ascontiguousarray(b))[0] for b in samples.values])
 
 
 def _scalars(name: str, values: xr.DataArray) -> Iterator[tuple[str, FloatArray]]:
@@ -105,6 +105,6 @@ def _scalars(name: str, values: xr.DataArray) -> Iterator[tuple[str, FloatArray]
 def _without_people(values: xr.DataArray, simulated: Design) -> xr.DataArray:
     """Numbers in the place of labels that describe people: a small level may be few of them."""
     plain = {b.name for b in simulated.blocks if b.kind in _LABELLED and b.copies == 1}
-    own = [str(d) for d in values.dims if str(d).endswith("_level")]
-    hidden = [dim for dim in own if dim.removesuffix("_level") not in plain]
+    level_dims = [str(d) for d in values.dims if str(d).endswith("_level")]
+    hidden = [dim for dim in level_dims if dim.removesuffix("_level") not in plain]
     return values.assign_coords({dim: np.arange(values.sizes[dim]) + 1 for dim in hidden})

@@ -81,10 +81,10 @@ class Problem:
 
 def key(problem: Problem, plan: Plan) -> str:
     """SHA-256 of everything that a simulation depends on but its number."""
-    own = problem.it.original
+    original = problem.it.original
     total = hashlib.sha256(problem.person_in_design.astype("<i8").tobytes())
-    total.update(own.index.astype("<i4").tobytes())
-    for block in own.blocks:
+    total.update(original.index.astype("<i4").tobytes())
+    for block in original.blocks:
         total.update(f"{block.name}{block.matrix().shape}".encode())
         total.update(block.matrix().astype("<f8").tobytes())
     whole = {
@@ -121,16 +121,16 @@ def piece(problem: Problem, plan: Plan, number: int, fit: Fit) -> dict[str, Any]
         beta = estimands.coefficients(truth, built).values[0, 0]
         simulated = outcomes(built, problem.person_in_design, beta, rng)
         try:
-            drawn = fit(simulated, plan.draws, rng)
+            fitted = fit(simulated, plan.draws, rng)
         except ConvergenceError as error:
             return {"number": number, "failed": str(error)}
         true = numbers(truth, simulated, problem.person, problem.spec)
-        found = numbers(drawn.posterior, simulated, problem.person, problem.spec)
+        estimated = numbers(fitted.posterior, simulated, problem.person, problem.spec)
     return {
         "number": number,
-        "ranks": ranks(true, found, rng),
-        "effective": round(drawn.effective, 1),
-        "divergences": drawn.divergences,
+        "ranks": ranks(true, estimated, rng),
+        "effective": round(fitted.effective, 1),
+        "divergences": fitted.divergences,
     }
 
 
@@ -145,27 +145,27 @@ def pieces(problem: Problem, plan: Plan, folder: Path) -> Iterator[dict[str, Any
         Where pieces are kept, each written whole or not at all; one that is damaged, or that comes
         from another model, panel, plan or version, is made again.
     """
-    own, fit = key(problem, plan), engine(plan.engine, problem.it)
+    plan_key, fit = key(problem, plan), engine(plan.engine, problem.it)
     for number in range(plan.simulations):
-        path = _file(folder, own, number)
-        found = _read(path, own)
-        if found is None:
-            found = piece(problem, plan, number, fit)
-            _write(path, {"key": own, **found})
-        yield found
+        path = _file(folder, plan_key, number)
+        finished = _read(path, plan_key)
+        if finished is None:
+            finished = piece(problem, plan, number, fit)
+            _write(path, {"key": plan_key, **finished})
+        yield finished
 
 
 def remove_pieces(problem: Problem, plan: Plan, folder: Path) -> None:
     """Remove the simulations of a plan, and their folder unless something else is in it."""
-    own = key(problem, plan)
+    plan_key = key(problem, plan)
     for number in range(plan.simulations):
-        _file(folder, own, number).unlink(missing_ok=True)
+        _file(folder, plan_key, number).unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()
 
 
-def _file(folder: Path, own: str, number: int) -> Path:
-    return folder / f"{own[:16]}-{number:06d}.json"
+def _file(folder: Path, plan_key: str, number: int) -> Path:
+    return folder / f"{plan_key[:16]}-{number:06d}.json"
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
@@ -173,14 +173,14 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
     write_file(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
-def _read(path: Path, own: str) -> dict[str, Any] | None:
+def _read(path: Path, plan_key: str) -> dict[str, Any] | None:
     """Piece of a file; None where there is none, or not the one wanted."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         seal = content.pop("checksum")
     except (OSError, ValueError, KeyError, AttributeError):
         return None
-    if seal != checksum(content) or content.pop("key") != own:
+    if seal != checksum(content) or content.pop("key") != plan_key:
         return None
     return content
 

@@ -53,10 +53,10 @@ def p_value(ranks: npt.ArrayLike, cells: int) -> float:
     >>> p_value([0, 1], 2), p_value([1, 1], 2)
     (1.0, 0.5)
     """
-    own = np.asarray(ranks, dtype=np.int64)
-    below = np.cumsum(np.bincount(own, minlength=cells))[:-1]
-    tails = _tails(len(own), cells)
-    return _exceeds(len(own), cells, float(tails[np.arange(cells - 1), below].min()))
+    rank = np.asarray(ranks, dtype=np.int64)
+    below = np.cumsum(np.bincount(rank, minlength=cells))[:-1]
+    tails = _tails(len(rank), cells)
+    return _exceeds(len(rank), cells, float(tails[np.arange(cells - 1), below].min()))
 
 
 def band(n: int, cells: int, level: float) -> tuple[IntArray, IntArray]:
@@ -144,11 +144,11 @@ def chi_square(ranks: npt.ArrayLike, cells: int) -> tuple[IntArray, float]:
     >>> chi_square([0] * 8 + [1] * 2, 2)[0].tolist()
     [8, 2]
     """
-    own = np.asarray(ranks, dtype=np.int64)
-    fitting = [b for b in _BINS if cells % b == 0 and len(own) >= _FEWEST_PER_BIN * b]
+    rank = np.asarray(ranks, dtype=np.int64)
+    fitting = [b for b in _BINS if cells % b == 0 and len(rank) >= _FEWEST_PER_BIN * b]
     if not fitting:
-        return np.array([len(own)]), float("nan")
-    counts = np.bincount(own * fitting[0] // cells, minlength=fitting[0])
+        return np.array([len(rank)]), float("nan")
+    counts = np.bincount(rank * fitting[0] // cells, minlength=fitting[0])
     return counts, float(stats.chisquare(counts).pvalue)
 
 
@@ -168,12 +168,12 @@ def detectable(n: int, cells: int, level: float) -> dict[str, float]:
         standard deviation as a share of the right one. Of a normal posterior; 0 or infinity where n
         ranks never find it.
     """
-    found = {
+    errors = {
         "shift": _smallest(lambda x: power(n, cells, level, shift=x), 0.0, 8.0),
         "too_narrow": 1 / _smallest(lambda x: power(n, cells, level, width=1 / x), 1.0, 16.0),
         "too_wide": _smallest(lambda x: power(n, cells, level, width=x), 1.0, 16.0),
     }
-    return {name: round(value, 3) for name, value in found.items()}
+    return {name: round(value, 3) for name, value in errors.items()}
 
 
 def power(n: int, cells: int, level: float, *, shift: float = 0.0, width: float = 1.0) -> float:
@@ -201,8 +201,8 @@ def power(n: int, cells: int, level: float, *, shift: float = 0.0, width: float 
     lower, upper = _band(n, cells, level)
     truth = stats.norm.ppf((np.arange(1000) + 0.5) / 1000)
     below = np.clip(stats.norm.cdf((truth - shift) / width), 1e-12, 1 - 1e-12)
-    each = np.mean(stats.binom.pmf(np.arange(cells)[:, None], cells - 1, below), axis=1)
-    return 1 - inside(lower, upper, each / each.sum(), n)
+    probability = np.mean(stats.binom.pmf(np.arange(cells)[:, None], cells - 1, below), axis=1)
+    return 1 - inside(lower, upper, probability / probability.sum(), n)
 
 
 _band = cache(band)
@@ -228,8 +228,8 @@ def _tails(n: int, cells: int) -> FloatArray:
 
 def _limits(n: int, cells: int, cut: float) -> tuple[IntArray, IntArray]:
     """Numbers below every boundary whose tail is above the cut."""
-    held = _tails(n, cells) > cut * _TIE
-    return held.argmax(axis=1), n - held[:, ::-1].argmax(axis=1)
+    kept = _tails(n, cells) > cut * _TIE
+    return kept.argmax(axis=1), n - kept[:, ::-1].argmax(axis=1)
 
 
 @lru_cache(maxsize=4096)

@@ -45,7 +45,7 @@ def _ways(built: Design, panel: pd.DataFrame, spec: ModelSpec) -> list[robust.Cl
     names = [["person"], *([name] for name in groups)]
     if len(groups) > 1:
         names.append(groups[:2])
-    return [robust.clusters(built, panel, each) for each in names]
+    return [robust.clusters(built, panel, by) for by in names]
 
 
 def _sums(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:

@@ -71,10 +71,12 @@ def compatibility(rows: Rows, spec: ModelSpec, rng: np.random.Generator) -> Comp
         as those published, at least two, again and again until there are ``SAMPLES``; each part
         gives both columns.
     """
-    own = pair(rows, spec)
+    recomputed = pair(rows, spec)
     printed = published_table()[[*KEY, *PRINTED]]
     columns = printed.merge(
-        own.rename(columns={name: f"own_{name}" for name in PRINTED}), on=KEY, validate="one_to_one"
+        recomputed.rename(columns={name: f"own_{name}" for name in PRINTED}),
+        on=KEY,
+        validate="one_to_one",
     )
     columns["rate"] = rate(columns)
     columns["own_rate"] = columns["own_lpm_se"] / columns["own_mnlogit_se"]
@@ -99,18 +101,18 @@ def pair(rows: Rows, spec: ModelSpec) -> pd.DataFrame:
     built = design.build(rows.panel, rows.histories, spec)
     straight, logit = linear_probability.fit(built), multinomial_logit.fit(built)
     by_term = {term.name: term for term in spec.lagged}
-    found = []
+    parts = []
     for j, name in enumerate(built.exits):
         for fit, names in ((straight, PRINTED[:2]), (logit, PRINTED[2:])):
-            own = fit.terms.assign(
+            fitted = fit.terms.assign(
                 outcome=name,
                 **dict(zip(names, (fit.estimate[:, j], fit.standard_error[:, j]), strict=True)),
             )
-            found.append(own[own["term"].isin(by_term)])
+            parts.append(fitted[fitted["term"].isin(by_term)])
     n = len(built.exits)
     merged = [
         first.merge(second, on=["term", "level", "outcome"], validate="one_to_one")
-        for first, second in zip(found[::2], found[1::2], strict=True)
+        for first, second in zip(parts[::2], parts[1::2], strict=True)
     ]
     every = pd.concat(merged[:n], ignore_index=True)
     return every.assign(
@@ -167,14 +169,14 @@ def rate(columns: pd.DataFrame) -> pd.Series:
     >>> rate(pd.DataFrame({"lpm_se": [0.002], "mnlogit_se": [0.25]})).tolist()
     [0.008]
     """
-    found: pd.Series = columns["lpm_se"] / columns["mnlogit_se"]
-    return found
+    ratio: pd.Series = columns["lpm_se"] / columns["mnlogit_se"]
+    return ratio
 
 
 def implied(columns: pd.DataFrame) -> pd.Series:
     """Linear coefficient that the log-odds b and the :func:`rate` p imply: p (1 - exp(-b))."""
-    found: pd.Series = rate(columns) * -np.expm1(-columns["mnlogit_log_odds"])
-    return found
+    product: pd.Series = rate(columns) * -np.expm1(-columns["mnlogit_log_odds"])
+    return product
 
 
 def distance(columns: pd.DataFrame) -> FloatArray:
@@ -222,12 +224,12 @@ def _samples(
         of_person: IntArray = rng.permutation(len(codes)) % parts
         for part in range(parts):
             try:
-                found = pair(some(rows, of_person[index] == part), spec)
+                both = pair(some(rows, of_person[index] == part), spec)
             except ConvergenceError:
                 continue
-            numbers = found[[*PRINTED]].to_numpy()
+            numbers = both[[*PRINTED]].to_numpy()
             if np.isfinite(numbers).all() and (numbers[:, 1] >= _HALF_DIGIT).all():
-                yield found
+                yield both
 
 
 def some(rows: Rows, chosen: npt.NDArray[np.bool_]) -> Rows:
@@ -252,7 +254,7 @@ def _apart(columns: pd.DataFrame, samples: list[pd.DataFrame]) -> pd.DataFrame:
     }
     lines = []
     for key, chosen in _groups(columns):
-        mean = {name: each[:, chosen].mean(axis=1) for name, each in squares.items()}
+        mean = {name: values[:, chosen].mean(axis=1) for name, values in squares.items()}
         lines.append(
             {
                 **dict(zip(GROUP, key, strict=True)),

@@ -17,7 +17,8 @@ from hazard.baselines.fit import BaselineFit
 from hazard.changes import changes
 from hazard.concordance import assumed, columns, scale, steps
 from hazard.concordance.straight import pieces
-from hazard.design import Design, identified
+from hazard.design import Design
+from hazard.equivalent import identified
 from hazard.errors import UsageError
 from hazard.pipeline import Progress, Rows, rows_digest, silent, versions
 from hazard.scores.records import Fitted, thinned
@@ -165,7 +166,9 @@ def _only(rows: Rows, exits: Sequence[str]) -> Rows:
 
 def _subject(spec: ModelSpec, rows: Rows) -> scale.Subject:
     built = design.build(rows.panel, rows.histories, spec)
-    wanted = [each.term for each in spec.estimand if isinstance(each, IncidenceEstimand)]
+    wanted = [
+        estimand.term for estimand in spec.estimand if isinstance(estimand, IncidenceEstimand)
+    ]
     return scale.Subject(
         model=spec.name,
         design=built,
@@ -177,8 +180,8 @@ def _subject(spec: ModelSpec, rows: Rows) -> scale.Subject:
 
 def _plain(subject: scale.Subject) -> scale.Subject:
     """The subject with the reference levels of the baselines."""
-    own = identified(subject.design)
-    return scale.Subject(subject.model, own, subject.person, subject.terms, subject.event)
+    plain = identified(subject.design)
+    return scale.Subject(subject.model, plain, subject.person, subject.terms, subject.event)
 
 
 def _check_drawn(last: ModelSpec, drawn: Fitted | None) -> None:
@@ -192,8 +195,8 @@ def _check_drawn(last: ModelSpec, drawn: Fitted | None) -> None:
 def _draws(built: Design, drawn: Fitted | None, rng: np.random.Generator) -> xr.DataArray:
     if drawn is not None:
         return estimands.coefficients(thinned(drawn.posterior, DRAWS), built)
-    around = approximation.fit(coordinates.standard(built))
-    return estimands.coefficients(approximation.draws(around, DRAWS, rng), built)
+    laplace = approximation.fit(coordinates.standard(built))
+    return estimands.coefficients(approximation.draws(laplace, DRAWS, rng), built)
 
 
 def _point(fit: BaselineFit) -> xr.DataArray:
@@ -208,8 +211,8 @@ def _baseline_estimates(
     plain = _plain(subject)
     parts = []
     for fit, asked in zip(fits, (scale.of_straight_lines, scale.of_hazards), strict=True):
-        drawn, at = asked(plain, fit.draws(DRAWS, rng)), asked(plain, _point(fit))
-        parts.append(scale.told(drawn, plain, fit.estimator, at))
+        draws, at = asked(plain, fit.draws(DRAWS, rng)), asked(plain, _point(fit))
+        parts.append(scale.told(draws, plain, fit.estimator, at))
     return parts
 
 
@@ -225,13 +228,15 @@ def _steps(
     marks = {"logit": _average(subject, logit)}
     wider = first.model_copy(update={"outcome": last.outcome})
     for name, spec in (("all_exits", wider), ("all_terms", last)):
-        own = _subject(spec, rows)
-        marks[name] = _average(own, multinomial_logit.fit(own.design)).sel(exit=exits)
+        variant = _subject(spec, rows)
+        marks[name] = _average(variant, multinomial_logit.fit(variant.design)).sel(exit=exits)
     marks["hazard_model"] = hazards.mean(("chain", "draw")).sel(exit=exits) / 100
     odds = steps.log_odds(_point(logit), _plain(subject))
     return steps.table(pieces(subject.design, logit, subject.terms), marks, odds)
 
 
 def _average(subject: scale.Subject, fit: BaselineFit) -> xr.DataArray:
-    own = _plain(subject)
-    return changes(_point(fit), own.design, own.terms)["average_change"].squeeze(("chain", "draw"))
+    plain = _plain(subject)
+    return changes(_point(fit), plain.design, plain.terms)["average_change"].squeeze(
+        ("chain", "draw")
+    )

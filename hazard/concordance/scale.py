@@ -97,8 +97,8 @@ def of_straight_lines(subject: Subject, beta: xr.DataArray) -> Quantities:
     ]
     lags = [np.array(term.every_lag) for term in subject.terms]
     curves = [
-        part.rename(coefficient="lag").assign_coords(lag=own)
-        for part, own in zip(parts, lags, strict=True)
+        part.rename(coefficient="lag").assign_coords(lag=lag)
+        for part, lag in zip(parts, lags, strict=True)
     ]
     names = xr.DataArray([term.name for term in subject.terms], dims="term", name="term")
     by_lag = xr.concat(curves, names, join="outer").transpose(
@@ -132,9 +132,9 @@ def told(
     for quantity, values in draws.items():
         part = tables.summary(values)
         if at is not None:
-            own = at[quantity].squeeze(("chain", "draw"), drop=True)
-            keys = [str(dim) for dim in own.dims]
-            there = own.rename("estimate").to_series().reset_index()
+            point = at[quantity].squeeze(("chain", "draw"), drop=True)
+            keys = [str(dim) for dim in point.dims]
+            there = point.rename("estimate").to_series().reset_index()
             part = part.drop(columns="estimate").merge(there, on=keys, validate="one_to_one")
             part["lower"] = part["estimate"] - _NORMAL * part["sd"]
             part["upper"] = part["estimate"] + _NORMAL * part["sd"]
@@ -159,12 +159,12 @@ def _asked(subject: Subject) -> IncidenceEstimand:
 
 def _quantities(by_lag: xr.DataArray, years: xr.DataArray) -> Quantities:
     at_end = 100 * years.sel(month=[MONTHS])
-    found = {
+    quantities = {
         CHANGE: 100 * by_lag,
         SUM: 100 * summed(by_lag),
         INCIDENCE: at_end,
     }
     if years.sizes["arm"] == 2:
         contrast = at_end.sel(arm="with", drop=True) - at_end.sel(arm="without", drop=True)
-        found[DIFFERENCE] = contrast.expand_dims(arm=["with - without"])
-    return found
+        quantities[DIFFERENCE] = contrast.expand_dims(arm=["with - without"])
+    return quantities

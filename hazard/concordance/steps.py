@@ -88,9 +88,9 @@ def log_odds(beta: xr.DataArray, subject: Subject) -> xr.Dataset:
     by_lag = ratio.copy(data=np.log(ratio.values))
     conditional = xr.full_like(by_lag, np.nan)
     for term in subject.terms:
-        own = beta.values[0, 0, subject.design.span(term.name)]
+        coefficients = beta.values[0, 0, subject.design.span(term.name)]
         where = {"term": term.name, "lag": list(term.every_lag)}
-        conditional.loc[where] = own[window_of_lag(term)]
+        conditional.loc[where] = coefficients[window_of_lag(term)]
     return xr.Dataset({"conditional_log_odds": conditional, "marginal_log_odds": by_lag})
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import scipy.linalg
 import xarray as xr
 
-from hazard.baselines.fit import BaselineFit, independent_columns
-from hazard.design import Design, collapsed, identified
+from hazard.baselines.columns import independent_columns
+from hazard.baselines.fit import BaselineFit
+from hazard.design import Design
+from hazard.equivalent import collapsed, identified
 from hazard.likelihood import Rows, cross_product, linear_predictor, rows
 from hazard.links import Link, hazard
 from hazard.spec import LaggedTerm
@@ -97,8 +99,8 @@ def _taken_apart(
 
 
 def _arms(link: Link, eta: FloatArray, effect: FloatArray) -> tuple[FloatArray, FloatArray]:
-    both = [xr.DataArray(each, dims=("row", "exit")) for each in (eta, eta + effect)]
-    without, with_one = (hazard(each, link).values for each in both)
+    both = [xr.DataArray(predictor, dims=("row", "exit")) for predictor in (eta, eta + effect)]
+    without, with_one = (hazard(predictor, link).values for predictor in both)
     return without, with_one
 
 
@@ -122,6 +124,6 @@ def _residuals(
         for c in range(history.shape[1]):
             at = int(starts[b]) + c
             if keep[at]:
-                own = np.zeros((len(keep), 1))
-                own[keep, 0] = bread[:, place[at]] / bread[place[at], place[at]]
-                yield (term.name, c), (at, history[:, c], linear_predictor(data, own)[:, 0])
+                weights = np.zeros((len(keep), 1))
+                weights[keep, 0] = bread[:, place[at]] / bread[place[at], place[at]]
+                yield (term.name, c), (at, history[:, c], linear_predictor(data, weights)[:, 0])

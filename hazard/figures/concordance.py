@@ -63,8 +63,8 @@ def concordance(
         grid = figure.subplots(len(terms), len(exits), sharex=True, sharey="col", squeeze=False)
         for panels, term in zip(grid, terms, strict=True):
             for panel, name in zip(panels, exits, strict=True):
-                own = shown[shown["term"].eq(term) & shown["exit"].eq(name)]
-                _panel(panel, own, words)
+                rows = shown[shown["term"].eq(term) & shown["exit"].eq(name)]
+                _panel(panel, rows, words)
                 panel.set_title(
                     f"{labels.get(name, name)}\n{labels.get(term, term)}", loc="left", color=INK
                 )
@@ -93,8 +93,8 @@ def concordance_text(
     """Text alternative of :func:`concordance`: every estimate."""
     shown = estimates[estimates["quantity"] == "average_change"]
     lines = []
-    for (term, name, estimator), own in shown.groupby(["term", "exit", "estimator"], sort=False):
-        ordered = own.sort_values("lag")
+    for (term, name, estimator), rows in shown.groupby(["term", "exit", "estimator"], sort=False):
+        ordered = rows.sort_values("lag")
         months = ", ".join(
             digits.signed(float(value), -2, marks(words)) for value in ordered["estimate"]
         )
@@ -109,11 +109,11 @@ def concordance_text(
     return "\n".join(lines)
 
 
-def _panel(panel: Axes, own: pd.DataFrame, words: Mapping[str, str]) -> None:
+def _panel(panel: Axes, estimates: pd.DataFrame, words: Mapping[str, str]) -> None:
     panel.axhline(0.0, color=GREY, linewidth=0.8, zorder=1)
-    names = [name for name in COLOURS if name in set(own["estimator"])]
+    names = [name for name in COLOURS if name in set(estimates["estimator"])]
     for place, name in enumerate(names):
-        rows = own[own["estimator"] == name].sort_values("lag")
+        rows = estimates[estimates["estimator"] == name].sort_values("lag")
         middle = rows["estimate"].astype(float)
         at = rows["lag"].astype(float) + _APART * (place - (len(names) - 1) / 2)
         ends = [middle - rows["lower"].astype(float), rows["upper"].astype(float) - middle]
@@ -128,7 +128,7 @@ def _panel(panel: Axes, own: pd.DataFrame, words: Mapping[str, str]) -> None:
             label=words[name],
             zorder=2,
         )
-    panel.set_xticks(sorted(own["lag"].astype(int).unique()))
+    panel.set_xticks(sorted(estimates["lag"].astype(int).unique()))
     panel.yaxis.set_major_formatter(lambda value, _: digits.number(value, -1, marks(words)))
     panel.tick_params(labelbottom=True, labelleft=True)
 

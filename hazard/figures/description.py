@@ -47,8 +47,8 @@ def description(
         unit share their axis. Groups of which all is skipped are left out.
     """
     colours = exit_colours(series["exit"].dropna().unique())
-    drawn = groups(series, published, words)
-    return {name: _multiples(name, panels, colours) for name, panels in drawn.items()}
+    figures = groups(series, published, words)
+    return {name: _multiples(name, panels, colours) for name, panels in figures.items()}
 
 
 def description_text(
@@ -61,10 +61,10 @@ def description_text(
     dict of str to str
         One line per panel, below the title.
     """
-    drawn = groups(series, published, words)
+    figures = groups(series, published, words)
     return {
         name: "\n".join([words["figure"][name], *map(_panel_text, panels)])
-        for name, panels in drawn.items()
+        for name, panels in figures.items()
     }
 
 
@@ -164,10 +164,10 @@ def _number(place: Axes, at: tuple[float, float], text: str, points: int, colour
 
 
 def _axis_number(panel: Panel) -> mpl.ticker.Formatter:
-    own = marks(panel.words["marks"])
+    signs = marks(panel.words["marks"])
 
     def text(value: float, _: int) -> str:
-        return digits.number(value, 0 if value == round(value) else -1, own)
+        return digits.number(value, 0 if value == round(value) else -1, signs)
 
     return mpl.ticker.FuncFormatter(text)
 

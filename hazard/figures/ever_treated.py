@@ -123,18 +123,18 @@ def ever_treated_panel(
     Figure
         900 pixels wide at 100 dots per inch.
     """
-    own = table[table["exit"] == exit_name].set_index("design")
-    differences = [name for name in ("ever_treated", "landmark") if name in own.index]
+    rows = table[table["exit"] == exit_name].set_index("design")
+    differences = [name for name in ("ever_treated", "landmark") if name in rows.index]
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, 2.4))
         left = figure.add_axes((0.14, 0.25, 0.32, 0.52))
-        _bars(left, own.loc[differences], [words[name] for name in differences])
+        _bars(left, rows.loc[differences], [words[name] for name in differences])
         left.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
         left.set_xlabel(words["panel_change"].format(exit=exit_name))
         left.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(x, words)))
         right = figure.add_axes((0.64, 0.25, 0.32, 0.52))
         names = ["hazard", "hazard_ever"]
-        _bars(right, own.loc[names], [words[f"panel_{name}"] for name in names])
+        _bars(right, rows.loc[names], [words[f"panel_{name}"] for name in names])
         _odds_axis(right, words)
         right.set_xlabel(words["panel_odds"].format(exit=exit_name))
         figure.text(0.012, 0.88, words["panel_title"], size=11.5, weight="bold")
@@ -157,7 +157,7 @@ def ever_treated_panel_text(
         name = words[f"panel_{row['design']}" if log else row["design"]].replace("\n", " ")
         unit = words["panel_odds" if log else "panel_change"].format(exit=exit_name)
         values = row[["estimate", "lower", "upper"]].astype(float)
-        mean, low, high = (_three(each, words) for each in (np.exp(values) if log else values))
+        mean, low, high = (_three(value, words) for value in (np.exp(values) if log else values))
         lines.append(f"{unit}, {name}: {mean} ({low} to {high}).")
     return "\n".join(lines)
 

@@ -108,7 +108,7 @@ def evidence_lag_curves_text(
                     network=words[network],
                     prior=words.get(prior, prior),
                     last=months["lag"].iloc[-1],
-                    months=", ".join(_number(each, words) for each in months["estimate"]),
+                    months=", ".join(_number(estimate, words) for estimate in months["estimate"]),
                     sum=_sum_text(_of(curve, lag="sum"), words),
                 )
             )
@@ -150,10 +150,10 @@ def _number(value: float, words: Mapping[str, str], decimals: int = 2) -> str:
 
 
 # --- drawing ------------------------------------------------------------------------------------
-def _lag_panel(panel: Axes, printed: pd.DataFrame, drawn: pd.DataFrame) -> None:
+def _lag_panel(panel: Axes, printed: pd.DataFrame, posterior: pd.DataFrame) -> None:
     panel.axhline(0.0, color=INK, linewidth=0.8, zorder=1)
-    colour = EXIT_COLOURS[drawn["exit"].iloc[0]]
-    for table, shift, ink in ((printed, -0.14, GREY), (drawn, 0.14, colour)):
+    colour = EXIT_COLOURS[posterior["exit"].iloc[0]]
+    for table, shift, ink in ((printed, -0.14, GREY), (posterior, 0.14, colour)):
         months = table[table["lag"] != "sum"]
         place = months["lag"].astype(int) + shift
         panel.vlines(place, months["lower"], months["upper"], color=ink, linewidth=1.6, zorder=2)

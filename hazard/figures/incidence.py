@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hazard import digits
-from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, unit_of
+from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, exit_sentence, marks, unit_of
 
 _OBSERVED = "Aalen-Johansen"
 
@@ -48,8 +48,10 @@ def incidence(
             rows, len(exits), sharex=True, squeeze=False, height_ratios=[5, 4][:rows]
         )
         for panel, (name, colour) in zip(grid[0], exit_colours(exits).items(), strict=True):
-            own = curves[(curves["exit"] == name) & (curves["quantity"] == "cumulative_incidence")]
-            _arms(panel, own, colour, words)
+            shares = curves[
+                (curves["exit"] == name) & (curves["quantity"] == "cumulative_incidence")
+            ]
+            _arms(panel, shares, colour, words)
             panel.set_title(labels.get(name, name), loc="left", weight="bold")
         for panel, (name, colour) in zip(grid[1:].flat, exit_colours(exits).items(), strict=False):
             _difference(panel, contrast[contrast["exit"] == name], colour)
@@ -80,10 +82,10 @@ def incidence_text(
         One sentence per exit.
     """
     modelled = curves[curves["estimator"] != _OBSERVED]
-    told = modelled if len(modelled) else curves
+    shown = modelled if len(modelled) else curves
     lines = []
-    for name, own in told.groupby("exit", sort=False):
-        shares = own[own["quantity"] == "cumulative_incidence"]
+    for name, rows in shown.groupby("exit", sort=False):
+        shares = rows[rows["quantity"] == "cumulative_incidence"]
         parts = [
             words["incidence_text"].format(
                 month=month,
@@ -92,7 +94,7 @@ def incidence_text(
             )
             for month in months
         ]
-        lines.append(f"{labels.get(str(name), str(name))}: {'; '.join(parts)}.")
+        lines.append(exit_sentence(name, parts, labels))
     return " ".join(lines)
 
 

@@ -45,9 +45,9 @@ def lag_curves(
         figure = Figure(figsize=(9.0, height))
         grid = figure.subplots(len(exits), 2, sharex=True, sharey="col", squeeze=False)
         for panels, (name, colour) in zip(grid, exit_colours(exits).items(), strict=True):
-            own = curves[curves["exit"] == name]
-            _draw(panels[0], own, {"hazard model": colour, "multinomial logit": GREY_INK})
-            _draw(panels[1], own, {"linear probability": colour})
+            rows = curves[curves["exit"] == name]
+            _draw(panels[0], rows, {"hazard model": colour, "multinomial logit": GREY_INK})
+            _draw(panels[1], rows, {"linear probability": colour})
             title = labels.get(name, name)
             panels[0].set_title(title, loc="left", weight="bold")
         _ratio_axis(list(grid[:, 0]), words)
@@ -75,9 +75,9 @@ def lag_curves_text(
     str
         One sentence per exit.
     """
-    own = curves[curves["estimator"] == "hazard model"]
+    modelled = curves[curves["estimator"] == "hazard model"]
     lines = []
-    for name, rows in own.groupby("exit", sort=False):
+    for name, rows in modelled.groupby("exit", sort=False):
         columns = rows[["estimate", "lower", "upper", "mcse"]].astype(float)
         ratios = [
             digits.ratio(digits.Estimate(*row), marks(words))
@@ -124,8 +124,8 @@ def _draw(panel: Axes, curve: pd.DataFrame, colours: Mapping[str, str]) -> None:
 def _ratio_axis(panels: Iterable[Axes], words: Mapping[str, str]) -> None:
     for panel in panels:
         low, high = panel.get_ylim()
-        shown = [each for each in _RATIOS if low <= np.log(each) <= high]
-        texts = [_ratio_text(each, words) for each in shown]
+        shown = [ratio for ratio in _RATIOS if low <= np.log(ratio) <= high]
+        texts = [_ratio_text(ratio, words) for ratio in shown]
         panel.set_yticks(np.log(shown), labels=texts)
         panel.set_ylabel(words["ratio_axis"])
         right = panel.secondary_yaxis("right")

@@ -12,7 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from hazard import digits
-from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, unit_of
+from hazard.figures.style import GREY_INK, INK, STYLE, exit_colours, exit_sentence, marks, unit_of
 
 _HUNDRED = 100.0
 _NUMBERS = ["estimate", "lower", "upper", "mcse"]
@@ -55,12 +55,12 @@ def more_or_earlier(
         figure = Figure(figsize=(9.0, 3.1))
         grid = _panels(figure, len(exits))
         for panel, (name, colour) in zip(grid, exit_colours(exits).items(), strict=True):
-            own = curves[curves["exit"] == name].sort_values("month")
-            _curve(panel, own, colour)
+            curve = curves[curves["exit"] == name].sort_values("month")
+            _curve(panel, curve, colour)
             panel.set_title(labels.get(name, name), loc="left", weight="bold", pad=20)
             panel.set_xlabel(words["start_axis"])
             panel.set_xlim(0, max(ends))
-            _ends(panel, own[own["month"].isin(list(ends))], colour, words)
+            _ends(panel, curve[curve["month"].isin(list(ends))], colour, words)
             panel.set_xticks(_ticks(ends))
             _number_axis(panel.yaxis, words)
         grid[0].set_ylabel(words["hundred_axis"])
@@ -83,16 +83,16 @@ def more_or_earlier_text(
         One sentence per exit.
     """
     lines = []
-    for name, own in curves.groupby("exit", sort=False):
+    for name, curve in curves.groupby("exit", sort=False):
         parts = [
             words["difference_text"].format(
                 month=digits.number(month, 0, marks(words)),
                 units=unit_of(month, words),
-                difference=digits.points(_estimate(own[own["month"] == month]), marks(words)),
+                difference=digits.points(_estimate(curve[curve["month"] == month]), marks(words)),
             )
             for month in ends
         ]
-        lines.append(f"{labels.get(str(name), str(name))}: {'; '.join(parts)}.")
+        lines.append(exit_sentence(name, parts, labels))
     return " ".join(lines)
 
 
@@ -152,12 +152,12 @@ def more_by_level_text(
         One sentence per exit.
     """
     lines = []
-    for name, own in rows.groupby("exit", sort=False):
+    for name, levels in rows.groupby("exit", sort=False):
         parts = [
-            f"{level} {digits.points(_estimate(each), marks(words))}"
-            for level, each in own.groupby("level", sort=False)
+            f"{level} {digits.points(_estimate(curve), marks(words))}"
+            for level, curve in levels.groupby("level", sort=False)
         ]
-        lines.append(f"{labels.get(str(name), str(name))}: {'; '.join(parts)}.")
+        lines.append(exit_sentence(name, parts, labels))
     return " ".join(lines)
 
 
@@ -197,16 +197,16 @@ class _Signed(mpl.ticker.Formatter):
 
 # --- months -------------------------------------------------------------------------------------
 def _curve(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
-    drawn = {
+    percent = {
         name: np.append(0.0, _HUNDRED * rows[name].to_numpy(float))
         for name in ("estimate", "lower", "upper", "lower_50", "upper_50")
     }
     month = np.append(0.0, rows["month"].to_numpy(float))
     panel.axhline(0.0, color=INK, linewidth=0.8)
     for inner, alpha in (("", 0.16), ("_50", 0.3)):
-        low, high = drawn[f"lower{inner}"], drawn[f"upper{inner}"]
+        low, high = percent[f"lower{inner}"], percent[f"upper{inner}"]
         panel.fill_between(month, low, high, color=colour, alpha=alpha, linewidth=0)
-    panel.plot(month, drawn["estimate"], color=colour, linewidth=1.8)
+    panel.plot(month, percent["estimate"], color=colour, linewidth=1.8)
 
 
 def _ends(panel: Axes, rows: pd.DataFrame, colour: str, words: Mapping[str, str]) -> None:
@@ -242,15 +242,15 @@ def _ticks(ends: Sequence[int]) -> list[int]:
 
 # --- levels -------------------------------------------------------------------------------------
 def _bars(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
-    drawn = {name: _HUNDRED * rows[name].to_numpy(float) for name in rows if _is_number(name)}
+    percent = {name: _HUNDRED * rows[name].to_numpy(float) for name in rows if _is_number(name)}
     height = np.arange(len(rows))
     panel.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
-    panel.axvline(drawn["estimate"][0], color=colour, linewidth=1.0, linestyle=":", zorder=1)
-    panel.hlines(height, drawn["lower"], drawn["upper"], color=colour, linewidth=1.2)
-    panel.hlines(height, drawn["lower_50"], drawn["upper_50"], color=colour, linewidth=3.6)
+    panel.axvline(percent["estimate"][0], color=colour, linewidth=1.0, linestyle=":", zorder=1)
+    panel.hlines(height, percent["lower"], percent["upper"], color=colour, linewidth=1.2)
+    panel.hlines(height, percent["lower_50"], percent["upper_50"], color=colour, linewidth=3.6)
     faces = ["white", *[colour] * (len(rows) - 1)]
     panel.scatter(
-        drawn["estimate"], height, s=26, c=faces, edgecolors=colour, linewidths=1.4, zorder=3
+        percent["estimate"], height, s=26, c=faces, edgecolors=colour, linewidths=1.4, zorder=3
     )
 
 

@@ -108,15 +108,15 @@ class Panel:
     def printed_values(self) -> FloatArray:
         """What was printed of each row; NaN for nothing."""
         column = "year" if self.by_year else "level"
-        of = self.printed.dropna(subset=column).set_index(column)["published"]
-        return self.factor * self.rows[column].map(of).to_numpy(float)
+        published = self.printed.dropna(subset=column).set_index(column)["published"]
+        return self.factor * self.rows[column].map(published).to_numpy(float)
 
     def band(self) -> list[float]:
         """Lowest and highest of years that the report does not name; empty without."""
-        own = self.printed[self.printed["year"].isna() & (self.printed["pick"] != "only")]
+        unnamed = self.printed[self.printed["year"].isna() & (self.printed["pick"] != "only")]
         if not self.by_year:
             return []
-        return sorted(self.factor * own["published"].to_numpy(float))
+        return sorted(self.factor * unnamed["published"].to_numpy(float))
 
     def as_printed(self, value: float) -> str:
         """A printed value with the digits that it had; nothing for none."""
@@ -128,20 +128,20 @@ class Panel:
 
     def number(self, value: float) -> str:
         """A value of the axis as text."""
-        own = marks(self.words["marks"])
+        signs = marks(self.words["marks"])
         if self.quantity == "relative_change":
-            return digits.signed(value, 0, own)
+            return digits.signed(value, 0, signs)
         power = 0 if self.unit == "families" else -1
-        return digits.share(value, power, own) if value > 0 else digits.number(value, 0, own)
+        return digits.share(value, power, signs) if value > 0 else digits.number(value, 0, signs)
 
 
 def groups(series: pd.DataFrame, published: pd.DataFrame, words: Words) -> dict[str, list[Panel]]:
     """Panels of each figure; figures without any are left out."""
-    found = {
+    figures = {
         name: [panel for member in members for panel in _panels(series, published, member, words)]
         for name, members in GROUPS.items()
     }
-    return {name: panels for name, panels in found.items() if panels}
+    return {name: panels for name, panels in figures.items() if panels}
 
 
 def _panels(
@@ -149,13 +149,13 @@ def _panels(
 ) -> Iterator[Panel]:
     """One panel for each exit, in the order of the words, or one for none."""
     table, quantity = member
-    drawn = (series["table"] == table) & (series["quantity"] == quantity) & series["value"].notna()
-    own = series[drawn]
-    found = dict(list(own.groupby(own["exit"].fillna(""), sort=False)))
-    turns = [name for name in words["exit"] if name in found]
-    for name in dict.fromkeys([*turns, *found]):
+    wanted = (series["table"] == table) & (series["quantity"] == quantity) & series["value"].notna()
+    rows = series[wanted]
+    by_exit = dict(list(rows.groupby(rows["exit"].fillna(""), sort=False)))
+    turns = [name for name in words["exit"] if name in by_exit]
+    for name in dict.fromkeys([*turns, *by_exit]):
         alike = (published["series"] == quantity) & (published["exit"].fillna("") == name)
-        yield Panel(found[name], published[alike], words)
+        yield Panel(by_exit[name], published[alike], words)
 
 
 def _level(level: str, words: Words) -> str:

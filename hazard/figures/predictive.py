@@ -79,20 +79,20 @@ def predictive(
     exits = exit_colours(checked["exit"].unique())
     groupings = _groupings(checked)
     height = _TOP + _CURVES + (_GAP + _ROW) * len(groupings) + _BOTTOM
-    rows, told = _shown(checked, month), summary(checked, month=month)
+    rows, summed = _shown(checked, month), summary(checked, month=month)
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
         top = _TOP
         for place, grouping in enumerate([ALL, *groupings]):
             size = _ROW if place else _CURVES
             panels = _row_of_panels(figure, (top, size), len(exits))
-            own, counted = (each[each["grouping"] == grouping] for each in (rows, told))
+            levels, counted = (table[table["grouping"] == grouping] for table in (rows, summed))
             for panel, (name, colour) in zip(panels, exits.items(), strict=True):
                 if grouping == ALL:
                     _curve(panel, _of(checked, ALL, name), colour)
                     panel.set_title(labels.get(name, name), loc="left", weight="bold", pad=20)
                 else:
-                    _differences(panel, own[own["exit"] == name], colour, words)
+                    _differences(panel, levels[levels["exit"] == name], colour, words)
                     _corner(panel, counted[counted["exit"] == name], words)
                 panel.yaxis.set_major_formatter(_number(words))
             _heading(panels[0], _title(grouping, words, month))
@@ -119,7 +119,7 @@ def predictive_text(
     str
         One sentence per exit.
     """
-    told, lines = summary(checked, month=month), []
+    summed, lines = summary(checked, month=month), []
     for name in checked["exit"].unique():
         row = at_month(_of(checked, ALL, name), month).iloc[0]
         numbers = {
@@ -132,7 +132,7 @@ def predictive_text(
                 grouping=grouping_in_words(grouping, words),
             )
             for grouping in _groupings(checked)
-            for counted in [_counted(told, grouping, str(name))]
+            for counted in [_counted(summed, grouping, str(name))]
         ]
         lines.append(
             words["text"].format(
@@ -160,8 +160,8 @@ def _of(checked: pd.DataFrame, grouping: str, exit_name: str) -> pd.DataFrame:
     return checked[chosen & checked["quantity"].eq(_quantity(grouping))]
 
 
-def _counted(told: pd.DataFrame, grouping: str, exit_name: str) -> pd.DataFrame:
-    return _of(told, grouping, exit_name)
+def _counted(summed: pd.DataFrame, grouping: str, exit_name: str) -> pd.DataFrame:
+    return _of(summed, grouping, exit_name)
 
 
 def _shown(checked: pd.DataFrame, month: int) -> pd.DataFrame:

@@ -74,8 +74,8 @@ def scenario(
         for row, arm in enumerate(arms):
             block = grid[row * down : (row + 1) * down].ravel()
             for axes, name in zip(block, names, strict=False):
-                own = shown[(shown["arm"] == arm) & (shown["name"] == name)]
-                _draw(axes, own, colours[name], words)
+                curve = shown[(shown["arm"] == arm) & (shown["name"] == name)]
+                _draw(axes, curve, colours[name], words)
                 title = words["residents"] if name == _STOCK else (labels or {}).get(name, name)
                 title = f"{words['arm'].format(arm=arm)}: {title}" if len(arms) > 1 else title
                 axes.set_title(title, loc="left", weight="bold")
@@ -114,8 +114,8 @@ def scenario_text(
     lines = []
     for arm, rows in last.groupby("arm", sort=False):
         numbers = []
-        for name, own in rows.groupby("name", sort=False):
-            by = {row["version"]: _number(row, words) for _, row in own.iterrows()}
+        for name, versions in rows.groupby("name", sort=False):
+            by = {row["version"]: _number(row, words) for _, row in versions.iterrows()}
             title = words["residents"] if name == _STOCK else (labels or {}).get(str(name), name)
             numbers.append(words["number"].format(name=title, **by))
         month = int(rows["month"].iloc[0])

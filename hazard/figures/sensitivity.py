@@ -55,17 +55,17 @@ class _Estimand(NamedTuple):
     quantity: str
     month: int | None
 
-    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
-        own = rows[rows["quantity"] == self.quantity]
-        return own if self.month is None else own[own["month"] == self.month]
+    def rows_of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        chosen = rows[rows["quantity"] == self.quantity]
+        return chosen if self.month is None else chosen[chosen["month"] == self.month]
 
 
-def sensitivity(found: pd.DataFrame) -> Figure:
+def sensitivity(estimates: pd.DataFrame) -> Figure:
     """Estimands and conclusions under every lag prior, and prior beside posterior lag by lag.
 
     Parameters
     ----------
-    found : DataFrame
+    estimates : DataFrame
         Columns of :func:`hazard.sensitivity.table`. Shown is the term of the risk differences, or
         the first one where there are none. Above, one line per prior: estimate and interval of the
         last risk difference (else of the sum of the lags) of every exit, and the conclusion on
@@ -76,7 +76,7 @@ def sensitivity(found: pd.DataFrame) -> Figure:
     Figure
         900 pixels wide at 100 dots per inch.
     """
-    shown = _focal(found)
+    shown = _focal(estimates)
     lines = shown[_ROW].drop_duplicates().reset_index(drop=True)
     exits = exit_colours(shown["exit"].unique())
     upper, lower = 1.05 + _LINE * len(lines), 1.65 + 1.15 * len(exits)
@@ -108,7 +108,7 @@ def sensitivity(found: pd.DataFrame) -> Figure:
     return figure
 
 
-def sensitivity_text(found: pd.DataFrame) -> str:
+def sensitivity_text(estimates: pd.DataFrame) -> str:
     """Text alternative of :func:`sensitivity`: under how many priors each conclusion stays.
 
     Returns
@@ -117,13 +117,13 @@ def sensitivity_text(found: pd.DataFrame) -> str:
         One paragraph: for every published quantity its value under the model's own priors and the
         number of the other priors under which the conclusion is the same.
     """
-    main = found[found["engine"] == found["engine"].iloc[0]]
+    main = estimates[estimates["engine"] == estimates["engine"].iloc[0]]
     shown = _focal(main)
     n = len(shown[_ROW].drop_duplicates()) - 1
-    parts = [
-        f"{exit_name}: {'; '.join(_kept_text(each.of(rows)) for each in _estimands(rows))}"
-        for exit_name, rows in shown.groupby("exit", sort=False)
-    ]
+    parts = []
+    for exit_name, rows in shown.groupby("exit", sort=False):
+        texts = (_kept_text(estimand.rows_of(rows)) for estimand in _estimands(rows))
+        parts.append(f"{exit_name}: {'; '.join(texts)}")
     lags = main[main["quantity"] == "lag_coefficient"]
     stays = ~lags.groupby(["term", "exit", "lag"])["changed"].any()
     return (
@@ -135,10 +135,10 @@ def sensitivity_text(found: pd.DataFrame) -> str:
 
 
 # --- choosing rows ------------------------------------------------------------------------------
-def _focal(found: pd.DataFrame) -> pd.DataFrame:
-    contrasts = found[found["quantity"] == "risk_difference"]
-    term = (contrasts if len(contrasts) else found)["term"].iloc[0]
-    return pd.DataFrame(found[found["term"] == term])
+def _focal(estimates: pd.DataFrame) -> pd.DataFrame:
+    contrasts = estimates[estimates["quantity"] == "risk_difference"]
+    term = (contrasts if len(contrasts) else estimates)["term"].iloc[0]
+    return pd.DataFrame(estimates[estimates["term"] == term])
 
 
 def _name(shown: pd.DataFrame) -> str:
@@ -162,24 +162,26 @@ def _on_lines(rows: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def _kept_text(rows: pd.DataFrame) -> str:
-    own, others = rows[rows["prior"] == "model"].iloc[0], rows[rows["prior"] != "model"]
-    estimate = digits.Estimate(*(float(own[c]) for c in ("estimate", "lower", "upper", "mcse")))
-    if own["quantity"] == "risk_difference":
-        text = f"after {own['month']} months {digits.points(estimate)} points"
+    reference, others = rows[rows["prior"] == "model"].iloc[0], rows[rows["prior"] != "model"]
+    estimate = digits.Estimate(
+        *(float(reference[c]) for c in ("estimate", "lower", "upper", "mcse"))
+    )
+    if reference["quantity"] == "risk_difference":
+        text = f"after {reference['month']} months {digits.points(estimate)} points"
     else:
-        text = f"sum of the lags {digits.logarithm(estimate)} {own['unit']}"
-    return f"{text}, {own['conclusion']}, {int((~others['changed']).sum())} of {len(others)}"
+        text = f"sum of the lags {digits.logarithm(estimate)} {reference['unit']}"
+    return f"{text}, {reference['conclusion']}, {int((~others['changed']).sum())} of {len(others)}"
 
 
 # --- estimands and conclusions ------------------------------------------------------------------
 def _forests(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.DataFrame) -> None:
-    place, drawn = np.arange(len(lines)), _drawn(shown)
+    place, estimand = np.arange(len(lines)), _drawn(shown)
     for column, (exit_name, colour) in enumerate(exit_colours(shown["exit"].unique()).items()):
         panel = figure.add_subplot(grid[0, column])
         panel.set_yticks(place, [_label(lines, k) for k in range(len(lines))])
         panel.set_ylim(len(lines) - 0.5, -0.5)
-        own = drawn.of(shown[shown["exit"] == exit_name])
-        rows = _on_lines(own, lines)
+        of_exit = estimand.rows_of(shown[shown["exit"] == exit_name])
+        rows = _on_lines(of_exit, lines)
         low, middle, high = (rows[c].astype(float) for c in ("lower", "estimate", "upper"))
         reference = rows[rows["prior"] == "model"].iloc[0]
         panel.axvspan(float(reference["lower"]), float(reference["upper"]), color=_REFERENCE, lw=0)
@@ -191,7 +193,7 @@ def _forests(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.Data
         panel.set_title(exit_name, loc="left", color=colour, weight="bold")
         panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
         panel.tick_params(axis="y", length=0, labelleft=column == 0)
-        factor = 1 if drawn.month is None else 100
+        factor = 1 if estimand.month is None else 100
         panel.xaxis.set_major_formatter(_number(factor))
 
 
@@ -216,12 +218,12 @@ def _conclusions(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.
         panel.set_xlim(-0.5, len(estimands) - 0.5)
         panel.set_ylim(len(lines) - 0.5, -0.5)
         for x, estimand in enumerate(estimands):
-            rows = _on_lines(estimand.of(shown[shown["exit"] == exit_name]), lines)
+            rows = _on_lines(estimand.rows_of(shown[shown["exit"] == exit_name]), lines)
             for y, row in enumerate(rows.to_dict("records")):
                 if row["changed"]:
                     panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=_CHANGED, lw=0))
                 panel.plot(x, y, _MARKS[row["conclusion"]], color=colour, markersize=5)
-        heads = ["Σ" if each.month is None else str(each.month) for each in estimands]
+        heads = ["Σ" if wanted.month is None else str(wanted.month) for wanted in estimands]
         panel.set_xticks(range(len(heads)), heads)
         panel.tick_params(length=0, labelleft=False, labeltop=True, labelbottom=False, pad=1)
         panel.set_title(exit_name, loc="left", color=colour, size=8.5, pad=14)
@@ -235,17 +237,17 @@ def _lag_panels(figure: Figure, grid: GridSpec, shown: pd.DataFrame) -> None:
     curves = curves[curves["engine"] == curves["engine"].iloc[0]]
     priors = list(curves["prior"].unique())
     for row, (exit_name, colour) in enumerate(exit_colours(curves["exit"].unique()).items()):
-        own = curves[curves["exit"] == exit_name]
+        of_exit = curves[curves["exit"] == exit_name]
         first = None
         for column, prior in enumerate(priors):
             panel = figure.add_subplot(grid[row, column], sharey=first)
-            _lag_panel(panel, own[own["prior"] == prior], colour)
+            _lag_panel(panel, of_exit[of_exit["prior"] == prior], colour)
             panel.tick_params(
                 labelleft=column == 0, labelbottom=row == curves["exit"].nunique() - 1
             )
             if first is None:
                 first = panel
-                low, high = own["lower"].min(), own["upper"].max()
+                low, high = of_exit["lower"].min(), of_exit["upper"].max()
                 panel.set_ylim(min(float(low), 0.0) - 0.1, max(float(high), 0.0) + 0.1)
                 panel.set_ylabel(exit_name, color=colour, weight="bold")
             if row == 0:
@@ -258,14 +260,18 @@ def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
     shifts = [0.42 * (k - (len(scales) - 1) / 2) for k in range(len(scales))]
     panel.axhline(0.0, color=INK, linewidth=0.7, zorder=2)
     for scale, shift in zip(scales, shifts, strict=True):
-        own = rows[rows["scale"].fillna(np.inf) == scale]
-        place = own["lag"].astype(float) + shift
-        low, high = own["prior_lower"].astype(float), own["prior_upper"].astype(float)
+        of_scale = rows[rows["scale"].fillna(np.inf) == scale]
+        place = of_scale["lag"].astype(float) + shift
+        low, high = of_scale["prior_lower"].astype(float), of_scale["prior_upper"].astype(float)
         panel.bar(place, high - low, 0.36, low, color=_PRIOR, linewidth=0, zorder=1)
         panel.vlines(
-            place, own["lower"].astype(float), own["upper"].astype(float), color=colour, lw=1.2
+            place,
+            of_scale["lower"].astype(float),
+            of_scale["upper"].astype(float),
+            color=colour,
+            lw=1.2,
         )
-        panel.plot(place, own["estimate"].astype(float), ".", color=colour, markersize=2.8)
+        panel.plot(place, of_scale["estimate"].astype(float), ".", color=colour, markersize=2.8)
     lags = rows["lag"].astype(int)
     panel.set_xticks(sorted({lags.min(), int(np.median(lags)), lags.max()}))
     panel.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
@@ -274,10 +280,10 @@ def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
 
 def _titles(figure: Figure, shown: pd.DataFrame, floor: float) -> None:
     height, left = figure.get_figheight(), 0.13 / 9
-    drawn, unit = _drawn(shown), shown.loc[shown["lag"].notna(), "unit"].iloc[0]
+    estimand, unit = _drawn(shown), shown.loc[shown["lag"].notna(), "unit"].iloc[0]
     change = f"Change in {unit}, all lags"
-    if drawn.month is not None:
-        change = f"Change in percentage points, {drawn.month} months"
+    if estimand.month is not None:
+        change = f"Change in percentage points, {estimand.month} months"
     heading = f"Lag priors and conclusions: {_name(shown)}"
     figure.text(left, 1 - 0.22 / height, heading, size=11.5, weight="bold")
     figure.text(_LEFT / 9, 1 - 0.47 / height, change)

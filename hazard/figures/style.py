@@ -53,6 +53,17 @@ def exit_colours(exits: Iterable[str]) -> dict[str, str]:
     }
 
 
+def exit_sentence(name: object, parts: Iterable[str], labels: Mapping[str, str]) -> str:
+    """Label of an exit, and what is said of it.
+
+    Examples
+    --------
+    >>> exit_sentence("forced", ["after 6 months 2", "after 12 months 3"], {"forced": "Forced"})
+    'Forced: after 6 months 2; after 12 months 3.'
+    """
+    return f"{labels.get(str(name), str(name))}: {'; '.join(parts)}."
+
+
 def marks(words: Mapping[str, str]) -> digits.Marks:
     """How the language of the words writes numbers."""
     return digits.Marks(

@@ -154,8 +154,8 @@ def survival_curves_text(
         groups = []
         for group, curve in shown[shown["exit"] == name].groupby("group", sort=False):
             reached = curve[curve["month"].isin(wanted)]
-            told = (reached if len(reached) else curve.nlargest(1, "month")).sort_values("month")
-            numbers = [_percent(row, words) for _, row in told.iterrows()]
+            marked = (reached if len(reached) else curve.nlargest(1, "month")).sort_values("month")
+            numbers = [_percent(row, words) for _, row in marked.iterrows()]
             named = words["all"] if group == "all" else str(group)
             groups.append(f"{named} {', '.join(numbers)}")
         title = (

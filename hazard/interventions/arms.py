@@ -139,16 +139,16 @@ def _more(one: More, term: LaggedTerm, around: Around, now: FloatArray) -> Float
     return around.after(around.number[term.name] + copies[term.name])
 
 
-def _copies(one: More, term: LaggedTerm, found: Histories) -> Histories:
+def _copies(one: More, term: LaggedTerm, registers: Histories) -> Histories:
     """The registers with the copies in place of the events of the exposure."""
     rng = np.random.default_rng(one.seed)
-    chosen = rng.random(len(found.events)) < one.share
-    later = rng.integers(0, one.spread, len(found.events), endpoint=True)
-    events = found.events.assign(
-        exposure=found.events["exposure"].astype("category"),
-        calendar=found.events["calendar"] + later,
+    chosen = rng.random(len(registers.events)) < one.share
+    later = rng.integers(0, one.spread, len(registers.events), endpoint=True)
+    events = registers.events.assign(
+        exposure=registers.events["exposure"].astype("category"),
+        calendar=registers.events["calendar"] + later,
     )
-    return replace(found, events=events[chosen & (events["exposure"] == term.exposure)])
+    return replace(registers, events=events[chosen & (events["exposure"] == term.exposure)])
 
 
 def _campaign(one: Campaign, term: LaggedTerm, around: Around, now: FloatArray) -> FloatArray:
@@ -191,9 +191,9 @@ def _history(
     over = ended(events)[:, month].reshape(-1, len(at))
     since_start = np.repeat(around.paths.starts()["month"].to_numpy(), around.paths.horizon)
     rows = pd.DataFrame({"month": since_start + around.paths.month - 1})
-    told = ruled(by_lag, at, term)
-    over = over[:, at.index(term.lags[0]) :][:, : told.sizes["lag"]]
-    made = since_risk(told.where(~over), rows, term)
+    known = ruled(by_lag, at, term)
+    over = over[:, at.index(term.lags[0]) :][:, : known.sizes["lag"]]
+    made = since_risk(known.where(~over), rows, term)
     made.attrs["beyond_residents"] = n_beyond
     return made
 

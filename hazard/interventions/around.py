@@ -35,7 +35,7 @@ class Around:
     paths : Paths
     terms : tuple of LaggedTerm
     months : range
-        Months of the path that are told of; from before the start, where month 0 is the month
+        Months of the path in ``number``: from before the start, where month 0 is the month
         before it, to after the end if a term has leads.
     number : mapping of str to ndarray of float32, shape (path, month)
         By the name of the term, the number of other families with an event; NaN where it is
@@ -85,8 +85,8 @@ class Around:
 
 
 def from_registers(
-    of: Paths,
-    found: Histories,
+    paths: Paths,
+    registers: Histories,
     terms: Sequence[LaggedTerm],
     *,
     history_centre: HistoryCentre = "current",
@@ -96,11 +96,11 @@ def from_registers(
 
     Parameters
     ----------
-    of : Paths
+    paths : Paths
         From the panel of these registers.
-    found : registers.Histories
+    registers : registers.Histories
     terms : sequence of LaggedTerm
-        An ``own`` term is told by the rows of the panel.
+        An ``own`` term is read from the rows of the panel.
     history_centre : {"current", "then"}
         Centre of the months before the start: that of the start, or the one of the time. From the
         start on it is that of the start.
@@ -132,23 +132,23 @@ def from_registers(
     >>> around.number["forced_return_centre"].tolist(), around.months
     ([[0.0, 0.0, 1.0, 0.0, 0.0]], range(0, 5))
     """
-    months = _months(of, terms)
+    months = _months(paths, terms)
     peers = [term for term in terms if term.network != "own"]
     rates = [term for term in peers if term.measure == "per_resident"]
-    number = counted(of, found, peers, history_centre=history_centre, months=months)
+    number = counted(paths, registers, peers, history_centre=history_centre, months=months)
     residents = [term.model_copy(update={"exposure": RESIDENT}) for term in rates]
-    there = counted(of, found, residents, history_centre=history_centre, months=months)
+    there = counted(paths, registers, residents, history_centre=history_centre, months=months)
     others = {
         term.name: there[resident.name] for term, resident in zip(rates, residents, strict=True)
     }
-    own = [term for term in terms if term.network == "own"]
-    number |= {term.name: _own(of, term, months) for term in own}
-    later = number | _later({term.name: number[term.name] for term in own}, months, seed)
-    return Around(of, tuple(terms), months, number, later, others, found, history_centre)
+    own_terms = [term for term in terms if term.network == "own"]
+    number |= {term.name: _own(paths, term, months) for term in own_terms}
+    later = number | _later({term.name: number[term.name] for term in own_terms}, months, seed)
+    return Around(paths, tuple(terms), months, number, later, others, registers, history_centre)
 
 
 def from_rows(
-    of: Paths,
+    paths: Paths,
     histories: Mapping[str, xr.DataArray],
     terms: Sequence[LaggedTerm],
     *,
@@ -158,11 +158,11 @@ def from_rows(
 
     Parameters
     ----------
-    of : Paths
+    paths : Paths
     histories : mapping of str to DataArray, dims (row, lag)
         Of all rows of the panel.
     terms : sequence of LaggedTerm
-        An ``own`` term is told by its column of the panel.
+        An ``own`` term is read from its column of the panel.
     seed : int
         Of the draws of what follows the last row of a person.
 
@@ -184,15 +184,15 @@ def from_rows(
     >>> around.number["visit_centre"].tolist(), around.months
     ([[1.0, 0.0, 1.0, nan]], range(0, 4))
     """
-    months = _months(of, terms)
+    months = _months(paths, terms)
     number = {
-        term.name: _own(of, term, months)
+        term.name: _own(paths, term, months)
         if term.network == "own"
-        else _of_rows(of, histories[term.name], term, months)
+        else _of_rows(paths, histories[term.name], term, months)
         for term in terms
     }
     later = _later(number, months, seed)
-    return Around(of, tuple(terms), months, number, later, {}, None, "current")
+    return Around(paths, tuple(terms), months, number, later, {}, None, "current")
 
 
 def _later(number: Mapping[str, FloatArray], months: range, seed: int) -> dict[str, FloatArray]:
@@ -200,8 +200,8 @@ def _later(number: Mapping[str, FloatArray], months: range, seed: int) -> dict[s
 
 
 def counted(
-    of: Paths,
-    found: Histories,
+    paths: Paths,
+    registers: Histories,
     terms: Sequence[LaggedTerm],
     *,
     history_centre: HistoryCentre,
@@ -215,13 +215,15 @@ def counted(
     -------
     dict of str to ndarray of float32, shape (path, month)
     """
-    starts = of.starts()
+    starts = paths.starts()
     from_, to = min(months.start, 1 - _BACK), months.stop - 1
-    now = _lookup(starts, found, terms, (from_, to))
-    again = of.calendar(months) - starts["calendar"].to_numpy(dtype=np.int64)[:, None] + 1 - from_
+    now = _lookup(starts, registers, terms, (from_, to))
+    again = (
+        paths.calendar(months) - starts["calendar"].to_numpy(dtype=np.int64)[:, None] + 1 - from_
+    )
     seen = {name: np.take_along_axis(values, again, axis=1) for name, values in now.items()}
     if history_centre == "then" and months.start < 1:
-        then = _lookup(starts, found, terms, (months.start, 0), history_centre="then")
+        then = _lookup(starts, registers, terms, (months.start, 0), history_centre="then")
         for name, values in seen.items():
             values[:, : months.index(1)] = then[name]
     return seen
@@ -250,15 +252,15 @@ def stock(around: Around) -> IntArray:
     return number[at, calendar - first].astype(np.int64)
 
 
-def _months(of: Paths, terms: Sequence[LaggedTerm]) -> range:
+def _months(paths: Paths, terms: Sequence[LaggedTerm]) -> range:
     back = max([0, *(term.lags[1] for term in terms)])
     ahead = max([0, *(-term.lags[0] for term in terms)])
-    return range(1 - back, of.horizon + ahead + 1)
+    return range(1 - back, paths.horizon + ahead + 1)
 
 
 def _lookup(
     starts: pd.DataFrame,
-    found: Histories,
+    registers: Histories,
     terms: Sequence[LaggedTerm],
     between: tuple[int, int],
     *,
@@ -273,28 +275,32 @@ def _lookup(
     } | _AS_IT_WAS
     wide = {term.name: term.model_copy(update=looked_up) for term in terms}
     once = {one.name: one for one in wide.values()}
-    values = register_histories(starts, found, list(once.values()), history_centre=history_centre)
+    values = register_histories(
+        starts, registers, list(once.values()), history_centre=history_centre
+    )
     return {name: values[one.name].values[:, ::-1] for name, one in wide.items()}
 
 
-def _own(of: Paths, term: LaggedTerm, months: range) -> FloatArray:
+def _own(paths: Paths, term: LaggedTerm, months: range) -> FloatArray:
     """What the rows of a person say of their own months, that of the row included."""
-    told = _AS_IT_WAS | {"lags": (0, term.lags[1]), "windows": None}
-    from_now = term.model_copy(update=told)
-    return _of_rows(of, own_history(of.panel, from_now), from_now, months)
+    update = _AS_IT_WAS | {"lags": (0, term.lags[1]), "windows": None}
+    from_now = term.model_copy(update=update)
+    return _of_rows(paths, own_history(paths.panel, from_now), from_now, months)
 
 
-def _of_rows(of: Paths, history: xr.DataArray, term: LaggedTerm, months: range) -> FloatArray:
+def _of_rows(paths: Paths, history: xr.DataArray, term: LaggedTerm, months: range) -> FloatArray:
     """What the rows of the panel tell of the months of a path; the nearest to the start last."""
-    person = of.panel["person"].to_numpy(dtype=np.int64)
-    month = of.panel["month"].to_numpy(dtype=np.int64)
+    person = paths.panel["person"].to_numpy(dtype=np.int64)
+    month = paths.panel["month"].to_numpy(dtype=np.int64)
     keys = pack(person, month)
-    told = np.vstack([history.values, np.full((1, history.shape[1]), np.nan)]).astype(np.float32)
-    number = np.full((len(of.row), len(months)), np.nan, dtype=np.float32)
+    values = np.vstack([history.values, np.full((1, history.shape[1]), np.nan)]).astype(np.float32)
+    number = np.full((len(paths.row), len(months)), np.nan, dtype=np.float32)
     for later in reversed(range(months.stop + max(term.lags[1], 0))):
-        row = find(keys, pack(person[of.row], month[of.row] + later))  # -1 is a row without values
+        row = find(
+            keys, pack(person[paths.row], month[paths.row] + later)
+        )  # -1 is a row without values
         for place, lag in enumerate(lags(term)):
             if later + 1 - lag in months:
                 column = number[:, months.index(later + 1 - lag)]
-                np.copyto(column, told[row, place], where=~np.isnan(told[row, place]))
+                np.copyto(column, values[row, place], where=~np.isnan(values[row, place]))
     return number * np.float32(term.at_least)

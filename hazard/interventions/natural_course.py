@@ -77,10 +77,10 @@ def drawn(
         return {}
     values = np.stack([number[name] for name in names], axis=-1)  # path, month, term
     over = np.stack([ended(number[name]) for name in names], axis=-1).any(axis=-1)
-    told = ~np.isnan(values).any(axis=-1)
+    known = ~np.isnan(values).any(axis=-1)
     for month in range(start + 1, values.shape[1]):
         needy = np.flatnonzero(over[:, month] & ~np.isnan(values[:, month - 1]).any(axis=-1))
-        donors = np.flatnonzero(told[:, month] & told[:, month - 1])
+        donors = np.flatnonzero(known[:, month] & known[:, month - 1])
         if len(needy) and len(donors):
             before = values[:, month - 1]
             chosen = _alike(before[needy], before[donors], rng)
@@ -95,6 +95,6 @@ def _alike(asked: FloatArray, there: FloatArray, rng: np.random.Generator) -> In
     for n, pattern in enumerate(patterns):
         distance = np.abs(there - pattern).sum(axis=1)
         nearest = np.flatnonzero(distance == distance.min())
-        own = np.flatnonzero(code.ravel() == n)
-        chosen[own] = nearest[rng.integers(0, len(nearest), len(own))]
+        same = np.flatnonzero(code.ravel() == n)
+        chosen[same] = nearest[rng.integers(0, len(nearest), len(same))]
     return chosen

@@ -211,12 +211,12 @@ def rows_of_month(panel: pd.DataFrame, calendar: int) -> IntArray:
     return np.flatnonzero(panel["calendar"].to_numpy() == calendar).astype(np.int64)
 
 
-def held(of: Paths, columns: Sequence[str] | None = None) -> dict[str, int]:
+def held(virtual: Paths, columns: Sequence[str] | None = None) -> dict[str, int]:
     """Number of persons on a path who change in a column that the paths hold at the start.
 
     Parameters
     ----------
-    of : Paths
+    virtual : Paths
     columns : sequence of str, optional
         Columns to look at, such as those of a model; without it all that do not advance by
         themselves.
@@ -233,14 +233,14 @@ def held(of: Paths, columns: Sequence[str] | None = None) -> dict[str, int]:
     >>> held(Paths(panel, np.array([0, 2]), 24, {}))
     {'centre': 1}
     """
-    person = of.panel["person"].to_numpy()
-    on_path = np.isin(person, person[of.row])[1:]
+    person = virtual.panel["person"].to_numpy()
+    on_path = np.isin(person, person[virtual.row])[1:]
     same = ~is_first(person)[1:] & on_path
     advancing = ["person", "month", "entry", "exit", "calendar"]
     changes = {}
-    every = of.panel.columns.difference(advancing, sort=False) if columns is None else columns
+    every = virtual.panel.columns.difference(advancing, sort=False) if columns is None else columns
     for name in every:
-        codes, _ = pd.factorize(of.panel[name])
+        codes, _ = pd.factorize(virtual.panel[name])
         changed: BoolArray = same & (codes[1:] != codes[:-1])
         changes[str(name)] = len(np.unique(person[1:][changed]))
     return {name: n for name, n in changes.items() if n}

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from hazard.compiled import compiled
 from hazard.errors import EstimandError
 from hazard.exposures.rules import FloatArray
 from hazard.interventions.around import Around
@@ -102,12 +102,12 @@ def support(
     return pd.concat(tables, ignore_index=True)
 
 
-def check_support(found: pd.DataFrame, *, share: float = 0.0) -> None:
+def check_support(table: pd.DataFrame, *, share: float = 0.0) -> None:
     """Raise when in a month more than a share of the paths is far from all that was observed.
 
     Parameters
     ----------
-    found : DataFrame
+    table : DataFrame
         From :func:`support`; its ``far`` is the distance.
     share : float
         Of the paths, in [0, 1].
@@ -117,31 +117,31 @@ def check_support(found: pd.DataFrame, *, share: float = 0.0) -> None:
     EstimandError
         One sentence with the number of terms and months, and the worst of them.
     """
-    worse = found[found["flagged"] > share]
+    worse = table[table["flagged"] > share]
     if not len(worse):
         return
     worst = worse.iloc[int(worse["flagged"].argmax())]
     raise EstimandError(
         f"histories of an arm must be near observed ones on all but {share:.0%} of the paths; got "
-        f"more in {len(worse)} of {len(found)} terms and months (worst: term {worst['term']!r}, "
+        f"more in {len(worse)} of {len(table)} terms and months (worst: term {worst['term']!r}, "
         f"month {worst['month']}, {worst['flagged']:.1%} of the paths, up to {worst['distance']} "
         "lags away). Ask for an arm nearer to what happened, or allow a larger distance."
     )
 
 
 def _known(histories: Histories) -> BoolArray:
-    unknown = [np.isnan(each.values).any(axis=1) for each in histories.values()]
+    unknown = [np.isnan(history.values).any(axis=1) for history in histories.values()]
     known: BoolArray = ~np.any(unknown, axis=0)
     return known
 
 
 def _levels(around: Around, within: str | None) -> tuple[IntArray, IntArray]:
     """Level of every row of the panel, and of the paths."""
-    panel, of = around.paths.panel, around.paths
+    panel, paths = around.paths.panel, around.paths
     level = np.zeros(len(panel), dtype=np.int64)
     if within is not None:
         level = pd.factorize(panel[within])[0].astype(np.int64)
-    return level, np.repeat(level[of.row], of.horizon)
+    return level, np.repeat(level[paths.row], paths.horizon)
 
 
 def _patterns(level: IntArray, histories: Histories, terms: list[LaggedTerm]) -> FloatArray:
@@ -195,7 +195,7 @@ def _distances(asked: Codes, seen: Codes) -> IntArray:
     return distance
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _fewest(asked: Codes, seen: Codes) -> IntArray:
     """Fewest differences of each row of ``asked`` from a column of ``seen``, or all."""
     n_lags, n_seen = seen.shape

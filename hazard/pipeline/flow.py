@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from hazard import design
-from hazard.contracts import LeftOut
 from hazard.design import Design
+from hazard.left_out import LeftOut
 from hazard.pipeline.records import Rows
 from hazard.spec import ModelSpec
 from hazard.terms import lagged

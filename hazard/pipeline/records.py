@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from hazard import sampling
-from hazard.contracts import LeftOut
 from hazard.diagnostics import Gate
+from hazard.left_out import LeftOut
 from hazard.registers import Histories
 from hazard.spec import ModelSpec
 

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from hazard import exposures, memory, panel, registers, subset, table
-from hazard.contracts import LeftOut, numeric
+from hazard.contracts import numeric
 from hazard.errors import HistoryError, RegisterError, UsageError
 from hazard.exposures.own import happened
+from hazard.left_out import LeftOut
 from hazard.pipeline.flow import ONLY, counted, lines
 from hazard.pipeline.records import Rows
 from hazard.prior_families import NormalPrior

@@ -77,14 +77,16 @@ def groupings(rows: pd.DataFrame, by: Sequence[str], least: int) -> tuple[Groupi
     """
     person = pd.factorize(rows["person"])[0].astype(np.int64)
     together = np.zeros(len(rows), dtype=np.int64)
-    found = [_grouping(ALL, np.array(["all"]), together, person, 0)]
+    candidates = [_grouping(ALL, np.array(["all"]), together, person, 0)]
     columns = [name for name in dict.fromkeys(by) if name != "calendar"]
-    found += [_grouping(name, *combinations((name,), rows), person, least) for name in columns]
+    candidates += [_grouping(name, *combinations((name,), rows), person, least) for name in columns]
     code, months = pd.factorize(column(rows, "month"), sort=True)
-    found.append(_grouping(MONTH, np.asarray(months).astype(str), code, person, least))
+    candidates.append(_grouping(MONTH, np.asarray(months).astype(str), code, person, least))
     if "calendar" in rows:
-        found.append(_grouping(*_calendar(rows), person, least))
-    return tuple(each for each in found if each.name == ALL or len(each.levels) > 1)
+        candidates.append(_grouping(*_calendar(rows), person, least))
+    return tuple(
+        grouping for grouping in candidates if grouping.name == ALL or len(grouping.levels) > 1
+    )
 
 
 def _calendar(rows: pd.DataFrame) -> tuple[str, npt.NDArray[np.str_], IntArray]:

@@ -181,10 +181,10 @@ def check(
     rng = np.random.default_rng(settings.seed)
     counted = counts(design, _thinned(beta, settings.draws), cells=cells, rng=rng)
     parts = []
-    for grouping, found in zip(divided, counted, strict=True):
-        parts.append(_leaving(grouping, found, design.exits))
+    for grouping, count in zip(divided, counted, strict=True):
+        parts.append(_leaving(grouping, count, design.exits))
         if grouping.follows:
-            parts.append(_left(grouping, found, design.exits, settings))
+            parts.append(_left(grouping, count, design.exits, settings))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
@@ -222,13 +222,15 @@ def summary(checked: pd.DataFrame, *, month: int = DEFAULT.month) -> pd.DataFram
     rows = at_month(checked, month)
     outside = (rows["observed"] < rows["lower"]) | (rows["observed"] > rows["upper"])
     chance = 2 * (_rank(rows["n_draws"].to_numpy()) + 1) / (rows["n_draws"] + 1)
-    told = rows.assign(n_levels=1, n_outside=outside.astype(int), n_expected=chance.clip(upper=1.0))
+    flagged = rows.assign(
+        n_levels=1, n_outside=outside.astype(int), n_expected=chance.clip(upper=1.0)
+    )
     keys = ["grouping", "quantity", "exit"]
     order = checked[keys].drop_duplicates()
-    total = told.groupby(keys, sort=False)[["n_levels", "n_outside", "n_expected"]].sum()
-    found = order.merge(total.reset_index(), on=keys)
-    share = found["n_expected"] / found["n_levels"]
-    return found.assign(p_value=stats.binom.sf(found["n_outside"] - 1, found["n_levels"], share))
+    total = flagged.groupby(keys, sort=False)[["n_levels", "n_outside", "n_expected"]].sum()
+    summed = order.merge(total.reset_index(), on=keys)
+    share = summed["n_expected"] / summed["n_levels"]
+    return summed.assign(p_value=stats.binom.sf(summed["n_outside"] - 1, summed["n_levels"], share))
 
 
 def at_month(checked: pd.DataFrame, month: int = DEFAULT.month) -> pd.DataFrame:
@@ -286,28 +288,28 @@ def judged(observed: npt.NDArray[Any], replicated: npt.NDArray[Any]) -> dict[str
     }
 
 
-def _leaving(grouping: Grouping, found: Counts, exits: Sequence[str]) -> pd.DataFrame:
+def _leaving(grouping: Grouping, count: Counts, exits: Sequence[str]) -> pd.DataFrame:
     """Numbers of exits in all months."""
-    columns = judged(found.observed.sum(axis=1), found.replicated.sum(axis=2))
-    table = _tidy(grouping, found, columns, [exits])
+    columns = judged(count.observed.sum(axis=1), count.replicated.sum(axis=2))
+    table = _tidy(grouping, count, columns, [exits])
     return table.assign(quantity=EXITS, month=pd.array([pd.NA] * len(table), "Int64"))
 
 
 def _left(
-    grouping: Grouping, found: Counts, exits: Sequence[str], settings: Settings
+    grouping: Grouping, count: Counts, exits: Sequence[str], settings: Settings
 ) -> pd.DataFrame:
     """Cumulative incidences at the published month, and curves of the largest levels."""
-    followed = found.observed.shape[1] - 1  # the rest is what comes later
+    followed = count.observed.shape[1] - 1  # the rest is what comes later
     months = np.arange(1, followed + 1)
-    observed = _incidence(found.n_at_risk, found.observed[None])[0]
-    replicated = _incidence(found.n_at_risk, found.replicated)
-    table = _tidy(grouping, found, judged(observed, replicated), [months, exits])
-    seen = found.n_at_risk[:, :followed] > 0
+    observed = _incidence(count.n_at_risk, count.observed[None])[0]
+    replicated = _incidence(count.n_at_risk, count.replicated)
+    table = _tidy(grouping, count, judged(observed, replicated), [months, exits])
+    seen = count.n_at_risk[:, :followed] > 0
     ends = np.where(seen & (months <= settings.month), months, 0).max(axis=1)
     last = np.where(seen & (months <= settings.last), months, 0).max(axis=1)
     named = np.array([level != POOLED for level in grouping.levels])
-    drawn = np.argsort(-grouping.n_persons * named, kind="stable")[: settings.largest]
-    curve = np.isin(np.arange(len(named)), drawn) & named
+    largest = np.argsort(-grouping.n_persons * named, kind="stable")[: settings.largest]
+    curve = np.isin(np.arange(len(named)), largest) & named
     wanted = months == ends[:, None]
     wanted |= curve[:, None] & (months <= last[:, None])
     return table[np.repeat(wanted.ravel(), len(exits))].assign(quantity=INCIDENCE)
@@ -320,13 +322,13 @@ def _incidence(n_at_risk: npt.NDArray[Any], n_exits: npt.NDArray[Any]) -> FloatA
         xr.DataArray(n_at_risk[:, :-1], months, ("level", "month")),
         xr.DataArray(n_exits[:, :, :-1], months, ("draw", "level", "month", "exit")),
     )
-    left = survival.cumulative_incidence(hazard)
-    return np.asarray(left.transpose("draw", "level", "month", "exit").values)
+    incidence = survival.cumulative_incidence(hazard)
+    return np.asarray(incidence.transpose("draw", "level", "month", "exit").values)
 
 
 def _tidy(
     grouping: Grouping,
-    found: Counts,
+    count: Counts,
     columns: dict[str, FloatArray],
     further: Sequence[Sequence[Any] | npt.NDArray[Any]],
 ) -> pd.DataFrame:
@@ -341,7 +343,7 @@ def _tidy(
         grouping=grouping.name,
         level=np.array(grouping.levels, dtype=object)[code],
         n_persons=grouping.n_persons[code],
-        n_rows=found.n_at_risk.sum(axis=1)[code],
-        n_draws=len(found.replicated),
+        n_rows=count.n_at_risk.sum(axis=1)[code],
+        n_draws=len(count.replicated),
         **{name: values.ravel() for name, values in columns.items()},
     )

@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from hazard import estimands
-from hazard.design import Design, merged
+from hazard.design import Design
+from hazard.equivalent import merged
 from hazard.likelihood import linear_predictor, rows
 from hazard.links import hazard
 from hazard.spec import IncidenceEstimand, ModelSpec
@@ -113,8 +114,10 @@ def percentiles(draws: xr.DataArray) -> pd.DataFrame:
         "above_half": (values > 0.5).mean(axis=0),
     }
     first = ordered.isel(chain=0, draw=0, drop=True)
-    told = xr.Dataset({name: first.copy(data=each) for name, each in columns.items()})
-    return told.to_dataframe().reset_index().assign(n_draws=len(values))
+    statistics = xr.Dataset(
+        {name: first.copy(data=statistic) for name, statistic in columns.items()}
+    )
+    return statistics.to_dataframe().reset_index().assign(n_draws=len(values))
 
 
 def _names() -> list[str]:
@@ -125,12 +128,12 @@ def _monthly(beta: xr.DataArray, design: Design, unit: str) -> Iterator[pd.DataF
     data = rows(merged(design, limit=1024))
     ordered = beta.transpose("chain", "draw", "coefficient", "exit").values
     samples = ordered.reshape(-1, *ordered.shape[2:])
-    found = np.stack([_of_draw(linear_predictor(data, each), design) for each in samples])
+    by_draw = np.stack([_of_draw(linear_predictor(data, draw), design) for draw in samples])
     names = ("monthly_probability", *_OF_ROWS)
     exits = [*design.exits, ANY]
-    for name, values in zip(names, found.transpose(1, 0, 2), strict=True):
-        drawn = xr.DataArray(values[None], {"exit": exits}, ("chain", "draw", "exit"))
-        yield _labelled(percentiles(drawn), name, f"probability per {unit}")
+    for name, values in zip(names, by_draw.transpose(1, 0, 2), strict=True):
+        draws = xr.DataArray(values[None], {"exit": exits}, ("chain", "draw", "exit"))
+        yield _labelled(percentiles(draws), name, f"probability per {unit}")
 
 
 def _of_draw(eta: FloatArray, design: Design) -> FloatArray:
@@ -149,13 +152,13 @@ def _incidences(
     for wanted in asked:
         term, month = wanted.term, wanted.horizon_months
         every = estimands.incidence(beta, design, person, wanted)
-        left = every.sel(month=month, drop=True)
-        total = left.sum("exit").expand_dims(exit=[ANY])
-        left = xr.concat([left, total], dim="exit")
+        incidence = every.sel(month=month, drop=True)
+        total = incidence.sum("exit").expand_dims(exit=[ANY])
+        incidence = xr.concat([incidence, total], dim="exit")
         labels = {"term": term, "month": month}
-        yield _labelled(percentiles(left), "cumulative_incidence", "probability", **labels)
+        yield _labelled(percentiles(incidence), "cumulative_incidence", "probability", **labels)
         if term is not None:
-            contrast = left.isel(arm=1, drop=True) - left.isel(arm=0, drop=True)
+            contrast = incidence.isel(arm=1, drop=True) - incidence.isel(arm=0, drop=True)
             labels["arm"] = "with - without"
             yield _labelled(percentiles(contrast), "risk_difference", "probability", **labels)
 
@@ -170,9 +173,9 @@ def _arms(spec: ModelSpec, month: int) -> list[IncidenceEstimand]:
 
 
 def _labelled(
-    found: pd.DataFrame, quantity: str, unit: str, **labels: str | int | None
+    table: pd.DataFrame, quantity: str, unit: str, **labels: str | int | None
 ) -> pd.DataFrame:
-    told = found.assign(quantity=quantity, unit=unit, **labels)
+    labelled = table.assign(quantity=quantity, unit=unit, **labels)
     columns = ["quantity", "term", "exit", "arm", "month", *_names(), "above_half", "mcse"]
-    told = told.reindex(columns=[*columns, "unit", "n_draws"])
-    return told.astype({"term": object, "arm": object, "month": "Int64"})
+    labelled = labelled.reindex(columns=[*columns, "unit", "n_draws"])
+    return labelled.astype({"term": object, "arm": object, "month": "Int64"})

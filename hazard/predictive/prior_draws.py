@@ -30,7 +30,7 @@ def prior_draws(it: Coordinates, n: int, rng: np.random.Generator) -> xr.Dataset
     singly = [prior_draw(it, rng) for _ in range(n)]
     return xr.Dataset(
         {
-            name: (first.dims, np.concatenate([each[name].values for each in singly], axis=1))
+            name: (first.dims, np.concatenate([draw[name].values for draw in singly], axis=1))
             for name, first in singly[0].items()
         },
         coords=singly[0].coords,
@@ -55,27 +55,27 @@ def prior_draw(it: Coordinates, rng: np.random.Generator) -> xr.Dataset:
     z = rng.standard_normal((it.design.n_coefficients, n_exits))
     for name, width in it.widths.items():
         z[it.design.span(name)] *= width
-    own = it.design.span("intercept")
-    z[own] = it.intercept.mean + it.intercept.scale * z[own]
-    drawn: dict[str, xr.DataArray] = {}
+    intercept = it.design.span("intercept")
+    z[intercept] = it.intercept.mean + it.intercept.scale * z[intercept]
+    variables: dict[str, xr.DataArray] = {}
     for group in it.learned:
         sigma, correlation = _covariance(group, n_exits, rng)
         z[group.span] = z[group.span] @ np.linalg.cholesky(correlation).T * sigma
-        drawn[f"sigma_{group.name}"] = _labelled(sigma, {"exit": exits})
+        variables[f"sigma_{group.name}"] = _labelled(sigma, {"exit": exits})
         if group.concentration and n_exits > 1:
             coords = {"exit": exits, "other_exit": exits}
-            drawn[f"correlation_{group.name}"] = _labelled(correlation, coords)
+            variables[f"correlation_{group.name}"] = _labelled(correlation, coords)
     for name, prior in it.transformed.items():
         scale = np.diag(it.factors[name])[:, None]
         x = rng.standard_normal((n_normals(prior, len(scale)), n_exits))
         z[it.design.span(name)] = transform(prior, x, len(scale)) / scale
     beta = it.coefficients(z)
-    drawn["intercept"] = _labelled(beta[0], {"exit": exits})
+    variables["intercept"] = _labelled(beta[0], {"exit": exits})
     for block in it.original.blocks[1:]:
         coords = {f"{block.name}_level": [str(label) for label in block.coefficients]}
         span = it.original.span(block.name)
-        drawn[variable(block)] = _labelled(beta[span], {**coords, "exit": exits})
-    return xr.Dataset(drawn)
+        variables[variable(block)] = _labelled(beta[span], {**coords, "exit": exits})
+    return xr.Dataset(variables)
 
 
 def _covariance(

@@ -9,7 +9,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from hazard.design import Design, merged
+from hazard.compiled import compiled_in_parallel
+from hazard.design import Design
+from hazard.equivalent import merged
 from hazard.likelihood import rows, table
 from hazard.links import exit_probabilities
 from hazard.predictive.levels import Grouping
@@ -38,11 +40,13 @@ class Cells:
     def of(cls, groupings: Sequence[Grouping], month: IntArray, last: int) -> Cells:
         """Cells of rows with a month at risk each, from 1; ``last`` is the last one followed."""
         column = np.minimum(month, last + 1) - 1
-        shapes = [(len(each.levels), last + 1 if each.follows else 1) for each in groupings]
+        shapes = [
+            (len(grouping.levels), last + 1 if grouping.follows else 1) for grouping in groupings
+        ]
         start = np.cumsum([0] + [levels * months for levels, months in shapes])
         index = [
-            first + each.code * months + (column if each.follows else 0)
-            for each, (_, months), first in zip(groupings, shapes, start[:-1], strict=True)
+            first + grouping.code * months + (column if grouping.follows else 0)
+            for grouping, (_, months), first in zip(groupings, shapes, start[:-1], strict=True)
         ]
         return cls(np.column_stack(index).astype(np.int32), tuple(shapes))
 
@@ -105,22 +109,22 @@ def counts(
     replicated = np.zeros((len(beta), cells.n, data.n_exits), dtype=np.int64)
     for first in range(0, len(beta), _BATCH):
         batch = slice(first, first + _BATCH)
-        levels = np.stack([table(data.blocks, each) for each in beta[batch]])
+        levels = np.stack([table(data.blocks, draw) for draw in beta[batch]])
         uniform = rng.random((len(levels), len(data.index)))
-        drawn = np.empty(uniform.shape, dtype=np.int8)
-        _draw(data.link, levels, data.index, uniform, drawn)
-        _count(drawn, cells.index, replicated[batch])
+        exits = np.empty(uniform.shape, dtype=np.int8)
+        _draw(data.link, levels, data.index, uniform, exits)
+        _count(exits, cells.index, replicated[batch])
     observed = np.zeros((1, cells.n, data.n_exits), dtype=np.int64)
     _count(design.outcome[None], cells.index, observed)
     at_risk = np.bincount(cells.index.ravel(), minlength=cells.n)[:, None]
-    parts = (cells.split(each) for each in (at_risk, observed[0], replicated))
+    parts = (cells.split(array) for array in (at_risk, observed[0], replicated))
     return tuple(
         Counts(n_at_risk[..., 0], seen, drawn_anew)
         for n_at_risk, seen, drawn_anew in zip(*parts, strict=True)
     )
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_in_parallel
 def _draw(
     link: int,
     levels: FloatArray,
@@ -147,7 +151,7 @@ def _draw(
                     break
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_in_parallel
 def _count(outcome: npt.NDArray[np.int8], cells: npt.NDArray[np.int32], out: IntArray) -> None:
     """Add the exits of every draw to its own counts, shape (draw, cell, exit)."""
     for s in numba.prange(outcome.shape[0]):

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard.design import Design, apply, merged
+from hazard.design import Design, apply
+from hazard.equivalent import merged
 from hazard.errors import EstimandError
 from hazard.registers.keys import IntArray, is_first
 from hazard.spec import LaggedTerm, ModelSpec

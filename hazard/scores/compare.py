@@ -70,11 +70,11 @@ def table(scores: Sequence[Score]) -> pd.DataFrame:
     """
     parts: list[dict[str, Any]] = []
     for unit in dict.fromkeys(score.unit for score in scores):
-        own = [score for score in scores if score.unit == unit]
-        _check_same(own)
-        for score in own:
+        of_unit = [score for score in scores if score.unit == unit]
+        _check_same(of_unit)
+        for score in of_unit:
             parts += [_sum(score, block) for block in _blocks(score)]
-        for left, right in combinations(own, 2):
+        for left, right in combinations(of_unit, 2):
             parts += [_difference(left, right, block) for block in _blocks(left)]
     return pd.DataFrame(parts, columns=list(COLUMNS))
 
@@ -165,13 +165,13 @@ def _check_same(scores: Sequence[Score]) -> None:
     for other in scores[1:]:
         if other.rows != first.rows:
             sizes = [int(score.units["rows"].sum()) for score in (first, other)]
-            found = (
+            difference = (
                 "the same number of rows, with other persons, months, exits or cuts"
                 if sizes[0] == sizes[1]
                 else f"{sizes[0]:,} rows of {first.model!r} and {sizes[1]:,} of {other.model!r}"
             )
             raise EstimandError(
                 f"scores by {first.unit!r} must be of the same rows and exits to be compared; got "
-                f"{found}. Fit both models to the same registers with the same [data] and "
+                f"{difference}. Fit both models to the same registers with the same [data] and "
                 "[outcome], and with histories that are known in the same months."
             )

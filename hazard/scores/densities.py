@@ -8,15 +8,17 @@ import numba
 import numpy as np
 import xarray as xr
 
+from hazard.compiled import compiled_in_parallel
 from hazard.design import Design
-from hazard.likelihood import row_score, table
+from hazard.kernels import row_score
+from hazard.likelihood import table
 from hazard.scores.units import UnitRows, Units, unit_rows
 from hazard.terms.block import FloatArray
 
 _MOST_NUMBERS = 2**22  # of tables that are held at a time
 
 
-def log_likelihood(beta: xr.DataArray, design: Design, own: Units) -> xr.DataArray:
+def log_likelihood(beta: xr.DataArray, design: Design, grouping: Units) -> xr.DataArray:
     """Log probability of what every unit did, given the coefficients of each draw.
 
     Parameters
@@ -24,7 +26,7 @@ def log_likelihood(beta: xr.DataArray, design: Design, own: Units) -> xr.DataArr
     beta : DataArray, dims (chain, draw, coefficient, exit)
         From :func:`hazard.estimands.coefficients`.
     design : Design
-    own : Units
+    grouping : Units
         Of the rows of the design.
 
     Returns
@@ -53,11 +55,11 @@ def log_likelihood(beta: xr.DataArray, design: Design, own: Units) -> xr.DataArr
     >>> np.exp(found).values.ravel().tolist()  # 3/4 * 1/4 and 3/4
     [0.1875, 0.75]
     """
-    data = unit_rows(design, own)
-    by_draw = np.empty((beta.sizes["chain"] * beta.sizes["draw"], len(own)))
+    data = unit_rows(design, grouping)
+    by_draw = np.empty((beta.sizes["chain"] * beta.sizes["draw"], len(grouping)))
     for some, levels in tables(beta, design):
         _unit_sums(data, levels, by_draw[some])
-    return labelled(by_draw, beta, own)
+    return labelled(by_draw, beta, grouping)
 
 
 def tables(beta: xr.DataArray, design: Design) -> Iterator[tuple[slice, FloatArray]]:
@@ -77,15 +79,18 @@ def tables(beta: xr.DataArray, design: Design) -> Iterator[tuple[slice, FloatArr
         yield some, np.stack([table(design.blocks, one) for one in draws[some]])
 
 
-def labelled(by_draw: FloatArray, beta: xr.DataArray, own: Units) -> xr.DataArray:
+def labelled(by_draw: FloatArray, beta: xr.DataArray, grouping: Units) -> xr.DataArray:
     """Numbers of shape (chain and draw, unit), with the chains and draws of ``beta``."""
-    shape = (beta.sizes["chain"], beta.sizes["draw"], len(own))
+    shape = (beta.sizes["chain"], beta.sizes["draw"], len(grouping))
     return xr.DataArray(
-        by_draw.reshape(shape), {"unit": own.labels}, ("chain", "draw", "unit"), "log_likelihood"
+        by_draw.reshape(shape),
+        {"unit": grouping.labels},
+        ("chain", "draw", "unit"),
+        "log_likelihood",
     )
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_in_parallel
 def _unit_sums(data: UnitRows, levels: FloatArray, out: FloatArray) -> None:
     """Log-likelihood (draw, unit) of every unit, for the tables of some draws."""
     n_draws, _, n_exits = levels.shape

@@ -51,10 +51,10 @@ def cuts(calendar: npt.ArrayLike, *, months: int = 12) -> list[int]:
     >>> cuts([420, 421, 430, 435, 440, 450])  # January 2006 and 2007 are months 432 and 444
     [432, 444, 451]
     """
-    own = np.asarray(calendar, dtype=np.int64)
-    end = int(own.max()) + 1
-    for first in range(-(-int(own.min()) // 12) * 12, end, 12):
-        if (own < first).mean() >= _FIRST_SHARE:
+    month = np.asarray(calendar, dtype=np.int64)
+    end = int(month.max()) + 1
+    for first in range(-(-int(month.min()) // 12) * 12, end, 12):
+        if (month < first).mean() >= _FIRST_SHARE:
             return [*range(first, end, months), end]
     raise EstimandError(
         "score of the future must have a January with half of the rows before it; the panel ends "
@@ -63,13 +63,13 @@ def cuts(calendar: npt.ArrayLike, *, months: int = 12) -> list[int]:
 
 
 def leave_future_out(
-    of: Fitted, at: Sequence[int], *, plan: Plan | None = None, progress: Progress = silent
+    fitted: Fitted, at: Sequence[int], *, plan: Plan | None = None, progress: Progress = silent
 ) -> Score:
     """Expected log predictive density of what each person does in the months to come.
 
     Parameters
     ----------
-    of : Fitted
+    fitted : Fitted
         Its posterior is not used: it has seen the future.
     at : sequence of int
         Calendar months in order. Rows before the first are fitted, those from one to the month
@@ -113,27 +113,27 @@ def leave_future_out(
        Bayesian time series models, Journal of Statistical Computation and Simulation 90(14).
     """
     since, plan = time.perf_counter(), plan or Plan()
-    blocks = _blocks(of, at)
-    stand = _Stand.before(of, at[0], plan)
+    blocks = _blocks(fitted, at)
+    stand = _Stand.before(fitted, at[0], plan)
     parts, by_block = [], {}
     for number, (first, rows) in enumerate(zip(at, blocks, strict=False)):
         progress("future", number / len(blocks))
-        stand, how = _brought_up(stand, of, first, plan)
+        stand, how = _brought_up(stand, fitted, first, plan)
         log_weight, k_hat = stand.weights()
-        own, values = stand.predicted(of, rows)
+        grouping, values = stand.predicted(fitted, rows)
         elpd, influence = psis.weighted(values, log_weight)
         block = _Block(month_text(first), how, k_hat)
-        parts.append(_table(block, own, elpd, influence))
+        parts.append(_table(block, grouping, elpd, influence))
         by_block[block.month] = psis.error_of_sum(influence)
         stand = stand.moved_on(values, influence)
     return Score(
-        model=of.name,
+        model=fitted.name,
         unit="future",
         units=pd.concat(parts, ignore_index=True),
         mcse=float(np.linalg.norm([*stand.errors_before, stand.error()])),
         block_mcse=by_block,
         engine="laplace",
-        rows=_digest(of, at),
+        rows=_digest(fitted, at),
         facts={
             "draws": stand.n,
             "k_hat threshold": psis.threshold(stand.n),
@@ -161,12 +161,12 @@ class _Stand:
     errors_before: tuple[float, ...] = ()
 
     @classmethod
-    def before(cls, of: Fitted, month: int, plan: Plan) -> _Stand:
+    def before(cls, fitted: Fitted, month: int, plan: Plan) -> _Stand:
         """The approximate posterior given the rows before a month."""
-        seen = (of.rows["calendar"] < month).to_numpy()
+        seen = (fitted.rows["calendar"] < month).to_numpy()
         seed = int(np.random.SeedSequence([plan.seed, month]).generate_state(1)[0])
-        posterior = records.approximate(records.with_rows(of.design, seen), plan.draws, seed)
-        beta = estimands.coefficients(posterior, of.design)
+        posterior = records.approximate(records.with_rows(fitted.design, seen), plan.draws, seed)
+        beta = estimands.coefficients(posterior, fitted.design)
         nothing = np.zeros((beta.sizes["chain"], beta.sizes["draw"]))
         return cls(beta, nothing, nothing)
 
@@ -181,10 +181,12 @@ class _Stand:
         log_weight, k_hat = psis.smoothed(-self.added[..., None], np.ones(1))
         return log_weight, float(k_hat[0])
 
-    def predicted(self, of: Fitted, rows: IntArray) -> tuple[Units, FloatArray]:
+    def predicted(self, fitted: Fitted, rows: IntArray) -> tuple[Units, FloatArray]:
         """Persons of the rows of a block, and their log-likelihood (chain, draw, person)."""
-        own = units(of.rows["person"].iloc[rows])
-        return own, log_likelihood(self.beta, records.with_rows(of.design, rows), own).values
+        grouping = units(fitted.rows["person"].iloc[rows])
+        return grouping, log_likelihood(
+            self.beta, records.with_rows(fitted.design, rows), grouping
+        ).values
 
     def moved_on(self, values: FloatArray, influence: FloatArray) -> _Stand:
         """The same draws, with a block that is no longer the future."""
@@ -200,7 +202,7 @@ class _Stand:
         return psis.error_of_sum(self.influence[..., None])
 
 
-def _brought_up(stand: _Stand, of: Fitted, month: int, plan: Plan) -> tuple[_Stand, str]:
+def _brought_up(stand: _Stand, fitted: Fitted, month: int, plan: Plan) -> tuple[_Stand, str]:
     """Draws that can stand for the rows before a month, and how they came about."""
     if stand.is_new:
         return stand, "refit"
@@ -209,7 +211,7 @@ def _brought_up(stand: _Stand, of: Fitted, month: int, plan: Plan) -> tuple[_Sta
     if stand.fits > plan.most_refits:
         return stand, "not refitted"
     before = (*stand.errors_before, stand.error())
-    fresh = _Stand.before(of, month, plan)
+    fresh = _Stand.before(fitted, month, plan)
     return replace(fresh, fits=stand.fits + 1, errors_before=before), "refit"
 
 
@@ -222,12 +224,12 @@ class _Block:
     k_hat: float
 
 
-def _table(block: _Block, own: Units, elpd: FloatArray, influence: FloatArray) -> pd.DataFrame:
+def _table(block: _Block, grouping: Units, elpd: FloatArray, influence: FloatArray) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "unit": own.labels,
+            "unit": grouping.labels,
             "block": block.month,
-            "rows": own.sizes,
+            "rows": grouping.sizes,
             "elpd": elpd,
             "p_loo": np.nan,
             "k_hat": block.k_hat,
@@ -237,7 +239,7 @@ def _table(block: _Block, own: Units, elpd: FloatArray, influence: FloatArray) -
     )
 
 
-def _blocks(of: Fitted, at: Sequence[int]) -> list[IntArray]:
+def _blocks(fitted: Fitted, at: Sequence[int]) -> list[IntArray]:
     """Positions of the rows of every block.
 
     Raises
@@ -245,13 +247,13 @@ def _blocks(of: Fitted, at: Sequence[int]) -> list[IntArray]:
     EstimandError
         If the model cannot be scored for the future, or not at these months.
     """
-    leads = [term.name for term in of.spec.lagged if term.lags[0] < 0]
+    leads = [term.name for term in fitted.spec.lagged if term.lags[0] < 0]
     if leads:
         raise EstimandError(
             f"score of the future must be of a model without leads; got leads in {leads}, whose "
             "exposures lie in the months that are to be predicted. Leave them out."
         )
-    if "calendar" not in of.rows:
+    if "calendar" not in fitted.rows:
         raise EstimandError(
             "score of the future must have the column 'calendar' in the panel; the panel has none. "
             "Name it under [table], or score by person."
@@ -260,7 +262,7 @@ def _blocks(of: Fitted, at: Sequence[int]) -> list[IntArray]:
         raise EstimandError(
             f"cuts must be two months or more that ascend; got {[month_text(m) for m in at]}."
         )
-    calendar = of.rows["calendar"].to_numpy()
+    calendar = fitted.rows["calendar"].to_numpy()
     blocks = [np.flatnonzero((a <= calendar) & (calendar < b)) for a, b in pairwise(at)]
     empty = [month_text(at[k]) for k, rows in enumerate(blocks) if not len(rows)]
     if empty or not (calendar < at[0]).any():
@@ -271,7 +273,7 @@ def _blocks(of: Fitted, at: Sequence[int]) -> list[IntArray]:
     return blocks
 
 
-def _digest(of: Fitted, at: Sequence[int]) -> str:
+def _digest(fitted: Fitted, at: Sequence[int]) -> str:
     """Digest of the rows with the block of each; those before the first cut are in block 0."""
-    block = np.searchsorted(at, of.rows["calendar"].to_numpy(), side="right")
-    return records.digest(of, block)
+    block = np.searchsorted(at, fitted.rows["calendar"].to_numpy(), side="right")
+    return records.digest(fitted, block)

@@ -25,13 +25,13 @@ _FEWEST_UNITS = 2
 
 
 def leave_one_out(
-    of: Fitted, by: str = "person", *, plan: Plan | None = None, progress: Progress = silent
+    fitted: Fitted, by: str = "person", *, plan: Plan | None = None, progress: Progress = silent
 ) -> Score:
     """Expected log predictive density of each unit, given all others.
 
     Parameters
     ----------
-    of : Fitted
+    fitted : Fitted
     by : str
         Column of the panel: its values are left out one by one.
     plan : Plan, optional
@@ -71,29 +71,31 @@ def leave_one_out(
        conditional versus marginal likelihoods, Psychometrika 84(3).
     """
     since, plan = time.perf_counter(), plan or Plan()
-    task = _Task(of, units(records.unit_column(of, by)), by, plan)
-    if len(task.own) < _FEWEST_UNITS:
-        raise EstimandError(f"score must have two units or more of {by!r}; got {len(task.own)}.")
-    drawn = _Draws.of(records.thinned(of.posterior, plan.draws), of.design, by)
-    table, mcse = _importance(drawn, task.own, progress)
+    task = _Task(fitted, units(records.unit_column(fitted, by)), by, plan)
+    if len(task.grouping) < _FEWEST_UNITS:
+        raise EstimandError(
+            f"score must have two units or more of {by!r}; got {len(task.grouping)}."
+        )
+    draws = _Draws.of(records.thinned(fitted.posterior, plan.draws), fitted.design, by)
+    table, mcse = _importance(draws, task.grouping, progress)
     table = _refitted(task, table, progress)
     good = table["how"] == "psis"
-    mixed = of.engine != "laplace" and bool(table["how"].isin(REFITTED).any())
+    mixed = fitted.engine != "laplace" and bool(table["how"].isin(REFITTED).any())
     facts = {
-        "draws": drawn.n,
-        "k_hat threshold": psis.threshold(drawn.n),
-        "integrated over": by if drawn.integrates else None,
-        "largest integration error": drawn.integration_error(task.own),
+        "draws": draws.n,
+        "k_hat threshold": psis.threshold(draws.n),
+        "integrated over": by if draws.integrates else None,
+        "largest integration error": draws.integration_error(task.grouping),
         "engines apart": _engines_apart(task, table) if mixed and good.any() else None,
     }
     return Score(
-        model=of.name,
+        model=fitted.name,
         unit=by,
         units=table,
         mcse=float(np.sqrt(mcse**2 + (table.loc[~good, "mcse"] ** 2).sum())),
         block_mcse={},
-        engine=f"{of.engine}, refits laplace" if mixed else of.engine,
-        rows=records.digest(of, of.rows[by]),
+        engine=f"{fitted.engine}, refits laplace" if mixed else fitted.engine,
+        rows=records.digest(fitted, fitted.rows[by]),
         facts={**facts, "seconds": round(time.perf_counter() - since, 2)},
     )
 
@@ -102,8 +104,8 @@ def leave_one_out(
 class _Task:
     """What is left out of which fit."""
 
-    of: Fitted
-    own: Units
+    fitted: Fitted
+    grouping: Units
     by: str
     plan: Plan
 
@@ -129,45 +131,45 @@ class _Draws:
     def integrates(self) -> bool:
         return marginal.group_of(self.design, self.by) is not None
 
-    def log_likelihood(self, own: Units) -> xr.DataArray:
+    def log_likelihood(self, grouping: Units) -> xr.DataArray:
         if not self.integrates:
-            return log_likelihood(self.beta, self.design, own)
+            return log_likelihood(self.beta, self.design, grouping)
         return marginal.marginal_log_likelihood(
-            self.beta, self.design, posterior=self.posterior, own=own, by=self.by
+            self.beta, self.design, posterior=self.posterior, grouping=grouping, by=self.by
         )
 
-    def integration_error(self, own: Units) -> float | None:
+    def integration_error(self, grouping: Units) -> float | None:
         if not self.integrates:
             return None
         return marginal.integration_error(
-            self.beta, self.design, posterior=self.posterior, own=own, by=self.by
+            self.beta, self.design, posterior=self.posterior, grouping=grouping, by=self.by
         )
 
 
-def _importance(drawn: _Draws, own: Units, progress: Progress) -> tuple[pd.DataFrame, float]:
+def _importance(draws: _Draws, grouping: Units, progress: Progress) -> tuple[pd.DataFrame, float]:
     """Table of all units by importance sampling; the error of the sum over those to be trusted."""
-    size = max(1, _MOST_NUMBERS // drawn.n)
-    limit = psis.threshold(drawn.n)
-    parts, total = [], np.zeros((drawn.beta.sizes["chain"], drawn.beta.sizes["draw"], 1))
-    for first in range(0, len(own), size):
-        progress("weights", first / len(own))
-        some = own.chosen(np.arange(first, min(first + size, len(own))))
-        found = psis.left_out(drawn.log_likelihood(some))
-        total += found.influence[..., found.k_hat <= limit].sum(axis=2, keepdims=True)
-        parts.append(_table(some, found, limit))
+    size = max(1, _MOST_NUMBERS // draws.n)
+    limit = psis.threshold(draws.n)
+    parts, total = [], np.zeros((draws.beta.sizes["chain"], draws.beta.sizes["draw"], 1))
+    for first in range(0, len(grouping), size):
+        progress("weights", first / len(grouping))
+        some = grouping.chosen(np.arange(first, min(first + size, len(grouping))))
+        left_out = psis.left_out(draws.log_likelihood(some))
+        total += left_out.influence[..., left_out.k_hat <= limit].sum(axis=2, keepdims=True)
+        parts.append(_table(some, left_out, limit))
     return pd.concat(parts, ignore_index=True), psis.error_of_sum(total)
 
 
-def _table(own: Units, found: psis.LeftOut, limit: float) -> pd.DataFrame:
+def _table(grouping: Units, left_out: psis.LeftOut, limit: float) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "unit": own.labels,
-            "rows": own.sizes,
-            "elpd": found.elpd,
-            "p_loo": found.p_loo,
-            "k_hat": found.k_hat,
-            "mcse": found.mcse,
-            "how": np.where(found.k_hat <= limit, "psis", "not refitted"),
+            "unit": grouping.labels,
+            "rows": grouping.sizes,
+            "elpd": left_out.elpd,
+            "p_loo": left_out.p_loo,
+            "k_hat": left_out.k_hat,
+            "mcse": left_out.mcse,
+            "how": np.where(left_out.k_hat <= limit, "psis", "not refitted"),
         }
     )
 
@@ -193,13 +195,13 @@ def _refitted(task: _Task, table: pd.DataFrame, progress: Progress) -> pd.DataFr
 
 def _refit(task: _Task, unit: int) -> tuple[float, float, float]:
     """Log predictive density of one unit by a fit without it, its error, k-hat of the densities."""
-    design = task.of.design
+    design = task.fitted.design
     keep = np.ones(len(design.outcome), dtype=bool)
-    keep[task.own.rows_of(unit)] = False
+    keep[task.grouping.rows_of(unit)] = False
     seed = int(np.random.SeedSequence([task.plan.seed, unit]).generate_state(1)[0])
     posterior = records.approximate(records.with_rows(design, keep), task.plan.draws, seed)
-    drawn = _Draws.of(posterior, design, task.by)
-    values = drawn.log_likelihood(task.own.chosen([unit])).values
+    draws = _Draws.of(posterior, design, task.by)
+    values = draws.log_likelihood(task.grouping.chosen([unit])).values
     elpd, influence = psis.weighted(values, psis.even(values.shape[:2]))
     _, k_hat = psis.smoothed(-values, np.ones(1))
     return float(elpd[0]), psis.error_of_sum(influence), float(k_hat[0])
@@ -209,12 +211,12 @@ def _engines_apart(task: _Task, table: pd.DataFrame) -> dict[str, Any]:
     """How far the approximate engine is from the run, on units that both can be trusted with."""
     good = np.flatnonzero(table["how"] == "psis")
     some = good[np.unique(np.linspace(0, len(good) - 1, min(len(good), _CHECKED)).astype(int))]
-    design = task.of.design
+    design = task.fitted.design
     posterior = records.approximate(design, task.plan.draws, task.plan.seed)
-    drawn = _Draws.of(posterior, design, task.by)
-    found = psis.left_out(drawn.log_likelihood(task.own.chosen(some)))
-    both = found.k_hat <= psis.threshold(drawn.n)
-    apart: FloatArray = (found.elpd - table["elpd"].to_numpy()[some])[both]
+    draws = _Draws.of(posterior, design, task.by)
+    left_out = psis.left_out(draws.log_likelihood(task.grouping.chosen(some)))
+    both = left_out.k_hat <= psis.threshold(draws.n)
+    apart: FloatArray = (left_out.elpd - table["elpd"].to_numpy()[some])[both]
     return {
         "units": len(apart),
         "mean difference": float(apart.mean()) if len(apart) else None,

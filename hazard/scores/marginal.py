@@ -30,7 +30,7 @@ def group_of(design: Design, by: str) -> Block | None:
 
 
 def marginal_log_likelihood(
-    beta: xr.DataArray, design: Design, *, posterior: xr.Dataset, own: Units, by: str
+    beta: xr.DataArray, design: Design, *, posterior: xr.Dataset, grouping: Units, by: str
 ) -> xr.DataArray:
     """Log probability of what every unit did, its own effect unknown.
 
@@ -40,7 +40,7 @@ def marginal_log_likelihood(
     design : Design
     posterior : Dataset
         With ``sigma_<by>`` and, where exits are correlated, ``correlation_<by>``.
-    own : Units
+    grouping : Units
         Of the column by which the group is.
     by : str
         Name of the group.
@@ -62,11 +62,13 @@ def marginal_log_likelihood(
        conditional versus marginal likelihoods, Psychometrika 84(3).
     """
     n_exits = len(design.exits)
-    return _integrated(beta, design, posterior=posterior, own=own, how=(by, rule(n_exits)))
+    return _integrated(
+        beta, design, posterior=posterior, grouping=grouping, how=(by, rule(n_exits))
+    )
 
 
 def integration_error(
-    beta: xr.DataArray, design: Design, *, posterior: xr.Dataset, own: Units, by: str
+    beta: xr.DataArray, design: Design, *, posterior: xr.Dataset, grouping: Units, by: str
 ) -> float:
     """Largest change of any log-likelihood when every exit gets twice the nodes, in five draws."""
     n = beta.sizes["draw"]
@@ -75,8 +77,8 @@ def integration_error(
     usual = rule(len(design.exits))
     more = rule(len(design.exits), 2 * len(np.unique(usual.nodes)))
     both = [
-        _integrated(few, design, posterior=few_draws, own=own, how=(by, each))
-        for each in (usual, more)
+        _integrated(few, design, posterior=few_draws, grouping=grouping, how=(by, nodes))
+        for nodes in (usual, more)
     ]
     return float(np.abs(both[0] - both[1]).max())
 
@@ -86,24 +88,24 @@ def _integrated(
     design: Design,
     *,
     posterior: xr.Dataset,
-    own: Units,
+    grouping: Units,
     how: tuple[str, Rule],
 ) -> xr.DataArray:
     by, nodes = how
-    data = unit_rows(design, own)
+    data = unit_rows(design, grouping)
     b = [block.name for block in design.blocks].index(by)
     first = sum(block.n_levels for block in design.blocks[:b])
     of_group = slice(first, first + design.blocks[b].n_levels)
     roots = covariance_roots(posterior, design.blocks[b], len(design.exits))
     middle = table(design.blocks, beta.mean(("chain", "draw")).transpose(..., "exit").values)
     middle[of_group] = 0.0
-    start = np.zeros((len(own), len(design.exits)))
+    start = np.zeros((len(grouping), len(design.exits)))
     modes(data, middle, roots.mean(axis=0), start)
-    by_draw = np.empty((len(roots), len(own)))
+    by_draw = np.empty((len(roots), len(grouping)))
     for some, levels in tables(beta, design):
         levels[:, of_group] = 0.0
         marginals(data, Draws(levels, roots[some], start), nodes, by_draw[some])
-    return labelled(by_draw, beta, own)
+    return labelled(by_draw, beta, grouping)
 
 
 def covariance_roots(posterior: xr.Dataset, block: Block, n_exits: int) -> FloatArray:

@@ -105,8 +105,9 @@ def smoothed(log_likelihood: FloatArray, relative: FloatArray) -> tuple[FloatArr
     log_weight, k_hat = np.empty_like(log_likelihood), np.empty(len(relative))
     log_weight[:], k_hat[:] = even(log_likelihood.shape[:2]), -np.inf
     for unit in np.flatnonzero(np.ptp(log_likelihood, axis=(0, 1)) > 0):
-        found = _ARVIZ.psislw(log_likelihood[..., unit], r_eff=relative[unit], axis=(0, 1))
-        log_weight[..., unit], k_hat[unit] = found
+        log_weight[..., unit], k_hat[unit] = _ARVIZ.psislw(
+            log_likelihood[..., unit], r_eff=relative[unit], axis=(0, 1)
+        )
     return log_weight, k_hat
 
 

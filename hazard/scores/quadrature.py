@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from hazard.likelihood import row_curvature, row_score
+from hazard.compiled import compiled, compiled_in_parallel
+from hazard.kernels import row_curvature, row_score
 from hazard.links import share_out
 from hazard.scores.units import UnitRows
 from hazard.terms.block import FloatArray
@@ -67,7 +68,7 @@ class Draws(NamedTuple):
     start: FloatArray
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _one(data: UnitRows, unit: int, levels: FloatArray) -> tuple[UnitRows, FloatArray]:
     """Rows of one unit, and their linear predictors."""
     first, last = data.start[unit], data.start[unit + 1]
@@ -86,7 +87,7 @@ def _one(data: UnitRows, unit: int, levels: FloatArray) -> tuple[UnitRows, Float
     return one, eta
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def modes(data: UnitRows, levels: FloatArray, root: FloatArray, out: FloatArray) -> None:
     """Mode of v for every unit, (unit, exit), from where ``out`` is."""
     for unit in range(len(out)):
@@ -95,7 +96,7 @@ def modes(data: UnitRows, levels: FloatArray, root: FloatArray, out: FloatArray)
         out[unit] = mode
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_in_parallel
 def marginals(data: UnitRows, draws: Draws, nodes: Rule, out: FloatArray) -> None:
     """Marginal log-likelihood (draw, unit) of every unit."""
     for draw in numba.prange(len(out)):
@@ -105,32 +106,32 @@ def marginals(data: UnitRows, draws: Draws, nodes: Rule, out: FloatArray) -> Non
             out[draw, unit] = _log_integral(one, eta, draws.roots[draw], mode, nodes)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _log_integral(
     one: UnitRows,
     eta: FloatArray,
     root: FloatArray,
-    around: tuple[FloatArray, FloatArray],
+    at_mode: tuple[FloatArray, FloatArray],
     nodes: Rule,
 ) -> float:
     """Log of the integral over u = root v, v standard normal, with nodes around a mode of v."""
-    mode, factor = around
+    mode, factor = at_mode
     growth = np.exp(np.minimum(eta, _LARGEST_EXPONENT))
     n_exits = len(mode)
     height = np.empty(len(nodes.log_weight))
     v, scale = np.empty(n_exits), np.empty(n_exits)
     for k in range(len(height)):
-        own = nodes.log_weight[k]
+        log_height = nodes.log_weight[k]
         for j in range(n_exits - 1, -1, -1):
             scale[j] = nodes.nodes[k, j]
             for a in range(j + 1, n_exits):
                 scale[j] -= factor[a, j] * scale[a]
             scale[j] /= factor[j, j]
             v[j] = mode[j] + scale[j]
-            own += 0.5 * (nodes.nodes[k, j] ** 2 - v[j] ** 2)
+            log_height += 0.5 * (nodes.nodes[k, j] ** 2 - v[j] ** 2)
         for j in range(n_exits):
             scale[j] = math.exp(_moved(root, v, j))
-        height[k] = own + _density(one, growth, scale)
+        height[k] = log_height + _density(one, growth, scale)
     top = height.max()
     volume = 0.0
     for j in range(n_exits):
@@ -138,7 +139,7 @@ def _log_integral(
     return volume + top + math.log(np.exp(height - top).sum())
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _moved(root: FloatArray, v: FloatArray, j: int) -> float:
     """Entry j of root v."""
     total = 0.0
@@ -147,7 +148,7 @@ def _moved(root: FloatArray, v: FloatArray, j: int) -> float:
     return total
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _mode(
     one: UnitRows, eta: FloatArray, root: FloatArray, start: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
@@ -176,7 +177,7 @@ def _mode(
     return v, factor
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _solve(factor: FloatArray, force: FloatArray, step: FloatArray) -> tuple[float, float]:
     """Write the Newton step; half its square in the metric of the curvature, its longest part."""
     gain, longest = 0.0, 0.0
@@ -194,7 +195,7 @@ def _solve(factor: FloatArray, force: FloatArray, step: FloatArray) -> tuple[flo
     return gain, longest
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _in_coordinates(
     root: FloatArray, v: FloatArray, slope: FloatArray, curvature: FloatArray
 ) -> None:
@@ -216,18 +217,18 @@ def _in_coordinates(
                 curvature[a, b] += root[j, a] * half[j, b]
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _factorise(matrix: FloatArray, factor: FloatArray) -> None:
     """Lower factor of a positive definite matrix."""
     for a in range(len(matrix)):
         for b in range(a + 1):
-            left = matrix[a, b]
+            rest = matrix[a, b]
             for k in range(b):
-                left -= factor[a, k] * factor[b, k]
-            factor[a, b] = math.sqrt(left) if a == b else left / factor[b, b]
+                rest -= factor[a, k] * factor[b, k]
+            factor[a, b] = math.sqrt(rest) if a == b else rest / factor[b, b]
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _slopes(
     one: UnitRows, eta: FloatArray, root: FloatArray, v: FloatArray
 ) -> tuple[float, FloatArray, FloatArray]:
@@ -259,7 +260,7 @@ def _slopes(
     return value, slope, curvature
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _density(one: UnitRows, growth: FloatArray, scale: FloatArray) -> float:
     """Log-likelihood of rows whose odds ``growth`` are all multiplied by ``scale``.
 
@@ -272,15 +273,15 @@ def _density(one: UnitRows, growth: FloatArray, scale: FloatArray) -> float:
     for i in range(len(growth)):
         for j in range(n_exits):
             leave[j] = growth[i, j] * scale[j]
-        own = share_out(one.link, leave, 1.0)
+        chance = share_out(one.link, leave, 1.0)
         if one.outcome[i] > 0:
-            own = leave[one.outcome[i] - 1]
-        if own < _FLUSH:
-            value += one.weight[i] * (math.log(own) if own > 0.0 else -np.inf)
+            chance = leave[one.outcome[i] - 1]
+        if chance < _FLUSH:
+            value += one.weight[i] * (math.log(chance) if chance > 0.0 else -np.inf)
         elif one.weight[i] == 1.0:
-            product *= own
+            product *= chance
         else:
-            value += one.weight[i] * math.log(own)
+            value += one.weight[i] * math.log(chance)
         if product < _FLUSH:
             value += math.log(product)
             product = 1.0

@@ -132,7 +132,7 @@ def silent(stage: str, share: float) -> None:
     """Progress that is not shown."""
 
 
-def unit_column(of: Fitted, name: str) -> pd.Series:
+def unit_column(run: Fitted, name: str) -> pd.Series:
     """Column of the panel by which units are left out.
 
     Raises
@@ -142,12 +142,12 @@ def unit_column(of: Fitted, name: str) -> pd.Series:
     DesignError
         If a value of it is missing.
     """
-    if name not in of.rows:
+    if name not in run.rows:
         raise EstimandError(
-            f"score must be by a column of the panel, {list(of.rows.columns)}; got {name!r}."
-            + did_you_mean(name, of.rows.columns)
+            f"score must be by a column of the panel, {list(run.rows.columns)}; got {name!r}."
+            + did_you_mean(name, run.rows.columns)
         )
-    return column(of.rows, name)
+    return column(run.rows, name)
 
 
 def thinned(posterior: xr.Dataset, n: int) -> xr.Dataset:
@@ -188,17 +188,17 @@ def approximate(design: Design, n: int, seed: int) -> xr.Dataset:
     ConvergenceError
         If the approximation does not settle.
     """
-    around = approximation.fit(coordinates.standard(design))
-    return approximation.draws(around, n, np.random.default_rng(seed))
+    laplace = approximation.fit(coordinates.standard(design))
+    return approximation.draws(laplace, n, np.random.default_rng(seed))
 
 
-def digest(of: Fitted, labels: pd.Series | npt.NDArray[Any]) -> str:
+def digest(run: Fitted, labels: pd.Series | npt.NDArray[Any]) -> str:
     """SHA-256 of person, month, exit and unit of every row, in their order."""
     known = pd.DataFrame(
         {
-            "person": of.rows["person"].astype(str).to_numpy(),
-            "month": of.rows["month"].to_numpy(dtype=np.int64),
-            "exit": of.rows["exit"].astype(str).to_numpy(),
+            "person": run.rows["person"].astype(str).to_numpy(),
+            "month": run.rows["month"].to_numpy(dtype=np.int64),
+            "exit": run.rows["exit"].astype(str).to_numpy(),
             "unit": np.asarray(labels).astype(str),
         }
     )

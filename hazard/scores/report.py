@@ -13,12 +13,14 @@ from hazard.scores.records import Fitted, Plan, Progress, Score, silent, unit_co
 FUTURE = "future"
 
 
-def score(of: Fitted, unit: str, *, plan: Plan | None = None, progress: Progress = silent) -> Score:
+def score(
+    fitted: Fitted, unit: str, *, plan: Plan | None = None, progress: Progress = silent
+) -> Score:
     """Score by a column of the panel, or of the calendar years to come.
 
     Parameters
     ----------
-    of : Fitted
+    fitted : Fitted
     unit : str
         ``"future"``, with the default :func:`hazard.scores.cuts`, or a column of the panel.
     plan : Plan, optional
@@ -26,9 +28,9 @@ def score(of: Fitted, unit: str, *, plan: Plan | None = None, progress: Progress
         Called with the stage and the share of it that is done.
     """
     if unit != FUTURE:
-        return leave_one_out(of, unit, plan=plan, progress=progress)
-    months = cuts(unit_column(of, "calendar").to_numpy())
-    return leave_future_out(of, months, plan=plan, progress=progress)
+        return leave_one_out(fitted, unit, plan=plan, progress=progress)
+    months = cuts(unit_column(fitted, "calendar").to_numpy())
+    return leave_future_out(fitted, months, plan=plan, progress=progress)
 
 
 def text(scores: Sequence[Score]) -> str:
@@ -39,8 +41,8 @@ def text(scores: Sequence[Score]) -> str:
     scores : sequence of Score
         As for :func:`hazard.scores.table`.
     """
-    found = table(scores)
-    whole = found[found["block"].isna()]
+    compared = table(scores)
+    whole = compared[compared["block"].isna()]
     return "\n".join(_sentence(row) for row in whole.to_dict("records"))
 
 

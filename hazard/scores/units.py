@@ -96,13 +96,13 @@ class UnitRows(NamedTuple):
     start: IntArray
 
 
-def unit_rows(design: Design, own: Units) -> UnitRows:
+def unit_rows(design: Design, grouping: Units) -> UnitRows:
     """Rows of the units, in their order."""
     data = rows(design)
     return UnitRows(
         data.link,
-        np.ascontiguousarray(data.index[own.order]),
-        data.outcome[own.order],
-        data.weight[own.order],
-        own.start,
+        np.ascontiguousarray(data.index[grouping.order]),
+        data.outcome[grouping.order],
+        data.weight[grouping.order],
+        grouping.start,
     )

@@ -114,7 +114,7 @@ def tilts(lived: History) -> dict[str, FloatArray]:
     .. [1] Oslo Economics (2016), Effekter av tvangsreturer for assistert retur, table 2-2.
     """
     seen, published = aftermath(lived), printed()["value"]
-    found = changes(seen)
+    simulated = changes(seen)
     steps = {}
     for n, network in enumerate(NETWORKS):
         n_places = lived.truth.effects.sizes[network]
@@ -126,7 +126,7 @@ def tilts(lived: History) -> dict[str, FloatArray]:
         for j, name in enumerate(EXITS):
             if f"{name}_{network}_0-3" in published:
                 wanted = np.array([published[f"{name}_{network}_{window}"] for window in WINDOWS])
-                gap = np.log((1 + wanted) / (1 + found.sel(exit=name, network=network).values))
+                gap = np.log((1 + wanted) / (1 + simulated.sel(exit=name, network=network).values))
                 steps[network][j] = _step(gap, share, seen, (n, j))
     return steps
 

@@ -67,11 +67,11 @@ def of_sample(lived: History, rng: np.random.Generator) -> Biographies:
     exits["completed"] = _completions(exits, world, rng)
     stays = _ended(starts, exits)
     stays = pd.concat([stays, _second_stays(exits, world, rng)], ignore_index=True)
-    drawn = lived.families
+    traits = lived.families
     persons = pd.DataFrame({"family": families, "role": "sample"})
-    persons["citizenship"] = np.array(world.nationalities)[drawn.nationality[families]]
-    persons["sex"] = np.where(drawn.female[families], "female", "male")
-    persons["family_size"] = drawn.size[families]
+    persons["citizenship"] = np.array(world.nationalities)[traits.nationality[families]]
+    persons["sex"] = np.where(traits.female[families], "female", "male")
+    persons["family_size"] = traits.size[families]
     persons["applied"] = _before(np.minimum(arrival, rejection)[families], (1, 400), rng)
     decisions = _rejections(families, persons["applied"].to_numpy(), rejection[families], rng)
     return Biographies(persons, decisions, stays, exits.assign(role="sample"))
@@ -147,7 +147,7 @@ def _starts(
         for family, start, centre, end in (
             (rows.family[first], came, rows.centre[first], came),
             (rows.family[moved], day, rows.centre[moved], day),
-            (away.family, away.back, host, away.left),
+            (away.family, away.back, host, away.leaving),
         )
     ]
     return pd.concat(parts).sort_values(["family", "start"], ignore_index=True)
@@ -175,8 +175,8 @@ def _completions(exits: pd.DataFrame, world: World, rng: np.random.Generator) ->
 
 def _ended(starts: pd.DataFrame, exits: pd.DataFrame) -> pd.DataFrame:
     """Stays with their last day: the next start, the absence, the exit, or none."""
-    left = exits.set_index("family")
-    leaving = left["completed"].where(left["exit"] == ASSISTED, left["day"])
+    by_family = exits.set_index("family")
+    leaving = by_family["completed"].where(by_family["exit"] == ASSISTED, by_family["day"])
     last = starts["family"] != starts["family"].shift(-1)
     final = leaving.reindex(starts["family"], fill_value=MISSING).to_numpy()
     following = starts["previous_end"].shift(-1, fill_value=MISSING)
@@ -217,19 +217,19 @@ def of_others(lived: History, rng: np.random.Generator) -> Biographies:
     arrival = rng.integers(day_number(others.arrival), day_number(others.arrival + 1))
     low = np.maximum(arrival, day_number(others.departure))
     departure = rng.integers(low, day_number(others.departure + 1))
-    left = others.departure <= world.size.last_month
+    gone = others.departure <= world.size.last_month
     exits = pd.DataFrame({"family": family, "role": others.role, "day": departure})
     exits["exit"] = others.exit
     exits["completed"] = _completions(exits, world, rng)
     end = np.where(others.exit == ASSISTED, exits["completed"], departure)
     stays = pd.DataFrame({"family": family, "centre": others.centre, "start": arrival})
-    stays["end"] = np.where(left, end, MISSING)
-    applied, decisions = _other_decisions(exits.assign(arrival=arrival, left=left), rng)
+    stays["end"] = np.where(gone, end, MISSING)
+    applied, decisions = _other_decisions(exits.assign(arrival=arrival, left=gone), rng)
     return Biographies(
         _other_families(world, others, family).assign(applied=applied),
         decisions,
         stays[others.centre >= 0],
-        exits[left & (others.exit != STAY)],
+        exits[gone & (others.exit != STAY)],
     )
 
 

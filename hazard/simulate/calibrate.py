@@ -140,11 +140,11 @@ def _average(rounds: list[Truth]) -> Truth:
     """Mean of the effects and of the moving rate over rounds, which differ by noise alone."""
     last = rounds[-1]
     means = {
-        name: sum(each.effects[name] for each in rounds) / len(rounds)
+        name: sum(one.effects[name] for one in rounds) / len(rounds)
         for name, values in last.effects.items()
         if values.dtype == np.float64
     }
-    moving = float(np.mean([each.world.moving for each in rounds]))
+    moving = float(np.mean([one.world.moving for one in rounds]))
     world = replace(last.world, moving=moving)
     return replace(last, effects=last.effects.assign(means), world=world)
 

@@ -130,7 +130,7 @@ def _smoothest(start: Course) -> Course:
         NonlinearConstraint(_misfit, 0.0, 0.0),
         NonlinearConstraint(_room_below_fullest, 0.0, np.inf),
     ]
-    found = minimize(
+    optimum = minimize(
         _roughness,
         np.clip(_packed(start), lower, upper),
         method="SLSQP",
@@ -138,9 +138,9 @@ def _smoothest(start: Course) -> Course:
         constraints=constraints,
         options={"maxiter": 300},
     )
-    if np.abs(_misfit(found.x)).max() > TOLERANCE:
+    if np.abs(_misfit(optimum.x)).max() > TOLERANCE:
         raise DomainError("published figures must agree with each other; no course meets them all.")
-    return _course(found.x)
+    return _course(optimum.x)
 
 
 def _packed(course: Course) -> FloatArray:

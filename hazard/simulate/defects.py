@@ -33,27 +33,27 @@ def with_defects(
     family = tables["udi_persons"].set_index("person_id")["family_id"]
     changed = {name: table.copy() for name, table in tables.items()}
     used: set[str] = set()
-    found = []
+    places = []
     for defect in DEFECTS:
         rows = tables[defect.table]
         of_row = rows["person_id"].map(family).fillna(rows["person_id"])
         able = np.flatnonzero(defect.able(rows, tables) & ~of_row.isin(used).to_numpy())
         n = min(len(able), max(1, round(share * len(rows))))
-        drawn = np.sort(rng.choice(able, n, replace=False))
-        used.update(of_row.iloc[drawn])
-        made = defect.make(rows.iloc[drawn].copy(), tables)
-        changed[defect.table], place = _put(changed[defect.table], drawn, made, adds=defect.adds)
+        chosen = np.sort(rng.choice(able, n, replace=False))
+        used.update(of_row.iloc[chosen])
+        made = defect.make(rows.iloc[chosen].copy(), tables)
+        changed[defect.table], place = _put(changed[defect.table], chosen, made, adds=defect.adds)
         stated = {"table": defect.table, "kind": defect.kind, "rule": defect.rule}
-        found.append(pd.DataFrame({"row": place + 1}).assign(**stated))
+        places.append(pd.DataFrame({"row": place + 1}).assign(**stated))
     columns = ["table", "row", "kind", "rule"]
-    return changed, pd.concat(found)[columns].sort_values(columns[:3], ignore_index=True)
+    return changed, pd.concat(places)[columns].sort_values(columns[:3], ignore_index=True)
 
 
 def _put(
-    table: pd.DataFrame, drawn: IntArray, made: pd.DataFrame, *, adds: bool
+    table: pd.DataFrame, chosen: IntArray, made: pd.DataFrame, *, adds: bool
 ) -> tuple[pd.DataFrame, IntArray]:
     if adds:
         place = len(table) + np.arange(len(made))
         return pd.concat([table, made], ignore_index=True), place
-    table.iloc[drawn] = made
-    return table, drawn
+    table.iloc[chosen] = made
+    return table, chosen

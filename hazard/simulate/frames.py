@@ -199,16 +199,16 @@ def _withdrawn(lived: History, rng: np.random.Generator) -> pd.DataFrame:
     inside = rows.calendar >= lived.truth.world.size.first_month
     n = round(SHARE_WITHDRAWN * int((rows.exit[inside] == ASSISTED).sum()))
     able = np.flatnonzero(inside & (rows.exit == STAY) & (rows.calendar > entry[rows.family]))
-    drawn = rng.choice(able, n, replace=False)
-    month = rows.calendar[drawn]
+    chosen = rng.choice(able, n, replace=False)
+    month = rows.calendar[chosen]
     day = rng.integers(day_number(month), day_number(month + 1))
-    return pd.DataFrame({"family": rows.family[drawn], "day": day, "completed": MISSING})
+    return pd.DataFrame({"family": rows.family[chosen], "day": day, "completed": MISSING})
 
 
 def _categories(role: pd.Series, rng: np.random.Generator) -> npt.NDArray[np.str_]:
     limits = np.cumsum([CATEGORY_SHARES[one] for one in role], axis=1)
-    drawn = (rng.random(len(role))[:, None] >= limits).sum(axis=1)
-    return np.array(CATEGORIES)[np.minimum(drawn, len(CATEGORIES) - 1)]
+    code = (rng.random(len(role))[:, None] >= limits).sum(axis=1)
+    return np.array(CATEGORIES)[np.minimum(code, len(CATEGORIES) - 1)]
 
 
 def _oracle(lived: History, members: pd.DataFrame) -> pd.DataFrame:

@@ -49,7 +49,7 @@ class Absences(NamedTuple):
     """Short absences: last day at the centre and day of return, in days since 1970."""
 
     family: IntArray
-    left: IntArray
+    leaving: IntArray
     back: IntArray
 
 
@@ -154,12 +154,12 @@ def exposures(lived: History, rows: Rows) -> npt.NDArray[np.uint8]:
     n_centres = lived.truth.world.size.centres
     place = (rows.centre, n_centres + lived.families.nationality[rows.family])
     seen = np.empty((len(rows.family), len(EXPOSURES), len(NETWORKS), N_LAGS), dtype=np.uint8)
-    own = np.array([*EXPOSURE_OF, -1])[rows.exit]
+    exposure = np.array([*EXPOSURE_OF, -1])[rows.exit]
     for e in range(len(EXPOSURES)):
         for w in range(len(NETWORKS)):
             for lag in range(N_LAGS):
                 count = lived.counts[e, rows.calendar - lived.first - lag, place[w]]
-                seen[:, e, w, lag] = count > (own == e) * (lag == 0)
+                seen[:, e, w, lag] = count > (exposure == e) * (lag == 0)
     return seen
 
 
@@ -243,11 +243,11 @@ def _absences(state: _State, stayed: IntArray, calendar: int, rng: np.random.Gen
     able = stayed[state.settled[stayed] & ~state.absent[stayed] & ~state.due[stayed]]
     family = able[rng.random(len(able)) < chance]
     start, end = first_day([calendar, calendar + 1]).values.astype("datetime64[D]").astype(int)
-    left = rng.integers(start, end, len(family))
-    back = left + rng.integers(*DAYS_ABSENT, len(family), endpoint=True)
+    leaving = rng.integers(start, end, len(family))
+    back = leaving + rng.integers(*DAYS_ABSENT, len(family), endpoint=True)
     state.absent[family] = True
     state.back[family] = month_of(back.astype("datetime64[D]"))
-    return Absences(family, left, back)
+    return Absences(family, leaving, back)
 
 
 # --- events outside the sample --------------------------------------------------------------------

@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from hazard.compiled import compiled_anew
 from hazard.links import SOFTMAX, exit_probabilities
 from hazard.simulate.margins import FloatArray, IntArray
 from hazard.simulate.world import ASSISTED, DISAPPEARED, FORCED, STAY
@@ -80,23 +80,23 @@ def month_exits(month: Month, rng: np.random.Generator) -> IntArray:
 
 
 # Not cached on disk: the cache would not notice a change of the hazard formula in its own file.
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+@compiled_anew
 def _visit(month: Month, stage: int, order: IntArray, uniform: FloatArray, exits: IntArray) -> None:
     eta, probability = np.empty(month.eta.shape[1]), np.empty(month.eta.shape[1])
-    drawn = ORDER[stage]
+    way = ORDER[stage]
     for i in order:
-        if exits[i] != STAY and exits[i] != drawn:
+        if exits[i] != STAY and exits[i] != way:
             continue
         _tally(month, i, exits[i], -1)
         _linear_predictor(month, i, eta)
         for settled in range(stage):
             eta[ORDER[settled]] = -np.inf
         exit_probabilities(SOFTMAX, eta, probability)
-        exits[i] = drawn if uniform[i] < probability[drawn] else STAY
+        exits[i] = way if uniform[i] < probability[way] else STAY
         _tally(month, i, exits[i], 1)
 
 
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+@compiled_anew
 def _linear_predictor(month: Month, i: int, eta: FloatArray) -> None:
     for j in range(len(eta)):
         eta[j] = month.eta[i, j]
@@ -107,7 +107,7 @@ def _linear_predictor(month: Month, i: int, eta: FloatArray) -> None:
                     eta[j] += month.same_month[month.kind[i], j, e, w]
 
 
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+@compiled_anew
 def _tally(month: Month, i: int, leaving: int, step: int) -> None:
     if leaving != STAY and EXPOSURE_OF[leaving] >= 0:
         for w in range(month.place.shape[1]):

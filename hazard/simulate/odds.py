@@ -85,10 +85,10 @@ def effects_of(truth: Truth) -> Effects:
 def _own_lag(planted: xr.Dataset, lag: xr.DataArray) -> FloatArray:
     if "lag_effect_of_nationality" not in planted:
         return np.zeros((1, *lag.shape))
-    own: FloatArray = (
+    effect: FloatArray = (
         planted["lag_effect_of_nationality"].transpose("nationality", *lag.dims).values
     )
-    return own
+    return effect
 
 
 def _added(planted: xr.Dataset, truth: Truth) -> FloatArray:
@@ -143,8 +143,8 @@ def month_of_families(there: There, calendar: int, *, effects: Effects, counts: 
     eta += there.traits.frailty
     kind = families.nationality if len(effects.own_lag) > 1 else np.zeros_like(place[:, 0])
     if len(effects.own_lag) > 1:
-        own = effects.own_lag[kind][:, 1:]
-        eta += np.einsum("elnw,nlewj->nj", seen[:, :, place], own, optimize=True)
+        lag_effect = effects.own_lag[kind][:, 1:]
+        eta += np.einsum("elnw,nlewj->nj", seen[:, :, place], lag_effect, optimize=True)
     if effects.scenario.movers != "none":
         eta = _moved(eta, there, calendar, (effects, seen[0, 0, there.centre]))
     if effects.scenario.memory:

@@ -94,12 +94,12 @@ def planted_effects(scenario: Scenario, world: World, rng: np.random.Generator) 
 
 def _of_nationality(effects: xr.DataArray, world: World) -> xr.DataArray:
     names = list(world.nationalities)
-    own = xr.zeros_like(effects).expand_dims(nationality=names).copy()
+    differences = xr.zeros_like(effects).expand_dims(nationality=names).copy()
     for country, published in country_lag_effects().items():
         # the countries differ in what was estimated for them, and nowhere else
         stated = published.notnull()
-        own.loc[{"nationality": country}] = (published - effects).where(stated, 0.0)
-    return own.transpose(*effects.dims, "nationality")
+        differences.loc[{"nationality": country}] = (published - effects).where(stated, 0.0)
+    return differences.transpose(*effects.dims, "nationality")
 
 
 def _shocks(scenario: Scenario, world: World, rng: np.random.Generator) -> FloatArray:

@@ -51,9 +51,9 @@ def busy_centres(world: World, rng: np.random.Generator) -> BoolArray:
     )
     room = centres.capacity * np.maximum(months, 0)
     largest = np.argsort(-room)[: round(BUSY_AMONG_LARGEST * len(room))]
-    drawn = rng.permutation(largest)
+    order = rng.permutation(largest)
     busy = np.zeros(len(room), dtype=np.bool_)
-    busy[drawn[np.cumsum(room[drawn]) <= BUSY_SHARE * room.sum()]] = True
+    busy[order[np.cumsum(room[order]) <= BUSY_SHARE * room.sum()]] = True
     return busy
 
 
@@ -73,11 +73,11 @@ def spells(world: World, rng: np.random.Generator) -> BoolArray:
     n_months = world.size.last_month - world.burn_in + 1
     starts = SPELL_SHARE / (1 - SPELL_SHARE) / SPELL_MONTHS
     on = np.empty((len(world.shares), n_months), dtype=np.bool_)
-    drawn = rng.random(on.shape)
-    on[:, 0] = drawn[:, 0] < SPELL_SHARE
+    uniform = rng.random(on.shape)
+    on[:, 0] = uniform[:, 0] < SPELL_SHARE
     for month in range(1, n_months):
         chance = np.where(on[:, month - 1], 1 - 1 / SPELL_MONTHS, starts)
-        on[:, month] = drawn[:, month] < chance
+        on[:, month] = uniform[:, month] < chance
     return on
 
 

@@ -39,9 +39,9 @@ def registered(lives: Biographies, truth: Truth, rng: np.random.Generator) -> Bi
     shown.loc[way == FORCED, "in_udi"] = source != 2
     shown.loc[way == FORCED, "in_pu"] = source != 1
     if scenario.escorted or scenario.ordinary:
-        drawn = rng.random(len(exits))
-        shown["escorted"] = (way == ASSISTED) & (drawn < scenario.escorted)
-        shown["ordinary"] = (way == DISAPPEARED) & (drawn < scenario.ordinary)
+        uniform = rng.random(len(exits))
+        shown["escorted"] = (way == ASSISTED) & (uniform < scenario.escorted)
+        shown["ordinary"] = (way == DISAPPEARED) & (uniform < scenario.ordinary)
     if scenario.delay_months:
         shown["delay"] = rng.geometric(1 / (1 + scenario.delay_months), len(exits)) - 1
     shown["unseen"] = _unseen(shown, lives.stays, truth.world.size.follow_up_end)

@@ -54,11 +54,11 @@ def margins_report(simulated: SimulatedRegisters, spread: pd.Series | None = Non
     """
     if spread is None:
         spread = margins_spread(simulated.truth, np.random.default_rng(0))
-    found, stated = simulated_figures(simulated), printed()
-    names = [name for name in stated.index if np.isfinite(found.get(name, np.nan))]
+    figures, stated = simulated_figures(simulated), printed()
+    names = [name for name in stated.index if np.isfinite(figures.get(name, np.nan))]
     factor = float(stats.t.ppf(CONFIDENCE, spread.attrs["runs"] - 1))
     digits, sd = stated.loc[names, "half_unit"], spread.reindex(names).fillna(0.0)
-    report = pd.DataFrame({"published": stated.loc[names, "value"], "simulated": found[names]})
+    report = pd.DataFrame({"published": stated.loc[names, "value"], "simulated": figures[names]})
     report["difference"] = report["simulated"] - report["published"]
     report["tolerance"] = digits + factor * sd
     report["within"] = report["difference"].abs() <= report["tolerance"]
@@ -83,10 +83,10 @@ def margins_spread(truth: Truth, rng: np.random.Generator, *, runs: int = RUNS) 
     Series
         By quantity; ``attrs["runs"]`` is the number of runs.
     """
-    found = pd.DataFrame(
+    by_run = pd.DataFrame(
         [simulated_figures(registers(truth, stream)) for stream in rng.spawn(runs)]
     )
-    spread = found.std(ddof=1)
+    spread = by_run.std(ddof=1)
     spread.attrs["runs"] = runs
     return spread
 
@@ -110,7 +110,7 @@ def simulated_figures(simulated: SimulatedRegisters) -> pd.Series:
     the 2.7 of large ones. Those of a nationality are exits per month at risk.
     """
     rows = _rows(simulated)
-    found = {
+    figures = {
         **_families(rows),
         **_exits(rows),
         **_years(rows),
@@ -118,7 +118,7 @@ def simulated_figures(simulated: SimulatedRegisters) -> pd.Series:
         **_after_forced_return(rows, simulated.truth.world.size.first_month),
         "reappearances": _reappearances(simulated),
     }
-    return pd.Series(found, dtype=np.float64)
+    return pd.Series(figures, dtype=np.float64)
 
 
 def _rows(simulated: SimulatedRegisters) -> pd.DataFrame:
@@ -182,14 +182,14 @@ def _years(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _countries(rows: pd.DataFrame) -> dict[str, float]:
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for name, country in COUNTRIES.items():
-        own = rows[rows["nationality"] == country]
-        if len(own):
-            found[f"mean_stay_{name}"] = len(own) / own["family_id"].nunique()
-            found |= {f"{name}_{way}": own[way].mean() for way in EXITS}
-            found |= {f"{name}_{way}_count": own[way].sum() for way in EXITS}
-    return found
+        of_country = rows[rows["nationality"] == country]
+        if len(of_country):
+            figures[f"mean_stay_{name}"] = len(of_country) / of_country["family_id"].nunique()
+            figures |= {f"{name}_{way}": of_country[way].mean() for way in EXITS}
+            figures |= {f"{name}_{way}_count": of_country[way].sum() for way in EXITS}
+    return figures
 
 
 def _reappearances(simulated: SimulatedRegisters) -> float:
@@ -208,7 +208,7 @@ def _after_forced_return(rows: pd.DataFrame, start: int) -> dict[str, float]:
 
     What happened before the month ``start`` is in no register.
     """
-    found = {}
+    changes = {}
     recent = rows["calendar"].to_numpy()[:, None] - np.arange(WINDOWS["7-12"][1] + 1) >= start
     for network in NETWORKS:
         seen = (_seen(rows, network) == 1) & recent
@@ -217,8 +217,8 @@ def _after_forced_return(rows: pd.DataFrame, start: int) -> dict[str, float]:
             exposed = rows[inside.any(axis=1)]
             for way in ("assisted", "disappeared"):
                 change = exposed[way].mean() / rows[way].mean() - 1
-                found[f"{way}_{network}_{window}"] = change
-    return found
+                changes[f"{way}_{network}_{window}"] = change
+    return changes
 
 
 def _seen(rows: pd.DataFrame, network: str) -> FloatArray:

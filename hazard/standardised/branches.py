@@ -234,7 +234,7 @@ def known_arms(risk: xr.DataArray, names: Sequence[str]) -> Sequence[str]:
         If one is not.
     """
     for name in names:
-        _check_known("arm", name, [str(each) for each in risk["arm"].values])
+        _check_known("arm", name, [str(arm) for arm in risk["arm"].values])
     return names
 
 

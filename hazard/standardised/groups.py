@@ -63,7 +63,7 @@ class Cells:
             groupings[name] = slice(n, n + len(levels)), levels
             columns.append(code + n)
             n += len(levels)
-        lengths = {name: len(own) for name, own in zip(groupings, columns, strict=True)}
+        lengths = {name: len(column) for name, column in zip(groupings, columns, strict=True)}
         if len(set(lengths.values())) > 1:
             raise EstimandError(f"groupings must be of the same paths; got {lengths} of them.")
         return cls(groupings, np.column_stack(columns) if columns else None, n, np.zeros(0, int))
@@ -73,10 +73,10 @@ class Cells:
         everybody = np.zeros((n_paths, 1), dtype=np.int64)
         if self.cell is None:
             return everybody
-        own = self.cell[begin : begin + n_paths]
-        if len(own) < n_paths:
+        cells = self.cell[begin : begin + n_paths]
+        if len(cells) < n_paths:
             raise self._another_number(f"at least {begin + n_paths:,}")
-        return np.hstack([everybody, own])
+        return np.hstack([everybody, cells])
 
     def counted(self, n_paths: int) -> Cells:
         """The cells with their numbers of paths, of which there are so many in all."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hazard.compiled import compiled, compiled_in_parallel
 from hazard.design import Design
 from hazard.errors import EstimandError
 from hazard.links import LINK_CODES, share_out
@@ -22,6 +23,8 @@ from hazard.standardised.branches import Branch, total
 from hazard.standardised.groups import EVERYBODY, Cells, Groups
 from hazard.standardised.rows import PathRows
 from hazard.terms.block import Block, FloatArray, IntArray
+
+Places = npt.NDArray[np.uint32]
 
 _Names = dict[str, list[Any]]
 _AT_ONCE = 32  # draws whose tables are in memory
@@ -143,7 +146,7 @@ def _add(sums: FloatArray, draws: FloatArray, placed: _Placed, cell: IntArray) -
     """Add the sums over some paths, (chain, draw, cell, branch, exit and then stay, month)."""
     out = sums.reshape(-1, *sums.shape[2:])
     every = draws.reshape(-1, *draws.shape[2:])
-    places = (placed.fixed, placed.shared, placed.own)
+    places = (placed.fixed, placed.shared, placed.varying)
     for begin in range(0, len(every), _AT_ONCE):
         some = slice(begin, begin + _AT_ONCE)
         levels = [_levels(block, every[some, at]) for block, at in placed.blocks]
@@ -172,11 +175,11 @@ def _by_grouping(
     sums /= cells.number[:, None, None, None]
     np.cumsum(sums[..., :-1, :], axis=-1, out=sums[..., :-1, :])
     everybody = _labelled(sums[:, :, 0], coords, names)
-    found = {EVERYBODY: everybody.assign_attrs(n_persons=int(cells.number[0]))}
-    for name, (own, levels) in cells.groupings.items():
-        by_level = _labelled(sums[:, :, own], coords, {name: levels, **names})
-        found[name] = by_level.assign(n_persons=(name, cells.number[own]))
-    return found
+    by_grouping = {EVERYBODY: everybody.assign_attrs(n_persons=int(cells.number[0]))}
+    for name, (span, levels) in cells.groupings.items():
+        by_level = _labelled(sums[:, :, span], coords, {name: levels, **names})
+        by_grouping[name] = by_level.assign(n_persons=(name, cells.number[span]))
+    return by_grouping
 
 
 def _labelled(means: FloatArray, coords: Mapping[str, xr.DataArray], names: _Names) -> xr.Dataset:
@@ -202,17 +205,17 @@ class _Placed:
         Of blocks that do not change along a path.
     shared : ndarray of uint32, shape (row, shared block)
         Of blocks that are the same in all arms.
-    own : ndarray of uint32, shape (row, arm, own block)
+    varying : ndarray of uint32, shape (row, arm, own block)
     source : ndarray of uint32, shape (branch, exit)
         Arm of the odds; the one after the last where they are zero.
     horizon, link : int
     """
 
     blocks: list[tuple[Block, slice]]
-    fixed: npt.NDArray[np.uint32]
-    shared: npt.NDArray[np.uint32]
-    own: npt.NDArray[np.uint32]
-    source: npt.NDArray[np.uint32]
+    fixed: Places
+    shared: Places
+    varying: Places
+    source: Places
     horizon: int
     link: int
 
@@ -230,7 +233,7 @@ def _placed(some: PathRows, branches: Sequence[Branch]) -> _Placed:
     blocks: list[tuple[Block, slice]] = []
     n_levels = 0
 
-    def place(design: Design, b: int) -> npt.NDArray[np.uint32]:
+    def place(design: Design, b: int) -> Places:
         nonlocal n_levels
         blocks.append((design.blocks[b], spans[b]))
         n_levels += design.blocks[b].n_levels
@@ -240,7 +243,7 @@ def _placed(some: PathRows, branches: Sequence[Branch]) -> _Placed:
     columns = [place(first, b) for b in range(len(spans)) if alike[b]]
     by_path = [column.reshape(-1, some.horizon) for column in columns]
     constant = [bool((column == column[:, :1]).all()) for column in by_path]
-    own = [[place(design, b) for b in range(len(spans)) if not alike[b]] for design in designs]
+    varying = [[place(design, b) for b in range(len(spans)) if not alike[b]] for design in designs]
     source = np.array([branch.sources(first.exits, list(some.arms)) for branch in branches])
     n_rows = len(first.row)
     return _Placed(
@@ -252,7 +255,9 @@ def _placed(some: PathRows, branches: Sequence[Branch]) -> _Placed:
         shared=_side_by_side(
             [column for column, one in zip(columns, constant, strict=True) if not one], n_rows
         ),
-        own=np.ascontiguousarray(np.stack([_side_by_side(each, n_rows) for each in own], axis=1)),
+        varying=np.ascontiguousarray(
+            np.stack([_side_by_side(by_block, n_rows) for by_block in varying], axis=1)
+        ),
         source=np.where(source < 0, len(designs), source).astype(np.uint32),
         horizon=some.horizon,
         link=LINK_CODES[first.link],
@@ -269,7 +274,7 @@ def _same(b: int, one: Design, other: Design) -> bool:
     )
 
 
-def _side_by_side(columns: list[npt.NDArray[np.uint32]], n: int) -> npt.NDArray[np.uint32]:
+def _side_by_side(columns: list[Places], n: int) -> Places:
     empty = np.zeros((n, 0), dtype=np.uint32)
     return np.ascontiguousarray(np.column_stack(columns)) if columns else empty
 
@@ -289,20 +294,26 @@ def _check_draws(draws: xr.DataArray, design: Design) -> None:
         )
 
 
-@numba.njit(parallel=True, cache=True)
-def _add_draws(link, levels, places, to, out):  # type: ignore[no-untyped-def]
+@compiled_in_parallel
+def _add_draws(
+    link: int,
+    levels: FloatArray,
+    places: tuple[Places, Places, Places],
+    to: tuple[IntArray, Places],
+    out: FloatArray,
+) -> None:
     """Add the sums over paths of every draw; ``levels`` are exponentiated linear predictors.
 
     The odds of the arm after the last are zero. Each draw is summed by one core, path after path,
     so that neither cores nor parts of the paths change a sum.
     """
-    fixed, shared, own = places
+    fixed, shared, varying = places
     cell, source = to
     n_exits, horizon = levels.shape[2], out.shape[4]
     for d in numba.prange(len(levels)):
         level = levels[d]
         person, leave = np.empty(n_exits), np.empty(n_exits)
-        odds = np.zeros((own.shape[1] + 1, n_exits))
+        odds = np.zeros((varying.shape[1] + 1, n_exits))
         path = np.empty((len(source), n_exits + 1, horizon))
         there = np.empty(len(source))
         for i in range(fixed.shape[0]):
@@ -310,7 +321,7 @@ def _add_draws(link, levels, places, to, out):  # type: ignore[no-untyped-def]
             _times(person, level, fixed, i)
             there[:] = 1.0
             for t in range(horizon):
-                _odds(person, level, (shared, own), i * horizon + t, odds)
+                _odds(person, level, (shared, varying), i * horizon + t, odds)
                 for w in range(len(source)):
                     for j in range(n_exits):
                         leave[j] = odds[source[w, j], j]
@@ -323,24 +334,26 @@ def _add_draws(link, levels, places, to, out):  # type: ignore[no-untyped-def]
                 out[d, cell[i, g]] += path
 
 
-@numba.njit(nogil=True, cache=True)
-def _times(odds, level, places, row):  # type: ignore[no-untyped-def]
+@compiled
+def _times(odds: FloatArray, level: FloatArray, places: Places, row: int) -> None:
     """Multiply by what a row has in each block: products replace exponentials."""
     for b in range(places.shape[1]):
         for j in range(odds.shape[0]):
             odds[j] *= level[places[row, b], j]
 
 
-@numba.njit(nogil=True, cache=True)
-def _odds(person, level, places, row, odds):  # type: ignore[no-untyped-def]
+@compiled
+def _odds(
+    person: FloatArray, level: FloatArray, places: tuple[Places, Places], row: int, odds: FloatArray
+) -> None:
     """Write what is exponentiated of the linear predictor of every arm."""
-    shared, own = places
+    shared, varying = places
     last = odds.shape[0] - 1
     odds[0] = person
     _times(odds[0], level, shared, row)
     for a in range(1, last):
         odds[a] = odds[0]
     for a in range(last):
-        for b in range(own.shape[2]):
+        for b in range(varying.shape[2]):
             for j in range(odds.shape[1]):
-                odds[a, j] *= level[own[row, a, b], j]
+                odds[a, j] *= level[varying[row, a, b], j]

@@ -86,7 +86,7 @@ def path_rows(
 
 def _check_whole(name: str, design: Design, horizon: int) -> None:
     n_rows = len(design.row)
-    left_out = sum(each.rows for each in design.left_out.values())
+    left_out = sum(counts.rows for counts in design.left_out.values())
     if left_out or not n_rows or n_rows % horizon:
         raise EstimandError(
             f"rows of arm {name!r} must be {horizon} months of every path; got {n_rows:,} rows, "

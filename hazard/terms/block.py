@@ -15,6 +15,7 @@ from hazard.prior_families import InterceptPrior, Prior
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 AnyIntArray = npt.NDArray[np.integer[Any]]
 
 
@@ -129,11 +130,11 @@ def place(labels: npt.NDArray[Any], index: IntArray, block: Block, rows: pd.Data
         If a row has a label that is none of the levels.
     """
     known = pd.Index(block.levels).get_indexer(pd.Index(labels)).astype(np.int64)
-    found: IntArray = known[index]
-    if (found < 0).any():
-        strange = list(dict.fromkeys(labels[index[found < 0]].tolist()))
-        raise DesignError(unknown_levels(block.name, strange, found < 0, rows))
-    return found
+    level: IntArray = known[index]
+    if (level < 0).any():
+        strange = list(dict.fromkeys(labels[index[level < 0]].tolist()))
+        raise DesignError(unknown_levels(block.name, strange, level < 0, rows))
+    return level
 
 
 def unknown_levels(

@@ -79,12 +79,12 @@ def combinations(parts: Sequence[str], rows: pd.DataFrame) -> tuple[npt.NDArray[
     labels = np.array([""])
     index = np.zeros(len(rows), dtype=np.int64)
     for number, part in enumerate(parts):
-        own, codes = _levels(
+        levels, codes = _levels(
             pd.Series(periods(part, rows)) if part in PERIODS else column(rows, part)
         )
-        own = np.char.replace(own, "×", "××") if len(parts) > 1 else own
-        found, index = np.unique(index * len(own) + codes, return_inverse=True)
-        left, right = labels[found // len(own)], own[found % len(own)]
+        levels = np.char.replace(levels, "×", "××") if len(parts) > 1 else levels
+        pair, index = np.unique(index * len(levels) + codes, return_inverse=True)
+        left, right = labels[pair // len(levels)], levels[pair % len(levels)]
         labels = right if number == 0 else np.char.add(np.char.add(left, disclosure.BETWEEN), right)
     return disclosure.told(labels, index.astype(np.int64), rows, parts)
 

@@ -58,9 +58,9 @@ def build(
     (['0-1'], [[1.0], [0.0], [1.0]])
     """
     windows = np.array(term.coefficient_windows)
-    each = [slice(first - term.lags[0], last - term.lags[0] + 1) for first, last in windows]
+    columns = [slice(first - term.lags[0], last - term.lags[0] + 1) for first, last in windows]
     lags = np.asarray(history, dtype=np.float64)
-    patterns, index = _patterns(np.column_stack([lags[:, of].max(axis=1) for of in each]))
+    patterns, index = _patterns(np.column_stack([lags[:, span].max(axis=1) for span in columns]))
     centre = _centre(term, lags) if frozen is None else frozen.centre
     return Block(
         name=term.name,
@@ -158,18 +158,18 @@ def differences(
     block, pattern = common
     levels, owner = _owners(varies_by, rows, frozen)
     n, n_lags = block.n_levels, block.n_coefficients
-    found, index = np.unique(np.where(owner < 0, -1, owner * n + pattern), return_inverse=True)
-    of_level = found // n  # -1 stays -1
-    basis = np.zeros((len(found), len(levels), n_lags))
-    own = of_level >= 0
-    basis[own, of_level[own]] = block.values()[found[own] % n]
+    codes, index = np.unique(np.where(owner < 0, -1, owner * n + pattern), return_inverse=True)
+    of_level = codes // n  # -1 stays -1
+    basis = np.zeros((len(codes), len(levels), n_lags))
+    varying = of_level >= 0
+    basis[varying, of_level[varying]] = block.values()[codes[varying] % n]
     made = replace(
         block,
         name=f"{block.name}_by_{varies_by.by}",
         kind="varying",
-        levels=np.arange(len(found)),
+        levels=np.arange(len(codes)),
         coefficients=labels(levels, block.coefficients),
-        basis=basis.reshape(len(found), -1),
+        basis=basis.reshape(len(codes), -1),
         prior=varies_by.prior,
         copies=len(levels),
         around=block.name,

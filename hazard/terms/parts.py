@@ -36,10 +36,10 @@ def parts(
     list of (Block, ndarray of int64)
         A term with several blocks has them one after the other.
     """
-    found = [_intercept(spec.outcome.intercept, len(rows))]
+    blocks = [_intercept(spec.outcome.intercept, len(rows))]
     for term in spec.term:
-        found += _of_term(term, rows, histories, frozen)
-    return sorted(found, key=lambda part: part[0].basis is None)
+        blocks += _of_term(term, rows, histories, frozen)
+    return sorted(blocks, key=lambda part: part[0].basis is None)
 
 
 def _intercept(prior: InterceptPrior, n_rows: int) -> Part:

@@ -1,0 +1,64 @@
+"""Names of coefficients, and sentences about those that a baseline left out."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hazard.design import Design
+from hazard.terms.block import BoolArray
+from hazard.terms.lagged import owners
+
+
+def coefficient_labels(design: Design) -> pd.DataFrame:
+    """Labels of the coefficients of a design: term, level."""
+    return pd.DataFrame(design.labels(), columns=["term", "level"])
+
+
+def reference_curves(design: Design, plain: Design) -> list[str]:
+    """Remark on every lag curve that is that of one level in the identified design ``plain``."""
+    remarks = []
+    for before, after in zip(design.blocks, plain.blocks, strict=True):
+        left_out = [label for label in before.coefficients if label not in after.coefficients]
+        if before.around is not None and left_out:
+            remarks.append(
+                f"Coefficients of {before.around} are those of {owners(left_out)[0]}, the "
+                f"reference of {before.name}."
+            )
+    return remarks
+
+
+def named(labels: pd.DataFrame, which: BoolArray, most: int = 8) -> str:
+    """Text that lists coefficients, such as ``centre C012, centre C200 and 3 more``.
+
+    A coefficient that is called as its term, that of a number, is named once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> labels = pd.DataFrame({"term": ["age", "sex"], "level": ["age", "male"]})
+    >>> named(labels, np.array([True, True]))
+    'age, sex male'
+    """
+    chosen = [t if t == v else f"{t} {v}" for t, v in labels[which].itertuples(index=False)]
+    more = f" and {len(chosen) - most} more" if len(chosen) > most else ""
+    return ", ".join(chosen[:most]) + more
+
+
+def too_few(estimated: int, n_rows: float) -> list[str]:
+    """Remark that there are too few rows for an error, if so."""
+    if n_rows > estimated:
+        return []
+    text = f"As many coefficients as person-months ({estimated:,}), no error."
+    return [f"{text} Leave out terms, or add persons."]
+
+
+def not_identified(labels: pd.DataFrame, lost: BoolArray) -> str:
+    """Remark that names the coefficients that the rows do not identify."""
+    return f"Not identified, left out: {named(labels, lost)}."
+
+
+def undefined(labels: pd.DataFrame, lost: BoolArray) -> list[str]:
+    """Remark that names the coefficients whose variance of two ways is negative, if any."""
+    if not lost.any():
+        return []
+    return [f"Variance of two ways of clusters negative, no error: {named(labels, lost)}."]
