@@ -73,6 +73,8 @@ a module imports only from modules above it.
     describe/          the published descriptive tables and figures, from any panel
     appendix.py        coefficients of a run in the layout of the published table
     tidy_csv.py        tidy tables as CSV; labels come back as they were
+    seal.py            what a folder holds: a manifest with digests, and its own digest
+    manifests.py       what a manifest holds, by the kind of its folder
     store.py           the run folder: netCDF, CSV, manifest
     calibration/       prior -> exits -> posterior -> ranks of the truth -> a certificate
     brief/             text and template: a run folder -> HTML, Norwegian and English

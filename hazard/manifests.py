@@ -182,7 +182,14 @@ class ConcordanceFacts(Sealed):
     last: dict[str, Any]
     event: str
     source: str
+    engine: str
     remarks: dict[str, list[str]]
+    seed: int
+    rows: int
+    persons: int
+    draws: int
+    versions: dict[str, str]
+    run: NotRequired[dict[str, str]]
 
 
 _KINDS: dict[str, TypeAdapter[Any]] = {

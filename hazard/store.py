@@ -67,6 +67,7 @@ __all__ = [
     "read_table",
     "read_tables",
     "seal_folder",
+    "source_run",
     "write_concordance",
     "write_evidence",
     "write_file",
@@ -135,7 +136,12 @@ class ConcordanceFolder:
         return str(self.manifest["event"])
 
 
-def seal_folder(folder: Path, kind: str, tables: Mapping[str, pd.DataFrame | None]) -> None:
+def seal_folder(
+    folder: Path,
+    kind: str,
+    tables: Mapping[str, pd.DataFrame | None],
+    made_of: Mapping[str, Any] | None = None,
+) -> None:
     """Write tables beside the figures and texts of a folder, and the manifest of all of it.
 
     Parameters
@@ -146,9 +152,18 @@ def seal_folder(folder: Path, kind: str, tables: Mapping[str, pd.DataFrame | Non
         What made it, such as ``"survival"``.
     tables : mapping of str to DataFrame or None
         By the name of the file; None where there is none.
+    made_of : mapping, optional
+        Of the run that it was made of: see :func:`source_run`.
     """
     columns = _write_tables(folder, tables)
-    seal.write(folder, {"kind": kind, "columns": columns, "versions": versions()})
+    facts = {"kind": kind, "columns": columns, "versions": versions()}
+    seal.write(folder, facts if made_of is None else {**facts, "run": dict(made_of)})
+
+
+def source_run(facts: Mapping[str, Any], status: str) -> dict[str, str]:
+    """What a folder that is made of a run says of it: two digests and its status."""
+    digests = {name: str(facts[name]) for name in ("digest", "posterior_digest")}
+    return {**digests, "status": status}
 
 
 def read_tables(path: Path) -> dict[str, pd.DataFrame]:
@@ -253,10 +268,16 @@ def write_sensitivity(path: Path, found: Sensitivity) -> None:
         seal.write(folder, manifest)
 
 
-def write_scores(path: Path, found: Sequence[Score]) -> None:
-    """Folder of how well models predict what they have not seen; nothing of a single person."""
+def write_scores(path: Path, found: Sequence[Score], statuses: Mapping[str, Status]) -> None:
+    """Folder of how well models predict what they have not seen; nothing of a single person.
+
+    ``statuses`` are those of the runs, by the name of the model in the scores.
+    """
+    rows = score_table(found)
+    pairs = zip(rows["model"], rows["versus"], strict=True)
+    status = [recheck.worst([statuses[m] for m in pair if m in statuses]) for pair in pairs]
     with new_folder(path) as folder:
-        columns = _write_tables(folder, {"scores": score_table(found)})
+        columns = _write_tables(folder, {"scores": rows.assign(checked=status)})
         facts = [
             {"model": each.model, "unit": each.unit, "engine": each.engine, **each.facts}
             for each in found

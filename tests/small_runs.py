@@ -15,10 +15,17 @@ from hazard.diagnostics import EXPLORE, PUBLISH, Gate
 from hazard.pipeline import Analysis, versions
 from hazard.sampling import Settings
 from hazard.spec import IncidenceEstimand, ModelSpec, StandardisedEstimand
-from hazard.store import Evidence, Run
+from hazard.store import Evidence, Run, Status
 from hazard.tables import COLUMNS
 
-PASSED = {"passed": True, "failures": [], "divergences": 0, "bfmi": [1.0, 0.9], "chains": 4}
+PASSED = {
+    "passed": True,
+    "failures": [],
+    "divergences": 0,
+    "bfmi": [1.0, 0.9],
+    "chains": 4,
+    "copies": 0,
+}
 FAILED = {**PASSED, "passed": False, "failures": ["a sentence"], "divergences": 3}
 
 
@@ -205,10 +212,12 @@ def small_run(name: str = "oslo2016", *, source: str | None = None, passed: bool
         "limits": asdict(EXPLORE),
         **facts(source, exits),
         "posterior_digest": "0" * 64,
+        "digest": "1" * 64,
     }
     return Run(
         spec=model,
         manifest=manifest,
+        status=Status.passed if passed else Status.failed,
         estimates=estimates(model),
         predictive=checked(model),
         gate=gate_table(model, 1.002 if passed else 1.234),
@@ -307,5 +316,7 @@ def small_evidence(rng: np.random.Generator, *, passed: bool = True) -> Evidence
         "settings": asdict(found.settings),
         "versions": versions(),
         "posterior_digest": "0" * 64,
+        "digest": "1" * 64,
     }
-    return Evidence(manifest, found.estimates, pd.concat(gates), found.correlation)
+    status = Status.passed if passed else Status.failed
+    return Evidence(manifest, status, found.estimates, pd.concat(gates), found.correlation)

@@ -539,6 +539,7 @@ def hostile_run() -> Run:
     return Run(
         spec=model,
         manifest=manifest,
+        status=run.status,
         estimates=run.estimates.assign(exit=run.estimates["exit"].map(swap)),
         predictive=run.predictive.assign(exit=run.predictive["exit"].map(swap)),
         gate=gate_table(model).assign(quantity=HOSTILE),

@@ -23,7 +23,7 @@ from hazard.brief import (
 from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
 from hazard.brief.languages import Code, Language, language
 from hazard.brief.view import View
-from hazard.store import ConcordanceFolder, Evidence, Run
+from hazard.store import ConcordanceFolder, Evidence, Run, Status
 from hazard.terminal import shown
 
 __all__ = ["html"]
@@ -91,6 +91,9 @@ def _page(view: View) -> Page:
 def _trust(view: View) -> tuple[Section, str | None]:
     """What is known of the computation, and the banner that it needs."""
     run = view.run
+    if run.status == Status.without_draws:
+        unknown = Paragraph(view.say("gate.without_draws"))
+        return Section("gate", view.say("gate.heading"), (unknown,)), "without_draws"
     if run.gate is None:
         texts = (view.say("gate.approximate"), _how_far_checked(view))
         blocks = tuple(Paragraph(text) for text in texts)

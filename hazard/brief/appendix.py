@@ -138,7 +138,7 @@ def settings_table(language: Language, manifest: Mapping[str, Any]) -> Table:
     rows += [(name, str(version)) for name, version in manifest["versions"].items()]
     rows += [
         (language.say(f"appendix.{name}"), str(manifest[name]))
-        for name in ("model_digest", "posterior_digest")
+        for name in ("model_digest", "posterior_digest", "digest")
         if name in manifest
     ]
     return Table(

@@ -27,6 +27,7 @@ _SAMPLER = (
     ("divergences", "divergences", "most", 0),
     ("bfmi", "bfmi", "least", -2),
     ("chains", "chains", "least", 0),
+    ("copies", None, "most", 0),
 )
 
 
@@ -55,6 +56,7 @@ def checked(
             "divergences": np.nan if None in counts else float(sum(counts)),
             "bfmi": float(np.min(energies)),
             "chains": float(min(each["chains"] for each in every)),
+            "copies": float(sum(each["copies"] for each in every)),
         },
     )
 
@@ -70,12 +72,11 @@ def section(language: Language, found: Checked, *, texts: str = "gate") -> Secti
     columns = [found.table, found.table[printed]] if texts == "gate" else [found.table]
     rows, lost = [], []
     for name, limit, bound, power in (*_MEASURES, *_SAMPLER):
-        kept = _kept(_worst(found, found.table, name, bound), found.limits[limit], bound)
+        most = 0.0 if limit is None else found.limits[limit]
+        kept = _kept(_worst(found, found.table, name, bound), most, bound)
         label = language.say(f"gate.{name}")
         lost += [] if kept else [label]
-        limit_text = digits.number(
-            found.limits[limit], _decimals(found.limits[limit]), language.marks
-        )
+        limit_text = digits.number(most, _decimals(most), language.marks)
         values = [_worst(found, table, name, bound) for table in columns]
         if name in found.sampler:
             values[1:] = [np.nan] * len(values[1:])

@@ -28,6 +28,7 @@ def page(found: ConcordanceFolder, tongue: Language) -> Page:
         for name, shown in (
             ("simulated", facts["source"] == "simulated registers"),
             ("approximate", facts["engine"] == "laplace"),
+            ("failed", facts.get("run", {}).get("status") == "failed"),
         )
         if shown
     ]
@@ -419,7 +420,13 @@ def _made(found: ConcordanceFolder, tongue: Language) -> Section:
         version=facts["versions"]["hazard"],
     )
     return Section(
-        "made", tongue.say("concordance.made_heading"), (Paragraph(text), Command(command))
+        "made",
+        tongue.say("concordance.made_heading"),
+        (
+            Paragraph(text),
+            Paragraph(f"{tongue.say('appendix.digest')}: {facts['digest']}"),
+            Command(command),
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from hazard.brief.blocks import Block, Command, Figure, Page, Paragraph, Points,
 from hazard.brief.languages import Language
 from hazard.brief.view import capital, estimate
 from hazard.prior_families import Prior
-from hazard.store import Evidence
+from hazard.store import Evidence, Status
 
 _PRIOR: TypeAdapter[Any] = TypeAdapter(Prior)
 
@@ -23,13 +23,17 @@ def page(found: Evidence, tongue: Language) -> Page:
     """Everything of the page."""
     verdict = checks.checked(found.gate, found.manifest["limits"], found.manifest["gates"].values())
     gate = checks.section(tongue, verdict, texts="evidence")
-    banner = ("gate", tongue.say("banner.gate", section=gate.heading))
+    banners = []
+    if found.status == Status.without_draws:
+        banners = [("without_draws", tongue.say("banner.without_draws"))]
+    elif not verdict.passed:
+        banners = [("gate", tongue.say("banner.gate", section=gate.heading))]
     return Page(
         lang=tongue.code,
         kicker=tongue.say("evidence.kicker"),
         question=tongue.say("evidence.question"),
         label=tongue.say("banner.label"),
-        banners=() if verdict.passed else (banner,),
+        banners=tuple(banners),
         sections=(
             *_answer(found, tongue),
             _curves(found, tongue),

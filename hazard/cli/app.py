@@ -137,6 +137,14 @@ def tell_warnings(warnings: tuple[str, ...]) -> None:
         echo("See the rows with 'hazard check'.", err=True)
 
 
+def tell_status(name: str, status: str) -> None:
+    """Say on the error stream what is to be known of the run that something is made of."""
+    from hazard.pipeline.recheck import MARKS, Status
+
+    if sentence := MARKS.get(Status(status)):
+        echo(f"Warning: run {name!r}: {sentence}", err=True)
+
+
 def read_rows_or_small(
     command: str, wanted: ModelSpec, registers: Path | None, panel: Path | None
 ) -> Rows:

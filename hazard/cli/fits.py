@@ -22,6 +22,7 @@ from hazard.cli.app import (
     refuse_existing,
     refuse_two_sources,
     tell_left_out,
+    tell_status,
 )
 from hazard.errors import UsageError
 
@@ -164,9 +165,13 @@ def concordance(
 
         told("read", 0.0)
         rows = read_rows(models[1], registers, panel)
-        drawn = None if run is None else pipeline.finished(store.read_finished(run), rows)
+        finished = None if run is None else store.read_finished(run)
+        drawn = None if finished is None else pipeline.finished(finished, rows)
         found = agreement.concord(rows, models, drawn=drawn, seed=seed, progress=told)
     tell_left_out(rows, models[1])
+    if finished is not None:
+        tell_status(finished.name, finished.status)
+        found = found.of_run(store.source_run(finished.facts, finished.status))
     store.write_concordance(out, found)
     echo(f"Written to {out}; 'hazard brief {out}' makes the page.")
 
@@ -191,6 +196,7 @@ def score(
     refuse_two_sources("score", registers, panel)
     found: list[Score] = []
     used: list[tuple[Rows, ModelSpec]] = []
+    statuses: dict[str, store.Status] = {}
     with progress() as told:
         told("load", 0.0)
         from hazard import pipeline, scores
@@ -201,13 +207,16 @@ def score(
             finished = store.read_finished(run)
             rows = read_rows(finished.spec, registers, panel, named)
             fitted = pipeline.finished(finished, rows)
+            statuses[fitted.name] = store.Status(finished.status)
             used.append((rows, finished.spec))
             found += [
                 scores.score(fitted, unit, plan=plan, progress=told) for unit in by or ["person"]
             ]
     for rows, wanted in used:
         tell_left_out(rows, wanted)
-    store.write_scores(out, found)
+    for name, status in statuses.items():
+        tell_status(name, status)
+    store.write_scores(out, found, statuses)
     echo(f"{scores.text(found)}\nWritten to {out}")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hazard.cli.app import Language, Out, app, echo, refuse_existing
+from hazard.cli.app import Language, Out, app, echo, refuse_existing, tell_status
 from hazard.errors import UsageError
 
 
@@ -41,6 +41,7 @@ def tables(
 
     Table 7-1, or Table 7-2 of a model that joins lags to windows. Of a model without lags, or with
     --kind covariates: covariates, periods and spreads of groups, the estimators side by side.
+    Each row says whether the draws were checked, and the digest of the manifest of the run.
     """
     from hazard import appendix, store
 
@@ -55,7 +56,9 @@ def tables(
         found = appendix.lag_table(run.estimates, run.spec)
     else:
         found = appendix.covariate_table(run.estimates)
+    found = found.assign(checked=run.status.value, manifest=run.manifest["digest"])
     store.write_file(out, lambda draft: store.write_table(found, draft))
+    tell_status(folder.name, run.status)
     echo(f"{len(found)} rows written to {out}")
 
 

@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazard import files
-from hazard.cli.app import Language, Out, Registers, Seed, app, echo, progress, to_be_told
+from hazard.cli.app import (
+    Language,
+    Out,
+    Registers,
+    Seed,
+    app,
+    echo,
+    progress,
+    tell_status,
+    to_be_told,
+)
 from hazard.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from hazard.pipeline import FinishedRun
     from hazard.scenario import ScenarioArm, System
     from hazard.scenario.tidy import Wording
 
@@ -47,6 +58,7 @@ def scenario(
     one forced return more in the first month, at a centre or at each.
     """
     from hazard import store
+    from hazard.pipeline.recheck import MARKS, Status
 
     if registers is None:
         raise UsageError("scenario must be given --registers DIR, for it needs dated events.")
@@ -57,30 +69,39 @@ def scenario(
         from hazard import scenario as system
 
         told("read", 0.0)
-        made, beta, wording = _system((run, registers), (start, horizon), asked)
+        finished = store.read_finished(run)
+        made, beta, wording = _system((finished, registers), (start, horizon), asked)
         told("simulate", 0.0)
         plan = system.Plan(draws=draws, replications=replications, seed=seed)
         found = system.simulate(made, beta, plan)
         told("tables", 0.0)
         estimates, events = system.estimates(found), system.per_event(found)
-    said = system.sentences(events, made.facts, wording=wording) + system.remarks(found)
+    said = [
+        *system.sentences(events, made.facts, wording=wording),
+        *system.remarks(found),
+        *MARKS.get(Status(finished.status), "").splitlines(),
+    ]
+    tell_status(finished.name, finished.status)
     with store.new_folder(out) as folder:
         if len(asked) > 1:
             _draw(estimates, asked[0].name, folder, lang)
         files.write_text(folder / "findings.txt", "\n".join(said))
-        store.seal_folder(folder, "scenario", {"scenario": estimates, "per_event": events})
+        tables = {"scenario": estimates, "per_event": events}
+        made_of = store.source_run(finished.facts, finished.status)
+        store.seal_folder(folder, "scenario", tables, made_of)
     echo("\n".join(said) + f"\nWritten to {out}")
 
 
 def _system(
-    files: tuple[Path, Path], period: tuple[str | None, int | None], arms: Sequence[ScenarioArm]
+    source: tuple[FinishedRun, Path],
+    period: tuple[str | None, int | None],
+    arms: Sequence[ScenarioArm],
 ) -> tuple[System, xr.DataArray, Wording]:
     """Families and arms of a run and its registers, the draws, and how effects are worded."""
-    from hazard import estimands, months, pipeline, store
+    from hazard import estimands, months, pipeline
     from hazard import scenario as system
 
-    (run, registers), (start, horizon) = files, period
-    finished = store.read_finished(run)
+    (finished, registers), (start, horizon) = source, period
     rows = to_be_told(pipeline.rows_from_registers(registers, finished.spec), finished.spec)
     frozen = pipeline.finished(finished, rows).design
     if rows.found is None:

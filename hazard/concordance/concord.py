@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,10 @@ class Concordance:
     outside: pd.DataFrame
     compatibility: columns.Compatibility | None
     facts: Mapping[str, Any]
+
+    def of_run(self, source: Mapping[str, str]) -> Concordance:
+        """The same, saying of which run its draws are."""
+        return replace(self, facts={**self.facts, "run": dict(source)})
 
 
 def concord(
