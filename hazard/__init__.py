@@ -5,6 +5,7 @@ a module imports only from modules above it.
 
     errors.py          the exception tree, in its docstring
     terminal.py        text without signs that move a cursor or turn an order
+    toml.py            TOML that somebody wrote, within bounds
     files.py           output written whole or not at all, by one process at a time
     months.py          calendar month arithmetic; the only module that knows dates
     units.py           units of time: their plurals, the round numbers that are printed

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from hazard.contracts import Flags, Integers, violation
+from hazard.labels import normalised
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -163,7 +164,7 @@ def not_labels(where: str, column: pd.Series) -> list[str]:
     Examples
     --------
     >>> not_labels("table column 'centre'", pd.Series(["North", "North ", "South"]))[0][:72]
-    "table column 'centre' must not have labels that differ only in spaces ar"
+    "table column 'centre' must not have labels that differ only in spaces, i"
     """
     what = kind(column)
     if what not in (NUMBERS, TRUTH, TEXT, DATES, NOTHING):
@@ -189,8 +190,8 @@ def not_labels(where: str, column: pd.Series) -> list[str]:
         cure="Take these characters out.",
     )
     return broken + violation(
-        f"{where} must not have labels that differ only in spaces around them or in how an accent "
-        "is stored",
+        f"{where} must not have labels that differ only in spaces, in what does not show or in how "
+        "an accent is stored",
         rows(_twins([str(cell) for cell in cells])),
         got="such labels",
         cure="Write each label in one way.",
@@ -277,16 +278,15 @@ def _label(cell: Any) -> str:
 
 
 def alike(text: str) -> str:
-    r"""A label without what only looks different: case, spaces, a last stop, stored characters.
+    r"""A label in its one spelling, without case, spaces, a last stop and forms of characters.
 
     Examples
     --------
-    >>> {alike(text) for text in ("dead", " Dead", "DE AD.", "de\u200bad")}
+    >>> {alike(text) for text in ("dead", " Dead", "DE AD.", "de\u200bad", "\uff44ead")}
     {'dead'}
     """
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    seen = "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")
-    return unicodedata.normalize("NFKC", "".join(seen.split())).rstrip(".")
+    folded = unicodedata.normalize("NFKC", normalised(text)).casefold()
+    return unicodedata.normalize("NFKC", "".join(folded.split())).rstrip(".")
 
 
 def _is_blurred(cell: Any) -> bool:
@@ -305,8 +305,8 @@ def _writable(text: str) -> bool:
 
 
 def _twins(texts: Sequence[str]) -> list[bool]:
-    """Which texts have another that differs only in spaces around it or in stored accents."""
-    plain = [unicodedata.normalize("NFC", text).strip() for text in texts]
+    """Which texts have another before them with the same spelling, of which not all is shown."""
+    plain = [normalised(text.strip()) for text in texts]
     first: dict[str, int] = {}
     for number, text in enumerate(plain):
         first.setdefault(text, number)

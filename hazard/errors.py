@@ -21,7 +21,7 @@ A message is one sentence of the form ``<where> <what> must <rule>; got <value> 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -111,9 +111,8 @@ def nearest_column(word: object, columns: Iterable[object]) -> str:
     >>> nearest_column("sex", ["person", "sexx"])
     ' Did you mean column 2?'
     """
-    names = [str(column).strip().casefold() for column in columns]
-    near = difflib.get_close_matches(str(word).strip().casefold(), names, n=1)
-    return f" Did you mean column {names.index(near[0]) + 1}?" if near else ""
+    place = _nearest(word, [str(column) for column in columns])
+    return "" if place is None else f" Did you mean column {place + 1}?"
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:
@@ -128,6 +127,13 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     >>> did_you_mean("x", ["assisted"])
     ''
     """
-    plain = {str(k).strip().casefold(): str(k) for k in known if str(k) != str(word)}
+    others = [str(k) for k in known if str(k) != str(word)]
+    place = _nearest(word, others)
+    return "" if place is None else f" Did you mean '{others[place]}'?"
+
+
+def _nearest(word: object, known: Sequence[str]) -> int | None:
+    """Place of the nearest word, whatever its case and the spaces around it."""
+    plain = [each.strip().casefold() for each in known]
     near = difflib.get_close_matches(str(word).strip().casefold(), plain, n=1)
-    return f" Did you mean '{plain[near[0]]}'?" if near else ""
+    return plain.index(near[0]) if near else None

@@ -1,4 +1,4 @@
-"""How much memory a model will need on given rows, stated before anything large is made."""
+"""How much memory a model will need on so many rows and draws, before anything large is made."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hazard.errors import SpecError
 from hazard.spec import (
+    AverageChangeEstimand,
     BaselineTerm,
     GroupTerm,
     IncidenceEstimand,
@@ -19,7 +20,8 @@ from hazard.spec import (
 
 _GIB = 2.0**30
 _NUMBER = 8  # bytes
-_DRAWS = 4_000
+_COPIES = 4  # of draws: of the sampler, joined, as coefficients, as a file before it is written
+_MADE_OF_IT = 3  # of an estimand: its draws, what they are computed from, and their ranks
 _PATHS_AT_ONCE = 2_000
 
 
@@ -42,11 +44,12 @@ class Need:
 
 @dataclass(frozen=True)
 class Rows:
-    """Numbers of rows and persons of a panel, and of the levels of its columns."""
+    """Numbers of rows and persons of a panel, of the levels of its columns, and of draws."""
 
     rows: int
     persons: int
     levels: Mapping[str, int]
+    draws: int = 4_000
 
 
 def needs(spec: ModelSpec, of: Rows) -> list[Need]:
@@ -62,8 +65,9 @@ def needs(spec: ModelSpec, of: Rows) -> list[Need]:
     -----
     An upper bound of the arrays that grow with what a model file states: histories (row, lag) and
     their distinct patterns, once more for every level by which a term varies; the square of the
-    coefficients of all exits, for the curvature; paths (person, month) of every arm in parts of
-    2,000, and what is around all of them; estimands (draw, arm, exit, month).
+    coefficients of all exits, for the curvature; the draws (draw, coefficient, exit) and their
+    copies; paths (person, month) of every arm in parts of 2,000, and what is around all of them;
+    estimands (draw, arm, exit, month).
 
     Examples
     --------
@@ -86,8 +90,8 @@ def needs(spec: ModelSpec, of: Rows) -> list[Need]:
     >>> largest.what, round(largest.size / 2**30, 1)
     ("the history of term 'event_centre'", 8.9)
     """
-    found = [*_of_terms(spec, of), *_of_estimands(spec, of)]
-    return sorted(found, key=lambda need: -need.size)
+    every = [*_of_terms(spec, of), *_of_estimands(spec, of)]
+    return sorted(every, key=lambda need: -need.size)
 
 
 def refuse_too_large(spec: ModelSpec, of: Rows, limit: float | None = None) -> None:
@@ -105,27 +109,28 @@ def refuse_too_large(spec: ModelSpec, of: Rows, limit: float | None = None) -> N
     SpecError
         One sentence with what is largest and what would make it smaller.
     """
-    found = needs(spec, of)
-    whole, there = sum(need.size for need in found), available() if limit is None else limit
+    every = needs(spec, of)
+    whole, there = sum(need.size for need in every), available() if limit is None else limit
     if whole > there:
-        largest = found[0]
+        largest = every[0]
         raise SpecError(
             f"model {spec.name!r} must fit into memory; got about {whole / _GIB:,.1f} GiB on "
-            f"{of.rows:,} rows, of which {largest.what} {largest.size / _GIB:,.1f} GiB, and "
-            f"{there / _GIB:,.1f} GiB are there. {largest.cure}"
+            f"{of.rows:,} rows and {of.draws:,} draws, of which {largest.what} "
+            f"{largest.size / _GIB:,.1f} GiB, and {there / _GIB:,.1f} GiB are there. {largest.cure}"
         )
 
 
 def available() -> float:
-    """Bytes that can still be had: of the machine, or of the limit set on the process."""
+    """Bytes that can still be had: of the machine, and of the limit set on the process."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    own = float("inf") if limit == resource.RLIM_INFINITY else float(limit)
+    most = float("inf") if limit == resource.RLIM_INFINITY else float(limit)
     try:
+        used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
-        return own
+        return most
     free = [float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    return min([own, *free])
+    return min([max(most - used * resource.getpagesize(), 0.0), *free])
 
 
 # --- parts --------------------------------------------------------------------------------------
@@ -134,17 +139,17 @@ def _of_terms(spec: ModelSpec, of: Rows) -> Iterator[Need]:
     for term in spec.term:
         if isinstance(term, LaggedTerm):
             lags, patterns = len(term.every_lag), min(of.rows, 2.0 ** len(term.every_lag))
-            own = _levels(term, of)
+            levels = _levels(term, of)
             size = of.rows * lags * 1.5 * _NUMBER + patterns * lags * _NUMBER / 2
             yield Need(f"the history of term {term.name!r}", size, "Shorten its lags.")
-            if own:
-                size = min(patterns * own, of.rows) * lags * own * _NUMBER
+            if levels:
+                size = min(patterns * levels, of.rows) * lags * levels * _NUMBER
                 yield Need(
                     f"the curves by level of term {term.name!r}",
                     size,
                     "Shorten its lags, or list fewer levels.",
                 )
-            coefficients += len(term.coefficient_windows) * (1 + own)
+            coefficients += len(term.coefficient_windows) * (1 + levels)
         elif isinstance(term, BaselineTerm):
             months = len(term.starts)
             cure = "Write intervals (breaks) in place of single months."
@@ -157,9 +162,11 @@ def _of_terms(spec: ModelSpec, of: Rows) -> Iterator[Need]:
             coefficients += min(together, of.rows)
         else:
             coefficients += of.levels.get(term.name, 1)
-    square = (coefficients * len(spec.outcome.exits)) ** 2
+    numbers = coefficients * len(spec.outcome.exits)
     cure = "Take out terms, or group by columns with fewer levels."
-    yield Need("the curvature of all coefficients", 3 * square * _NUMBER, cure)
+    yield Need("the curvature of all coefficients", 3 * numbers**2 * _NUMBER, cure)
+    size = float(_COPIES * of.draws * numbers * _NUMBER)
+    yield Need("the draws of all coefficients", size, "Ask for fewer draws or chains.")
 
 
 def _levels(term: LaggedTerm, of: Rows) -> int:
@@ -170,20 +177,30 @@ def _levels(term: LaggedTerm, of: Rows) -> int:
 
 
 def _of_estimands(spec: ModelSpec, of: Rows) -> Iterator[Need]:
-    exits = len(spec.outcome.exits)
-    for each in spec.estimand:
-        if isinstance(each, IncidenceEstimand):
-            size = 3.0 * _DRAWS * len(each.arms) * exits * each.horizon_months * _NUMBER
-            yield Need(f"estimand {each.label!r}", size, "Shorten its horizon.")
-        elif isinstance(each, StandardisedEstimand):
-            lags = sum(len(term.every_lag) for term in spec.lagged)
-            arms, months = len(each.compared), each.horizon_months
-            around = of.persons * (months + lags) * len(spec.lagged) * 1.5 * _NUMBER
-            paths = min(of.persons, _PATHS_AT_ONCE) * months * arms * (lags + 20) * _NUMBER
-            groups = 1 + sum(of.levels.get(name, 5) for name in each.by)
-            told = 3.0 * each.draws * arms * exits * months * groups * _NUMBER
-            yield Need(
-                f"estimand {each.label!r}",
-                around + paths + told,
-                "Shorten its horizon, ask for fewer draws, or for fewer levels.",
-            )
+    """Arrays of the draws of what is asked for, and the paths that some of it takes."""
+    one = float(_MADE_OF_IT * len(spec.outcome.exits) * _NUMBER)  # of a draw, arm and month
+    for estimand in spec.estimand:
+        if isinstance(estimand, IncidenceEstimand):
+            size = one * of.draws * len(estimand.arms) * estimand.horizon_months
+            cure = "Shorten its horizon, or ask for fewer draws."
+        elif isinstance(estimand, AverageChangeEstimand):
+            size = one * of.draws * sum(len(term.every_lag) for term in spec.lagged)
+            cure = "Shorten the lags, or ask for fewer draws."
+        elif isinstance(estimand, StandardisedEstimand):
+            arms, months = len(estimand.compared), estimand.horizon_months
+            groups = 1 + sum(of.levels.get(name, 5) for name in estimand.by)
+            draws = min(estimand.draws, of.draws)
+            size = _paths(spec, of, estimand) + one * draws * arms * months * groups
+            cure = "Shorten its horizon, ask for fewer draws, or for fewer levels."
+        else:
+            continue
+        yield Need(f"estimand {estimand.label!r}", size, cure)
+
+
+def _paths(spec: ModelSpec, of: Rows, estimand: StandardisedEstimand) -> float:
+    """Bytes of the paths that are followed at once, and of what happens beside all of them."""
+    lags = sum(len(term.every_lag) for term in spec.lagged)
+    months = estimand.horizon_months
+    beside = of.persons * (months + lags) * len(spec.lagged) * 1.5
+    at_once = min(of.persons, _PATHS_AT_ONCE)
+    return (beside + at_once * months * len(estimand.compared) * (lags + 20)) * _NUMBER

@@ -56,6 +56,17 @@ def shown_line(text: str) -> str:
     return shown(text).translate(_BREAK)
 
 
+def excerpt(text: str, most: int = 200) -> str:
+    """The first characters of a text as one line, with a mark where it goes on.
+
+    Examples
+    --------
+    >>> excerpt("abc", most=2)
+    'ab...'
+    """
+    return shown_line(text[:most]) + ("..." if len(text) > most else "")
+
+
 def _written_out(sign: re.Match[str]) -> str:
     code = ord(sign[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

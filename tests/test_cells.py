@@ -72,6 +72,8 @@ def test_floats_whose_neighbours_are_equal_are_no_labels(size: type) -> None:
         (["a", "a\0"], "got a NUL character or half a character in 1 of 2 rows (first: row 2)"),
         (["a", "\ud800"], "got a NUL character or half a character in 1 of 2 rows (first: row 2)"),
         (["a", "b", "a "], "got such labels in 1 of 3 rows (first: row 3)"),
+        (["a b", "a\u00a0 b"], "got such labels in 1 of 2 rows (first: row 2)"),
+        (["ab", "a\u200bb"], "got such labels in 1 of 2 rows (first: row 2)"),
         (["\u00e9", "e\u0301"], "got such labels in 1 of 2 rows (first: row 2)"),
     ],
 )

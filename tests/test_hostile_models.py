@@ -6,11 +6,13 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from hazard import memory, spec
+from hazard import cli, memory, spec
 from hazard.errors import HazardError, SpecError, UsageError
 from hazard.spec import load
 
@@ -294,6 +296,35 @@ def test_what_does_not_fit_is_refused_before_it_is_made() -> None:
         memory.refuse_too_large(longer, rows, limit=8 * 2.0**30)
 
 
+def test_the_draws_are_counted_before_they_are_made() -> None:
+    """By hand: draws (chain and draw), coefficients of two exits, and four copies of 8 bytes."""
+    model = load(MODEL)
+    rows = memory.Rows(1_000, 500, {"country": 4, "centre": 3, "sex": 2})
+    sizes = {
+        draws: {need.what: need.size for need in memory.needs(model, replace(rows, draws=draws))}
+        for draws in (1_000, 1_000_000)
+    }
+    # 1 intercept, 3 intervals, 2 sexes, 3 centres, 7 lags in all and in each of 4 countries
+    coefficients = 1 + 3 + 2 + 3 + 7 * 5
+    for draws, of in sizes.items():
+        assert of["the draws of all coefficients"] == draws * coefficients * 2 * 4 * 8
+        assert of["estimand 'cumulative_incidence'"] == draws * 2 * 24 * 2 * 3 * 8
+    memory.refuse_too_large(model, replace(rows, draws=1_000), limit=2.0**30)
+    told = r"on 1,000 rows and 1,000,000 draws, of which the draws of all .* GiB, and 1\.0 GiB are"
+    with pytest.raises(SpecError, match=told):
+        memory.refuse_too_large(model, replace(rows, draws=1_000_000), limit=2.0**30)
+
+
+@pytest.mark.parametrize("engine", ["laplace", "nuts"])
+def test_a_run_of_too_many_draws_is_refused_at_its_start(engine: str, tmp_path: Path) -> None:
+    asked = ["--draws", "1000000000", "--engine", engine, "--out", str(tmp_path / "run")]
+    since = time.monotonic()
+    with pytest.raises(SpecError, match=r"must fit into memory; got about .* 4,000,000,000 draws"):
+        CliRunner().invoke(cli.app, ["run", "rossi", *asked], catch_exceptions=False)
+    assert time.monotonic() - since < 60
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_bundled_model_fits_at_published_size() -> None:
     rows = memory.Rows(60_000, 6_000, {"centre": 150, "nationality": 100, "sex": 2})
     for path in spec.models_folder().glob("*.toml"):
@@ -304,3 +335,12 @@ def test_there_is_memory() -> None:
     assert 0 < memory.available() < sys.maxsize
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     assert limit == resource.RLIM_INFINITY or memory.available() <= limit
+
+
+def test_what_the_process_has_is_taken_from_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    room = 2**26
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (used + room, used + room))
+    assert room / 2 < memory.available() < 2 * room  # the process may have grown or shrunk since
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (used // 2, used // 2))
+    assert memory.available() == 0

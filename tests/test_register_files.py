@@ -16,7 +16,8 @@ from small_registers import Person, registers, write
 
 from hazard import registers as regs
 from hazard.errors import RegisterError
-from hazard.registers.files import LARGEST_TOML, LONGEST_HEADER
+from hazard.registers.files import LONGEST_HEADER
+from hazard.toml import MOST_CHARACTERS
 
 FILES = ("extract.toml", "columns.toml", "udi_stays.csv")
 
@@ -75,13 +76,17 @@ def test_a_link_within_the_folder_and_to_the_folder_is_followed(
     assert len(regs.read(tmp_path / "link").stays) == 1
 
 
-DEEP = "must be TOML of little depth and short numbers; got more"
+DEEP = "must be nested less deeply; got too many levels"
 TOML = {
     "nested": ("a = " + "[" * 5000 + "]" * 5000, DEEP),
     "nested tables": ("a = " + "{a = " * 5000 + "1" + "}" * 5000, DEEP),
-    "long number": ("a = " + "1" * 5000, DEEP),
-    "long": ("#" * (LARGEST_TOML + 1), "must have at most 1,048,576 bytes; got more"),
-    "not TOML": ("a = [", "must be valid TOML in UTF-8"),
+    "long number": (
+        "a = " + "1" * 5000,
+        "must hold numbers of at most 4,300 digits and valid dates; got others",
+    ),
+    "long": ("#" * (MOST_CHARACTERS + 1), "must have at most 1,000,000 characters; got 1,000,001"),
+    "longer": ("#" * (4 * MOST_CHARACTERS + 1), "must have at most 1,000,000 characters"),
+    "not TOML": ("a = [", r"must be valid TOML; Invalid value \(at end of document\)"),
 }
 
 

@@ -145,6 +145,6 @@ def _default(centre: str) -> Sequence[ScenarioArm]:
 
 def _read(path: Path) -> Sequence[ScenarioArm]:
     from hazard.scenario import arms_from
-    from hazard.spec.text import text_of
+    from hazard.toml import text_of
 
     return arms_from(text_of(path, "file of arms"), where=path.name)

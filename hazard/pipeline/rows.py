@@ -29,7 +29,7 @@ def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     refuse_broken(report)
     defined = registers.define(found, spec.data)
     built = panel.build(defined)
-    memory.refuse_too_large(spec, _size(built, spec))
+    memory.refuse_too_large(spec, size(built, spec))
     histories = exposures.register_histories(
         built, defined, spec.lagged, history_centre=spec.data.history_centre
     )
@@ -61,7 +61,7 @@ def _noted(found: registers.Registers, report: pd.DataFrame) -> Iterator[pd.Data
             yield pd.DataFrame([{"step": "note", "reason": reason, "rows": count}])
 
 
-def _size(built: pd.DataFrame, spec: ModelSpec) -> memory.Rows:
+def size(built: pd.DataFrame, spec: ModelSpec) -> memory.Rows:
     """Numbers of rows, persons and levels."""
     covariates = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
     labelled = [name for name in covariates if name in built and not numeric(built[name])]
@@ -106,7 +106,7 @@ def rows_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] =
     if lost:  # as groups that the model does not have
         more = tuple(GroupTerm(kind="group", by=name, prior=_PRIOR) for name in lost)
         built = _of_table(path, spec.model_copy(update={"term": (*spec.term, *more)}))
-    memory.refuse_too_large(spec, _size(built, spec))
+    memory.refuse_too_large(spec, size(built, spec))
     own = [term for term in spec.lagged if term.network == "own"]
     peers = [term for term in spec.lagged if term.network != "own"]
     histories = {term.name: exposures.own_history(built, term) for term in own}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from hazard import (
     design,
     estimands,
     laplace,
+    memory,
     model,
     predictive,
     priors,
@@ -48,6 +49,7 @@ from hazard.pipeline.quantities import (
     joined,
 )
 from hazard.pipeline.records import Analysis, Kept, Progress, Rows, silent
+from hazard.pipeline.rows import size
 from hazard.spec import ModelSpec
 
 
@@ -77,6 +79,9 @@ def analyse(
         Also when the gate is not passed: the failure is in ``gate`` and travels along.
     """
     clock = Clock(progress)
+    memory.refuse_too_large(
+        spec, replace(size(rows.panel, spec), draws=settings.draws * settings.chains)
+    )
     clock.start("design")
     built = design.build(rows.panel, rows.histories, spec)
     refuse_constant(built)

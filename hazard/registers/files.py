@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
-LARGEST_TOML = 2**20
-"""Bytes of a TOML file; one with all names and words of a register has a few thousand."""
+from hazard.errors import SpecError, UsageError
+from hazard.toml import parsed, text_of
 
 LONGEST_HEADER = 2**20
 """Bytes of the first line of a CSV file."""
@@ -36,24 +35,14 @@ def problem(path: Path) -> str | None:
 
 
 def toml(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Content of a TOML file, and what is wrong with it.
-
-    Notes
-    -----
-    The parser calls itself for every level of nesting, and Python reads no whole number of more
-    than some thousand digits: both limits are met with the sentence of any other mistake.
-    """
+    """Content of a TOML file, and what is wrong with it."""
     broken = problem(path)
     if broken is not None:
         return {}, [broken]
-    if path.stat().st_size > LARGEST_TOML:
-        return {}, [f"{path.name} must have at most {LARGEST_TOML:,} bytes; got more."]
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")), []
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return {}, [f"{path.name} must be valid TOML in UTF-8."]
-    except (ValueError, RecursionError):
-        return {}, [f"{path.name} must be TOML of little depth and short numbers; got more."]
+        return parsed(text_of(path, path.name), path.name), []
+    except (SpecError, UsageError) as error:
+        return {}, [str(error)]
 
 
 def first_line(path: Path) -> bytes | None:

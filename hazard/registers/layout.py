@@ -37,6 +37,7 @@ from hazard.errors import did_you_mean
 from hazard.labels import has_control
 from hazard.registers.files import toml
 from hazard.registers.records import TABLES, Column
+from hazard.terminal import excerpt
 
 NAME = "columns.toml"
 _CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -199,14 +200,10 @@ def _words(where: str, words: Any, known: Any) -> list[str]:
     return problems
 
 
-def _shown(key: str) -> str:
-    """A key as a message may show it: without orders to a terminal, and not without end."""
-    return repr(key if len(key) <= _LONGEST_WORD else f"{key[:_LONGEST_WORD]}...")
-
-
 def _unknown(what: str, given: Mapping[str, Any], known: Any) -> list[str]:
     unknown = [key for key in given if key not in known][:_MOST_SHOWN]
     return [
-        f"{NAME} {what} must be one of {list(known)}; got {_shown(key)}.{did_you_mean(key, known)}"
+        f"{NAME} {what} must be one of {list(known)}; got '{excerpt(key)}'."
+        + did_you_mean(key, known)
         for key in unknown
     ]

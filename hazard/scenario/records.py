@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from hazard.errors import SpecError, UsageError
 from hazard.interventions import Arm
 from hazard.prior_families import Record
-from hazard.spec.text import toml
+from hazard.toml import parsed
 
 EACH = "each"
 """In place of a level: at each of those where families were observed to be in the month."""
@@ -100,7 +100,7 @@ def arms_from(text: str, where: str = "file of arms") -> tuple[ScenarioArm, ...]
     'none'
     """
     try:
-        return _Arms.model_validate(toml(text, where)).arm
+        return _Arms.model_validate(parsed(text, where)).arm
     except SpecError as error:
         raise UsageError(str(error)) from None
     except ValidationError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -14,9 +13,8 @@ from hazard.errors import SpecError, UsageError, did_you_mean
 from hazard.prior_families import Record
 from hazard.spec import words
 from hazard.spec.model import ModelSpec
-
-MOST_CHARACTERS = 1_000_000
-"""Of a file that a user wrote."""
+from hazard.terminal import excerpt
+from hazard.toml import parsed, text_of
 
 
 def load(text: str, where: str = "model file") -> ModelSpec:
@@ -27,59 +25,12 @@ def load(text: str, where: str = "model file") -> ModelSpec:
     SpecError
         If the text is not TOML or breaks the vocabulary; all problems in one message.
     """
-    content = toml(text, where)
+    content = parsed(text, where)
     try:
         return ModelSpec.model_validate(content)
     except ValidationError as error:
         problems = "; ".join(_few(_problems(error)))
         raise SpecError(f"{where}: {problems}{'' if problems.endswith('?') else '.'}") from None
-
-
-def toml(text: str, where: str) -> dict[str, Any]:
-    """Content of TOML text of any kind, such as a model file.
-
-    Raises
-    ------
-    SpecError
-        If the text is longer than a million characters, is not TOML, is nested deeper than Python
-        can follow, or has a number of more digits than Python reads.
-    """
-    if len(text) > MOST_CHARACTERS:
-        raise SpecError(
-            f"{where} must have at most {MOST_CHARACTERS:,} characters; got {len(text):,}."
-        )
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{where} must be valid TOML; {shown(error)}.") from None
-    except RecursionError:
-        raise SpecError(f"{where} must be nested less deeply; got too many levels.") from None
-    except (ValueError, OverflowError):
-        raise SpecError(
-            f"{where} must hold numbers of at most 4,300 digits and valid dates; got others."
-        ) from None
-
-
-def text_of(path: Path, what: str) -> str:
-    """Text of a file that a user wrote, such as a model file.
-
-    Raises
-    ------
-    UsageError
-        If there is no such file, or it cannot be opened.
-    SpecError
-        If it is larger than a million bytes for every byte that a character may have, or not UTF-8.
-    """
-    try:
-        if not path.is_file():  # a pipe would be waited for
-            raise UsageError(f"{what} must exist; no file at {str(path)!r}.")
-        if path.stat().st_size > 4 * MOST_CHARACTERS:
-            raise SpecError(f"{path.name} must have at most {MOST_CHARACTERS:,} characters.")
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise SpecError(f"{path.name} must be valid TOML; it is not UTF-8.") from None
-    except (OSError, ValueError):
-        raise UsageError(f"{what} must be readable; {str(path)!r} cannot be opened.") from None
 
 
 def read(name_or_path: str) -> ModelSpec:
@@ -107,7 +58,7 @@ def _problems(error: ValidationError) -> list[str]:
     items = error.errors(include_url=False)
     lines = []
     for item in items:
-        place = ".".join(shown(part) for part in item["loc"] if part != "[key]")
+        place = ".".join(excerpt(str(part)) for part in item["loc"] if part != "[key]")
         if item["type"] == "too_short" and any(_inside(other, item) for other in items):
             continue  # what is wrong inside was not counted
         if item["type"] == "extra_forbidden":
@@ -118,18 +69,6 @@ def _problems(error: ValidationError) -> list[str]:
             message = item["msg"].removeprefix("Value error, ").rstrip(".")
             lines.append(f"{place}: {message[:1].lower()}{message[1:]}".removeprefix(": "))
     return [line.rstrip(".") for line in lines]
-
-
-def shown(text: object, most: int = 200) -> str:
-    r"""A text as one line of at most so many characters, all of which can be shown.
-
-    Examples
-    --------
-    >>> shown("a\x1b[2J")
-    'a\\x1b[2J'
-    """
-    plain = str(text)[:most] + ("..." if len(str(text)) > most else "")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
 
 
 def _few(problems: list[str], most: int = 10) -> list[str]:
