@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazard import files
-from hazard.cli.app import Language, Out, Registers, Seed, app, echo, progress, to_be_told
+from hazard.cli.app import Language, Out, Registers, Seed, app, echo, progress, read_rows
 from hazard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _system(
 
     (run, registers), (start, horizon) = files, period
     finished = store.read_finished(run)
-    rows = to_be_told(pipeline.rows_from_registers(registers, finished.spec), finished.spec)
+    rows = read_rows(finished.spec, registers, None)
     frozen = pipeline.finished(finished, rows).design
     if rows.found is None:
         raise UsageError("scenario must have registers, for it needs dated events.")

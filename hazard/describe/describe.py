@@ -41,7 +41,7 @@ class Description:
         Whom the rows are of: families where all exits are among those of the report.
     privacy : DataFrame or None
         How the privacy filter tilted the persons of the registers, where the definitions apply it
-        (see :func:`hazard.registers.privacy_shift`); it has small cells, but for what is disclosed.
+        (see :func:`hazard.registers.privacy_shift`), small cells among it.
     masked : int
         Values that were left out because they describe fewer than ten persons.
     """
@@ -53,7 +53,7 @@ class Description:
     masked: int = 0
 
     @property
-    def disclosed(self) -> Description:
+    def without_small_cells(self) -> Description:
         """The same without the values of levels that describe fewer than ten persons.
 
         Raises
