@@ -85,6 +85,8 @@ def _system(
     frozen = pipeline.finished(finished, rows).design
     if rows.found is None:
         raise UsageError("scenario must have registers, for it needs dated events.")
+    for column, level in {pair for arm in arms for pair in arm.at.items()}:
+        pipeline.refuse_small_level(rows, finished.spec, column, level)
     known = rows.panel["calendar"].to_numpy()[frozen.row]
     first = int(known.min()) if start is None else months.month_number(start)
     last = int(rows.panel["calendar"].max())

@@ -6,7 +6,7 @@ from hazard.pipeline.flow import Losses
 from hazard.pipeline.notes import remarks
 from hazard.pipeline.records import Analysis, FinishedRun, Kept, Progress, Rows, silent
 from hazard.pipeline.rows import refuse_broken, rows_from_registers, rows_from_table
-from hazard.pipeline.small_levels import by_level, pool_small_levels
+from hazard.pipeline.small_levels import by_level, pool_small_levels, refuse_small_level
 from hazard.pipeline.stages import analyse
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "pool_small_levels",
     "refuse_broken",
     "refuse_constant",
+    "refuse_small_level",
     "remarks",
     "rows_digest",
     "rows_from_registers",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from hazard import design, disclosure
+from hazard import cells, design, disclosure
 from hazard.contracts import numeric
 from hazard.disclosure import BETWEEN, Levels
 from hazard.exposures.own import happened
@@ -76,6 +76,22 @@ def by_level(rows: Rows, column: str, spec: ModelSpec) -> Rows:
         return rows  # refused where the levels are compared
     pooled = disclosure.pooled(rows.panel, column)
     return replace(rows, panel=rows.panel.assign(**{column: pooled}))
+
+
+def refuse_small_level(rows: Rows, spec: ModelSpec, column: str, level: str) -> None:
+    """Raise when something would be about one level of confidential data with few persons.
+
+    Raises
+    ------
+    DisclosureError
+        If the level has persons, but fewer than ten.
+    """
+    if not is_confidential(rows, spec) or column not in rows.panel:
+        return
+    there = cells.labels(rows.panel[column]) == level
+    if there.any():
+        n_persons = rows.panel.loc[there.to_numpy(), "person"].nunique()
+        disclosure.refuse_few(n_persons, f"a level of {column!r}")
 
 
 def levels_of(panel: pd.DataFrame, spec: ModelSpec) -> dict[str, Levels]:
