@@ -65,7 +65,7 @@ class Description:
         everybody = whole.loc[whole["table"] == "Section 2.2.1", "n_persons"]
         disclosure.refuse_few(int(everybody.iloc[0]), "a description")
         number = self.series["n_persons"]
-        few = number.notna() & (number > 0) & (number < disclosure.SMALLEST)
+        few = number.notna() & (number < disclosure.SMALLEST)  # of nobody too: it names the level
         few &= self.series["level"].notna()
         kept = self.series[~few].reset_index(drop=True)
         published = compared(kept) if self.people == "families" else self.published
