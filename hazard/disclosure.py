@@ -105,7 +105,7 @@ def pooled(panel: pd.DataFrame, column: str) -> pd.Series:
     Raises
     ------
     DisclosureError
-        As of :func:`marked`.
+        As of :func:`small_levels_of`.
 
     Examples
     --------
@@ -121,7 +121,29 @@ def pooled(panel: pd.DataFrame, column: str) -> pd.Series:
     return labels.where(~labels.isin(small), POOLED)
 
 
-def marked(panel: pd.DataFrame, levels: Mapping[str, Levels]) -> dict[str, list[str]]:
+def n_small_levels(panel: pd.DataFrame, levels: Mapping[str, Levels]) -> dict[str, int]:
+    """Numbers of levels with fewer than ten persons, by column, where there are any.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        Rows of which a model is, with ``person``.
+    levels : mapping of str to (labels, code)
+        As of :func:`small_levels_of`.
+
+    Examples
+    --------
+    >>> panel = pd.DataFrame({"person": range(12)})
+    >>> n_small_levels(panel, {"centre": (np.array(["A", "B"]), np.array([0] * 10 + [1] * 2))})
+    {'centre': 1}
+    """
+    person = pd.factorize(panel["person"])[0].astype(np.int64)
+    counts = {name: np.bincount(pairs_of(code, person)[:, 0]) for name, (_, code) in levels.items()}
+    small = {name: int(((n > 0) & (n < SMALLEST)).sum()) for name, n in counts.items()}
+    return {name: number for name, number in small.items() if number}
+
+
+def small_levels_of(panel: pd.DataFrame, levels: Mapping[str, Levels]) -> dict[str, list[str]]:
     """Small levels of some columns of a panel, or of combinations of columns.
 
     Parameters
@@ -134,7 +156,7 @@ def marked(panel: pd.DataFrame, levels: Mapping[str, Levels]) -> dict[str, list[
     Returns
     -------
     dict of str to list of str
-        To be carried by the panel: see :func:`carrying`.
+        To be carried by the panel: see :func:`with_small_levels`.
 
     Raises
     ------
@@ -142,18 +164,18 @@ def marked(panel: pd.DataFrame, levels: Mapping[str, Levels]) -> dict[str, list[
         If a column tells who a person is: more than half of the persons have a level that nobody
         else has. Or if all that is left is one level, where there were several.
     """
-    small = {name: _small(name, *each, panel) for name, each in levels.items()}
-    return {name: own for name, own in small.items() if own}
+    small = {name: _small(name, *pair, panel) for name, pair in levels.items()}
+    return {name: labels for name, labels in small.items() if labels}
 
 
-def carrying(panel: pd.DataFrame, small: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def with_small_levels(panel: pd.DataFrame, small: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """The panel, saying which levels are put together; its columns are the same."""
     copy = panel.copy(deep=False)
-    copy.attrs = {**panel.attrs, _CARRIED: {name: list(own) for name, own in small.items()}}
+    copy.attrs = {**panel.attrs, _CARRIED: {name: list(labels) for name, labels in small.items()}}
     return copy
 
 
-def told(
+def pooled_levels(
     labels: npt.NDArray[np.str_], index: Integers, panel: pd.DataFrame, parts: Sequence[str]
 ) -> Levels:
     """Labels and the one of every row, small levels put together where the panel says so.
@@ -164,7 +186,7 @@ def told(
         In order.
     index : ndarray of int64, shape (row,)
     panel : DataFrame
-        Rows of a panel as :func:`carrying` made it, or of any other, which says nothing.
+        Rows of a panel as :func:`with_small_levels` made it, or of any other, which says nothing.
     parts : sequence of str
         The columns that the labels are of.
 
@@ -175,8 +197,10 @@ def told(
 
     Examples
     --------
-    >>> rows = carrying(pd.DataFrame({"centre": ["A", "B", "C"]}), {"centre": ["A", "B"]})
-    >>> labels, index = told(np.array(["A", "B", "C"]), np.array([0, 1, 2]), rows, ["centre"])
+    >>> rows = pd.DataFrame({"centre": ["A", "B", "C"]})
+    >>> rows = with_small_levels(rows, {"centre": ["A", "B"]})
+    >>> labels = np.array(["A", "B", "C"])
+    >>> labels, index = pooled_levels(labels, np.array([0, 1, 2]), rows, ["centre"])
     >>> labels.tolist(), index.tolist()
     (['C', 'smaller ones'], [1, 1, 0])
     """

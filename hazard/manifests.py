@@ -68,7 +68,7 @@ class NoteFacts(TypedDict):
     states: dict[str, float]
     held: Numbers
     never: list[str]
-    small: NotRequired[Numbers]
+    small_levels: NotRequired[Numbers]
 
 
 @with_config(_STRICT)

@@ -29,6 +29,7 @@ from hazard import cells
 from hazard.errors import PanelError
 from hazard.roles import Roles
 
+_SOURCE = b"hazard.source"  # metadata of a Parquet file
 _BLOCK = 2**31 - 1  # bytes, the most that pyarrow takes; a quoted cell may hold line breaks
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _MISSING = ("", "NA", "NaN", "nan")  # among numbers
@@ -81,6 +82,22 @@ def read_parquet(path: Path) -> pd.DataFrame:
             "file again."
         ) from None
     return frame
+
+
+def write_panel(panel: pd.DataFrame) -> bytes:
+    """Content of a Parquet file with a panel of registers, which says that it is one."""
+    table = pa.Table.from_pandas(panel, preserve_index=False)
+    metadata = {**(table.schema.metadata or {}), _SOURCE: b"registers"}
+    content = pa.BufferOutputStream()
+    parquet.write_table(table.replace_schema_metadata(metadata), content)
+    return bytes(content.getvalue().to_pybytes())
+
+
+def is_of_registers(path: Path) -> bool:
+    """Whether a file says that it is a panel of registers (see :func:`write_panel`)."""
+    if path.suffix.lower() != ".parquet":
+        return False
+    return (parquet.read_schema(path).metadata or {}).get(_SOURCE) == b"registers"
 
 
 # --- the text of a CSV file ---------------------------------------------------------------------

@@ -384,7 +384,7 @@ def test_command_reports_on_the_privacy_filter(tmp_path: Path) -> None:
     given_registers = registers(*people, *(Person(name, stays=elsewhere) for name in "kl"))
     folder = write(given_registers, tmp_path)
     said, out = filtered(folder, "apply")
-    assert said.startswith("10 families, 120 rows; ")
+    assert said.startswith("10 families, 120 rows, 9 values of levels with ")
     assert " The privacy filter took out 2 of 12 persons. Written to " in said
     written = pd.read_csv(out / "privacy.csv")
     whole = regs.privacy_shift(given_registers)

@@ -244,7 +244,7 @@ def test_the_sign_of_an_effect_does_not_tell_an_exit(
     among = frame[house != "camp"]
     open_ = guessed(posterior(rows), among, house[among.index])
     assert open_ > 0.9
-    closed = posterior(pipeline.disclosed(rows, wanted))
+    closed = posterior(pipeline.pool_small_levels(rows, wanted))
     told = house.where(house == "camp", disclosure.POOLED)
     share = guessed(closed, among, told[among.index])
     left = float((among["exit"] == "left").mean())

@@ -542,7 +542,7 @@ def test_command_says_how_many_conclusions_stay(
     monkeypatch.setattr(sensitivity, "run", lambda *_, **__: record)
     monkeypatch.setattr(pipeline, "rows_from_table", lambda *_: None)
     monkeypatch.setattr("hazard.cli.fits.tell_left_out", lambda *_: None)
-    monkeypatch.setattr(sys.modules["hazard.cli.app"], "to_be_told", lambda rows, _: rows)
+    monkeypatch.setattr(pipeline, "pool_small_levels", lambda rows, _: rows)
     assert command("sensitivity", "oslo2016", "--panel", "x.csv", "--out", tmp_path / "out") == 4
     said = capsys.readouterr()
     lines = said.out.splitlines()

@@ -91,8 +91,8 @@ def read_rows(
     from hazard.errors import did_you_mean
 
     if registers is None:
-        return to_be_told(pipeline.rows_from_table(panel, wanted, by), wanted)
-    rows = to_be_told(pipeline.rows_from_registers(registers, wanted), wanted)
+        return pipeline.pool_small_levels(pipeline.rows_from_table(panel, wanted, by), wanted)
+    rows = pipeline.pool_small_levels(pipeline.rows_from_registers(registers, wanted), wanted)
     tell_warnings(rows.warnings)
     lost = [name for name in by if name not in rows.panel]
     if lost:
@@ -101,20 +101,6 @@ def read_rows(
             f"--by must name a column of the panel that registers make, {known}; got {lost[0]!r}."
             + did_you_mean(lost[0], known)
         )
-    return rows
-
-
-def to_be_told(rows: Rows, wanted: ModelSpec) -> Rows:
-    """Rows of which a result may tell: small levels put together where the model file asks for it.
-
-    Rows of registers, and those that ``only`` chooses, are of ten persons or more.
-    """
-    from hazard import disclosure, pipeline
-
-    if wanted.table.confidential:
-        return pipeline.disclosed(rows, wanted)
-    if rows.source != "table" or wanted.only:
-        disclosure.refuse_few(rows.panel["person"].nunique(), "a model")
     return rows
 
 

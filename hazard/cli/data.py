@@ -92,7 +92,7 @@ def panel(
     """Write the person-period panel of registers, with its exposure histories."""
     import pandas as pd
 
-    from hazard import exposures, pipeline, spec
+    from hazard import exposures, pipeline, spec, table_files
 
     if out.suffix != ".parquet":
         raise UsageError(f"panel --out must end in .parquet; got {str(out)!r}.")
@@ -103,7 +103,7 @@ def panel(
         rows = pipeline.rows_from_registers(directory, wanted)
         told("write", 0.0)
         table = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1)
-        content = table.to_parquet(index=False)
+        content = table_files.write_panel(table)
         files.write_file(out, lambda draft: files.write_bytes(draft, content))
     tell_warnings(rows.warnings)
     echo(rows.flow.to_string(index=False))
@@ -128,7 +128,7 @@ def describe(
     made_from = description.from_registers if source.is_dir() else description.from_table
     with progress() as told:
         told("read and count", 0.0)
-        found = made_from(source, wanted).disclosed
+        found = made_from(source, wanted).without_small_cells
         told("figures", 0.0)
         drawn = (found.series, found.published)
         words = description.words(lang.value, found.people)

@@ -17,8 +17,8 @@ from hazard.cli.app import (
     app,
     echo,
     progress,
+    read_rows,
     tell_status,
-    to_be_told,
 )
 from hazard.errors import UsageError
 
@@ -102,10 +102,12 @@ def _system(
     from hazard import scenario as system
 
     (finished, registers), (start, horizon) = source, period
-    rows = to_be_told(pipeline.rows_from_registers(registers, finished.spec), finished.spec)
+    rows = read_rows(finished.spec, registers, None)
     frozen = pipeline.finished(finished, rows).design
     if rows.found is None:
         raise UsageError("scenario must have registers, for it needs dated events.")
+    for column, level in {pair for arm in arms for pair in arm.at.items()}:
+        pipeline.refuse_small_level(rows, finished.spec, column, level)
     known = rows.panel["calendar"].to_numpy()[frozen.row]
     first = int(known.min()) if start is None else months.month_number(start)
     last = int(rows.panel["calendar"].max())

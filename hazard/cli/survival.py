@@ -53,8 +53,8 @@ def survival(
 
         told("read", 0.0)
         rows = read_rows(wanted, registers, panel, [by] if by else [])
-        if by is not None and wanted.table.confidential:
-            rows = pipeline.by_level(rows, by)
+        if by is not None:
+            rows = pipeline.by_level(rows, by, wanted)
         told("curves and models", 0.0)
         found = classical.analyse(rows, wanted, by=by)
         told("figures", 0.0)

@@ -41,7 +41,7 @@ class Description:
         Whom the rows are of: families where all exits are among those of the report.
     privacy : DataFrame or None
         How the privacy filter tilted the persons of the registers, where the definitions apply it
-        (see :func:`hazard.registers.privacy_shift`); it has small cells, but for what is disclosed.
+        (see :func:`hazard.registers.privacy_shift`), small cells among it.
     masked : int
         Values that were left out because they describe fewer than ten persons.
     """
@@ -53,7 +53,7 @@ class Description:
     masked: int = 0
 
     @property
-    def disclosed(self) -> Description:
+    def without_small_cells(self) -> Description:
         """The same without the values of levels that describe fewer than ten persons.
 
         Raises
@@ -65,7 +65,7 @@ class Description:
         everybody = whole.loc[whole["table"] == "Section 2.2.1", "n_persons"]
         disclosure.refuse_few(int(everybody.iloc[0]), "a description")
         number = self.series["n_persons"]
-        few = number.notna() & (number > 0) & (number < disclosure.SMALLEST)
+        few = number.notna() & (number < disclosure.SMALLEST)  # of nobody too: it names the level
         few &= self.series["level"].notna()
         kept = self.series[~few].reset_index(drop=True)
         published = compared(kept) if self.people == "families" else self.published

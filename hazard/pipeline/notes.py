@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hazard import interventions
+from hazard import disclosure, interventions
 from hazard.design import Design
 from hazard.exposures.own import happened
 from hazard.interventions import OneInMonth, Paths
 from hazard.pipeline.records import Rows
+from hazard.pipeline.small_levels import levels_of
 from hazard.spec import (
     CalendarTerm,
     CovariateTerm,
@@ -49,8 +50,9 @@ def notes(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, Any]:
         the model asks what a single period of it does, the share of the periods after one that
         have it too. ``held``: by column, the number of persons in whom it changes although the
         cumulative incidence holds it at its value at the start; lagged terms by their names.
-        ``never``: exits of the model by way of which nobody leaves in the design. ``unit`` is the
-        length of a period.
+        ``small_levels``: of a table of which nobody said whether it is confidential, the number of
+        levels with fewer than ten persons, by column. ``never``: exits of the model by way of
+        which nobody leaves in the design. ``unit`` is the length of a period.
     """
     asked = any(isinstance(each, IncidenceEstimand) for each in spec.estimand)
     pulsed = _pulsed(spec)
@@ -59,6 +61,7 @@ def notes(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, Any]:
         "unit": spec.table.unit,
         "states": {name: share for name, share in shares.items() if share >= GOES_ON},
         "held": _held(rows, built, spec) if asked else {},
+        "small_levels": _small_levels(rows, built, spec),
         "never": [name for code, name in enumerate(built.exits, 1) if code not in built.outcome],
     }
 
@@ -83,8 +86,21 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"the cumulative incidence holds these at the start, though they change: {told}."
         )
+    lines += [
+        f"{n:,} level{'s' if n > 1 else ''} of {name!r} ha{'ve' if n > 1 else 's'} fewer than "
+        f"{disclosure.SMALLEST} persons; write confidential = true under [table] to put them "
+        "together, or false when the data are public."
+        for name, n in found.get("small_levels", {}).items()
+    ]
     lines += [f"no one left by way of {name!r}. {_NEVER}" for name in found["never"]]
     return lines
+
+
+def _small_levels(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, int]:
+    if rows.of_registers or spec.table.confidential is not None:
+        return {}
+    panel = rows.panel.iloc[built.row]
+    return disclosure.n_small_levels(panel, levels_of(panel, spec))
 
 
 def goes_on(panel: pd.DataFrame, term: LaggedTerm) -> float:

@@ -26,7 +26,8 @@ class Rows:
     ``source`` is ``"registers"``, ``"simulated registers"`` or ``"table"``; ``found`` is what the
     registers know of everybody, for histories that did not happen. ``left_out`` is what a table
     lost on its way to the panel, and whom ``only`` excludes, by reason. ``warnings`` are the
-    sentences of the integrity report about what a correct register hardly holds.
+    sentences of the integrity report about what a correct register hardly holds. ``of_registers``
+    is true of rows of registers, and of a panel that was made of registers.
     """
 
     panel: pd.DataFrame
@@ -36,6 +37,7 @@ class Rows:
     found: Histories | None = None
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    of_registers: bool = False
 
 
 @dataclass(frozen=True)

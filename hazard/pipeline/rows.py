@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hazard import exposures, memory, panel, registers, subset, table
+from hazard import exposures, memory, panel, registers, subset, table, table_files
 from hazard.contracts import numeric
 from hazard.errors import HistoryError, RegisterError, UsageError
 from hazard.exposures.own import happened
@@ -36,7 +36,8 @@ def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     simulated = (directory / "truth").is_dir()
     source = "simulated registers" if simulated else "registers"
     flow = pd.concat([defined.flow, *_noted(found, report)], ignore_index=True).convert_dtypes()
-    return _only(Rows(built, histories, flow, source, defined, warnings=warnings(report)), spec)
+    rows = Rows(built, histories, flow, source, defined, warnings=warnings(report))
+    return _only(replace(rows, of_registers=True), spec)
 
 
 def warnings(report: pd.DataFrame) -> tuple[str, ...]:
@@ -116,7 +117,10 @@ def rows_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] =
     counts = [("excluded", reason, each) for reason, each in left_out.items()]
     counts.append(("kept", "in the panel", counted(built)))
     flow = lines(pd.DataFrame(), counts)
-    rows = _only(Rows(built, histories, flow, "table", left_out=left_out), spec)
+    rows = Rows(built, histories, flow, "table", left_out=left_out)
+    if path is not None and table_files.is_of_registers(path):
+        rows = replace(rows, of_registers=True)
+    rows = _only(rows, spec)
     _refuse_unvarying(rows.panel, own)
     return rows
 

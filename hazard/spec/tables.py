@@ -51,8 +51,10 @@ class TableSpec(Record):
     whatever other columns the table has. It goes on as the months do.
     ``wide`` maps a new column to the stem of numbered ones (``emp`` for ``emp1``, ``emp2``, ...).
     ``incomplete = "drop"`` leaves out persons with a missing value, and counts them.
-    ``confidential = true``, of registers too, is for people whom nobody may find in a result:
-    levels of fewer than ten persons are put together, and nothing is told of fewer.
+    ``confidential = true`` is for people whom nobody may find in a result: levels of fewer than ten
+    persons are put together, and nothing is told of fewer. So it is of registers, and of a panel
+    that was made of them, where nothing is said; ``false`` is for data that are public. A run on
+    another table of which nothing is said counts such levels in a note.
     ``source`` names a bundled example that is used when no file is given.
 
     With ``start`` (spells only) every ``time`` is a date, written as ``dates`` says, or empty while
@@ -73,7 +75,7 @@ class TableSpec(Record):
     time_scale: Positive | None = None
     wide: dict[Name, Label] = Field(default_factory=dict)
     incomplete: Literal["error", "drop"] = "error"
-    confidential: bool = False
+    confidential: bool | None = None
     start: Name | None = None
     dates: Written = "yyyy-mm-dd"
     unit_months: Annotated[Period, Field(le=1_200)] = 1

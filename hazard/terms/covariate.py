@@ -72,7 +72,7 @@ def levels(values: pd.Series, rows: pd.DataFrame) -> tuple[npt.NDArray[np.str_],
     [['0', '1'], [1, 0, 1]]
     """
     labels, index = np.unique(cells.labels(values).to_numpy(dtype=str), return_inverse=True)
-    return disclosure.told(labels, index.astype(np.int64), rows, [str(values.name)])
+    return disclosure.pooled_levels(labels, index.astype(np.int64), rows, [str(values.name)])
 
 
 def _numeric(

@@ -86,7 +86,7 @@ def combinations(parts: Sequence[str], rows: pd.DataFrame) -> tuple[npt.NDArray[
         pair, index = np.unique(index * len(levels) + codes, return_inverse=True)
         left, right = labels[pair // len(levels)], levels[pair % len(levels)]
         labels = right if number == 0 else np.char.add(np.char.add(left, disclosure.BETWEEN), right)
-    return disclosure.told(labels, index.astype(np.int64), rows, parts)
+    return disclosure.pooled_levels(labels, index.astype(np.int64), rows, parts)
 
 
 def extended(

@@ -1,4 +1,4 @@
-"""Rows of which a command may tell: of ten persons or more, small levels put together."""
+"""Rows of which a result is: of ten persons or more, small levels put together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from hazard import design, disclosure
+from hazard import cells, design, disclosure
 from hazard.contracts import numeric
 from hazard.disclosure import BETWEEN, Levels
 from hazard.exposures.own import happened
@@ -17,8 +17,14 @@ from hazard.terms import covariate
 from hazard.terms.group import combinations
 
 
-def disclosed(rows: Rows, spec: ModelSpec) -> Rows:
-    """The rows, with the levels that are put together in every term of the model.
+def is_confidential(rows: Rows, spec: ModelSpec) -> bool:
+    """Whether small levels are put together: as the model file says, else where rows come from."""
+    said = spec.table.confidential
+    return rows.of_registers if said is None else said
+
+
+def pool_small_levels(rows: Rows, spec: ModelSpec) -> Rows:
+    """The rows of confidential data, with the levels that are put together in every term.
 
     Parameters
     ----------
@@ -29,56 +35,81 @@ def disclosed(rows: Rows, spec: ModelSpec) -> Rows:
     -------
     Rows
         With the same columns. Persons are counted among the rows with a known history, of which
-        the model is.
+        the model is. Rows of a table that nobody called confidential are as they were.
 
     Raises
     ------
     DisclosureError
-        If these are rows of fewer than ten persons; if a column of a term tells who a person is, or
-        is left with one level; if a covariate of two numbers, or an exposure of one's own, has one
-        of its values in fewer than ten persons.
+        If these are rows of fewer than ten persons, of registers or chosen by ``only`` also where
+        the data are public. In confidential data also if a column of a term tells who a person
+        is, or is left with one level; if a covariate of two numbers, or an exposure of one's own,
+        has one of its values in fewer than ten persons.
 
     Notes
     -----
     Numbers change where a level has few persons: its effect is that of all such levels together.
     """
+    if not is_confidential(rows, spec):
+        if rows.of_registers or spec.only:
+            disclosure.refuse_few(rows.panel["person"].nunique(), "a model")
+        return rows
     kept, _ = design.kept_rows(rows.panel, rows.histories, spec)
     panel = rows.panel.iloc[kept]
     if len(kept):  # rows without any are refused where the design is built
         disclosure.refuse_few(panel["person"].nunique(), "a model")
         _refuse_rare(panel, spec)
-    small = disclosure.marked(panel, _levels(panel, spec)) if len(kept) else {}
-    return replace(rows, panel=disclosure.carrying(rows.panel, small))
+    small = disclosure.small_levels_of(panel, levels_of(panel, spec)) if len(kept) else {}
+    return replace(rows, panel=disclosure.with_small_levels(rows.panel, small))
 
 
-def by_level(rows: Rows, column: str) -> Rows:
+def by_level(rows: Rows, column: str, spec: ModelSpec) -> Rows:
     """The rows, small levels of a column by which they are compared put together in the column.
+
+    Those of a table that nobody called confidential are as they were.
 
     Raises
     ------
     DisclosureError
         If the column tells who a person is, or is left with one level.
     """
-    if column not in rows.panel or column in PERIODS:
+    if not is_confidential(rows, spec) or column not in rows.panel or column in PERIODS:
         return rows  # refused where the levels are compared
     pooled = disclosure.pooled(rows.panel, column)
     return replace(rows, panel=rows.panel.assign(**{column: pooled}))
 
 
-def _levels(panel: pd.DataFrame, spec: ModelSpec) -> dict[str, Levels]:
+def refuse_small_level(rows: Rows, spec: ModelSpec, column: str, level: str) -> None:
+    """Raise when something would be about one level of confidential data with few persons.
+
+    Raises
+    ------
+    DisclosureError
+        If the level has persons, but fewer than ten.
+    """
+    if not is_confidential(rows, spec) or column not in rows.panel:
+        return
+    there = cells.labels(rows.panel[column]) == level
+    if there.any():
+        n_persons = rows.panel.loc[there.to_numpy(), "person"].nunique()
+        disclosure.refuse_few(n_persons, f"a level of {column!r}")
+
+
+def levels_of(panel: pd.DataFrame, spec: ModelSpec) -> dict[str, Levels]:
     """Levels of every group and covariate that has any; periods of time alone are not told."""
     parts = [term.parts for term in spec.term if isinstance(term, GroupTerm)]
     parts += [(term.varies_by.by,) for term in spec.lagged if term.varies_by is not None]
-    parts += [(part,) for each in parts for part in each]  # as the predictive check divides them
-    found = {
-        BETWEEN.join(each): combinations(each, panel)
-        for each in dict.fromkeys(parts)
-        if not set(each) <= set(PERIODS)
+    parts += [
+        (part,) for columns in parts for part in columns
+    ]  # as the predictive check divides them
+    levels = {
+        BETWEEN.join(columns): combinations(columns, panel)
+        for columns in dict.fromkeys(parts)
+        if not set(columns) <= set(PERIODS)
     }
     for term in spec.term:
         if isinstance(term, CovariateTerm) and _has_levels(panel, term):
-            found[term.column] = covariate.levels(panel[term.column], panel)
-    return found
+            levels[term.column] = covariate.levels(panel[term.column], panel)
+    return levels
 
 
 def _has_levels(panel: pd.DataFrame, term: CovariateTerm) -> bool:
