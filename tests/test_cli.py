@@ -17,6 +17,7 @@ import pytest
 import small_registers
 import typer
 import xarray as xr
+from pyarrow import parquet
 from small_registers import Person
 
 from hazard import cli, registers
@@ -538,7 +539,7 @@ def full_disk(*_: object, **__: object) -> None:
 
 WRITTEN_BY: dict[str, tuple[type, str]] = {
     "simulate --size small --out {}/new": (xr.Dataset, "to_netcdf"),
-    "panel {}/registers --model oslo2016 --out {}/new.parquet": (pd.DataFrame, "to_parquet"),
+    "panel {}/registers --model oslo2016 --out {}/new.parquet": (parquet, "write_table"),
     "describe {}/registers --out {}/new": (Path, "write_bytes"),
 }
 
