@@ -199,8 +199,12 @@ def test_id_is_linked_again_or_refused(
 
 # --- the register as a whole --------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def simulated() -> Mapping[int, Registers]:
-    truth = simulate.truth("small", np.random.default_rng(2016))
+def truth() -> simulate.Truth:
+    return simulate.truth("small", np.random.default_rng(2016))
+
+
+@pytest.fixture(scope="module")
+def simulated(truth: simulate.Truth) -> Mapping[int, Registers]:
     return {seed: made(truth, np.random.default_rng(seed)) for seed in SEEDS}
 
 
@@ -442,4 +446,12 @@ def test_simulated_registers_say_what_they_said(before: Mapping[int, pd.Series])
 def test_no_scenario_says_more(scenario: str, rng: np.random.Generator) -> None:
     truth = simulate.truth("small", rng, simulate.scenario(scenario))
     counts = broken(made(truth, rng))
+    assert sorted(counts[counts > 0].index) == ALWAYS
+
+
+@pytest.mark.slow
+@pytest.mark.suite("clean registers")
+@pytest.mark.parametrize("seed", range(200))
+def test_clean_registers_stay_silent(seed: int, truth: simulate.Truth) -> None:
+    counts = broken(made(truth, np.random.default_rng(seed)))
     assert sorted(counts[counts > 0].index) == ALWAYS
