@@ -79,10 +79,10 @@ def marks(words: Mapping[str, str]) -> digits.Marks:
 def rendered(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
     """Content of a file of a figure, the same for the same figure."""
     out = io.BytesIO()
-    _write_out(figure)
     with mpl.rc_context(dict(STYLE)), warnings.catch_warnings():
         # A sign that the font lacks is a box in a PNG; the SVG holds it as text.
         warnings.filterwarnings("ignore", message=r"Glyph \d+", category=UserWarning)
+        _write_out(figure)  # within the style: ticks are made here
         dated = {"Date": None} if file_format == "svg" else {"Software": None}
         figure.savefig(out, format=file_format, dpi=200, metadata=dated)
     return out.getvalue()
