@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from hazard import cells, spells
+from hazard import cells, disclosure, spells
 from hazard.contracts import columns_missing, violation
 from hazard.errors import did_you_mean
 from hazard.roles import Roles, by_calendar, lag_columns, required, roles
@@ -132,7 +132,7 @@ def _never(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
     for end in endpoints_in(spec):
         if end.event not in table or spells.happened(table, end).any():
             continue
-        present = cells.labels(table[end.event]).dropna().unique()
+        present = disclosure.common(table[end.event])  # another label may be an id
         broken.append(
             f"table column {end.event!r} must hold the code {end.code!r} of exit {end.name!r}; got "
             f"it in none of {len(table):,} rows.{did_you_mean(end.code, present)} Correct the code "

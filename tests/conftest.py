@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,31 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(patch.undo)
     for name in ("connect", "connect_ex"):
         patch.setattr(socket.socket, name, _closed(getattr(socket.socket, name)))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test that is marked as one of a suite is a case of it."""
+    for mark in item.iter_markers("suite"):
+        item.user_properties.append(("suite", (mark.args[0], 1)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The number of cases that passed, by suite."""
+    cases = Counter[str]()
+    for report in terminalreporter.getreports("passed"):
+        for kind, case in report.user_properties:
+            if kind == "suite":
+                cases[case[0]] += case[1]
+    if cases:
+        terminalreporter.section("cases that passed")
+        for suite, count in sorted(cases.items()):
+            terminalreporter.line(f"{count:6,} {suite}")
+
+
+@pytest.fixture
+def suite(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """Adds cases to a suite, where one test has many."""
+    return lambda name, count: record_property("suite", (name, count))
 
 
 def _closed(connect: Any) -> Any:

@@ -126,6 +126,7 @@ def test_there_are_forty_corruptions() -> None:
     assert {table for table, _, _ in CORRUPTIONS.values()} == {P, D, S, A, R, PU}
 
 
+@pytest.mark.suite("planted corruptions of registers")
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
 def test_corruption_is_found_in_its_table_and_row(
     corruption: str, rng: np.random.Generator, tmp_path: Path

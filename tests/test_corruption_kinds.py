@@ -154,6 +154,7 @@ def said(folder: Path) -> list[tuple[str, int]]:
     return list(zip(texts, broken["first_rows"].str.split(",").str[0].astype(int), strict=True))
 
 
+@pytest.mark.suite("further corruptions, of two registers")
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("column", PLACES)
 @pytest.mark.parametrize("kind", LABELS)
@@ -182,6 +183,7 @@ def test_named_registers_say_nothing(folders: Mapping[int, Path]) -> None:
 MARKS = {" ": SPELLED, "\u200b": SPELLED, "\x00": REFUSED}
 
 
+@pytest.mark.suite("further corruptions, of two registers")
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("mark", MARKS)
 def test_id_is_linked_again_or_refused(
@@ -197,8 +199,12 @@ def test_id_is_linked_again_or_refused(
 
 # --- the register as a whole --------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def simulated() -> Mapping[int, Registers]:
-    truth = simulate.truth("small", np.random.default_rng(2016))
+def truth() -> simulate.Truth:
+    return simulate.truth("small", np.random.default_rng(2016))
+
+
+@pytest.fixture(scope="module")
+def simulated(truth: simulate.Truth) -> Mapping[int, Registers]:
     return {seed: made(truth, np.random.default_rng(seed)) for seed in SEEDS}
 
 
@@ -403,6 +409,7 @@ def before(simulated: Mapping[int, Registers]) -> Mapping[int, pd.Series]:
     return {seed: broken(given) for seed, given in simulated.items()}
 
 
+@pytest.mark.suite("further corruptions, of two registers")
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", WHOLE)
 def test_register_is_not_taken_as_it_is(
@@ -414,14 +421,10 @@ def test_register_is_not_taken_as_it_is(
     report = broken(Registers(*frames.values(), window))
     more = report[report > before[seed].reindex(report.index, fill_value=0)]
     assert any(rule in text for text in more.index), more.index.tolist()
-    # the counts are what the suite is to show
-    print(f"{kind}: {int(more.sum()):,} rows under {len(more)} rules")  # noqa: T201
 
 
 def test_there_are_more_than_137_corruptions() -> None:
     labels, ids, whole = len(LABELS) * len(PLACES), len(TABLES) * len(MARKS), len(WHOLE)
-    # as above
-    print(f"{labels} labels, {ids} ids, {whole} registers, two seeds each")  # noqa: T201
     assert labels + ids + whole >= 137
 
 
@@ -443,4 +446,12 @@ def test_simulated_registers_say_what_they_said(before: Mapping[int, pd.Series])
 def test_no_scenario_says_more(scenario: str, rng: np.random.Generator) -> None:
     truth = simulate.truth("small", rng, simulate.scenario(scenario))
     counts = broken(made(truth, rng))
+    assert sorted(counts[counts > 0].index) == ALWAYS
+
+
+@pytest.mark.slow
+@pytest.mark.suite("clean registers")
+@pytest.mark.parametrize("seed", range(200))
+def test_clean_registers_stay_silent(seed: int, truth: simulate.Truth) -> None:
+    counts = broken(made(truth, np.random.default_rng(seed)))
     assert sorted(counts[counts > 0].index) == ALWAYS

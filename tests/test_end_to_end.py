@@ -120,6 +120,8 @@ def test_run_without_a_maximum_of_the_likelihood(
     persons.write_text(text, encoding="utf-8")
     assert command(*approximate, "--out", tmp_path / "part") == 0
     assert f"Warning: {SPACED}" in capsys.readouterr().err
+    assert command("describe", spaced, "--out", tmp_path / "described") == 0
+    assert f"Warning: {SPACED}" in capsys.readouterr().err
     whole, part = (store.read_run(tmp_path / name) for name in ("whole", "part"))
     assert part.manifest["remarks"]["multinomial logit"] == [
         "curvature must be positive definite; an example."

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,6 @@ FAST = ["survival rossi --out new", "prior rossi --draws 20 --out new.csv"]
 SLOW = [
     *FAST,
     "run rossi --engine laplace --out new",
-    "run rossi --draws 2000 --out new",
     "simulate --size small --out new",
     "panel {registers} --model oslo2016 --out new.parquet",
     "describe {registers} --out new",
@@ -34,18 +35,27 @@ SLOW = [
     "ever-treated --replications 2 --out new",
     "score {run} --out new",
     "brief {run} --out new.html",
+]
+LONG = [  # a minute or more
+    "run rossi --draws 500 --out new",
     "evidence --out new",
     "sensitivity oslo2016 --registers {registers} --out new",
 ]
+KILLS = {**dict.fromkeys(SLOW, 5), **dict.fromkeys(LONG, 1)}
 
 
-def kills(place: Path, commands: list[str], each: int) -> list[dict[str, Any]]:
+KEPT = {".new.chains", "new.json.pieces"}  # with which the same command goes on
+SUITE = Callable[[str, int], None]
+
+
+def kills(place: Path, signals: list[str], commands: list[str]) -> list[dict[str, Any]]:
     """What became of commands that were killed at random moments."""
     script = Path(__file__).with_name("killed.py")
     one = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "NUMBA")}
+    no_thread = {**one, "ARROW_DEFAULT_MEMORY_POOL": "system"}  # a fork with threads is an error
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", script, str(place), str(each), *commands],
-        env={**os.environ, **one},
+        [sys.executable, "-W", "error", script, str(place), ",".join(signals), *commands],
+        env={**os.environ, **no_thread},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -53,43 +63,75 @@ def kills(place: Path, commands: list[str], each: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def assert_nothing_left(lines: list[dict[str, Any]]) -> None:
-    counted = Counter[str]()
-    for line in lines:
-        if "signal" not in line:
-            assert line["code"] in (0, 4), line
-            continue
-        by = line["signal"]
-        counted[by if line["code"] == CODES[by] else "ended before"] += 1
-        if line["code"] not in (0, 4):
-            assert line["code"] == CODES[by], line
-            assert line["said"].endswith(".\n"), line
-            assert f"hazard: stopped by {by}" in line["said"], line
-            assert "Traceback" not in line["said"], line
-            whole = {"new", "new.csv", "new.html", "new.json", "new.parquet"}
-            half = [e for e in line["left"] if e.split("/")[0] not in whole | KEPT]
-            assert half == [], line
-    print(f"{sum(counted.values())} kills: {dict(counted)}")  # noqa: T201 - shown by pytest -s
-    assert all(counted[by] for by in CODES), counted
+def stopped(line: dict[str, Any]) -> bool:
+    """Whether a command was stopped before its end, with a sentence and nothing half-written."""
+    if "signal" not in line or line["code"] in (0, 4):
+        assert line["code"] in (0, 4), line
+        return False
+    assert line["code"] == CODES[line["signal"]], line
+    assert line["said"].endswith(".\n"), line
+    assert f"hazard: stopped by {line['signal']}" in line["said"], line
+    assert "Traceback" not in line["said"], line
+    whole = {"new", "new.csv", "new.html", "new.json", "new.parquet"}
+    assert [path for path in line["files"] if path.split("/")[0] not in whole | KEPT] == [], line
+    return True
 
 
-KEPT = {".new.chains", "new.json.pieces"}  # with which the same command goes on
+def assert_nothing_left(lines: list[dict[str, Any]], suite: SUITE) -> None:
+    by = Counter(line["signal"] for line in lines if stopped(line))
+    assert set(by) == {*CODES}, by
+    suite("signals", by.total())
 
 
-def test_signals_leave_nothing(tmp_path: Path) -> None:
-    assert_nothing_left(kills(tmp_path, FAST, 5))
+def assert_same_result(lines: list[dict[str, Any]], suite: SUITE) -> None:
+    """After the command is given again, each file that two runs have alike is alike again."""
+    uncleaned = 0
+    for command in {tuple(line["command"]) for line in lines}:
+        of = [line for line in lines if tuple(line["command"]) == command]
+        (one, other), killed = of[:2], of[2:]
+        assert one["code"] == other["code"], of
+        assert one["files"].keys() == other["files"].keys()
+        alike = {path for path, digest in one["files"].items() if other["files"][path] == digest}
+        assert any(one["files"][path] for path in alike), one
+        for line in killed:
+            assert line["code"] == -signal.SIGKILL, line
+            again = line["again"]["files"]
+            assert again.keys() == one["files"].keys(), line
+            assert {path: again[path] for path in alike} == {p: one["files"][p] for p in alike}
+            uncleaned += bool(line["files"])
+        suite("kills", len(killed))
+    assert uncleaned  # negative control: there was something to clean
+
+
+def check(lines: list[dict[str, Any]], suite: SUITE) -> None:
+    assert_nothing_left([line for line in lines if line.get("signal") != "SIGKILL"], suite)
+    assert_same_result([line for line in lines if line.get("signal") not in CODES], suite)
+
+
+def test_stopped_commands(tmp_path: Path, suite: SUITE) -> None:
+    check(kills(tmp_path, [*CODES] * 2 + ["SIGKILL"] * 3, FAST), suite)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Registers and a run that commands start from."""
+    place = tmp_path_factory.mktemp("made")
+    paths = {"registers": place / "registers", "run": place / "run"}
+    for command in (
+        f"simulate --size small --out {paths['registers']}",
+        f"run rossi --engine laplace --out {paths['run']}",
+    ):
+        subprocess.run([sys.executable, "-c", MAIN, *command.split()], check=True)
+    return paths
 
 
 @pytest.mark.slow
-def test_signals_leave_nothing_of_any_command(tmp_path: Path) -> None:
-    made = {"registers": tmp_path / "registers", "run": tmp_path / "run"}
-    for command in (
-        f"simulate --size small --out {made['registers']}",
-        f"run rossi --engine laplace --out {made['run']}",
-    ):
-        subprocess.run([sys.executable, "-c", MAIN, *command.split()], check=True)
-    commands = [each.format(**made) for each in SLOW]
-    assert_nothing_left(kills(tmp_path / "killed", commands, 6))
+@pytest.mark.parametrize("command", KILLS)
+def test_any_stopped_command(
+    command: str, made: dict[str, Path], tmp_path: Path, suite: SUITE
+) -> None:
+    signals = [*CODES] + ["SIGKILL"] * KILLS[command]
+    check(kills(tmp_path / "killed", signals, [command.format(**made)]), suite)
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:

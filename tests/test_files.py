@@ -106,6 +106,12 @@ def simulated() -> simulate.SimulatedRegisters:
     return simulate.registers(simulate.truth("small", rng), rng)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """What simulates is compiled, and kept in files, before files are limited."""
+    simulated()
+
+
 def registers(path: Path, _: np.random.Generator) -> None:
     simulate.write(simulated(), path)
 
@@ -136,6 +142,7 @@ def longest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.suite("full disks")
 @pytest.mark.parametrize("size", [1, 1_000, 4_000])
 @pytest.mark.parametrize("writer", WRITERS)
 def test_what_does_not_fit_leaves_nothing(
@@ -163,6 +170,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.suite("full disks")
 @pytest.mark.parametrize("free", [0, 10, 70])
 @pytest.mark.parametrize("writer", ["run", "evidence", "registers"])
 def test_a_full_disk_leaves_nothing(
@@ -174,6 +182,7 @@ def test_a_full_disk_leaves_nothing(
     assert [each.name for each in small_disk.iterdir()] == ["filled"]
 
 
+@pytest.mark.suite("full disks")
 def test_a_full_disk_is_told_before_anything_is_done(small_disk: Path) -> None:
     (small_disk / "filled").write_bytes(bytes(180 * 1024))
     with pytest.raises(UsageError, match=r"No space left on device\."):

@@ -221,6 +221,7 @@ def test_there_are_enough() -> None:
     assert len(CHANGED) + len(TEXTS) >= 72
 
 
+@pytest.mark.suite("hostile model files")
 @pytest.mark.parametrize("kind", CHANGED)
 def test_a_hostile_value_is_one_sentence(kind: str) -> None:
     old, new = CHANGED[kind]
@@ -232,6 +233,7 @@ def test_a_hostile_value_is_one_sentence(kind: str) -> None:
     assert len(sentence) < 2_500
 
 
+@pytest.mark.suite("hostile model files")
 @pytest.mark.parametrize("kind", TEXTS)
 def test_a_hostile_text_is_one_sentence(kind: str) -> None:
     sentence = refused(TEXTS[kind]())
@@ -239,6 +241,7 @@ def test_a_hostile_text_is_one_sentence(kind: str) -> None:
     assert len(sentence) < 2_500
 
 
+@pytest.mark.suite("hostile model files")
 @pytest.mark.parametrize("kind", ["folder", "bytes", "large", "nothing", "NUL"])
 def test_a_hostile_file_is_one_sentence(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "model.toml"

@@ -457,6 +457,12 @@ def test_a_code_that_never_matches_names_the_nearest() -> None:
         coded(["dead", "alive"] * 10, "Dead")
 
 
+def test_a_code_that_never_matches_names_no_label_of_few() -> None:
+    """In a column of ids some id resembles nearly any code."""
+    with pytest.raises(PanelError, match=r"none of 20 rows\. Correct the code under"):
+        coded([f"deadline {n}" for n in range(11)] + ["dead"] * 9, "Deal")
+
+
 def near(label: str) -> st.SearchStrategy[str]:
     """The label in another case, with spaces, a stop or a character that nobody sees."""
     signs = st.sampled_from([" ", "\u00a0", "\u200b", "\t"])

@@ -55,7 +55,8 @@ def test_words_stay_as_they_are(text: str) -> None:
 
 
 def written_table(path: Path) -> str:
-    store.write_table(pd.DataFrame({"level": [HOSTILE, f"={HOSTILE}"], "n": [1, 2]}), path)
+    names = {"level": [HOSTILE, f"={HOSTILE}"], f"{HOSTILE}": [1, 2], f"={HOSTILE}": [3, 4]}
+    store.write_table(pd.DataFrame(names), path)
     return path.read_text(encoding="utf-8")
 
 
@@ -64,10 +65,28 @@ def written_text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def figure_of(label: str) -> Figure:
+    """A figure with a label in each of the places that one can stand in."""
+    figure = Figure(figsize=(3, 2))
+    figure.text(0.5, 0.5, label)
+    panel = figure.subplots()
+    panel.set_title(label)
+    panel.set_xlabel(label)
+    panel.plot([0, 1], [0, 1], label=label)
+    panel.legend()
+    panel.set_yticks([0, 1], [label, "north"])
+    return figure
+
+
 def drawn(_: Path) -> str:
-    figure = Figure()
-    figure.text(0.5, 0.5, "\u202eend")
-    return figures.rendered(figure, "svg").decode()
+    return figures.rendered(figure_of(HOSTILE), "svg").decode()
+
+
+def test_signs_are_written_out_in_pixels() -> None:
+    label = "\u202ecamp\x07"
+    written_out = figures.rendered(figure_of(shown(label)), "png")
+    assert figures.rendered(figure_of(label), "png") == written_out
+    assert figures.rendered(figure_of("camp"), "png") != written_out  # negative control
 
 
 def page(_: Path) -> str:

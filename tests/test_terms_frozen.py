@@ -98,28 +98,17 @@ def test_numbers_that_no_row_had_are_values_like_others(rng: np.random.Generator
     assert dense(found)[0, found.span("month")].tolist() == [0, 0, 0, 1]  # beyond the last knot
 
 
-NEW = "must have levels that are in the design; got 1 new ones in "
-
-
 @pytest.mark.parametrize(
-    ("column", "value", "sentence"),
+    ("column", "value", "term"),
     [
-        ("sex", "other", f"term 'sex' {NEW}"),
-        (
-            "calendar",
-            480,
-            f"term 'quarter' {NEW}",
-        ),
-        (
-            "centre",
-            "new",
-            f"term 'centre' {NEW}",
-        ),
-        ("nationality", "Syria", "term 'visit_centre_by_nationality' must have levels that are in"),
+        ("sex", "other", "sex"),
+        ("calendar", 480, "quarter"),
+        ("centre", "new", "centre"),
+        ("nationality", "Syria", "visit_centre_by_nationality"),
     ],
 )
-def test_levels_that_are_unknown_are_named(
-    column: str, value: object, sentence: str, rng: np.random.Generator
+def test_levels_that_are_unknown_are_counted_and_not_named(
+    column: str, value: object, term: str, rng: np.random.Generator
 ) -> None:
     spec = everything(VARIES)
     small = wide_panel(spec, rng)
@@ -128,11 +117,13 @@ def test_levels_that_are_unknown_are_named(
     panel.loc[[4, 7], column] = value
     if column == "calendar":
         panel["calendar"] = panel["calendar"].astype(int)
-    with pytest.raises(DesignError, match=f"^{re.escape(sentence)}") as caught:
+    sentence = (
+        f"term '{term}' must have levels that are in the design; got 1 new ones in 2 of "
+        f"{len(panel)} rows (first: row 5). Leave these rows out, or fit the model to rows with "
+        "these levels."
+    )
+    with pytest.raises(DesignError, match=f"^{re.escape(sentence)}$"):
         design.apply(made, panel, small.histories, spec)
-    end = f"in 2 of {len(panel)} rows (first: row 5). Leave these rows out, or fit the model to "
-    assert end in str(caught.value)
-    assert f"{value}'" not in str(caught.value)  # nobody's level is printed
 
 
 def test_levels_of_a_covariate_are_not_drawn(rng: np.random.Generator) -> None:

@@ -141,4 +141,5 @@ def describe(
             beside = found.published if len(found.published) else None
             tables = {"series": found.told, "published": beside, "privacy": found.privacy}
             store.seal_folder(folder, "description", tables)
+    tell_warnings(found.warnings)
     echo(f"{found.summary} Written to {out}")

@@ -42,6 +42,8 @@ class Description:
     privacy : DataFrame or None
         How the privacy filter tilted the persons of the registers, where the definitions apply it
         (see :func:`hazard.registers.privacy_shift`), small cells among it.
+    warnings : tuple of str
+        What a correct register hardly holds.
     masked : int
         Values that were left out because they describe fewer than ten persons.
     """
@@ -50,6 +52,7 @@ class Description:
     published: pd.DataFrame
     privacy: pd.DataFrame | None = None
     people: Literal["families", "persons"] = "families"
+    warnings: tuple[str, ...] = ()
     masked: int = 0
 
     @property
@@ -168,7 +171,8 @@ def _records(
 def from_registers(directory: Path, spec: ModelSpec) -> Description:
     """Description of a register folder, under the definitions of a model file."""
     found = registers.read(directory)
-    pipeline.refuse_broken(registers.check(found))
+    report = registers.check(found)
+    pipeline.refuse_broken(report)
     histories = registers.define(found, spec.data)
     rows = panel.build(histories)
     terms = [forced_return_term(network) for network in NETWORKS]
@@ -176,6 +180,7 @@ def from_registers(directory: Path, spec: ModelSpec) -> Description:
         rows, histories, terms, history_centre=spec.data.history_centre
     )
     described = describe(rows, exposed, histories=histories)
+    described = replace(described, warnings=pipeline.warnings(report))
     if spec.data.privacy_filter == "apply":
         return replace(described, privacy=registers.privacy_shift(found))
     return described

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from hazard import digits
 from hazard.terminal import shown
@@ -81,11 +82,21 @@ def rendered(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
     with mpl.rc_context(dict(STYLE)), warnings.catch_warnings():
         # A sign that the font lacks is a box in a PNG; the SVG holds it as text.
         warnings.filterwarnings("ignore", message=r"Glyph \d+", category=UserWarning)
+        _write_out(figure)  # within the style: ticks are made here
         dated = {"Date": None} if file_format == "svg" else {"Software": None}
         figure.savefig(out, format=file_format, dpi=200, metadata=dated)
-    if file_format == "svg":
-        return shown(out.getvalue().decode()).encode()
     return out.getvalue()
+
+
+def _write_out(figure: Figure) -> None:
+    """Write out control and bidirectional characters in all texts of a figure."""
+    for panel in figure.axes:
+        for axis in (panel.xaxis, panel.yaxis):  # which makes its texts anew where it is drawn
+            texts = [text.get_text() for text in axis.get_ticklabels()]
+            if any(shown(text) != text for text in texts):
+                axis.set_ticks(axis.get_majorticklocs(), [shown(text) for text in texts])
+    for text in figure.findobj(Text):
+        text.set_text(shown(text.get_text()))
 
 
 def svg(figure: Figure, name: str) -> str:

@@ -5,7 +5,7 @@ from hazard.pipeline.facts import refuse_constant, rows_digest, versions
 from hazard.pipeline.flow import Losses
 from hazard.pipeline.notes import remarks
 from hazard.pipeline.records import Analysis, FinishedRun, Kept, Progress, Rows, silent
-from hazard.pipeline.rows import refuse_broken, rows_from_registers, rows_from_table
+from hazard.pipeline.rows import refuse_broken, rows_from_registers, rows_from_table, warnings
 from hazard.pipeline.small_levels import by_level, pool_small_levels, refuse_small_level
 from hazard.pipeline.stages import analyse
 
@@ -31,4 +31,5 @@ __all__ = [
     "rows_from_table",
     "silent",
     "versions",
+    "warnings",
 ]
