@@ -31,8 +31,8 @@ def log_likelihood(link: int, table: Any, index: Any, outcome: Any, weight: Any)
         ``SOFTMAX`` or ``CLOGLOG``.
     table : array, shape (level, exit)
         Stacked table of all blocks.
-    index : array of integer, shape (row, block)
-    outcome : array of integer, shape (row,)
+    index : array of int, shape (row, block)
+    outcome : array of int, shape (row,)
         0 for who stays, else the number of the exit.
     weight : array, shape (row,)
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hazard.errors import IntegrityError
+from hazard.errors import IntegrityError, UsageError
 
 __all__ = ["digest", "json_text", "parsed", "read", "write"]
 
@@ -69,12 +69,16 @@ def read(folder: Path, *, may_lack: str = "") -> dict[str, Any]:
 
     Raises
     ------
+    UsageError
+        If there is no manifest.
     IntegrityError
-        One sentence.
+        If it, or a file of the folder, is not what was written.
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise IntegrityError(f"{str(folder)!r} must hold a {MANIFEST} that a command wrote; none.")
+        raise UsageError(
+            f"run folder must hold a {MANIFEST} that a run wrote; none in {str(folder)!r}."
+        )
     if path.stat().st_size > LARGEST_MANIFEST:
         raise IntegrityError(f"{MANIFEST} of {str(folder)!r} must be a list; it is too large.")
     sealed = folder / DIGEST

@@ -17,6 +17,7 @@ file. Nothing of the input rows is in them.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ from hazard.tables import COLUMNS
 from hazard.tidy_csv import kinds_of, read_table, write_table
 
 _DRAWS = "posterior.nc"
-_MADE_OF, _SAID = "made_of", "manifest"  # attributes of the draws
+_SAID = "manifest"  # attribute of the draws: the facts of the folder and the digests of its tables
 _OF_THE_SEAL = ("files", "digest", "posterior_digest")
 _AGAIN = "Make the folder again."
 
@@ -203,21 +204,11 @@ def write_run(path: Path, analysis: Analysis) -> None:
 
 
 def _write_draws(folder: Path, posterior: xr.DataTree, facts: Mapping[str, Any]) -> None:
-    """Write draws that say of themselves what they were made of, and seal the folder."""
+    """Write draws that say of themselves what the folder tells of them, and seal it."""
     tree = posterior.copy()
-    tree.attrs = {
-        _MADE_OF: seal.json_text(_made_of(facts)),
-        _SAID: seal.json_text({**facts, "tables": _table_digests(folder)}),
-    }
+    tree.attrs = {_SAID: seal.json_text({**facts, "tables": _table_digests(folder)})}
     write_netcdf(tree, folder / _DRAWS)
     seal.write(folder, {**facts, "posterior_digest": content_digest(tree)})
-
-
-def _made_of(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Of what draws were made, the same wherever they are made again."""
-    made = {name: facts[name] for name in ("model", "source", "rows_digest") if name in facts}
-    settings = facts["settings"]
-    return {**made, "settings": {name: settings[name] for name in settings if name != "cores"}}
 
 
 def _table_digests(folder: Path) -> dict[str, str]:
@@ -326,7 +317,7 @@ def read_concordance(path: Path) -> ConcordanceFolder:
 _NEVER_EMPTY = frozenset({"estimates", "priors", "flow", "decomposition", "errors"})
 _REQUIRED: dict[tuple[str, str], tuple[str, ...]] = {
     ("run", "estimates"): (*COLUMNS, "engine"),
-    ("run", "flow"): ("step", "persons", "rows"),
+    ("run", "flow"): ("step", "persons"),
     ("run", "priors"): ("name", "role", "distribution", "reason"),
 }
 _CONCORDANCE = ("estimates", "decomposition", "errors", "outside")
@@ -403,12 +394,10 @@ def _bound_draws(path: Path, facts: Mapping[str, Any]) -> xr.DataTree | None:
         return None
     tree = read_posterior(path)
     said = seal.parsed(str(tree.attrs.get(_SAID, "")), f"what draws of {str(path)!r} say")
-    made_of = seal.parsed(str(tree.attrs.get(_MADE_OF, "")), f"what draws of {str(path)!r} say")
     tables = said.pop("tables", None)
     stated = {name: facts[name] for name in facts if name not in _OF_THE_SEAL}
     pairs = {
         "the manifest": (said, seal.parsed(seal.json_text(stated), "manifest")),
-        "what they were made of": (made_of, _made_of(said)),
         "the tables": (tables, _table_digests(path)),
         "posterior_digest": (content_digest(tree), facts["posterior_digest"]),
         "the engine": (recheck.is_sampled(tree), facts["settings"]["engine"] == "nuts"),
@@ -426,7 +415,7 @@ def _of_draws[Result](path: Path, of: Callable[[], Result]) -> Result:
     """What is computed from draws of a file that anybody may have written."""
     try:
         return of()
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError):
+    except (LookupError, ArithmeticError, ValueError, TypeError, AttributeError, RuntimeError):
         raise IntegrityError(
             f"draws of {str(path)!r} must be those of a run of its model; they are not. {_AGAIN}"
         ) from None
@@ -537,16 +526,17 @@ def read_posterior(path: Path) -> xr.DataTree:
 
 
 def content_digest(tree: xr.DataTree) -> str:
-    """SHA-256 of draws, their labels and what they were made of, whatever file they are in."""
-    total = hashlib.sha256(str(tree.attrs.get(_MADE_OF, "")).encode())
+    """SHA-256 of draws and their labels, whatever file they are in and whatever is said of them."""
+    total = hashlib.sha256()
     for node in sorted(tree.subtree, key=lambda each: each.path):
-        arrays = {**node.to_dataset(inherit=False).variables}
+        arrays = node.to_dataset(inherit=False).variables
         for name in sorted(arrays, key=str):
             values = arrays[name]
-            total.update(f"{node.path}/{name}{values.dims}{values.shape}".encode())
-            if values.dtype.kind in "OUS":
-                total.update("\0".join(map(str, values.to_numpy().ravel())).encode())
-            else:
+            labels = values.dtype.kind in "OUS"
+            texts = list(map(str, values.to_numpy().ravel())) if labels else []
+            place = [node.path, str(name), list(values.dims), list(values.shape), texts]
+            total.update(json.dumps(place).encode())
+            if not labels:
                 total.update(values.to_numpy().astype("<f8").tobytes())
     return total.hexdigest()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import product
 from typing import Any
 
@@ -11,12 +11,13 @@ import pandas as pd
 import xarray as xr
 
 from hazard import evidence, predictive, priors, spec
-from hazard.diagnostics import EXPLORE, PUBLISH, Gate
-from hazard.pipeline import Analysis, versions
+from hazard.diagnostics import EXPLORE, PUBLISH
+from hazard.pipeline import Analysis, recheck, versions
+from hazard.pipeline.quantities import hazard_estimates, joined
 from hazard.sampling import Settings
 from hazard.spec import IncidenceEstimand, ModelSpec, StandardisedEstimand
 from hazard.store import Evidence, Run, Status
-from hazard.tables import COLUMNS
+from hazard.tables import COLUMNS, HAZARD_MODEL
 
 PASSED = {
     "passed": True,
@@ -259,36 +260,129 @@ def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def small_analysis(rng: np.random.Generator) -> Analysis:
-    """An analysis of the bundled model with a posterior of a few numbers."""
+def small_analysis(
+    rng: np.random.Generator, model: ModelSpec | None = None, n: int = 600
+) -> Analysis:
+    """An analysis with draws that its numbers, its gate and its labels are of.
+
+    ``n`` draws a chain; with 600 of independent draws the gate is passed.
+    """
     run = small_run()
-    draws = xr.Dataset({"beta": (("chain", "draw", "exit"), rng.normal(size=(2, 5, 3)))})
+    own = run.spec if model is None else model
+    posterior, estimands = small_draws(rng, own, n)
+    estimands = {str(name): values for name, values in estimands.data_vars.items()}
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": posterior,
+            "sample_stats": small_statistics(rng, n),
+            "estimands": xr.Dataset(estimands),
+        }
+    )
+    stated = estimates(own)
+    counted = stated[~stated["quantity"].isin(_OF_DRAWS) | (stated["estimator"] != HAZARD_MODEL)]
+    of_draws = hazard_estimates(estimands, own)
+    exits = {name: (88, 291, 7)[e] for e, name in enumerate(own.outcome.exits)}
     return Analysis(
-        spec=run.spec,
-        posterior=xr.DataTree.from_dict({"posterior": draws, "estimands": draws}),
-        estimates=run.estimates,
-        predictive=run.predictive,
-        gate=Gate(run.gate, 0, (1.0,), 4, EXPLORE, ()),
+        spec=own,
+        posterior=tree,
+        estimates=joined([of_draws, counted]).assign(engine="nuts"),
+        predictive=checked(own),
+        gate=recheck.gate_of(tree, own.table.unit),
         checked=None,
-        priors=run.priors,
-        flow=run.flow,
-        facts=facts("registers", run.manifest["panel"]["exits"]),
+        priors=priors.describe(own),
+        flow=run.flow.assign(rows=None),
+        facts={**COMPLETE, **facts("registers", exits)},
+    )
+
+
+_OF_DRAWS = (
+    "lag_coefficient",
+    "cumulative_lag_effect",
+    "cumulative_incidence",
+    "risk_difference",
+)
+COMPLETE: dict[str, Any] = {
+    "register_warnings": [],
+    "compared": 21,
+    "centres": {},
+    "binary": [],
+    "flow": {
+        "read": {"persons": 613, "rows": 5910, "exits": 386},
+        "inside": {"persons": 603, "rows": 5156, "exits": 386},
+        "reasons": {},
+        "shares": {},
+        "outside": {},
+        "warned": False,
+        "largest": None,
+        "cure": None,
+    },
+    "notes": {"unit": "month", "states": {}, "held": {}, "never": []},
+    "unseen": {},
+    "remarks": {},
+    "seconds": {"nuts": 61.0},
+}
+"""What every run says and these tests do not look at."""
+
+
+def small_draws(
+    rng: np.random.Generator, model: ModelSpec, n: int
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Independent draws of a coefficient and of everything that the model asks for."""
+    names = ("chain", "draw")
+    exits = list(model.outcome.exits)
+
+    def drawn(**labels: list[Any]) -> xr.DataArray:
+        shape = (4, n, *map(len, labels.values()))
+        places = {"chain": range(4), "draw": range(n), **labels}
+        return xr.DataArray(rng.normal(size=shape), places, [*names, *labels])
+
+    posterior = xr.Dataset({"beta": drawn(exit=exits)})
+    estimands = xr.Dataset()
+    if model.lagged:
+        terms = [term.name for term in model.lagged]
+        lags = sorted({lag for term in model.lagged for lag in term.every_lag})
+        curves = drawn(term=terms, lag=lags, exit=exits)
+        estimands["lag_coefficient"] = curves
+        estimands["cumulative_lag_effect"] = curves.sum("lag")
+    for wanted in model.estimand:
+        if isinstance(wanted, IncidenceEstimand):
+            arms = ["observed"] if wanted.term is None else ["without", "with"]
+            months = list(range(wanted.horizon_months + 1))
+            start = drawn(arm=arms, exit=exits)
+            month = xr.DataArray(months, {"month": months}, "month")
+            share = (1 - np.exp(-month / 9)) / len(exits) / (1 + np.exp(-start))
+            estimands["cumulative_incidence"] = share.transpose(*names, "arm", "exit", "month")
+    return posterior, estimands
+
+
+def small_statistics(rng: np.random.Generator, n: int, **over: list[str]) -> xr.Dataset:
+    """What a sampler that never diverged says of its draws."""
+    shape, dims = (*map(len, over.values()), 4, n), [*over, "chain", "draw"]
+    return xr.Dataset(
+        {"diverging": (dims, np.zeros(shape, bool)), "energy": (dims, rng.normal(size=shape))},
+        over,
     )
 
 
 # --- evidence -------------------------------------------------------------------------------------
 def small_evidence_result(
-    rng: np.random.Generator, *, failure: str = ""
+    rng: np.random.Generator, *, diverged: bool = False
 ) -> evidence.EvidenceResult:
-    """The published curves under two priors, by the normal posterior in place of draws."""
+    """The published curves under two priors, with independent draws of one number.
+
+    If they diverged, it was under the second prior.
+    """
     curves = evidence.published_curves()
     chosen = {name: evidence.PRIORS[name] for name in ("wide", "decay")}
-    draws = xr.Dataset({"theta": (("chain", "draw"), rng.normal(size=(2, 5)))})
-    table = gate_table(spec.read("rossi"))
-    judged = Gate(table, 0, (1.0,), 4, PUBLISH, (failure,) if failure else ())
+    over = {"prior": list(chosen)}
+    statistics = small_statistics(rng, 600, **over)
+    if diverged:
+        statistics["diverging"].loc[{"prior": "decay"}] = True
+    theta = xr.Dataset({"theta": (("prior", "chain", "draw"), rng.normal(size=(2, 4, 600)))}, over)
+    draws = xr.DataTree.from_dict({"posterior": theta, "sample_stats": statistics})
     return evidence.EvidenceResult(
-        posterior=xr.DataTree.from_dict({"posterior": draws}),
-        gates={"wide": replace(judged, failures=()), "decay": judged},
+        posterior=draws,
+        gates=evidence.gates_of(draws, chosen),
         estimates=_evidence_estimates(curves),
         correlation=evidence.neighbour_correlation(curves, chosen),
         priors=chosen,

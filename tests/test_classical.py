@@ -171,7 +171,10 @@ def test_command_writes_everything_or_nothing(shared: Path, tmp_path: Path) -> N
     names = {path.name for path in (tmp_path / "out").iterdir()}
     tables = {"life_table", "incidence", "gray", "cox", "fine_gray", "remarks"}
     figures = {"survival.png", "survival.svg", "survival.txt"}
-    assert names == {f"{name}.csv" for name in tables} | figures | {"manifest.json"}
+    assert names == {f"{name}.csv" for name in tables} | figures | {
+        "manifest.json",
+        "manifest.sha256",
+    }
     fitted = pd.read_csv(tmp_path / "out" / "cox.csv").set_index(["exit", "term"])
     reference = pd.read_csv(Path(__file__).parent / "reference" / "cox.csv")
     wanted = reference.query("data == 'mgus2' and estimator == 'efron' and term == 'age'")

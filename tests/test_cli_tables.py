@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from small_runs import estimates, small_analysis
+from small_runs import small_analysis
 from typer.testing import CliRunner
 
 from hazard import appendix, spec, store
@@ -28,7 +27,7 @@ def test_layout_follows_the_run(
 ) -> None:
     lag = "lag_months" if rows == 56 else "lag_window_months"
     model = spec.read(name)
-    made = replace(small_analysis(rng), spec=model, estimates=estimates(model))
+    made = small_analysis(rng, model)
     store.write_run(tmp_path / "run", made)
     out = tmp_path / "table.csv"
     found = CliRunner().invoke(app, ["tables", str(tmp_path / "run"), "--out", str(out)])

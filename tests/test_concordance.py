@@ -27,7 +27,7 @@ from hazard import spec as specs
 from hazard.baselines import linear_probability, multinomial_logit
 from hazard.concordance import assumed, columns, scale, steps
 from hazard.concordance.concord import DRAWS
-from hazard.errors import UsageError
+from hazard.errors import IntegrityError, UsageError
 
 ROUNDING = 1e-10
 MODELS = ("oslo2016_published", "oslo2016")
@@ -268,5 +268,5 @@ def test_folder_and_pages(found: concordance.Concordance, tmp_path: Path) -> Non
         assert called.exit_code == 0
         assert out.read_text(encoding="utf-8").count("<table>") == 6
     (folder / "errors.csv").write_text("", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"errors\.csv is missing or changed"):
+    with pytest.raises(IntegrityError, match=r"errors\.csv is missing or changed"):
         store.read(folder)

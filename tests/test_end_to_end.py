@@ -31,6 +31,7 @@ FILES = [
     "flow.csv",
     "gate.csv",
     "manifest.json",
+    "manifest.sha256",
     "posterior.nc",
     "predictive.csv",
     "priors.csv",
@@ -207,7 +208,7 @@ def test_a_run_folder_is_complete_and_private(runs: dict[str, Path]) -> None:
     assert sorted(path.name for path in folder.iterdir()) == FILES
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
-    digests = {name: digest(folder / name) for name in FILES if name != "manifest.json"}
+    digests = {name: digest(folder / name) for name in FILES if not name.startswith("manifest")}
     assert manifest(folder)["files"] == digests
     beside = {path.name for path in folder.parent.iterdir()}
     assert beside == {"registers", "panel.parquet", *runs}  # no drafts
@@ -280,6 +281,7 @@ def test_score_compares_two_runs(
     assert command("score", *both, *source, *units, "--out", tmp_path / "scores") == 0
     assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == [
         "manifest.json",
+        "manifest.sha256",
         "scores.csv",
     ]
     rows = pd.read_csv(tmp_path / "scores" / "scores.csv")
@@ -291,14 +293,12 @@ def test_score_compares_two_runs(
         assert apart == pytest.approx(left - right, abs=1e-6)
         assert left < 0
     assert "By person: oslo2016 less country_shocks" in capsys.readouterr().out
-    # the rows of another definition of the data are refused
+    # the rows of other registers are refused
     other = tmp_path / "other"
-    assert command("run", "disappearance_3_days", *source, *options[2:], "--out", other) == 0
-    changed = json.loads((other / "manifest.json").read_text(encoding="utf-8"))
-    changed["rows_digest"] = "0" * 64
-    (other / "manifest.json").write_text(json.dumps(changed), encoding="utf-8")
-    assert command("score", other, *source, "--out", tmp_path / "none") == 3
-    assert "must be those that run 'other' was made from" in capsys.readouterr().err
+    assert command("simulate", "--size", "small", "--seed", 9, "--out", other) == 0
+    options = ["--registers", other, "--out", tmp_path / "none"]
+    assert command("score", both[0], *options) == 3
+    assert "must be those that run 'oslo2016' was made from" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 
 

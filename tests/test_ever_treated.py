@@ -479,6 +479,7 @@ def test_command_without_a_panel(tmp_path: Path) -> None:
         "panel.parquet",
         "findings.txt",
         "manifest.json",
+        "manifest.sha256",
         *pictures,
     }
     assert "A talk that changes nothing, 2 simulated samples" in done.output

@@ -45,7 +45,8 @@ interventions = [{ kind = "campaign", term = "forced_return_centre", threshold =
 name = "none forced"
 closed = ["forced"]
 """
-FILES = {"scenario.csv", "per_event.csv", "findings.txt", "scenario.txt", "manifest.json"}
+SEAL = {"manifest.json", "manifest.sha256"}
+FILES = {"scenario.csv", "per_event.csv", "findings.txt", "scenario.txt", *SEAL}
 FILES |= {"scenario.png", "scenario.svg"}
 FEW = ["--horizon", "6", "--draws", "8", "--seed", "4"]
 
@@ -135,7 +136,7 @@ def test_one_arm_has_no_figure(place: Path, tmp_path: Path) -> None:
     made = lived(place, tmp_path / "one", "--arms", tmp_path / "arm.toml")
     assert made.exit_code == 0, made.output
     assert {path.name for path in (tmp_path / "one").iterdir()} == {
-        *("scenario.csv", "per_event.csv", "findings.txt", "manifest.json")
+        *("scenario.csv", "per_event.csv", "findings.txt", *SEAL)
     }
 
 

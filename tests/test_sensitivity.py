@@ -44,6 +44,8 @@ from hazard.sensitivity import Cell, Fitted, Plan, Sensitivity, prior_intervals
 from hazard.sensitivity.cells import mean_variance
 from hazard.spec import ModelSpec
 
+SEAL = {"manifest.json", "manifest.sha256"}
+
 INCIDENCE = '[[estimand]]\nkind = "cumulative_incidence"\nterm = "visit_centre"\n'
 LAGS = np.arange(7)
 KEY = ["prior", "scale", "engine", "exposure", "network", "exit", "quantity", "lag", "month"]
@@ -445,12 +447,12 @@ def test_folder_holds_what_was_found(record: Sensitivity, tmp_path: Path) -> Non
     store.write_sensitivity(tmp_path / "out", record)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     tables = {"sensitivity.csv", "repeated.csv", "gate.csv"}
-    assert names == tables | {"sensitivity.png", "sensitivity.svg", "manifest.json"}
+    assert names == tables | {"sensitivity.png", "sensitivity.svg", *SEAL}
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
     assert (manifest["kind"], manifest["source"]) == ("sensitivity", "table")
     assert manifest["cells"]["normal:0.1"]["visit_centre"]["scale"] == 0.1
     assert not manifest["gates"]["model"]["passed"]
-    assert set(manifest["files"]) == names - {"manifest.json"}
+    assert set(manifest["files"]) == names - SEAL
     read = pd.read_csv(tmp_path / "out" / "sensitivity.csv")
     assert read.columns.tolist() == list(sensitivity.COLUMNS)
     np.testing.assert_allclose(read["estimate"], record.table["estimate"].astype(float))

@@ -15,9 +15,10 @@ from small_registers import Person, registers, write
 from small_runs import small_analysis, small_evidence_result
 from typer.testing import CliRunner
 
-from hazard import cli, evidence, figures, pipeline, spec, store
-from hazard.errors import UsageError
+from hazard import cli, evidence, figures, pipeline, seal, spec, store
+from hazard.errors import IntegrityError, UsageError
 
+SEAL = {"manifest.json", "manifest.sha256"}
 RUN_FILES = {
     "posterior.nc",
     "estimates.csv",
@@ -25,14 +26,14 @@ RUN_FILES = {
     "gate.csv",
     "priors.csv",
     "flow.csv",
-    "manifest.json",
+    *SEAL,
 }
 EVIDENCE_FILES = {
     "posterior.nc",
     "estimates.csv",
     "gate.csv",
     "correlation.csv",
-    "manifest.json",
+    *SEAL,
     "lag_curves.png",
     "lag_curves.svg",
 }
@@ -80,7 +81,7 @@ def test_folders_hold_their_files_for_their_owner_only(
         assert {item.name for item in folder.iterdir()} == names
         assert {item.stat().st_mode & 0o777 for item in folder.iterdir()} == {0o600}
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        assert set(manifest["files"]) == names - {"manifest.json"}
+        assert set(manifest["files"]) == names - SEAL
 
 
 def test_figure_files_are_pictures(evidence_folder: Path) -> None:
@@ -125,17 +126,18 @@ WRITERS: dict[str, Callable[[Path, np.random.Generator], None]] = {
     ("kind", "step"),
     [
         ("run", "write_table"),
-        ("run", "_seal"),
-        ("run", "_file_digest"),
+        ("run", "write"),
+        ("run", "digest"),
         ("evidence", "write_table"),
-        ("evidence", "_seal"),
+        ("evidence", "write"),
         ("evidence", "rendered"),
     ],
 )
 def test_a_failure_in_the_middle_leaves_nothing(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, kind: str, step: str
 ) -> None:
-    monkeypatch.setattr(figures if step == "rendered" else store, step, fail)
+    places = {"rendered": figures, "write": seal, "digest": seal}
+    monkeypatch.setattr(places.get(step, store), step, fail)
     with pytest.raises(RuntimeError, match=r"^the disk is full$"):
         WRITERS[kind](tmp_path / "new", rng)
     assert list(tmp_path.iterdir()) == []
@@ -167,12 +169,27 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
 
 
 # --- what is no run folder ------------------------------------------------------------------------
-@pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"kind": "run"}'])
-def test_no_run_folder_is_told(tmp_path: Path, content: str | None) -> None:
-    if content is not None:
-        (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
+def test_no_run_folder_is_told(tmp_path: Path) -> None:
     for read in (store.read, store.read_run, store.read_evidence):
         with pytest.raises(UsageError, match=r"^run folder must hold a manifest.json that a run"):
+            read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "{", "[]", "{}", '{"kind": "run"}', '{"kind": "run", "files": {}}'),
+        *("[" * 100_000, '{"kind": "run", "files": {}, "seed": ' + "9" * 5000 + "}"),
+    ],
+)
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_broken_manifest_is_told(tmp_path: Path, content: str, sealed: bool) -> None:
+    (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
+    if sealed:
+        digest = seal.digest(tmp_path / "manifest.json")
+        (tmp_path / "manifest.sha256").write_text(f"{digest}  manifest.json\n", encoding="utf-8")
+    for read in (store.read, store.read_run, store.read_evidence):
+        with pytest.raises(IntegrityError, match=r"^[^\n]{1,400}$"):
             read(tmp_path)
 
 
@@ -183,14 +200,19 @@ def test_the_other_kind_is_told(run_folder: Path, evidence_folder: Path) -> None
         store.read_run(evidence_folder)
 
 
-@pytest.mark.parametrize("name", sorted(RUN_FILES - {"manifest.json"}))
+@pytest.mark.parametrize("name", sorted(RUN_FILES - SEAL))
 def test_a_changed_or_missing_file_is_told(run_folder: Path, name: str) -> None:
-    told = rf"^run folder must hold what was written; {name} is missing or changed\."
+    sentence = rf"must hold what was written; {name} is missing or changed\."
     (run_folder / name).write_bytes((run_folder / name).read_bytes() + b"\n")
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(IntegrityError, match=sentence):
         store.read(run_folder)
     (run_folder / name).unlink()
-    with pytest.raises(UsageError, match=told):
+    if name == "posterior.nc":
+        found = store.read(run_folder)
+        assert isinstance(found, store.Run)
+        assert found.status == store.Status.without_draws
+        return
+    with pytest.raises(IntegrityError, match=sentence):
         store.read(run_folder)
 
 
@@ -227,18 +249,19 @@ def test_brief_of_no_folder_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("failure", "code"), [("", 0), ("R-hat must be at most 1.01.", 4)])
+@pytest.mark.parametrize(("diverged", "code"), [(False, 0), (True, 4)])
 def test_evidence_tells_each_failure_of_the_gate(
     tmp_path: Path,
     rng: np.random.Generator,
     monkeypatch: pytest.MonkeyPatch,
-    failure: str,
+    diverged: bool,
     code: int,
 ) -> None:
-    found = small_evidence_result(rng, failure=failure)
+    found = small_evidence_result(rng, diverged=diverged)
     monkeypatch.setattr(evidence, "run", lambda *_, **__: found)
     done = CliRunner().invoke(cli.app, ["evidence", "--out", str(tmp_path / "evidence")])
     assert done.exit_code == code
-    told = [line for line in done.stderr.splitlines() if line.startswith("Gate")]
-    assert told == ([f"Gate, prior 'decay': {failure}"] if failure else [])
+    gate_lines = [line for line in done.stderr.splitlines() if line.startswith("Gate")]
+    assert gate_lines == [f"Gate, prior 'decay': {each}" for each in found.gates["decay"].failures]
+    assert len(gate_lines) == int(diverged)
     assert store.read_evidence(tmp_path / "evidence").manifest["gates"]["wide"]["passed"]

@@ -19,7 +19,7 @@ JUDGED = "judged"
 """Group of draws that the gate judges besides parameters, lags, sums and incidences."""
 _VALUE = "value"
 _TOLERANCE = 1e-9  # of a number that was computed twice from the same draws, by its own size
-_COMPARED = ("estimate", "sd", "lower", "upper", "p_direction")
+_COMPARED = ("estimate", "sd", "lower", "upper", "p_direction", "mcse")
 
 
 class Status(StrEnum):
