@@ -279,7 +279,8 @@ def small_analysis(
         }
     )
     stated = estimates(own)
-    counted = stated[~stated["quantity"].isin(_OF_DRAWS) | (stated["estimator"] != HAZARD_MODEL)]
+    hazard = (stated["estimator"] == HAZARD_MODEL) & stated["estimand"].isna()
+    counted = stated[~(hazard & stated["quantity"].isin(_OF_DRAWS))]
     of_draws = hazard_estimates(estimands, own)
     exits = {name: (88, 291, 7)[e] for e, name in enumerate(own.outcome.exits)}
     return Analysis(
@@ -347,7 +348,7 @@ def small_draws(
     for wanted in model.estimand:
         if isinstance(wanted, IncidenceEstimand):
             arms = ["observed"] if wanted.term is None else ["without", "with"]
-            months = list(range(wanted.horizon_months + 1))
+            months = list(range(1, wanted.horizon_months + 1))
             start = drawn(arm=arms, exit=exits)
             month = xr.DataArray(months, {"month": months}, "month")
             share = (1 - np.exp(-month / 9)) / len(exits) / (1 + np.exp(-start))

@@ -40,8 +40,8 @@ EVIDENCE_FILES = {
 
 
 @pytest.fixture
-def run_folder(tmp_path: Path, rng: np.random.Generator) -> Path:
-    store.write_run(tmp_path / "run", small_analysis(rng))
+def run_folder(tmp_path: Path) -> Path:
+    store.write_run(tmp_path / "run", small_analysis(np.random.default_rng(1)))
     return tmp_path / "run"
 
 
@@ -52,13 +52,14 @@ def evidence_folder(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 
 # --- there and back -------------------------------------------------------------------------------
-def test_run_comes_back_as_it_was(run_folder: Path, rng: np.random.Generator) -> None:
-    written, found = small_analysis(rng), store.read(run_folder)
+def test_run_comes_back_as_it_was(run_folder: Path) -> None:
+    written, found = small_analysis(np.random.default_rng(1)), store.read(run_folder)
     assert isinstance(found, store.Run)
     assert found.spec == written.spec
     assert found.manifest["source"] == "registers"
     assert found.manifest["limits"]["ess"] == 400
-    pd.testing.assert_frame_equal(found.estimates, written.estimates, check_dtype=False, rtol=1e-12)
+    estimates = [rows.convert_dtypes() for rows in (found.estimates, written.estimates)]
+    pd.testing.assert_frame_equal(*estimates, check_dtype=False, rtol=1e-12)
     pd.testing.assert_frame_equal(found.gate, written.gate.table, check_dtype=False)
     pd.testing.assert_frame_equal(found.flow, written.flow)
     pd.testing.assert_frame_equal(found.priors, written.priors)
@@ -188,7 +189,7 @@ def test_a_broken_manifest_is_told(tmp_path: Path, content: str, sealed: bool) -
     if sealed:
         digest = seal.digest(tmp_path / "manifest.json")
         (tmp_path / "manifest.sha256").write_text(f"{digest}  manifest.json\n", encoding="utf-8")
-    for read in (store.read, store.read_run, store.read_evidence):
+    for read in (store.read, store.read_run):
         with pytest.raises(IntegrityError, match=r"^[^\n]{1,400}$"):
             read(tmp_path)
 
@@ -236,7 +237,7 @@ def test_brief_of_either_folder(
         done = CliRunner().invoke(
             cli.app, ["brief", str(folder), "--out", str(page), "--lang", lang]
         )
-        assert done.exit_code == 0
+        assert done.exit_code == 0, done.exception
         assert f'<h2 id="answer">{title}</h2>' in page.read_text(encoding="utf-8")
         assert page.stat().st_mode & 0o777 == 0o600
 

@@ -173,8 +173,8 @@ def test_labels_of_the_files_of_survival_come_back(tmp_path: Path) -> None:
     assert set(found["cox"]["level"]) == set(groups) - {"007"}
     plain = pd.read_csv(tmp_path / "s" / "incidence.csv")  # negative control: without the manifest
     assert set(plain["group"].dropna()) != {"all", *groups}
+    with pytest.raises(UsageError, match="must be a folder of kind 'run'; got 'survival'"):
+        store.read(tmp_path / "s")
     (tmp_path / "s" / "cox.csv").write_text("term\n", encoding="utf-8")
     with pytest.raises(IntegrityError, match=r"cox\.csv is missing or changed"):
         store.read_tables(tmp_path / "s")
-    with pytest.raises(UsageError, match="must be a folder of kind 'run'; got 'survival'"):
-        store.read(tmp_path / "s")
