@@ -291,7 +291,7 @@ def small_analysis(
         gate=recheck.gate_of(tree, own.table.unit),
         checked=None,
         priors=priors.describe(own),
-        flow=run.flow.assign(rows=None),
+        flow=run.flow,
         facts={**COMPLETE, **facts("registers", exits)},
     )
 
