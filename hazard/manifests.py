@@ -60,6 +60,12 @@ PanelFacts = TypedDict(
 )
 
 
+HeldFacts = TypedDict(
+    "HeldFacts",
+    {"not identified": int, "at minus infinity": Numbers, "at plus infinity": Numbers},
+)
+
+
 @with_config(_STRICT)
 class NoteFacts(TypedDict):
     """Remarks on rows and states."""
@@ -150,7 +156,7 @@ class RunFacts(Sealed):
     flow: FlowFacts
     notes: NoteFacts
     unseen: Numbers
-    held: dict[str, dict[str, int | Numbers]]
+    held: dict[str, HeldFacts]
     remarks: dict[str, list[str]]
     rows_digest: str
     answers: dict[str, dict[str, Any]]

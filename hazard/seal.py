@@ -22,6 +22,7 @@ MANIFEST = "manifest.json"
 DIGEST = "manifest.sha256"
 LARGEST_MANIFEST = 64 * 2**20
 """Bytes."""
+_LARGEST_INTEGER = 2**63 - 1  # of what is written: seeds, counts, milliseconds
 _AGAIN = "Make the folder again."
 
 
@@ -105,12 +106,19 @@ def parsed(text: bytes | str, where: str) -> dict[str, Any]:
         If it is none, or nested deeper or with longer numbers than anything that is written here.
     """
     try:
-        facts = json.loads(text)
+        facts = json.loads(text, parse_int=_integer)
     except (ValueError, RecursionError):
         raise IntegrityError(f"{where} must be JSON that a command wrote. {_AGAIN}") from None
     if not isinstance(facts, dict):
         raise IntegrityError(f"{where} must be an object of JSON. {_AGAIN}")
     return facts
+
+
+def _integer(digits: str) -> int:
+    value = int(digits)
+    if abs(value) > _LARGEST_INTEGER:
+        raise ValueError
+    return value
 
 
 def _is_texts(files: object) -> bool:

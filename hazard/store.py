@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
+from pydantic import TypeAdapter, ValidationError
 
 from hazard import figures, manifests, seal
 from hazard.chains import kept_chains
@@ -48,6 +49,7 @@ from hazard.tidy_csv import kinds_of, read_table, write_table
 _DRAWS = "posterior.nc"
 _SAID = "manifest"  # attribute of the draws: the facts of the folder and the digests of its tables
 _OF_THE_SEAL = ("files", "digest", "posterior_digest")
+_PRIOR: TypeAdapter[Any] = TypeAdapter(Prior)
 _AGAIN = "Make the folder again."
 
 __all__ = [
@@ -356,6 +358,8 @@ def _read_run(path: Path) -> tuple[Run, xr.DataTree | None]:
     spec = _spec(facts["model"], path)
     if spec.digest != facts["model_digest"]:
         raise IntegrityError(f"model_digest of {str(path)!r} must be that of its model. {_AGAIN}")
+    if set(facts["panel"]["exits in the design"]) != set(spec.outcome.exits):
+        raise IntegrityError(f"panel of {str(path)!r} must count the exits of its model. {_AGAIN}")
     tree = _bound_draws(path, facts)
     verdict = (
         None if tree is None else _of_draws(path, lambda: recheck.gate_of(tree, spec.table.unit))
@@ -462,6 +466,7 @@ def read_evidence(path: Path) -> Evidence:
         If there is no evidence folder, or a file of it is missing or no longer what was written.
     """
     facts = _facts(path, "evidence", may_lack=_DRAWS)
+    _check_priors(facts, path)
     tree = _bound_draws(path, facts)
     names = ("estimates", "gate", "correlation")
     tables = {name: _table(path, name, facts) for name in names}
@@ -475,6 +480,21 @@ def read_evidence(path: Path) -> Evidence:
     passed = all(verdict.passed for verdict in gates.values())
     tables["gate"] = _gate_tables(gates, "prior")
     return Evidence({**facts, **judged}, Status.passed if passed else Status.failed, **tables)
+
+
+def _check_priors(facts: Mapping[str, Any], path: Path) -> None:
+    """Raise unless every prior is one, with a gate of its own."""
+    try:
+        for record in facts["priors"].values():
+            _PRIOR.validate_python(record)
+    except ValidationError:
+        whole = False
+    else:
+        whole = bool(facts["priors"]) and facts["priors"].keys() == facts["gates"].keys()
+    if not whole:
+        raise IntegrityError(
+            f"manifest of {str(path)!r} must hold priors, with the gate of each. {_AGAIN}"
+        )
 
 
 def _gate_tables(gates: Mapping[str, Gate], column: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ exit code                 what happened
 ========================= ====================================================================
 0                         all went well
 1                         a fault of the program; its type and place are told, not its text
-2, 3, 4, 5                a :class:`hazard.errors.HazardError`, by kind
+2, 3, 4, 5, 6             a :class:`hazard.errors.HazardError`, by kind
 2                         a disk that is full, a file that cannot be used, too little memory
 129, 130, 143             SIGHUP, SIGINT, SIGTERM
 ========================= ====================================================================
