@@ -36,6 +36,8 @@ VALUES = {
     "an empty object": {},
     "nested": {"a": DEEP},
 }
+WITHIN = ("gone", "a number", "nested")
+"""Of keys within keys."""
 
 
 def _run(folder: Path) -> None:
@@ -113,7 +115,8 @@ def test_every_broken_key_is_one_sentence(
     codes: dict[str, int] = dict.fromkeys(VALUES, 0)
     faults, cases = [], 0
     for path in paths(facts):
-        for name, value in VALUES.items():
+        for name in VALUES if len(path) == 1 else WITHIN:
+            value = VALUES[name]
             cases += 1
             write_sealed(copied, broken(facts, path, value))
             try:

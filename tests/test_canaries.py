@@ -1,9 +1,10 @@
-"""Canaries: no id, and no date of a person, stands in anything that a command says or leaves.
+"""Canaries: no id, no date of a person and no level of one family stands in what is said or left.
 
-Every person and family of the registers has an id that is found nowhere else, and applied for
-asylum on a day that nobody else has. Every command of the program is called on them; then one cell
-of a register holds a canary where something else belongs, and every command that reads registers
-has to refuse it, or to go on, without a word of it.
+Every person and family of the registers has an id that is found nowhere else, one applied for
+asylum on a day that nobody else has, one lives in a centre without others, one is alone in its
+nationality. Every command of the program is called on them; then one cell of a register holds a
+canary where something else belongs, and every command that reads registers has to refuse it, or to
+go on, without a word of it.
 """
 
 from __future__ import annotations
@@ -68,10 +69,12 @@ def _family(i: int, rng: np.random.Generator) -> Person:
         "returns": [(left, ("assisted", "police", "police")[i % 3])] if i % 4 else [],
         "deportations": [(left, "asyl")] if i % 3 == 1 and i % 4 else [],
     }
-    stays = [(str(rng.choice(["A", "B", "C"])), "2004-02-01", left if i % 4 else None)]
+    centre = f"{CANARY}place" if i == 12 else str(rng.choice(["A", "B", "C"]))
+    nation = f"{CANARY}stan" if i == 13 else ("Irak", "Iran")[i % 2]
+    stays = [(centre, "2004-02-01", left if i % 4 else None)]
     names = f"{CANARY}p{i:03d}", f"{CANARY}f{i:03d}"
     asylum = DAY if i == 11 else "2004-01-15"
-    return Person(*names, ("Irak", "Iran")[i % 2], stays=stays, asylum=asylum, **fates)
+    return Person(*names, nation, stays=stays, asylum=asylum, **fates)
 
 
 def written(folder: Path, change: Callable[[Registers], Registers] = lambda given: given) -> Path:

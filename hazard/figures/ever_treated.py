@@ -40,6 +40,7 @@ EVER_TREATED_WORDS: Mapping[str, str] = MappingProxyType(
         "decimal": ".",
     }
 )
+_ODDS = (0.45, 2.2)  # which are always on the axis
 _TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 _COLOUR = EXIT_COLOURS["assisted"]
 _STEP = 0.23  # of the height of a sample, from its middle to each year
@@ -251,9 +252,11 @@ def _bars(panel: Axes, rows: pd.DataFrame, names: Sequence[str]) -> None:
 
 
 def _odds_axis(panel: Axes, words: Mapping[str, str]) -> None:
+    if not panel.dataLim.intervalx[1] > 0:  # nothing was estimated, or only at minus infinity
+        panel.set_xlim(*_ODDS)
     panel.set_xscale("log")
     low, high = panel.get_xlim()
-    panel.set_xlim(min(low, 0.45), max(high, 2.2))
+    panel.set_xlim(min(low, _ODDS[0]), max(high, _ODDS[1]))
     panel.xaxis.set_major_locator(FixedLocator(_TICKS))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(x, words)))
