@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from hazard.compiled import compiled
 from hazard.prior_families import HorseshoePrior, MonotonePrior
 from hazard.terms.block import FloatArray
 
@@ -125,7 +125,7 @@ class _Layout(NamedTuple):
     ratio: FloatArray
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _chain(state: _State, layout: _Layout, n_kept: int) -> FloatArray:
     """Draws of one chain, shape (kept, coefficient).
 
@@ -151,7 +151,7 @@ def _chain(state: _State, layout: _Layout, n_kept: int) -> FloatArray:
     return kept
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _put(state: _State, i: int, value: float) -> None:
     change = value - state.c[i]
     for j in range(len(state.c)):
@@ -160,18 +160,18 @@ def _put(state: _State, i: int, value: float) -> None:
 
 
 # --- horseshoe ----------------------------------------------------------------------------------
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _half_cauchy(x: float) -> float:
     """Half-Cauchy of a standard normal."""
     return math.tan(math.pi / 4 * math.erfc(-x / math.sqrt(2.0)))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _sd(spread: float) -> float:
     return spread / math.sqrt(1 + spread**2)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _horseshoe(
     state: _State,
     members: npt.NDArray[np.int64],
@@ -197,7 +197,7 @@ def _horseshoe(
     return common
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _slice(
     state: _State,
     members: npt.NDArray[np.int64],
@@ -229,7 +229,7 @@ def _slice(
     return proposal
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _fit(
     state: _State,
     members: npt.NDArray[np.int64],
@@ -252,7 +252,7 @@ def _fit(
 
 
 # --- monotone -----------------------------------------------------------------------------------
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _monotone(state: _State, members: npt.NDArray[np.int64], left: FloatArray) -> None:
     """Move height and shape of one curve."""
     known, force = 1.0, 0.0

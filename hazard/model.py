@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,18 +14,15 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_basic
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
-from hazard import correlations, likelihood, links
+from hazard import correlations
 from hazard.approximation import variable
+from hazard.compiled import digest_of
 from hazard.coordinates import Anchor, Coordinates, Learned
 from hazard.kernels import kernel
 from hazard.priors import Functions, n_normals, transform
 from hazard.terms.block import FloatArray
 
 SYMBOLS = Functions(pt.erfc, pt.tan, pt.log, pt.exp)
-
-# Compiled graphs are kept on disk and found again by this number, so it must follow the formula.
-_SOURCES = "".join(inspect.getsource(module) for module in (links, likelihood))
-_CACHE_VERSION = int.from_bytes(hashlib.sha256(_SOURCES.encode()).digest()[:6])
 
 
 class LogLikelihood(Op):  # type: ignore[misc]
@@ -73,7 +68,8 @@ def _numba_log_likelihood(op: LogLikelihood, node: Apply, **_: Any) -> tuple[Any
         value, gradient = run(table, index, outcome, weight)
         return np.asarray(value), gradient
 
-    return log_likelihood, _CACHE_VERSION
+    # compiled graphs are kept on disk and found again by this number, which follows the formula
+    return log_likelihood, int(digest_of(run)[:12], 16)
 
 
 def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None = None) -> pm.Model:

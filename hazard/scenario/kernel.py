@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from hazard.compiled import compiled
 from hazard.scenario.same_month import FEEDBACK, NAIVE, STAY, drawn_events, settle, times
 
 FloatArray = npt.NDArray[np.float64]
@@ -113,7 +113,7 @@ class Here(NamedTuple):
     life: Life
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def lives(world, arms, draw, keys):  # type: ignore[no-untyped-def]
     """Exits of every month, residents at its start, events that an arm made, months not settled.
 
@@ -144,7 +144,7 @@ def lives(world, arms, draw, keys):  # type: ignore[no-untyped-def]
     return left, there, made, unsettled
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _life(world, arms, draw, which, out):  # type: ignore[no-untyped-def]
     """One life of the system: how many events the arm made, and how many months are not settled."""
     left, there = out
@@ -189,7 +189,7 @@ def _life(world, arms, draw, which, out):  # type: ignore[no-untyped-def]
     return made, unsettled
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _campaigns(here, t, active):  # type: ignore[no-untyped-def]
     """Add events at every centre that is too full at the start of a month; return how many."""
     world, arms, (a, version, _), drawn = here.world, here.arms, here.which, here.life.drawn
@@ -210,7 +210,7 @@ def _campaigns(here, t, active):  # type: ignore[no-untyped-def]
     return made
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _prepare(here, t, active):  # type: ignore[no-untyped-def]
     """Odds of the families in a month, but for the windows that hold the month itself."""
     world = here.world
@@ -229,7 +229,7 @@ def _prepare(here, t, active):  # type: ignore[no-untyped-def]
 
 # Fields are taken out of the records before the loops, and loops are not divided further: taking
 # a field counts a reference, and doing so for every family made it three times as slow.
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _remember(here, k, t, active):  # type: ignore[no-untyped-def]
     """Note whether anything was seen; what was seen in months that are over does not change."""
     world, arms, which, life = here.world, here.arms, here.which, here.life
@@ -247,7 +247,7 @@ def _remember(here, k, t, active):  # type: ignore[no-untyped-def]
             recent[k, i] = 2 * recent[k, i] + 2 * happened
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _act(here, k, t, active):  # type: ignore[no-untyped-def]
     """Multiply the odds by what was seen in earlier months."""
     world, arms, draw, which, life = here.world, here.arms, here.draw, here.which, here.life
@@ -280,7 +280,7 @@ def _act(here, k, t, active):  # type: ignore[no-untyped-def]
                 times(odds[i], value, once[k, own, w], effect[k, own, w])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _made(here, leaving, i):  # type: ignore[no-untyped-def]
     """Events that an arm makes of the exit of a family, less the one that it is."""
     arms, (a, version, _) = here.arms, here.which

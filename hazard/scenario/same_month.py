@@ -15,9 +15,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 
+from hazard.compiled import compiled
 from hazard.links import share_out
 
 STAY = -1
@@ -26,7 +26,7 @@ SWEEPS_AT_MOST = 64  # so many numbers are set aside for a family, month and exi
 _FIRST = 4  # sweeps of the first try; fewer are rarely enough
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def uniform(key: Any, count: Any) -> float:
     """Number in [0, 1) that a key and a count stand for: SplitMix64.
 
@@ -44,7 +44,7 @@ def uniform(key: Any, count: Any) -> float:
     return float(z >> np.uint64(11)) / 9007199254740992.0
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def settle(here: Any, t: int, stage: int, active: Any) -> int:
     """Draw one exit of a month, given those before it; 1 if it depends on where the sweeps began.
 
@@ -76,7 +76,7 @@ def settle(here: Any, t: int, stage: int, active: Any) -> int:
 
 # Fields are taken out of the records before the loops, and loops are not divided further: taking
 # a field counts a reference, and doing so for every family made it three times as slow.
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _hold(here, t, stage, active):  # type: ignore[no-untyped-def]
     """Odds with all that does not change while an exit is drawn."""
     world, draw, life = here.world, here.draw, here.life
@@ -103,7 +103,7 @@ def _hold(here, t, stage, active):  # type: ignore[no-untyped-def]
                 times(now[i], value, once[k, curve[k, i], 0], effect[k, curve[k, i], 0])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _begin(here, when, active, all_leave):  # type: ignore[no-untyped-def]
     """Let all who may still leave through an exit do so, or none."""
     t, stage = when
@@ -118,7 +118,7 @@ def _begin(here, when, active, all_leave):  # type: ignore[no-untyped-def]
         exits[i] = to
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sweep(here, when, active):  # type: ignore[no-untyped-def] # noqa: C901 - see above
     """Draw one exit of every family, given what the others currently do."""
     t, stage, sweep = when
@@ -162,7 +162,7 @@ def _sweep(here, when, active):  # type: ignore[no-untyped-def] # noqa: C901 - s
             _tally(drawn, seen_by, i, (leaving, t, 1))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def drawn_events(drawn, group, less, who, month):  # type: ignore[no-untyped-def]
     """Drawn events that a family sees in a month, its own included."""
     k, i = who
@@ -172,14 +172,14 @@ def drawn_events(drawn, group, less, who, month):  # type: ignore[no-untyped-def
     return number
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _measured(number, at_least):  # type: ignore[no-untyped-def]
     if at_least == 0:
         return float(number)
     return 1.0 if number >= at_least else 0.0
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def times(odds, value, once, effect):  # type: ignore[no-untyped-def]
     """Multiply odds by the effect of a value."""
     if value == 1.0:
@@ -190,7 +190,7 @@ def times(odds, value, once, effect):  # type: ignore[no-untyped-def]
             odds[j] *= math.exp(value * effect[j])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _tally(drawn, seen_by, i, what):  # type: ignore[no-untyped-def]
     """Let the others see an exit, or no longer."""
     sees, first, copy, group, less = seen_by
