@@ -9,7 +9,7 @@ effects of single levels of a group are not listed: a level may be a handful of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -129,13 +129,13 @@ def contrasts(posterior: xr.Dataset, item: Listed) -> xr.DataArray:
     DataArray, dims (chain, draw, level, exit)
         ``level`` counts the contrasts from 0.
     """
-    beta = estimands.term_coefficients(posterior, item.block.name)
-    level_dim = next(str(name) for name in beta.dims if name not in ("chain", "draw", "exit"))
-    plain = beta.drop_vars(level_dim, errors="ignore")
+    plain = _parameters(posterior, item.block.name)
     if item.plain:
-        return plain.rename({level_dim: "level"}).transpose("chain", "draw", "level", "exit")
-    weights = xr.DataArray(item.weights, dims=("level", level_dim))
-    weighted: xr.DataArray = xr.dot(weights, plain, dim=level_dim)
+        return plain
+    weights = xr.DataArray(item.weights, dims=("level", "coefficient"))
+    weighted: xr.DataArray = xr.dot(
+        weights, plain.rename({"level": "coefficient"}), dim="coefficient"
+    )
     return weighted.transpose("chain", "draw", "level", "exit")
 
 
@@ -187,6 +187,44 @@ def hazard_estimates(posterior: xr.Dataset, built: Design, spec: ModelSpec) -> p
         parts.append((both, named, description))
     rows = [_estimated(draws, labels, description, spec) for draws, labels, description in parts]
     return pd.concat([part.astype(object) for part in rows], ignore_index=True)
+
+
+def from_draws(
+    posterior: xr.Dataset, made: Mapping[str, xr.DataArray], spec: ModelSpec
+) -> dict[str, pd.DataFrame]:
+    """Estimates of the intercept and of every contrast from draws alone, without the design.
+
+    Parameters
+    ----------
+    posterior : Dataset, dims (chain, draw, ...)
+    made : mapping
+        As :func:`made` returns it: all contrasts that are no parameters.
+    spec : ModelSpec
+
+    Returns
+    -------
+    mapping of term to DataFrame
+        As :func:`hazard_estimates`, with the place of the contrast as its ``level``.
+    """
+    draws = {INTERCEPT: posterior["intercept"].expand_dims("level", axis=2)}
+    for term in spec.term:
+        if term.kind not in _LISTED:
+            continue
+        draws[term.name] = made.get(f"{COEFFICIENT}_{term.name}", _parameters(posterior, term.name))
+    description = Told(COEFFICIENT, _unit(spec), effect="conditional", held=Compared(0.0))
+    numbered = {
+        name: values.assign_coords(level=np.arange(values.sizes["level"]))
+        for name, values in draws.items()
+    }
+    return {name: quantity_estimates(each, description, spec) for name, each in numbered.items()}
+
+
+def _parameters(posterior: xr.Dataset, term: str) -> xr.DataArray:
+    """Coefficients of a term, numbered along ``level``."""
+    beta = estimands.term_coefficients(posterior, term)
+    level_dim = next(str(name) for name in beta.dims if name not in ("chain", "draw", "exit"))
+    plain = beta.drop_vars(level_dim, errors="ignore").rename({level_dim: "level"})
+    return plain.transpose("chain", "draw", "level", "exit")
 
 
 def _estimated(

@@ -7,9 +7,9 @@ folder may rely on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import AllowInfNan, ConfigDict, TypeAdapter, ValidationError, with_config
 
 from hazard.errors import IntegrityError
 
@@ -18,6 +18,7 @@ __all__ = ["checked"]
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=True)
 _OPEN = ConfigDict(strict=True, extra="allow")
 Numbers = dict[str, int]
+Finite = Annotated[float, AllowInfNan(False)]  # noqa: FBT003 - of pydantic
 
 
 @with_config(_STRICT)
@@ -115,6 +116,14 @@ class LimitFacts(TypedDict):
 
 
 @with_config(_STRICT)
+class CallFacts(TypedDict):
+    """How a run is made again."""
+
+    model: str
+    data: str
+
+
+@with_config(_STRICT)
 class CheckedByFacts(TypedDict):
     """How far an approximation is from what was sampled elsewhere."""
 
@@ -151,7 +160,7 @@ class RunFacts(Sealed):
     register_warnings: list[str]
     panel: PanelFacts
     compared: int
-    centres: dict[str, float]
+    centres: dict[str, Finite]
     binary: list[str]
     flow: FlowFacts
     notes: NoteFacts
@@ -164,7 +173,7 @@ class RunFacts(Sealed):
     seconds: dict[str, float]
     versions: dict[str, str]
     posterior_digest: str
-    call: NotRequired[dict[str, str]]
+    call: NotRequired[CallFacts]
     checked_by: NotRequired[CheckedByFacts]
 
 

@@ -18,15 +18,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import h5netcdf  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
+from pandas.api.types import is_numeric_dtype
 from pydantic import TypeAdapter, ValidationError
 
 from hazard import figures, manifests, seal
@@ -35,6 +38,7 @@ from hazard.concordance import Concordance
 from hazard.diagnostics import Gate
 from hazard.errors import IntegrityError, SpecError, UsageError
 from hazard.evidence import EvidenceResult, gates_of
+from hazard.evidence import estimates as estimates_of
 from hazard.files import check_new, new_folder, write_file, write_netcdf
 from hazard.pipeline import Analysis, FinishedRun, recheck, versions
 from hazard.pipeline.recheck import Status
@@ -44,10 +48,12 @@ from hazard.scores import table as score_table
 from hazard.sensitivity import Sensitivity
 from hazard.spec import ModelSpec
 from hazard.tables import COLUMNS
+from hazard.terminal import excerpt
 from hazard.tidy_csv import kinds_of, read_table, write_table
 
 _DRAWS = "posterior.nc"
 _SAID = "manifest"  # attribute of the draws: the facts of the folder and the digests of its tables
+_DEEPEST, _MOST_BYTES, _MOST_TIMES = 3, 2**26, 100  # of groups; of what is packed in a file
 _OF_THE_SEAL = ("files", "digest", "posterior_digest")
 _PRIOR: TypeAdapter[Any] = TypeAdapter(Prior)
 _AGAIN = "Make the folder again."
@@ -322,6 +328,13 @@ _REQUIRED: dict[tuple[str, str], tuple[str, ...]] = {
     ("run", "flow"): ("step", "persons"),
     ("run", "priors"): ("name", "role", "distribution", "reason"),
 }
+_NUMBERS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("run", "estimates"): ("estimate", "lower", "upper"),
+    ("run", "flow"): ("persons",),
+    ("run", "predictive"): ("n_persons", "n_rows", "n_draws", "observed", "predicted"),
+    ("evidence", "estimates"): ("estimate", "lower", "upper"),
+    ("evidence", "correlation"): ("ci_prob",),
+}
 _CONCORDANCE = ("estimates", "decomposition", "errors", "outside")
 
 
@@ -361,9 +374,7 @@ def _read_run(path: Path) -> tuple[Run, xr.DataTree | None]:
     if set(facts["panel"]["exits in the design"]) != set(spec.outcome.exits):
         raise IntegrityError(f"panel of {str(path)!r} must count the exits of its model. {_AGAIN}")
     tree = _bound_draws(path, facts)
-    verdict = (
-        None if tree is None else _of_draws(path, lambda: recheck.gate_of(tree, spec.table.unit))
-    )
+    verdict = None if tree is None else _of_draws(path, lambda: recheck.gate_of(tree))
     names = ("estimates", "predictive", "priors", "flow")
     tables = {name: _table(path, name, facts) for name in names}
     if tree is not None:
@@ -403,7 +414,10 @@ def _bound_draws(path: Path, facts: Mapping[str, Any]) -> xr.DataTree | None:
     pairs = {
         "the manifest": (said, seal.parsed(seal.json_text(stated), "manifest")),
         "the tables": (tables, _table_digests(path)),
-        "posterior_digest": (content_digest(tree), facts["posterior_digest"]),
+        "posterior_digest": (
+            _of_draws(path, lambda: content_digest(tree)),
+            facts["posterior_digest"],
+        ),
         "the engine": (recheck.is_sampled(tree), facts["settings"]["engine"] == "nuts"),
     }
     wrong = [name for name, (one, other) in pairs.items() if one != other]
@@ -443,10 +457,15 @@ def _table(path: Path, name: str, facts: Mapping[str, Any]) -> pd.DataFrame:
         ) from None
     if rows.empty and name in _NEVER_EMPTY:
         raise IntegrityError(f"{file} of {str(path)!r} must have rows; got none. {_AGAIN}")
-    lost = [each for each in _REQUIRED.get((facts["kind"], name), ()) if each not in rows]
+    of = (str(facts["kind"]), name)
+    lost = [each for each in _REQUIRED.get(of, ()) if each not in rows]
+    lost += [
+        each for each in _NUMBERS.get(of, ()) if each in rows and not is_numeric_dtype(rows[each])
+    ]
     if lost:
         raise IntegrityError(
-            f"{file} of {str(path)!r} must have all its columns; {len(lost)} are missing. {_AGAIN}"
+            f"{file} of {str(path)!r} must have all its columns; {len(lost)} are missing or no "
+            f"numbers. {_AGAIN}"
         )
     numbers = [each for each in ("lag", "month") if each in rows and _is_whole(rows[each])]
     return rows.astype(dict.fromkeys(numbers, "Int64"))
@@ -472,6 +491,7 @@ def read_evidence(path: Path) -> Evidence:
     tables = {name: _table(path, name, facts) for name in names}
     if tree is None:
         return Evidence(facts, Status.without_draws, **tables)
+    _of_draws(path, lambda: _check_evidence(path, facts, tree, tables["estimates"]))
     gates = _of_draws(path, lambda: gates_of(tree, facts["priors"]))
     judged = {
         "gates": {prior: _verdict(verdict) for prior, verdict in gates.items()},
@@ -494,6 +514,26 @@ def _check_priors(facts: Mapping[str, Any], path: Path) -> None:
     if not whole:
         raise IntegrityError(
             f"manifest of {str(path)!r} must hold priors, with the gate of each. {_AGAIN}"
+        )
+
+
+def _check_evidence(
+    path: Path, facts: Mapping[str, Any], tree: xr.DataTree, estimates: pd.DataFrame
+) -> None:
+    """Raise unless priors and estimates are those of the draws."""
+    again = estimates_of(tree).reset_index(drop=True)
+    stated = estimates[estimates["prior"].isin(again["prior"].unique())].reset_index(drop=True)
+    numbers = again.select_dtypes("number").columns
+    labels = [name for name in again if name not in numbers]
+    same = (
+        set(tree["posterior"].to_dataset()["prior"].to_numpy().tolist()) == facts["priors"].keys()
+        and stated["prior"].size == again["prior"].size
+        and bool((stated[labels].astype(str) == again[labels].astype(str)).all(axis=None))
+        and np.allclose(stated[numbers], again[numbers], rtol=1e-9, atol=1e-9, equal_nan=True)
+    )
+    if not same:
+        raise IntegrityError(
+            f"priors and estimates.csv of {str(path)!r} must be those of the draws. {_AGAIN}"
         )
 
 
@@ -533,16 +573,38 @@ def read_posterior(path: Path) -> xr.DataTree:
         If the file does not hold a group of draws.
     """
     try:
+        _refuse_strange(path / _DRAWS)
         with xr.open_datatree(path / _DRAWS, engine="h5netcdf") as tree:
             loaded: xr.DataTree = tree.load()
             chains = loaded["posterior"].sizes
-            if not chains["chain"] * chains["draw"]:
+            if not chains["chain"] * chains["draw"] or any(map(_hides_draws, loaded.subtree)):
                 raise ValueError
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         raise IntegrityError(
             f"{_DRAWS} of {str(path)!r} must hold draws of a run; it does not. {_AGAIN}"
         ) from None
     return loaded
+
+
+def _refuse_strange(path: Path) -> None:
+    """Raise for groups within groups without end, and for more numbers than a file can hold."""
+    with h5netcdf.File(path, "r") as file:
+        if sum(_bytes(file)) > _MOST_BYTES + _MOST_TIMES * path.stat().st_size:
+            raise ValueError
+
+
+def _bytes(group: h5netcdf.Group, depth: int = 0) -> Iterator[int]:
+    if depth > _DEEPEST:
+        raise ValueError
+    for variable in group.variables.values():
+        yield math.prod(variable.shape) * variable.dtype.itemsize
+    for child in group.groups.values():
+        yield from _bytes(child, depth + 1)
+
+
+def _hides_draws(node: xr.DataTree) -> bool:
+    """Whether draws are called labels, as an attribute of the file can say: nobody judges these."""
+    return any("draw" in values.dims and name != "draw" for name, values in node.coords.items())
 
 
 def content_digest(tree: xr.DataTree) -> str:
@@ -552,9 +614,12 @@ def content_digest(tree: xr.DataTree) -> str:
         arrays = node.to_dataset(inherit=False).variables
         for name in sorted(arrays, key=str):
             values = arrays[name]
+            if values.dtype.kind not in "OUSbiuf":
+                raise TypeError(f"no draws or labels: {values.dtype}")
             labels = values.dtype.kind in "OUS"
             texts = list(map(str, values.to_numpy().ravel())) if labels else []
-            place = [node.path, str(name), list(values.dims), list(values.shape), texts]
+            role = "label" if name in node.coords else "draws"
+            place = [node.path, str(name), role, list(values.dims), list(values.shape), texts]
             total.update(json.dumps(place).encode())
             if not labels:
                 total.update(values.to_numpy().astype("<f8").tobytes())
@@ -584,7 +649,8 @@ def _facts(path: Path, kind: str | None = None, *, may_lack: str = "") -> dict[s
     """Manifest of a folder whose files are those that were written."""
     facts = seal.read(path, may_lack=may_lack)
     if kind is not None and facts["kind"] != kind:
-        raise UsageError(f"{str(path)!r} must be a folder of kind {kind!r}; got {facts['kind']!r}.")
+        other = excerpt(facts["kind"], most=40)
+        raise UsageError(f"{str(path)!r} must be a folder of kind {kind!r}; got {other!r}.")
     return manifests.checked(facts, repr(str(path)))
 
 

@@ -31,7 +31,7 @@ def round_numbers(unit: str) -> tuple[int, ...]:
 
 
 def printed(horizon: int, unit: str = "month") -> tuple[int, ...]:
-    """Periods of which cumulative incidences are printed, and therefore judged by the gate.
+    """Periods of which cumulative incidences are printed.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard import evidence, predictive, priors, spec
+from hazard import coefficients, evidence, predictive, priors, spec
 from hazard.diagnostics import EXPLORE, PUBLISH
 from hazard.pipeline import Analysis, recheck, versions
 from hazard.pipeline.quantities import hazard_estimates, joined
@@ -281,14 +281,16 @@ def small_analysis(
     stated = estimates(own)
     hazard = (stated["estimator"] == HAZARD_MODEL) & stated["estimand"].isna()
     counted = stated[~(hazard & stated["quantity"].isin(_OF_DRAWS))]
-    of_draws = hazard_estimates(estimands, own)
+    intercept = coefficients.from_draws(posterior, {}, own)[coefficients.INTERCEPT]
+    named = intercept.assign(term="intercept", quantity="intercept", level=None)
+    of_draws = joined([hazard_estimates(estimands, own), named])
     exits = {name: (88, 291, 7)[e] for e, name in enumerate(own.outcome.exits)}
     return Analysis(
         spec=own,
         posterior=tree,
         estimates=joined([of_draws, counted]).assign(engine="nuts"),
         predictive=checked(own),
-        gate=recheck.gate_of(tree, own.table.unit),
+        gate=recheck.gate_of(tree),
         checked=None,
         priors=priors.describe(own),
         flow=run.flow,
@@ -337,7 +339,10 @@ def small_draws(
         places = {"chain": range(4), "draw": range(n), **labels}
         return xr.DataArray(rng.normal(size=shape), places, [*names, *labels])
 
-    posterior = xr.Dataset({"beta": drawn(exit=exits)})
+    posterior = xr.Dataset({"beta": drawn(exit=exits), "intercept": drawn(exit=exits)})
+    for term in model.term:
+        if term.kind in ("covariate", "baseline", "calendar"):  # of one level: without contrasts
+            posterior[f"beta_{term.name}"] = drawn(**{f"{term.name}_level": [], "exit": exits})
     estimands = xr.Dataset()
     if model.lagged:
         terms = [term.name for term in model.lagged]
@@ -379,24 +384,22 @@ def small_evidence_result(
     statistics = small_statistics(rng, 600, **over)
     if diverged:
         statistics["diverging"].loc[{"prior": "decay"}] = True
-    theta = xr.Dataset({"theta": (("prior", "chain", "draw"), rng.normal(size=(2, 4, 600)))}, over)
-    draws = xr.DataTree.from_dict({"posterior": theta, "sample_stats": statistics})
+    sizes = {"prior": 2, "chain": 4, "draw": 600, **curves.sizes}
+    theta = xr.DataArray(
+        rng.normal(size=tuple(sizes.values())), {**over, **curves.coords}, [*sizes]
+    )
+    known = xr.Dataset({"theta": theta, "cumulative_lag_effect": theta.sum("lag")})
+    draws = xr.DataTree.from_dict({"posterior": known, "sample_stats": statistics})
     return evidence.EvidenceResult(
         posterior=draws,
         gates=evidence.gates_of(draws, chosen),
-        estimates=_evidence_estimates(curves),
+        estimates=pd.concat(
+            [evidence.published_estimates(curves), evidence.estimates(draws)], ignore_index=True
+        ),
         correlation=evidence.neighbour_correlation(curves, chosen),
         priors=chosen,
         settings=Settings(seed=2016),
     )
-
-
-def _evidence_estimates(curves: xr.Dataset) -> pd.DataFrame:
-    printed = evidence.published_estimates(curves)
-    wide = printed.assign(prior="wide", mcse=0.001)
-    numbers = ["estimate", "lower", "upper"]
-    decay = wide.assign(prior="decay", **{name: wide[name] / 2 for name in numbers})
-    return pd.concat([printed, wide, decay], ignore_index=True)
 
 
 def small_evidence(rng: np.random.Generator, *, passed: bool = True) -> Evidence:

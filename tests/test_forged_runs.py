@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from small_runs import small_analysis
+from small_runs import small_analysis, small_evidence_result
 
 from hazard import seal, spec, store
 from hazard.errors import IntegrityError
@@ -294,6 +294,114 @@ def test_forged_draws_are_refused_or_fail(failed: Path, run: Path, kind: str) ->
         return
     assert after.status == store.Status.failed
     assert after.manifest["posterior_digest"] != store.read_run(failed).manifest["posterior_digest"]
+
+
+ATTRIBUTES = {
+    "parameters called labels": ("posterior", "coordinates", "beta"),
+    "incidences called labels": ("estimands", "coordinates", "cumulative_incidence"),
+    "lags called labels of a number": ("estimands/lag_coefficient", "coordinates", "beta"),
+    "statistics called labels": ("sample_stats", "coordinates", "diverging energy"),
+    "scaled": ("posterior/beta", "scale_factor", 0.01),
+    "moved": ("estimands/cumulative_incidence", "add_offset", 0.01),
+    "dates": ("posterior/beta", "units", "days since 2000-01-01"),
+}
+
+
+@pytest.mark.parametrize("kind", ATTRIBUTES)
+def test_an_attribute_of_the_draws_changes_nothing(failed: Path, run: Path, kind: str) -> None:
+    place, name, value = ATTRIBUTES[kind]
+    with h5py.File(run / "posterior.nc", "a") as file:
+        file[place].attrs[name] = value
+    tell_draws(run)
+    seal_again(run)
+    after = read_or_refused(run)
+    assert after is None or after.manifest["gate"] == store.read_run(failed).manifest["gate"]
+
+
+def test_groups_without_end_are_refused(run: Path) -> None:
+    with h5py.File(run / "posterior.nc", "a") as file:
+        file["posterior"]["again"] = file["/"]
+    tell_draws(run)
+    seal_again(run)
+    refused(run)
+
+
+def test_more_than_a_file_can_hold_is_refused(run: Path) -> None:
+    with h5py.File(run / "posterior.nc", "a") as file:
+        file["posterior"].create_dataset(
+            "large", shape=(10**6, 10**6), dtype="f8", chunks=(1000, 1000)
+        )
+    tell_draws(run)
+    seal_again(run)
+    refused(run)
+
+
+def test_coefficients_are_those_of_the_draws(run: Path) -> None:
+    def change(rows: pd.DataFrame) -> pd.DataFrame:
+        rows.loc[rows["quantity"] == "intercept", "estimate"] = "-2.0"
+        return rows
+
+    _table(run, "estimates", change)
+    tell_draws(run)
+    seal_again(run)
+    refused(run)
+
+
+def test_rows_that_no_draws_are_of_are_refused(run: Path) -> None:
+    def change(rows: pd.DataFrame) -> pd.DataFrame:
+        one = rows[rows["quantity"] == "cumulative_incidence"].iloc[[0]]
+        return pd.concat([rows, one.assign(month="999")], ignore_index=True)
+
+    _table(run, "estimates", change)
+    tell_draws(run)
+    seal_again(run)
+    refused(run)
+
+
+# --- published estimates --------------------------------------------------------------------------
+@pytest.fixture
+def evidence(tmp_path: Path) -> Path:
+    folder = tmp_path / "evidence"
+    store.write_evidence(folder, small_evidence_result(np.random.default_rng(4), diverged=True))
+    assert store.read_evidence(folder).status == store.Status.failed
+    return folder
+
+
+def test_a_prior_that_failed_cannot_be_left_out(evidence: Path) -> None:
+    edit(evidence, lambda facts: (facts["priors"].pop("decay"), facts["gates"].pop("decay")))
+    tell_draws(evidence)
+    seal_again(evidence)
+    with pytest.raises(IntegrityError, match="must be those of the draws"):
+        store.read_evidence(evidence)
+
+
+def test_estimates_under_a_prior_are_those_of_the_draws(evidence: Path) -> None:
+    def change(rows: pd.DataFrame) -> pd.DataFrame:
+        rows.loc[rows.index[-1], "estimate"] = "0.777"
+        return rows
+
+    _table(evidence, "estimates", change)
+    tell_draws(evidence)
+    seal_again(evidence)
+    with pytest.raises(IntegrityError, match="must be those of the draws"):
+        store.read_evidence(evidence)
+
+
+def test_sealed_anew_as_it_was_it_is_read(evidence: Path) -> None:  # negative control
+    tell_draws(evidence)
+    seal_again(evidence)
+    assert store.read_evidence(evidence).status == store.Status.failed
+
+
+def test_another_unit_of_time_does_not_change_the_gate(failed: Path, run: Path) -> None:
+    model = json.loads((run / "manifest.json").read_text(encoding="ascii"))["model"]
+    model["table"]["unit"] = "day"
+    digest = spec.ModelSpec.model_validate(model).digest
+    edit(run, lambda facts: facts.update(model=model, model_digest=digest))
+    tell_draws(run)
+    seal_again(run)
+    after = read_or_refused(run)
+    assert after is None or after.manifest["gate"] == store.read_run(failed).manifest["gate"]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"x" * 4096])

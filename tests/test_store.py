@@ -46,8 +46,8 @@ def run_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def evidence_folder(tmp_path: Path, rng: np.random.Generator) -> Path:
-    store.write_evidence(tmp_path / "evidence", small_evidence_result(rng))
+def evidence_folder(tmp_path: Path) -> Path:
+    store.write_evidence(tmp_path / "evidence", small_evidence_result(np.random.default_rng(1)))
     return tmp_path / "evidence"
 
 
@@ -65,8 +65,8 @@ def test_run_comes_back_as_it_was(run_folder: Path) -> None:
     pd.testing.assert_frame_equal(found.priors, written.priors)
 
 
-def test_evidence_comes_back_as_it_was(evidence_folder: Path, rng: np.random.Generator) -> None:
-    written, found = small_evidence_result(rng), store.read(evidence_folder)
+def test_evidence_comes_back_as_it_was(evidence_folder: Path) -> None:
+    written, found = small_evidence_result(np.random.default_rng(1)), store.read(evidence_folder)
     assert isinstance(found, store.Evidence)
     pd.testing.assert_frame_equal(found.estimates, written.estimates, rtol=1e-12)
     pd.testing.assert_frame_equal(found.correlation, written.correlation, rtol=1e-12)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard import coefficients, design, estimands, level_curves, tables, units
+from hazard import coefficients, design, estimands, level_curves, tables
 from hazard.baselines.fit import BaselineFit
 from hazard.spec import IncidenceEstimand, ModelSpec
 
@@ -34,16 +34,15 @@ def by_draw(
     return found
 
 
-def judged(found: Mapping[str, xr.DataArray], unit: str = "month") -> dict[str, xr.DataArray]:
-    """What the gate judges: every lag and sum, and incidences at the published months."""
+def judged(found: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
+    """What the gate judges: every lag and sum, and the incidences of every month."""
     printed = {name: values for name, values in found.items() if "month" not in values.dims}
     printed = {name: _without_gaps(values) for name, values in printed.items()}
     if "cumulative_incidence" in found:
         incidence = found["cumulative_incidence"]
-        months = units.printed(incidence.sizes["month"], unit)
-        printed["cumulative_incidence"] = incidence.sel(month=list(months))
+        printed["cumulative_incidence"] = incidence
         if incidence.sizes["arm"] == 2:
-            printed["risk_difference"] = printed["cumulative_incidence"].diff("arm")
+            printed["risk_difference"] = incidence.diff("arm")
     return printed
 
 

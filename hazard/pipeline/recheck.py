@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard import tables
+from hazard import coefficients, tables
 from hazard.diagnostics import EXPLORE, Gate, gate
 from hazard.errors import IntegrityError
 from hazard.pipeline.quantities import hazard_estimates, judged
@@ -18,8 +18,12 @@ from hazard.spec import ModelSpec
 JUDGED = "judged"
 """Group of draws that the gate judges besides parameters, lags, sums and incidences."""
 _VALUE = "value"
+_OF_TERMS = (coefficients.INTERCEPT, coefficients.COEFFICIENT)
 _TOLERANCE = 1e-9  # of a number that was computed twice from the same draws, by its own size
-_COMPARED = ("estimate", "sd", "lower", "upper", "p_direction", "mcse")
+_COMPARED = (
+    *("estimate", "sd", "mcse", "lower", "upper", "lower_50", "upper_50", "lower_80", "upper_80"),
+    *("lower_mcse", "upper_mcse", "p_direction", "p_direction_mcse", "p_relevant"),
+)
 
 
 class Status(StrEnum):
@@ -80,20 +84,18 @@ def is_sampled(tree: xr.DataTree) -> bool:
     return "sample_stats" in tree.children
 
 
-def gate_of(tree: xr.DataTree, unit: str) -> Gate | None:
+def gate_of(tree: xr.DataTree) -> Gate | None:
     """The gate of what was sampled, from its draws alone; None for an approximation.
 
     Parameters
     ----------
     tree : DataTree
         Groups ``posterior``, ``sample_stats``, ``estimands`` and :data:`JUDGED`.
-    unit : str
-        Of time: it decides which incidences are published.
     """
     if not is_sampled(tree):
         return None
     estimands = {str(name): values for name, values in tree["estimands"].data_vars.items()}
-    quantities = judged(estimands, unit)
+    quantities = judged(estimands)
     if JUDGED in tree.children:
         besides = tree[JUDGED].children
         quantities |= {name: node.to_dataset()[_VALUE] for name, node in besides.items()}
@@ -101,7 +103,9 @@ def gate_of(tree: xr.DataTree, unit: str) -> Gate | None:
 
 
 def check_estimates(tree: xr.DataTree, spec: ModelSpec, estimates: pd.DataFrame) -> None:
-    """Raise when lag curves or incidences of a table are not those of the draws.
+    """Raise when lag curves, incidences or coefficients of a table are not those of the draws.
+
+    Coefficients are those of a sampled run: of an approximation not every contrast is kept.
 
     Raises
     ------
@@ -111,21 +115,44 @@ def check_estimates(tree: xr.DataTree, spec: ModelSpec, estimates: pd.DataFrame)
     estimands = {str(name): values for name, values in tree["estimands"].data_vars.items()}
     again = hazard_estimates(estimands, spec)
     stated = estimates[estimates["estimator"] == tables.HAZARD_MODEL]
-    key = list(tables.KEY)
-    both = _keyed(again, key).join(_keyed(stated, key), rsuffix="_stated", how="left")
-    wrong = pd.Series(data=False, index=both.index)
-    for name in _COMPARED:
-        one = both[name].astype(float).to_numpy()
-        other = both[f"{name}_stated"].astype(float).to_numpy()
-        wrong |= ~np.isclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
-    if wrong.any():
+    same = stated["estimand"].isin(again["estimand"].dropna().unique())
+    wrong = _different(again, stated[same], list(tables.KEY))
+    if is_sampled(tree):
+        wrong += _different_coefficients(tree, spec, stated)
+    if wrong:
         raise IntegrityError(
-            f"estimates.csv must say what the draws say; {int(wrong.sum())} of {len(wrong)} lag "
-            "curves, sums and incidences do not. Make the run again."
+            f"estimates.csv must say what the draws say; {wrong} lag curves, sums, incidences or "
+            "coefficients do not. Make the run again."
         )
+
+
+def _different_coefficients(tree: xr.DataTree, spec: ModelSpec, stated: pd.DataFrame) -> int:
+    besides = tree[JUDGED].children if JUDGED in tree.children else {}
+    made = {name: node.to_dataset()[_VALUE] for name, node in besides.items()}
+    again = coefficients.from_draws(tree["posterior"].to_dataset(), made, spec)
+    wrong = 0
+    for term, rows in again.items():
+        own = stated[stated["quantity"].isin(_OF_TERMS) & (stated["term"] == term)]
+        numbered = own.assign(level=own.groupby("exit").cumcount())
+        wrong += _different(rows, numbered, ["exit", "level"])
+    return wrong
+
+
+def _different(again: pd.DataFrame, stated: pd.DataFrame, key: list[str]) -> int:
+    """How many rows of either table are not in the other, or are with other numbers."""
+    one, other = _keyed(again, key), _keyed(stated, key)
+    if other.index.has_duplicates:
+        return len(other)
+    both = one.join(other, rsuffix="_stated", how="outer")
+    wrong = ~(both.index.isin(one.index) & both.index.isin(other.index))
+    for name in _COMPARED:
+        values = both[name].astype(float).to_numpy()
+        beside = both[f"{name}_stated"].astype(float).to_numpy()
+        wrong |= ~np.isclose(values, beside, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+    return int(wrong.sum())
 
 
 def _keyed(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     labels = rows[key].astype(object)
     index = pd.MultiIndex.from_frame(labels.where(labels.notna(), "").astype(str))
-    return rows[list(_COMPARED)].set_axis(index)
+    return rows.reindex(columns=list(_COMPARED)).set_axis(index)

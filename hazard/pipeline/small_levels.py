@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from hazard import cells, design, disclosure
 from hazard.contracts import numeric
@@ -42,8 +44,9 @@ def pool_small_levels(rows: Rows, spec: ModelSpec) -> Rows:
     DisclosureError
         If these are rows of fewer than ten persons, of registers or chosen by ``only`` also where
         the data are public. In confidential data also if a column of a term tells who a person
-        is, or is left with one level; if a covariate of two numbers, or an exposure of one's own,
-        has one of its values in fewer than ten persons.
+        is, or is left with one level; if fewer than ten persons have the most frequent number of a
+        covariate, or another one; if an exposure of one's own, or one of its lags, is of fewer
+        than ten persons.
 
     Notes
     -----
@@ -57,7 +60,8 @@ def pool_small_levels(rows: Rows, spec: ModelSpec) -> Rows:
     panel = rows.panel.iloc[kept]
     if len(kept):  # rows without any are refused where the design is built
         disclosure.refuse_few(panel["person"].nunique(), "a model")
-        _refuse_rare(panel, spec)
+        histories = {name: each.isel(row=kept) for name, each in rows.histories.items()}
+        _refuse_rare(panel, histories, spec)
     small = disclosure.small_levels_of(panel, levels_of(panel, spec)) if len(kept) else {}
     return replace(rows, panel=disclosure.with_small_levels(rows.panel, small))
 
@@ -118,16 +122,22 @@ def _has_levels(panel: pd.DataFrame, term: CovariateTerm) -> bool:
     return term.reference is not None or not numeric(panel[term.column])
 
 
-def _refuse_rare(panel: pd.DataFrame, spec: ModelSpec) -> None:
-    """Raise when an indicator tells of a few persons."""
+def _refuse_rare(
+    panel: pd.DataFrame, histories: Mapping[str, xr.DataArray], spec: ModelSpec
+) -> None:
+    """Raise when a number, or an exposure at one of its lags, sets a few persons apart."""
     for term in spec.term:
         if not isinstance(term, CovariateTerm) or term.column not in panel:
             continue
         values = panel[term.column]
-        if numeric(values) and values.nunique() == 2:
-            for value in values.unique():
-                disclosure.refuse_rare(term.column, (values == value).to_numpy(), panel["person"])
+        if numeric(values) and values.nunique() >= 2:
+            most = values == values.mode().iloc[0]
+            for holds in (most, ~most):
+                disclosure.refuse_rare(term.column, holds.to_numpy(), panel["person"])
     for lagged in spec.lagged:
         if lagged.network == "own" and lagged.exposure in panel:
             ever = np.nan_to_num(happened(panel, lagged)) != 0
             disclosure.refuse_rare(lagged.exposure, ever, panel["person"])
+            before = np.nan_to_num(histories[lagged.name].to_numpy()) != 0
+            for lag in before.T:
+                disclosure.refuse_rare(lagged.exposure, lag, panel["person"])

@@ -110,7 +110,7 @@ def analyse(
         tree = tree.assign(
             {recheck.JUDGED: recheck.kept(_judged_besides(posterior, built, answered, spec))}
         )
-        verdict = recheck.gate_of(tree, spec.table.unit)
+        verdict = recheck.gate_of(tree)
         clock.start("check of the approximation")
         near = approximation.draws(around, _CHECKED_DRAWS, np.random.default_rng(settings.seed))
         beside = answers(Asked(near, built, rows, spec))
