@@ -181,14 +181,52 @@ def test_few_persons_make_no_result(
         )
 
 
-def test_an_indicator_of_few_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
-    frame = people(rng, 40, ill=[1] + [0] * 39)
-    done, out = run(frame, COVARIATE.format("ill"), tmp_path)
-    assert code_of(done) == 5
-    assert str(done.exception).startswith(
-        "column 'ill' must have each of its values in at least 10"
-    )
-    assert not out.exists()
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        ([1] + [0] * 39, 5),
+        ([1] * 39 + [0], 5),
+        ([1, 1, 1, 0.999] + [0] * 36, 5),
+        ([1000] + [0] * 39, 5),
+        ([1] * 10 + [0] * 30, 0),
+        ([*range(40)], 0),  # an age: nobody is set apart from all others by one number
+    ],
+)
+def test_a_number_of_few_is_refused(
+    numbers: list[float], code: int, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    done, out = run(people(rng, 40, ill=numbers), COVARIATE.format("ill"), tmp_path)
+    assert code_of(done) == code, done.exception
+    assert out.exists() == (code == 0)
+    if code:
+        assert str(done.exception).startswith(
+            "column 'ill' must have each of its values in at least 10"
+        )
+
+
+LAGGED = """[[term]]
+kind = "lagged"
+exposure = "ill"
+network = "own"
+lags = [0, 1]
+history_before_start = "zero"
+prior = { family = "normal", scale = 1.0, reason = "an example only" }
+"""
+
+
+@pytest.mark.parametrize(("late", "code"), [(1, 5), (12, 0)])
+def test_a_lag_of_few_is_refused(
+    late: int, code: int, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """Thirteen persons are ill, of whom so many are still there a month later."""
+    people_ = people(rng, 40, ill=[1] * 13 + [0] * 27)
+    stays = people_.assign(exit="stay")
+    after = people_.assign(month=2, ill=0)
+    first = np.where(np.arange(40) < late, "stay", people_["exit"])
+    first = np.where((np.arange(40) >= late) & (np.arange(40) < 13), "left", first)
+    rows = pd.concat([stays.assign(exit=first), after[first == "stay"]], ignore_index=True)
+    done, _ = run(rows.sort_values(["person", "month"]), LAGGED, tmp_path)
+    assert code_of(done) == code, done.exception
 
 
 def test_a_reference_that_is_not_there_lists_no_cells(

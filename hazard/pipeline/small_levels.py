@@ -44,9 +44,9 @@ def pool_small_levels(rows: Rows, spec: ModelSpec) -> Rows:
     DisclosureError
         If these are rows of fewer than ten persons, of registers or chosen by ``only`` also where
         the data are public. In confidential data also if a column of a term tells who a person
-        is, or is left with one level; if fewer than ten persons have the most frequent number of a
-        covariate, or another one; if an exposure of one's own, or one of its lags, is of fewer
-        than ten persons.
+        is, or is left with one level; if a covariate has one number in all but fewer than ten
+        persons, or one of two in fewer than ten; if an exposure of one's own, or one of its lags,
+        is of fewer than ten persons.
 
     Notes
     -----
@@ -130,10 +130,14 @@ def _refuse_rare(
         if not isinstance(term, CovariateTerm) or term.column not in panel:
             continue
         values = panel[term.column]
-        if numeric(values) and values.nunique() >= 2:
-            most = values == values.mode().iloc[0]
-            for holds in (most, ~most):
-                disclosure.refuse_rare(term.column, holds.to_numpy(), panel["person"])
+        if not numeric(values) or values.nunique() < 2:
+            continue
+        most = (values == values.mode().iloc[0]).to_numpy()
+        two = values.nunique() == 2
+        if two:
+            disclosure.refuse_rare(term.column, most, panel["person"])
+        if two or panel["person"][most].nunique() >= disclosure.SMALLEST:
+            disclosure.refuse_rare(term.column, ~most, panel["person"])
     for lagged in spec.lagged:
         if lagged.network == "own" and lagged.exposure in panel:
             ever = np.nan_to_num(happened(panel, lagged)) != 0
