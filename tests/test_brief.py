@@ -20,7 +20,7 @@ from test_figures import contrast_with_white
 from hazard import brief, figures, spec
 from hazard.brief import languages as catalogues
 from hazard.brief.languages import Code
-from hazard.store import Run
+from hazard.store import Run, Status
 
 LANGUAGES: tuple[Code, ...] = ("nb", "en")
 PAGES: Mapping[str, Callable[[], Any]] = {
@@ -481,6 +481,18 @@ def test_banners_stand_above_the_title_if_and_only_if_they_must(
     assert ("Not final." in top) is not passed
     assert ("Simulated registers. No number" in top) is (source == "simulated registers")
     assert 'class="banner' not in rest
+
+
+@pytest.mark.parametrize("engine", ["nuts", "laplace"])
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_without_draws_says_how_it_was_made(engine: str) -> None:
+    run = small_run()
+    facts = {**run.manifest, "gate": None, "limits": None}
+    facts["settings"] = {**facts["settings"], "engine": engine}
+    lost = replace(run, status=Status.without_draws, gate=None, manifest=facts)
+    page = brief.html(lost, "en")
+    assert "Not checked." in page.split("<h1>")[0]
+    assert ("The posterior was not sampled." in page) is (engine == "laplace")
 
 
 def test_gate_of_evidence_has_the_banner(pages: dict[tuple[str, Code], str]) -> None:

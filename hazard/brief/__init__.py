@@ -92,8 +92,10 @@ def _trust(view: View) -> tuple[Section, str | None]:
     """What is known of the computation, and the banner that it needs."""
     run = view.run
     if run.status == Status.without_draws:
-        unknown = Paragraph(view.say("gate.without_draws"))
-        return Section("gate", view.say("gate.heading"), (unknown,)), "without_draws"
+        texts = ["gate.without_draws"]
+        texts += ["gate.approximate"] if run.manifest["settings"]["engine"] == "laplace" else []
+        unknown = tuple(Paragraph(view.say(text)) for text in texts)
+        return Section("gate", view.say("gate.heading"), unknown), "without_draws"
     if run.gate is None:
         texts = (view.say("gate.approximate"), _how_far_checked(view))
         blocks = tuple(Paragraph(text) for text in texts)
