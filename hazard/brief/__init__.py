@@ -92,9 +92,9 @@ def _trust(view: View) -> tuple[Section, str | None]:
     """What is known of the computation, and the banner that it needs."""
     run = view.run
     if run.status == Status.without_draws:
-        texts = ["gate.without_draws"]
-        texts += ["gate.approximate"] if run.manifest["settings"]["engine"] == "laplace" else []
-        unknown = tuple(Paragraph(view.say(text)) for text in texts)
+        approximate = run.manifest["settings"]["engine"] == "laplace"
+        keys = ["gate.without_draws", *(["gate.approximate"] if approximate else [])]
+        unknown = tuple(Paragraph(view.say(key)) for key in keys)
         return Section("gate", view.say("gate.heading"), unknown), "without_draws"
     if run.gate is None:
         texts = (view.say("gate.approximate"), _how_far_checked(view))
