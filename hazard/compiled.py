@@ -59,10 +59,8 @@ def digest_of(loop: Callable[..., Any]) -> str:
 
     Examples
     --------
-    >>> @compiled
-    ... def half(x: float) -> float:
-    ...     return x / 2
-    >>> len(digest_of(half))
+    >>> from hazard.links import share_out
+    >>> len(digest_of(share_out))
     64
     """
     digest: str = getattr(loop.py_func, _DIGEST)  # type: ignore[attr-defined]
