@@ -3,7 +3,7 @@
 A compiled function keeps the signature that it was written with, so that its callers are checked
 like those of any other function. Numba keeps machine code on disk by the name and the time of one
 file, and does not see that a loop of another file, which went into the code, is another one by now.
-Here the name has a digest of everything that goes in, so that no old formula is ever run.
+Here the name has a digest of the file, and of the loops and numbers that it imports by name.
 """
 
 from __future__ import annotations

@@ -250,7 +250,7 @@ def refuse_rare(name: str, holds: Flags, person: pd.Series) -> None:
     if 0 < person[holds].nunique() < SMALLEST:
         raise DisclosureError(
             f"column {name!r} must have each of its values in at least {SMALLEST} persons; got "
-            "fewer with one of two. Leave it out of the model file."
+            "fewer with one value, or at one lag. Leave it out of the model file."
         )
 
 
