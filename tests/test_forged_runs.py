@@ -299,7 +299,11 @@ def test_forged_draws_are_refused_or_fail(failed: Path, run: Path, kind: str) ->
 ATTRIBUTES = {
     "parameters called labels": ("posterior", "coordinates", "beta"),
     "incidences called labels": ("estimands", "coordinates", "cumulative_incidence"),
-    "lags called labels of a number": ("estimands/lag_coefficient", "coordinates", "beta"),
+    "lags called labels of a number": (
+        "estimands/lag_coefficient",
+        "coordinates",
+        "cumulative_lag_effect",
+    ),
     "statistics called labels": ("sample_stats", "coordinates", "diverging energy"),
     "scaled": ("posterior/beta", "scale_factor", 0.01),
     "moved": ("estimands/cumulative_incidence", "add_offset", 0.01),
@@ -316,6 +320,20 @@ def test_an_attribute_of_the_draws_changes_nothing(failed: Path, run: Path, kind
     seal_again(run)
     after = read_or_refused(run)
     assert after is None or after.manifest["gate"] == store.read_run(failed).manifest["gate"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ATTRIBUTES if "called" in kind])
+def test_draws_that_are_called_labels_are_refused(
+    run: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the digest of the draws is written anew; the control is without the rule."""
+    place, name, value = ATTRIBUTES[kind]
+    with h5py.File(run / "posterior.nc", "a") as file:
+        file[place].attrs[name] = value
+    with pytest.raises(IntegrityError, match="must hold draws of a run"):
+        store.read_posterior(run)
+    monkeypatch.setattr(store, "_hides_draws", lambda _: False)
+    store.read_posterior(run)
 
 
 def test_groups_without_end_are_refused(run: Path) -> None:
