@@ -29,10 +29,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from hazard import design, equivalent, exposures, pipeline, simulate, spec
+from hazard import fitting, simulation, spec
 from hazard.baselines import linear_probability, multinomial_logit, robust, within_person
 from hazard.baselines.fit import BaselineFit
-from hazard.likelihood import rows, value_and_gradient
+from hazard.data import exposures
+from hazard.model import design, equivalent
+from hazard.model.likelihood import rows, value_and_gradient
 from hazard.months import year_of
 
 NAN = float("nan")
@@ -65,16 +67,16 @@ def fastest(work: Callable[[], Any], times: int = 3) -> tuple[np.ndarray, Any]:
     return np.min(spent, axis=0), made
 
 
-def read(folder: Path | None, seed: int) -> tuple[pipeline.Rows, spec.ModelSpec]:
+def read(folder: Path | None, seed: int) -> tuple[fitting.Rows, spec.ModelSpec]:
     """Panel and histories of the registers."""
     wanted = spec.read("oslo2016_published")
     if folder is not None:
-        return pipeline.rows_from_registers(folder, wanted), wanted
+        return fitting.rows_from_registers(folder, wanted), wanted
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as temporary:
         written = Path(temporary) / "r"
-        simulate.write(simulate.registers(simulate.truth("published", rng), rng), written)
-        return pipeline.rows_from_registers(written, wanted), wanted
+        simulation.write(simulation.registers(simulation.truth("published", rng), rng), written)
+        return fitting.rows_from_registers(written, wanted), wanted
 
 
 # --- ours ---------------------------------------------------------------------------------------
@@ -194,7 +196,7 @@ def scikit_learn(dense: Dense) -> list[Line]:
 
 
 def by_pyfixest(
-    found: pipeline.Rows, built: design.Design, wanted: spec.ModelSpec, straight: BaselineFit
+    found: fitting.Rows, built: design.Design, wanted: spec.ModelSpec, straight: BaselineFit
 ) -> list[Line]:
     """Least squares of pyfixest, both exits, centre, nationality and year absorbed."""
     import pyfixest

@@ -30,22 +30,10 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
-from hazard import (
-    approximation,
-    coordinates,
-    design,
-    diagnostics,
-    equivalent,
-    estimands,
-    kernels,
-    laplace,
-    likelihood,
-    model,
-    pipeline,
-    sampling,
-    simulate,
-    spec,
-)
+from hazard import fitting, simulation, spec
+from hazard.estimands import incidence
+from hazard.inference import convergence, laplace, laplace_draws, nuts
+from hazard.model import design, equivalent, kernels, likelihood, parameterisation, pymc_model
 
 R_SCRIPT = """
 library(mgcv)
@@ -78,15 +66,15 @@ def fastest(work: Callable[[], object], times: int) -> float:
     return min(spent)
 
 
-def published_rows(seed: int) -> tuple[pipeline.Rows, design.Design, spec.ModelSpec]:
+def published_rows(seed: int) -> tuple[fitting.Rows, design.Design, spec.ModelSpec]:
     """Panel, design and model at the published size."""
     wanted = spec.read("oslo2016")
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder:
-        simulate.write(
-            simulate.registers(simulate.truth("published", rng), rng), Path(folder) / "r"
+        simulation.write(
+            simulation.registers(simulation.truth("published", rng), rng), Path(folder) / "r"
         )
-        rows = pipeline.rows_from_registers(Path(folder) / "r", wanted)
+        rows = fitting.rows_from_registers(Path(folder) / "r", wanted)
     return rows, design.build(rows.panel, rows.histories, wanted), wanted
 
 
@@ -94,13 +82,13 @@ def published_rows(seed: int) -> tuple[pipeline.Rows, design.Design, spec.ModelS
 def density(seed: int, _: float) -> pd.DataFrame:
     """Milliseconds per log-density with gradient."""
     _, built, _ = published_rows(seed)
-    around = approximation.fit(coordinates.standard(built))
+    around = laplace_draws.fit(parameterisation.standard(built))
     data = likelihood.fast_rows(around.coordinates.design)
     levels = likelihood.table(data.blocks, around.mode.beta)
     run = kernels.kernel(data.link, data.n_exits)
     kernel = fastest(lambda: run(levels, data.index, data.outcome, data.weight), 50)
     lines = [("kernel on the rows", kernel)]
-    ours = model.build_model(around.coordinates, around.anchors())
+    ours = pymc_model.build_model(around.coordinates, around.anchors())
     lines += [("whole graph, whitened", _of_graph(_whitened(ours, around)))]
     lines += [("plain graph", _of_graph(plain_model(built)))]
     table = pd.DataFrame(lines, columns=["what", "milliseconds"])
@@ -112,7 +100,7 @@ def density(seed: int, _: float) -> pd.DataFrame:
             **{k: getattr(built, k)[::2] for k in ("index", "outcome", "weight", "row")},
         }
     )
-    part = likelihood.fast_rows(coordinates.standard(half).design)
+    part = likelihood.fast_rows(parameterisation.standard(half).design)
     short = fastest(
         lambda: run(
             likelihood.table(part.blocks, around.mode.beta), part.index, part.outcome, part.weight
@@ -124,7 +112,7 @@ def density(seed: int, _: float) -> pd.DataFrame:
 
 
 def _whitened(graph: pm.Model, around: laplace.Laplace) -> pm.Model:
-    return sampling.whitened(graph, *sampling.affine_map(graph, around))
+    return nuts.whitened(graph, *nuts.affine_map(graph, around))
 
 
 def _of_graph(graph: pm.Model) -> float:
@@ -165,8 +153,8 @@ def plain_model(built: design.Design) -> pm.Model:
 def approximate(seed: int, _: float) -> pd.DataFrame:
     """Seconds of the approximate engine, all exits at once, and of bam, one exit after another."""
     rows, built, _ = published_rows(seed)
-    standard = coordinates.standard(equivalent.collapsed(built))
-    ours = fastest(lambda: approximation.fit(standard), 3)
+    standard = parameterisation.standard(equivalent.collapsed(built))
+    ours = fastest(lambda: laplace_draws.fit(standard), 3)
     lines = [("laplace: three exits, correlated", ours)]
     seconds, version = _bam(rows)
     lines += [(f"mgcv::bam {version}: three fits", seconds)]
@@ -175,10 +163,10 @@ def approximate(seed: int, _: float) -> pd.DataFrame:
     return table
 
 
-def _bam(rows: pipeline.Rows) -> tuple[float, str]:
+def _bam(rows: fitting.Rows) -> tuple[float, str]:
     if shutil.which("Rscript") is None:
         return float("nan"), "(R is not installed)"
-    from hazard import exposures
+    from hazard.data import exposures
 
     wide = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1).dropna()
     wide["year"] = wide["calendar"] // 12
@@ -203,16 +191,16 @@ def sample(seed: int, minutes: float) -> pd.DataFrame:
     _, built, wanted = published_rows(seed)
     lines = []
     began = time.perf_counter()
-    around = approximation.fit(coordinates.standard(built))
-    compiled = sampling.compile_model(
-        model.build_model(around.coordinates, around.anchors()), around
+    around = laplace_draws.fit(parameterisation.standard(built))
+    compiled = nuts.compile_model(
+        pymc_model.build_model(around.coordinates, around.anchors()), around
     )
     made = time.perf_counter()
-    drawn = sampling.sample(compiled, sampling.Settings(seed=seed))
+    drawn = nuts.sample(compiled, nuts.Settings(seed=seed))
     spent = time.perf_counter() - made
-    curves = dict(estimands.lag_curves(drawn["posterior"].to_dataset(), wanted).items())
+    curves = dict(incidence.lag_curves(drawn["posterior"].to_dataset(), wanted).items())
     names = {str(name): values for name, values in curves.items()}
-    found = diagnostics.gate(drawn, quantities=names).table.set_index("variable")
+    found = convergence.gate(drawn, quantities=names).table.set_index("variable")
     own = ["lag_coefficient", "cumulative_lag_effect"]
     lines += [("hazard, every quantity", made - began, spent, found["ess_bulk"].min())]
     lines += [("hazard, lags and sums", made - began, spent, found.loc[own, "ess_bulk"].min())]
@@ -249,7 +237,7 @@ def _plain(graph: Any, seconds: float) -> tuple[float, float, float]:
         print(f"plain graph: too few to count, taken as {_FEWEST} effective draws")
         return _FEWEST, _FEWEST, spent
     effects = {str(k): v for k, v in draws.items() if str(k).startswith(("effect", "intercept"))}
-    judged = diagnostics.gate(
+    judged = convergence.gate(
         xr.DataTree.from_dict({"posterior": xr.Dataset(effects)})
     ).table.set_index("variable")
     own = judged.index.str.contains("return|application")

@@ -51,21 +51,23 @@ import pandas as pd
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from hazard import coordinates, design, estimands, spec
-from hazard.calibration import engine, outcomes, small_rows
-from hazard.calibration.engines import EngineName, Fit
-from hazard.design import Design
+from hazard import spec
+from hazard.arrays import FloatArray, IntArray
 from hazard.errors import ConvergenceError, UsageError, did_you_mean
-from hazard.pipeline import versions
-from hazard.prior_families import LearnedWalkPrior, MonotonePrior, PolynomialPrior, Prior
-from hazard.priors import factor
-from hazard.sensitivity import SCALES, Cell, cells, scaled
-from hazard.sensitivity.engines import Sampler
-from hazard.sensitivity.prior_intervals import curves
-from hazard.sensitivity.refit import with_priors
+from hazard.estimands import incidence
+from hazard.files.atomic import write_file
+from hazard.fitting import versions
+from hazard.model import design, parameterisation
+from hazard.model.design import Design
+from hazard.model.priors import factor
 from hazard.spec import IncidenceEstimand, ModelSpec
-from hazard.store import write_file
-from hazard.terms.block import FloatArray, IntArray
+from hazard.spec.priors import LearnedWalkPrior, MonotonePrior, PolynomialPrior, Prior
+from hazard.studies.sbc import engine, outcomes, small_rows
+from hazard.studies.sbc.engines import EngineName, Fit
+from hazard.studies.sensitivity import SCALES, Cell, grid, scaled
+from hazard.studies.sensitivity.engines import Sampler
+from hazard.studies.sensitivity.prior_intervals import curves
+from hazard.studies.sensitivity.refit import with_priors
 
 MODEL = """
 name = "coverage"
@@ -195,7 +197,7 @@ class Study:
 
 def every_cell() -> dict[str, Cell]:
     """Every family at every scale, by name."""
-    found = [cell for cell in cells(spec.load(MODEL)) if cell.scale is not None]
+    found = [cell for cell in grid(spec.load(MODEL)) if cell.scale is not None]
     steps = LearnedWalkPrior(
         family="learned_walk", scale=1.0, reason="neighbours are alike, how much is learned"
     )
@@ -218,7 +220,7 @@ def study(setting: Setting) -> Study:
     fits = []
     for name in setting.priors:
         own = with_priors(built, every[name].priors)
-        fits.append((every[name], engine(setting.engine, coordinates.standard(own), sampler)))
+        fits.append((every[name], engine(setting.engine, parameterisation.standard(own), sampler)))
     return Study(wanted, built, person, beta, tuple(fits))
 
 
@@ -253,10 +255,10 @@ def judged(
     except ConvergenceError:
         return np.column_stack([true, missing])
     [term] = it.spec.lagged
-    by_lag = estimands.lag_curve(posterior, term).sel(exit=EXIT).transpose("lag", ...)
+    by_lag = incidence.lag_curve(posterior, term).sel(exit=EXIT).transpose("lag", ...)
     flat = by_lag.values.reshape(len(LAGS), -1)
     kept = np.arange(INCIDENCE_DRAWS) * posterior.sizes["draw"] // INCIDENCE_DRAWS
-    thin = estimands.coefficients(posterior.isel(draw=kept), it.built)
+    thin = incidence.coefficients(posterior.isel(draw=kept), it.built)
     every = [*flat, flat.sum(axis=0), risk_difference(it, thin)]
     return np.column_stack([true, [described(own) for own in every]])
 
@@ -279,7 +281,7 @@ def labelled(it: Study, beta: FloatArray) -> xr.DataArray:
 def risk_difference(it: Study, beta: xr.DataArray) -> FloatArray:
     [wanted] = it.spec.estimand
     assert isinstance(wanted, IncidenceEstimand)
-    found = estimands.incidence(beta, it.built, it.person, wanted).sel(exit=EXIT, month=HORIZON)
+    found = incidence.incidence(beta, it.built, it.person, wanted).sel(exit=EXIT, month=HORIZON)
     return np.asarray(found.diff("arm").values.ravel())
 
 

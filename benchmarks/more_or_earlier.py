@@ -39,31 +39,23 @@ import pandas as pd
 import xarray as xr
 from scipy.optimize import brentq
 
-from hazard import (
-    approximation,
-    coordinates,
-    design,
-    estimands,
-    interventions,
-    more_or_earlier,
-    pipeline,
-    simulate,
-    spec,
-    standardised,
-    survival,
-)
-from hazard.exposures.rules import since_risk
-from hazard.links import hazard
-from hazard.simulate import Truth
-from hazard.simulate.margins import EXITS, EXPOSURES, N_LAGS, FloatArray, IntArray, SizeName
-from hazard.simulate.odds import Effects, There, effects_of, month_of_families
-from hazard.simulate.planted import NO_PLAN, Traits
-from hazard.simulate.world import LARGE, Families
+from hazard import fitting, simulation, spec
+from hazard.arrays import FloatArray, IntArray
+from hazard.data.exposures.rules import since_risk
+from hazard.estimands import displacement, g_formula, incidence, interventions, survival
+from hazard.files.atomic import write_file
+from hazard.inference import laplace_draws
+from hazard.model import design, parameterisation
+from hazard.model.links import hazard
+from hazard.simulation import Truth
+from hazard.simulation.margins import EXITS, EXPOSURES, N_LAGS, SizeName
+from hazard.simulation.odds import Effects, There, effects_of, month_of_families
+from hazard.simulation.planted import NO_PLAN, Traits
+from hazard.simulation.world import LARGE, Families
 from hazard.spec import ModelSpec
-from hazard.store import write_file
 
 HORIZON, WINDOW_END, DRAWS = 24, 7, 500
-EVENT = more_or_earlier.Event(1, WINDOW_END)
+EVENT = displacement.Event(1, WINDOW_END)
 SCENARIOS = ("brought_forward", "added", "partly_added", "earlier_only", "more_only")
 TERM = "forced_return_centre"
 ARMS = tuple(
@@ -91,11 +83,11 @@ class Known(NamedTuple):
 def known(name: str, size: SizeName, seed: int) -> Known:
     """Rows of the registers of a scenario, with the longest lags, and the truth."""
     rng = np.random.default_rng(seed)
-    truth = simulate.truth(size, rng, simulate.scenario(name))
+    truth = simulation.truth(size, rng, simulation.scenario(name))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "registers"
-        simulate.write(simulate.registers(truth, rng), folder)
-        rows = pipeline.rows_from_registers(folder, observed())
+        simulation.write(simulation.registers(truth, rng), folder)
+        rows = fitting.rows_from_registers(folder, observed())
     return Known(rows.panel, dict(rows.histories), truth)
 
 
@@ -227,17 +219,17 @@ def fitted_risks(found: Known, paths: interventions.Paths, wanted: ModelSpec) ->
         for term in wanted.lagged
     }
     built = design.build(found.panel, histories, wanted)
-    around = approximation.fit(coordinates.standard(built))
-    drawn = approximation.draws(around, DRAWS, np.random.default_rng(0))
-    beta = estimands.coefficients(drawn, built)
+    around = laplace_draws.fit(parameterisation.standard(built))
+    drawn = laplace_draws.draws(around, DRAWS, np.random.default_rng(0))
+    beta = incidence.coefficients(drawn, built)
     events = interventions.from_rows(paths, histories, wanted.lagged)
-    parts = standardised.path_rows(events, ARMS, built, wanted)
-    return standardised.standardise(beta, parts)
+    parts = g_formula.path_rows(events, ARMS, built, wanted)
+    return g_formula.standardise(beta, parts)
 
 
 def decomposed(risks: xr.Dataset) -> xr.Dataset:
     """More or earlier, of the applications, in percentage points and months."""
-    found = more_or_earlier.more_or_earlier(risks, EVENT).sel(exit="assisted")
+    found = displacement.more_or_earlier(risks, EVENT).sel(exit="assisted")
     return found.assign({name: 100 * found[name] for name in QUANTITIES[:-1]})
 
 

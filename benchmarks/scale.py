@@ -47,15 +47,15 @@ Found = dict[str, Any]
 # --- register files -----------------------------------------------------------------------------
 def simulate(folder: Path) -> None:
     """Registers of the published size."""
-    from hazard import simulate
+    from hazard import simulation
 
     rng = np.random.default_rng(1)
-    simulate.write(simulate.registers(simulate.truth("published", rng), rng), folder)
+    simulation.write(simulation.registers(simulation.truth("published", rng), rng), folder)
 
 
 def copy(source: Path, folder: Path, copies: int) -> None:
     """So many copies of the registers, as CSV files and, in the folder beside, as Parquet."""
-    from hazard.registers.records import TABLES
+    from hazard.data.registers.records import TABLES
 
     for kind in ("csv", "parquet"):
         (folder / kind).mkdir(parents=True)
@@ -83,7 +83,8 @@ def side_by_side(table: pa.Table, copies: int) -> pa.Table:
 # --- one size -----------------------------------------------------------------------------------
 def measured(folder: Path) -> Found:
     """Seconds of each stage, rows, peak memory, and what must be a multiple of one copy."""
-    from hazard import exposures, panel, registers, spec
+    from hazard import spec
+    from hazard.data import exposures, panel, registers
 
     model = spec.read("oslo2016")
     clock = Clock()

@@ -18,8 +18,11 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from hazard import estimands, pipeline, scenario, store
-from hazard.interventions import Added
+from hazard import fitting
+from hazard.estimands import incidence
+from hazard.estimands.interventions import Added
+from hazard.fitting.store import read_finished
+from hazard.studies import scenario
 
 ARMS = (
     scenario.ScenarioArm(name="observed"),
@@ -33,15 +36,15 @@ def prepared(
     registers: Path, folder: Path, horizon: int | None
 ) -> tuple[scenario.System, xr.DataArray]:
     """System and coefficients: all months, or the middle ones."""
-    run = store.read_finished(folder)
-    rows = pipeline.rows_from_registers(registers, run.spec)
-    frozen = pipeline.finished(run, rows).design
+    run = read_finished(folder)
+    rows = fitting.rows_from_registers(registers, run.spec)
+    frozen = fitting.finished(run, rows).design
     calendar = rows.panel["calendar"].to_numpy()
     first, last = int(calendar[frozen.row].min()), int(calendar.max())
     start = first if horizon is None else (first + last) // 2
     of = scenario.families(rows.panel, start, horizon=horizon or last - first + 1)
     system = scenario.system(of, rows.found, ARMS, frozen=frozen, spec=run.spec)
-    return system, estimands.coefficients(run.posterior, system.design)
+    return system, incidence.coefficients(run.posterior, system.design)
 
 
 def told(found: xr.Dataset) -> dict[str, float]:

@@ -25,10 +25,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from hazard import approximation, coordinates, design, estimands, pipeline, simulate, spec
+from hazard import fitting, simulation, spec
 from hazard.errors import UsageError
-from hazard.simulate.margins import SizeName
-from hazard.store import write_file
+from hazard.estimands import incidence
+from hazard.files.atomic import write_file
+from hazard.inference import laplace_draws
+from hazard.model import design, parameterisation
+from hazard.simulation.margins import SizeName
 
 MODELS = ("oslo2016_published", "oslo2016", "country_shocks")
 TERM = "assisted_application_nationality"
@@ -40,18 +43,18 @@ SIZES: tuple[SizeName, ...] = ("published", "small")
 
 def registers(folder: Path, size: SizeName, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    truth = simulate.truth(size, rng, simulate.scenario("shocks"))
-    simulate.write(simulate.registers(truth, rng), folder)
+    truth = simulation.truth(size, rng, simulation.scenario("shocks"))
+    simulation.write(simulation.registers(truth, rng), folder)
 
 
 def sums(folder: Path, model: str) -> pd.DataFrame:
     """Sum over lags on each exit: estimate and interval of 95 percent."""
     wanted = spec.read(model)
-    rows = pipeline.rows_from_registers(folder, wanted)
+    rows = fitting.rows_from_registers(folder, wanted)
     built = design.build(rows.panel, rows.histories, wanted)
-    around = approximation.fit(coordinates.standard(built))
-    drawn = approximation.draws(around, DRAWS, np.random.default_rng(0))
-    total = estimands.lag_curves(drawn, wanted)["cumulative_lag_effect"].sel(term=TERM)
+    around = laplace_draws.fit(parameterisation.standard(built))
+    drawn = laplace_draws.draws(around, DRAWS, np.random.default_rng(0))
+    total = incidence.lag_curves(drawn, wanted)["cumulative_lag_effect"].sel(term=TERM)
     return described({name: total.sel(exit=name).values.ravel() for name in EXITS})
 
 

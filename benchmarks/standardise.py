@@ -25,8 +25,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hazard import design, exposures, interventions, panel, registers, simulate, spec, standardised
-from hazard.design import Design
+from hazard import simulation, spec
+from hazard.data import exposures, panel, registers
+from hazard.estimands import g_formula, interventions
+from hazard.model import design
+from hazard.model.design import Design
 
 HORIZON = 24
 TERM = "forced_return"
@@ -42,7 +45,7 @@ KINDS = ("rows of the panel", "everybody", "everybody, by group")
 
 def simulated(folder: Path) -> None:
     rng = np.random.default_rng(1)
-    simulate.write(simulate.registers(simulate.truth("published", rng), rng), folder)
+    simulation.write(simulation.registers(simulation.truth("published", rng), rng), folder)
 
 
 def random_draws(made: Design, n: int) -> xr.DataArray:
@@ -71,16 +74,16 @@ def measured(folder: Path, n_draws: int, kind: str) -> dict[str, Any]:
     if kind == KINDS[2]:
         first = paths.starts()
         groups = {name: first[name].astype(str) for name in ("nationality", "centre")}
-    parts = standardised.path_rows(around, [WITHOUT, WITH], frozen, model)
+    parts = g_formula.path_rows(around, [WITHOUT, WITH], frozen, model)
     warm(beta, around, frozen, model)
     clock.append(time.perf_counter())
     every = list(parts)
     clock.append(time.perf_counter())
     busy = time.process_time()
-    risks = standardised.standardise_by(beta, every, groups)
+    risks = g_formula.standardise_by(beta, every, groups)
     busy = time.process_time() - busy
     clock.append(time.perf_counter())
-    check(risks[standardised.EVERYBODY])
+    check(risks[g_formula.EVERYBODY])
     seconds = np.diff(clock)
     return {
         "paths": len(starts),
@@ -98,8 +101,8 @@ def measured(folder: Path, n_draws: int, kind: str) -> dict[str, Any]:
 def warm(beta: xr.DataArray, around: Any, frozen: Design, model: Any) -> None:
     """Compile before the clock is read."""
     few = next(around.parts(20))
-    parts = standardised.path_rows(few, [WITHOUT, WITH], frozen, model)
-    standardised.standardise(beta.isel(draw=[0]), parts)
+    parts = g_formula.path_rows(few, [WITHOUT, WITH], frozen, model)
+    g_formula.standardise(beta.isel(draw=[0]), parts)
 
 
 def check(risks: xr.Dataset) -> None:

@@ -59,7 +59,7 @@ def digest_of(loop: Callable[..., Any]) -> str:
 
     Examples
     --------
-    >>> from hazard.links import share_out
+    >>> from hazard.model.links import share_out
     >>> len(digest_of(share_out))
     64
     """

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hazard.arrays import IntArray
 from hazard.errors import DomainError
 
-IntArray = npt.NDArray[np.int64]
 Days = npt.NDArray[np.datetime64]
 Written = Literal["yyyy-mm-dd", "dd.mm.yyyy"]
 

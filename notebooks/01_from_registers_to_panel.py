@@ -26,12 +26,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hazard import exposures, panel, registers, simulate, spec
+from hazard import simulation, spec
 from hazard.baselines import aalen_johansen
+from hazard.data import exposures, panel, registers
 
 rng = np.random.default_rng(1)
 folder = Path(tempfile.mkdtemp()) / "registers"
-simulate.write(simulate.registers(simulate.truth("small", rng), rng), folder)
+simulation.write(simulation.registers(simulation.truth("small", rng), rng), folder)
 sorted(path.name for path in folder.iterdir())
 
 # %% [markdown]

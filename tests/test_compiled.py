@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hazard import kernels, links
 from hazard.compiled import compiled, digest_of
+from hazard.model import kernels
+from places import PACKAGE
 
-PACKAGE = Path(links.__file__).parent
 SCRIPT = """
 import numpy as np
 from hazard.compiled import digest_of
-from hazard.kernels import kernel
+from hazard.model.kernels import kernel
 run = kernel(0, 4)
 rows = np.zeros((1, 1), np.int32), np.zeros(1, np.int8), np.ones(1)
 print(float(run(np.zeros((1, 4)), *rows)[0]), digest_of(run) if hasattr(run, "py_func") else "")
@@ -54,7 +54,7 @@ def test_an_edited_formula_is_what_runs(tmp_path: Path, guarded: bool) -> None:
     before = said(tree, cache)
     assert before[0] == pytest.approx(np.log(1 / 5))
     assert said(tree, cache) == before
-    formula = tree / "hazard" / "links.py"
+    formula = tree / "hazard" / "model" / "links.py"
     source = formula.read_text(encoding="utf-8")
     edited = source.replace("stay = unit / total", "stay = 3.0 * unit / total")
     assert edited != source

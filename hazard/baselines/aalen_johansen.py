@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard import survival
 from hazard.baselines import life_table
 from hazard.errors import DomainError, EstimandError
+from hazard.estimands import survival
 
 
 def fit(panel: pd.DataFrame) -> xr.Dataset:
@@ -17,8 +17,8 @@ def fit(panel: pd.DataFrame) -> xr.Dataset:
     Parameters
     ----------
     panel : DataFrame
-        As checked by :func:`hazard.contracts.check_panel`. A person is at risk in the months that
-        have a row, so that left truncation and temporary absence are taken into account.
+        As checked by :func:`hazard.data.contracts.check_panel`. A person is at risk in the months
+        that have a row, so that left truncation and temporary absence are taken into account.
 
     Returns
     -------

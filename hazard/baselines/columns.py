@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
-from hazard.likelihood import Rows, cross_product
-from hazard.terms.block import BoolArray, FloatArray
+from hazard.arrays import BoolArray, FloatArray
+from hazard.model.likelihood import Rows, cross_product
 
 
 def independent_columns(

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from hazard.arrays import BoolArray, IntArray
 from hazard.baselines import proportional
 from hazard.baselines.fit import BaselineFit
 from hazard.baselines.partial_likelihood import RiskSets, Ties
 from hazard.baselines.remarks import reference_curves
 from hazard.baselines.robust import Clusters
-from hazard.design import Design
-from hazard.equivalent import identified
 from hazard.errors import DesignError
-from hazard.terms.block import BoolArray, IntArray, column
+from hazard.model.design import Design
+from hazard.model.equivalent import identified
+from hazard.model.terms.block import column
 
 ABSORBED = ("intercept", "baseline")
 """Kinds of blocks that the risk sets make up for."""

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from hazard import survival
+from hazard.arrays import BoolArray, FloatArray, IntArray
 from hazard.baselines import aalen_johansen, cox, life_table, proportional
 from hazard.baselines.fit import BaselineFit
 from hazard.baselines.partial_likelihood import RiskSets, Ties
 from hazard.baselines.robust import Clusters
-from hazard.design import Design
-from hazard.equivalent import identified
 from hazard.errors import DesignError
-from hazard.terms.block import BoolArray, FloatArray, IntArray
+from hazard.estimands import survival
+from hazard.model.design import Design
+from hazard.model.equivalent import identified
 
 
 def fit(design: Design, panel: pd.DataFrame, *, ties: Ties = "efron") -> BaselineFit:
@@ -113,7 +113,7 @@ def observed(panel: pd.DataFrame) -> FloatArray:
     Parameters
     ----------
     panel : DataFrame
-        As checked by :func:`hazard.contracts.check_panel`.
+        As checked by :func:`hazard.data.contracts.check_panel`.
 
     Returns
     -------

@@ -10,8 +10,8 @@ import scipy.linalg
 import scipy.special
 import xarray as xr
 
+from hazard.arrays import BoolArray, FloatArray
 from hazard.errors import EstimandError
-from hazard.terms.block import BoolArray, FloatArray
 
 AT_INFINITY = 40.0
 """Log-odds that no data tell from infinite ones."""

@@ -9,11 +9,11 @@ import pandas as pd
 import scipy.stats
 import xarray as xr
 
-from hazard import survival
+from hazard.arrays import FloatArray
 from hazard.baselines import aalen_johansen, life_table
 from hazard.baselines.columns import independent
 from hazard.errors import EstimandError
-from hazard.terms.block import FloatArray
+from hazard.estimands import survival
 
 
 def fit(panel: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def fit(panel: pd.DataFrame, by: str) -> pd.DataFrame:
     Parameters
     ----------
     panel : DataFrame
-        As checked by :func:`hazard.contracts.check_panel`.
+        As checked by :func:`hazard.data.contracts.check_panel`.
     by : str
         Column with the group, the same in all months of a person.
 

@@ -19,7 +19,7 @@ def fit(panel: pd.DataFrame, *, level: float = 0.95) -> xr.Dataset:
     Parameters
     ----------
     panel : DataFrame
-        As checked by :func:`hazard.contracts.check_panel`.
+        As checked by :func:`hazard.data.contracts.check_panel`.
     level : float
         Of the interval.
 

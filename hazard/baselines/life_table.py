@@ -14,7 +14,7 @@ def counts(panel: pd.DataFrame) -> xr.Dataset:
     Parameters
     ----------
     panel : DataFrame
-        As checked by :func:`hazard.contracts.check_panel`.
+        As checked by :func:`hazard.data.contracts.check_panel`.
 
     Returns
     -------

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from hazard.arrays import BoolArray, FloatArray
 from hazard.baselines import robust
 from hazard.baselines.columns import independent_columns, inverse
 from hazard.baselines.fit import BaselineFit, errors_of, spread_out
@@ -19,10 +20,9 @@ from hazard.baselines.remarks import (
     undefined,
 )
 from hazard.baselines.robust import Clusters, Errors
-from hazard.design import Design
-from hazard.equivalent import collapsed, identified
-from hazard.likelihood import Rows, cross_product, gathered, linear_predictor, rows
-from hazard.terms.block import BoolArray, FloatArray
+from hazard.model.design import Design
+from hazard.model.equivalent import collapsed, identified
+from hazard.model.likelihood import Rows, cross_product, gathered, linear_predictor, rows
 
 UNIT = "probability"
 

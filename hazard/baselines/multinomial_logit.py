@@ -12,6 +12,7 @@ import pandas as pd
 import scipy.linalg
 from scipy import sparse
 
+from hazard.arrays import BoolArray, FloatArray, IntArray
 from hazard.baselines import robust, separation
 from hazard.baselines.columns import independent_columns
 from hazard.baselines.fit import AT_INFINITY, BaselineFit, errors_of, spread_out
@@ -25,13 +26,12 @@ from hazard.baselines.remarks import (
 )
 from hazard.baselines.robust import Clusters, Errors
 from hazard.compiled import compiled
-from hazard.design import Design
-from hazard.equivalent import coefficient_counts, collapsed, identified
 from hazard.errors import ConvergenceError
-from hazard.kernels import row_score
-from hazard.likelihood import Rows, information, linear_predictor, rows, value_and_gradient
-from hazard.newton import Mode, Penalty, inverse_factor, newton
-from hazard.terms.block import BoolArray, FloatArray, IntArray
+from hazard.inference.newton import Mode, Penalty, inverse_factor, newton
+from hazard.model.design import Design
+from hazard.model.equivalent import coefficient_counts, collapsed, identified
+from hazard.model.kernels import row_score
+from hazard.model.likelihood import Rows, information, linear_predictor, rows, value_and_gradient
 
 Kind = Errors | Literal["information"]
 

@@ -9,11 +9,11 @@ import numpy as np
 import scipy.linalg
 from scipy import sparse
 
+from hazard.arrays import BoolArray, FloatArray, IntArray
 from hazard.baselines import separation
 from hazard.baselines.columns import independent, inverse, sizes
 from hazard.errors import ConvergenceError
-from hazard.likelihood import Rows, cross_product, linear_predictor
-from hazard.terms.block import BoolArray, FloatArray, IntArray
+from hazard.model.likelihood import Rows, cross_product, linear_predictor
 
 Ties = Literal["efron", "breslow"]
 

@@ -11,14 +11,14 @@ import pandas as pd
 import scipy.linalg
 from scipy import sparse
 
+from hazard.arrays import BoolArray, FloatArray, IntArray
 from hazard.baselines import partial_likelihood, robust
 from hazard.baselines.fit import BaselineFit, errors_of
 from hazard.baselines.partial_likelihood import Maximum, RiskSets
 from hazard.baselines.remarks import coefficient_labels, named, undefined
 from hazard.baselines.robust import Clusters
-from hazard.design import Design
-from hazard.likelihood import Rows, linear_predictor, rows
-from hazard.terms.block import BoolArray, FloatArray, IntArray
+from hazard.model.design import Design
+from hazard.model.likelihood import Rows, linear_predictor, rows
 
 Kind = Clusters | Literal["information"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hazard.design import Design
-from hazard.terms.block import BoolArray
-from hazard.terms.lagged import owners
+from hazard.arrays import BoolArray
+from hazard.model.design import Design
+from hazard.model.terms.lagged import owners
 
 
 def coefficient_labels(design: Design) -> pd.DataFrame:

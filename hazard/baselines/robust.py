@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from hazard.design import Design
+from hazard.arrays import AnyIntArray, FloatArray, IntArray
 from hazard.errors import DesignError
-from hazard.likelihood import Rows, cross_product
-from hazard.terms.block import AnyIntArray, FloatArray, IntArray, column
+from hazard.model.design import Design
+from hazard.model.likelihood import Rows, cross_product
+from hazard.model.terms.block import column
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.linalg
 from scipy import optimize, sparse
 
+from hazard.arrays import BoolArray, FloatArray
 from hazard.errors import ConvergenceError
-from hazard.terms.block import BoolArray, FloatArray
 
 _ROUNDING = 1e-9
 _STRICT = 0.5

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from hazard.arrays import BoolArray, FloatArray, IntArray
 from hazard.baselines import robust
 from hazard.baselines.columns import independent, inverse
 from hazard.baselines.fit import BaselineFit, errors_of
 from hazard.baselines.linear_probability import UNIT, cross, left_through
 from hazard.baselines.remarks import coefficient_labels, named, undefined
 from hazard.baselines.robust import Clusters
-from hazard.design import Design
-from hazard.equivalent import identified
-from hazard.likelihood import Rows, cross_product, linear_predictor, rows
-from hazard.terms.block import BoolArray, FloatArray, IntArray
+from hazard.model.design import Design
+from hazard.model.equivalent import identified
+from hazard.model.likelihood import Rows, cross_product, linear_predictor, rows
 
 
 def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -> BaselineFit:

@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import jinja2
 
-from hazard import digits
 from hazard.brief import (
     answer,
     appendix,
     caveats,
     checks,
     coefficients,
-    concordance,
-    evidence,
-    fit,
-    more,
+    displacement,
+    estimators,
+    model_fit,
     outcome,
+    published,
 )
 from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
 from hazard.brief.languages import Code, Language, language
 from hazard.brief.view import View
-from hazard.store import ConcordanceFolder, Evidence, Run, Status
-from hazard.terminal import shown
+from hazard.files.terminal import shown
+from hazard.fitting.recheck import Status
+from hazard.fitting.store import Run
+from hazard.output import digits
+from hazard.studies.estimators.folder import ConcordanceFolder
+from hazard.studies.published.folder import Evidence
 
 __all__ = ["html"]
 
@@ -35,7 +38,7 @@ def html(run: Run | Evidence | ConcordanceFolder, lang: Code) -> str:
     Parameters
     ----------
     run : Run, Evidence or ConcordanceFolder
-        As :func:`hazard.store.read` returns it.
+        As :func:`hazard.brief.folders.read` returns it.
     lang : {"nb", "en"}
         Norwegian bokmål or English; the numbers are the same.
 
@@ -46,9 +49,9 @@ def html(run: Run | Evidence | ConcordanceFolder, lang: Code) -> str:
     """
     tongue = language(lang)
     if isinstance(run, Evidence):
-        return rendered(evidence.page(run, tongue), tongue)
+        return rendered(published.page(run, tongue), tongue)
     if isinstance(run, ConcordanceFolder):
-        return rendered(concordance.page(run, tongue), tongue)
+        return rendered(estimators.page(run, tongue), tongue)
     return rendered(_page(View(run, tongue)), tongue)
 
 
@@ -74,10 +77,14 @@ def _page(view: View) -> Page:
     if banner is not None:
         banners.append(("gate", view.say(f"banner.{banner}", section=gate.heading)))
     sections = [*answer.sections(view), outcome.incidence(view)]
-    sections += [*more.sections(view), *more.identification(view), *more.costs(view)]
+    sections += [
+        *displacement.sections(view),
+        *displacement.identification(view),
+        *displacement.costs(view),
+    ]
     sections += [outcome.lags(view)] if view.shown_terms else []
     sections += coefficients.sections(view)
-    sections += [gate, fit.section(view), caveats.section(view), *appendix.sections(view)]
+    sections += [gate, model_fit.section(view), caveats.section(view), *appendix.sections(view)]
     return Page(
         lang=view.language.code,
         kicker=view.say("page.kicker", model=run.spec.name),

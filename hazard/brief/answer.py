@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hazard import digits
 from hazard.brief import coefficients, outcome, rows, verdict
 from hazard.brief.blocks import Block, Paragraph, Points, Section
 from hazard.brief.view import View
+from hazard.output import digits
 
 
 def sections(view: View) -> list[Section]:

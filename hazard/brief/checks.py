@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hazard import digits
 from hazard.brief.blocks import Paragraph, Section, Table
 from hazard.brief.languages import Language
 from hazard.brief.view import grouped
+from hazard.output import digits
 
 _PRINTED = ("lag_coefficient", "cumulative_lag_effect", "cumulative_incidence", "risk_difference")
 _ANSWERS = ("_risk_difference", "_summed_change")  # after the name of an estimand

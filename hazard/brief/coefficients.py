@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from hazard import digits
 from hazard.brief.blocks import Block, Paragraph, Section, Table
 from hazard.brief.view import View, capital, estimate, grouped
-from hazard.coefficients import COEFFICIENT, CORRELATION, GROUP_SD, WALK_SD
+from hazard.output import digits
+from hazard.output.coefficients import COEFFICIENT, CORRELATION, GROUP_SD, WALK_SD
+from hazard.output.tables import HAZARD_MODEL
 from hazard.spec import CovariateTerm
-from hazard.tables import HAZARD_MODEL
 
 ESTIMATORS = (HAZARD_MODEL, "multinomial logit", "linear probability")
 _IN_ANSWER, _LEVELS, _FINEST = 8, 12, -8

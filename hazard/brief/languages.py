@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Literal, NamedTuple
 
-from hazard import digits, units
+from hazard import units
+from hazard.output import digits
 
 Code = Literal["nb", "en"]
 Words = Mapping[str, Mapping[str, str]]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hazard import digits, figures
 from hazard.brief import rows
 from hazard.brief.blocks import Block, Figure, Paragraph, Section, Table
 from hazard.brief.view import View, estimate
+from hazard.output import digits, figures
 from hazard.spec import LaggedTerm
 
 _DASH = "–"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hazard import digits
 from hazard.brief.blocks import Block, Paragraph
 from hazard.brief.view import View, capital
+from hazard.output import digits
 
 _SIZES = ("persons", "rows", "exits")
 

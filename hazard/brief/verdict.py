@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
-from hazard import digits
 from hazard.brief.languages import Language
+from hazard.output import digits
 
 Sign = Literal["up", "down", "flat", "unknown"]
 _MOST = 4  # stretches that a reader can follow in one line

@@ -9,11 +9,13 @@ from functools import cached_property
 
 import pandas as pd
 
-from hazard import digits, predictive, units
+from hazard import units
 from hazard.brief.languages import Language
+from hazard.checks import predictive
+from hazard.fitting.store import Run
+from hazard.output import digits
+from hazard.output.tables import HAZARD_MODEL
 from hazard.spec import IncidenceEstimand, LaggedTerm, StandardisedEstimand
-from hazard.store import Run
-from hazard.tables import HAZARD_MODEL
 
 COUNTED = "Aalen-Johansen"
 _ARMS = {"always": "with", "never": "without", "always - never": "with - without"}

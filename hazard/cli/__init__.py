@@ -5,7 +5,7 @@ from __future__ import annotations
 from hazard.cli import ending
 
 with ending.stoppable():  # a signal while the commands are loaded is one sentence too
-    from hazard.cli import data, ever_treated, fits, reports, scenario, survival
+    from hazard.cli import data, fits, immortal_time, reports, scenario, survival
     from hazard.cli.app import app
     from hazard.cli.data import SCENARIOS
 
@@ -14,8 +14,8 @@ __all__ = [
     "app",
     "data",
     "ending",
-    "ever_treated",
     "fits",
+    "immortal_time",
     "main",
     "reports",
     "scenario",

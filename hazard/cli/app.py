@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hazard import files
 from hazard.errors import UsageError
-from hazard.terminal import shown
+from hazard.files import atomic
+from hazard.files.terminal import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hazard.pipeline import Rows
+    from hazard.fitting import Rows
     from hazard.spec import ModelSpec
 
 SECONDS_BETWEEN_LINES = 30.0
@@ -32,7 +32,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
-        with files.claims():
+        with atomic.claims():
             return super().invoke(ctx)
 
 
@@ -87,12 +87,12 @@ def read_rows(
 
     A table is read with the columns ``by`` too, although the model does not name them.
     """
-    from hazard import pipeline
+    from hazard import fitting
     from hazard.errors import did_you_mean
 
     if registers is None:
-        return pipeline.pool_small_levels(pipeline.rows_from_table(panel, wanted, by), wanted)
-    rows = pipeline.pool_small_levels(pipeline.rows_from_registers(registers, wanted), wanted)
+        return fitting.pool_small_levels(fitting.rows_from_table(panel, wanted, by), wanted)
+    rows = fitting.pool_small_levels(fitting.rows_from_registers(registers, wanted), wanted)
     tell_warnings(rows.warnings)
     lost = [name for name in by if name not in rows.panel]
     if lost:
@@ -106,7 +106,7 @@ def read_rows(
 
 def tell_left_out(rows: Rows, wanted: ModelSpec) -> None:
     """Say how much of what was read the design holds, and what became of the rest."""
-    from hazard.pipeline import flow
+    from hazard.fitting import flow
 
     found = flow.of_rows(rows, wanted)
     quiet = [(flow.text(found), False), (flow.outside(found), False)]
@@ -125,7 +125,7 @@ def tell_warnings(warnings: tuple[str, ...]) -> None:
 
 def tell_status(name: str, status: str) -> None:
     """Say on the error stream what is to be known of the run that something is made of."""
-    from hazard.pipeline.recheck import MARKS, Status
+    from hazard.fitting.recheck import MARKS, Status
 
     if sentence := MARKS.get(Status(status)):
         echo(f"Warning: run {name!r}: {sentence}", err=True)
@@ -135,21 +135,21 @@ def read_rows_or_small(
     command: str, wanted: ModelSpec, registers: Path | None, panel: Path | None
 ) -> Rows:
     """Rows of the data that were named, or generated ones."""
-    from hazard import calibration
+    from hazard.studies import sbc
 
     refuse_two_sources(command, registers, panel)
     if registers is None and panel is None:
-        return calibration.small_rows(wanted)
+        return sbc.small_rows(wanted)
     return read_rows(wanted, registers, panel)
 
 
 def refuse_existing(out: Path) -> None:
     """Raise unless a file of this name can be made."""
-    from hazard import store
+    from hazard.files.atomic import check_new
 
     if out.exists():
         raise UsageError(f"output {str(out)!r} must not exist yet; choose another name.")
-    store.check_new(out)
+    check_new(out)
 
 
 @contextmanager

@@ -8,18 +8,9 @@ from typing import Annotated
 
 import typer
 
-from hazard import files
-from hazard.cli.app import (
-    Language,
-    Out,
-    Seed,
-    app,
-    echo,
-    progress,
-    refuse_existing,
-    tell_warnings,
-)
+from hazard.cli.app import Language, Out, Seed, app, echo, progress, refuse_existing, tell_warnings
 from hazard.errors import RegisterError, UsageError
+from hazard.files import atomic
 
 # Written out, so that `--help` need not import the simulator.
 SCENARIOS = (
@@ -46,11 +37,11 @@ def simulate(
     """Write simulated registers with a known truth."""
     import numpy as np
 
-    from hazard import simulate as simulation
-    from hazard import store
+    from hazard import simulation
+    from hazard.files.atomic import check_new
 
     planted = simulation.scenario(scenario)
-    store.check_new(out)
+    check_new(out)
     rng = np.random.default_rng(seed)
     with progress() as told:
         told("calibrate", 0.0)
@@ -65,7 +56,7 @@ def simulate(
 @app.command()
 def check(directory: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Report on the integrity of registers; exit code 3 when they are broken."""
-    from hazard import registers
+    from hazard.data import registers
 
     with progress() as told:
         told("read", 0.0)
@@ -92,7 +83,8 @@ def panel(
     """Write the person-period panel of registers, with its exposure histories."""
     import pandas as pd
 
-    from hazard import exposures, pipeline, spec, table_files
+    from hazard import fitting, spec
+    from hazard.data import exposures, table_files
 
     if out.suffix != ".parquet":
         raise UsageError(f"panel --out must end in .parquet; got {str(out)!r}.")
@@ -100,11 +92,11 @@ def panel(
     wanted = spec.read(model)
     with progress() as told:
         told("read", 0.0)
-        rows = pipeline.rows_from_registers(directory, wanted)
+        rows = fitting.rows_from_registers(directory, wanted)
         told("write", 0.0)
         table = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1)
         content = table_files.write_panel(table)
-        files.write_file(out, lambda draft: files.write_bytes(draft, content))
+        atomic.write_file(out, lambda draft: atomic.write_bytes(draft, content))
     tell_warnings(rows.warnings)
     echo(rows.flow.to_string(index=False))
     echo(f"{len(table):,} rows written to {out}")
@@ -118,10 +110,13 @@ def describe(
     lang: Annotated[Language, typer.Option(help="Language of the figures.")] = Language.en,
 ) -> None:
     """Write the published descriptive tables and figures of registers or of a ready table."""
-    from hazard import describe as description
-    from hazard import figures, spec, store
+    from hazard import spec
+    from hazard.files.atomic import check_new, new_folder
+    from hazard.fitting.folders import seal_folder
+    from hazard.output import figures
+    from hazard.studies import describe as description
 
-    store.check_new(out)
+    check_new(out)
     wanted = spec.read(model)
     if not source.exists():
         raise UsageError(f"registers or table must exist; nothing at {str(source)!r}.")
@@ -132,14 +127,14 @@ def describe(
         told("figures", 0.0)
         drawn = (found.series, found.published)
         words = description.words(lang.value, found.people)
-        with store.new_folder(out) as folder:
+        with new_folder(out) as folder:
             for name, figure in figures.description(*drawn, words=words).items():
                 for kind in ("png", "svg"):
                     (folder / f"{name}.{kind}").write_bytes(figures.rendered(figure, kind))
             for name, text in figures.description_text(*drawn, words=words).items():
-                files.write_text(folder / f"{name}.txt", text)
+                atomic.write_text(folder / f"{name}.txt", text)
             beside = found.published if len(found.published) else None
             tables = {"series": found.told, "published": beside, "privacy": found.privacy}
-            store.seal_folder(folder, "description", tables)
+            seal_folder(folder, "description", tables)
     tell_warnings(found.warnings)
     echo(f"{found.summary} Written to {out}")

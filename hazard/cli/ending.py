@@ -25,16 +25,16 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-from hazard import files
 from hazard.errors import HazardError, UsageError
-from hazard.terminal import shown, shown_line
+from hazard.files import atomic
+from hazard.files.terminal import shown, shown_line
 
 FULL_TRACEBACK = "HAZARD_TRACEBACK"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = 128 + signal.SIGINT
 _LEAST_MEMORY = 1_200 * 2**20  # bytes of addresses that the libraries take before any data
 _NO_MEMORY = ("can't start new thread", "failed to map segment", "cannot allocate memory")
-_PACKAGE = Path(files.__file__).parent
+_PACKAGE = Path(atomic.__file__).parents[1]
 
 
 # --- signals ------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ def stoppable() -> Iterator[None]:
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    files.between_steps(lambda: _leave(signal.Signals(number)))
+    atomic.between_steps(lambda: _leave(signal.Signals(number)))
 
 
 def _leave(by: signal.Signals) -> None:
@@ -68,7 +68,7 @@ def _leave(by: signal.Signals) -> None:
         signal.signal(each, signal.SIG_IGN)
     told = "\x1b[?25h\n" if os.isatty(2) else ""  # a bar of progress hides the cursor
     told += f"hazard: stopped by {by.name}"
-    if files.release():
+    if atomic.release():
         told += (
             "; nothing was written. The same command starts anew, or goes on with the chains or "
             "simulations that were finished"

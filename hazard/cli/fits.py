@@ -29,8 +29,8 @@ from hazard.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hazard.pipeline import Rows
-    from hazard.scores import Score
+    from hazard.checks.scores import Score
+    from hazard.fitting import Rows
     from hazard.spec import ModelSpec
 
 
@@ -57,27 +57,31 @@ def run(
 
     Chains are kept as they end: the same call after an interruption goes on with the rest.
     """
-    from hazard import spec, store
+    from hazard import spec
+    from hazard.files.atomic import check_new
+    from hazard.fitting.store import write_run
+    from hazard.inference.chains import kept_chains
 
     wanted = spec.read(model)
-    store.check_new(out)
+    check_new(out)
     refuse_two_sources("run", registers, panel)
     sampled = _sampled(checked_by, engine)
-    with progress() as told, store.kept_chains(out) as kept:
+    with progress() as told, kept_chains(out) as kept:
         told("load", 0.0)
-        from hazard import pipeline, sampling
+        from hazard import fitting
+        from hazard.inference import nuts
 
         told("read", 0.0)
         rows = read_rows(wanted, registers, panel)
-        settings = sampling.Settings(draws, tune, chains, cores, seed=seed, engine=engine.value)
-        analysis = pipeline.analyse(rows, wanted, settings, progress=told, kept=kept)
+        settings = nuts.Settings(draws, tune, chains, cores, seed=seed, engine=engine.value)
+        analysis = fitting.analyse(rows, wanted, settings, progress=told, kept=kept)
         if sampled is not None:
-            analysis = pipeline.flagged(analysis, *sampled)
+            analysis = fitting.flagged(analysis, *sampled)
         data = "--registers REGISTERS" if registers else "--panel TABLE" if panel else ""
-        analysis = pipeline.called(analysis, model, data)
-        store.write_run(out, analysis)
+        analysis = fitting.called(analysis, model, data)
+        write_run(out, analysis)
     tell_left_out(rows, wanted)
-    for remark in pipeline.remarks(analysis.facts["notes"]):
+    for remark in fitting.remarks(analysis.facts["notes"]):
         echo(f"Remark: {remark}")
     echo(f"Run written to {out}")
     for name, facts in analysis.facts["answers"].items():
@@ -110,22 +114,24 @@ def sensitivity(
     seed: Seed = 0,
 ) -> None:
     """Refit a model under every lag prior; exit code 4 when sampling did not converge."""
-    from hazard import spec, store
+    from hazard import spec
+    from hazard.files.atomic import check_new
+    from hazard.studies.sensitivity.folder import write_sensitivity
 
     wanted = spec.read(model)
-    store.check_new(out)
+    check_new(out)
     refuse_two_sources("sensitivity", registers, panel)
     with progress() as told:
         told("load", 0.0)
-        from hazard import figures
-        from hazard import sensitivity as atlas
+        from hazard.output import figures
+        from hazard.studies import sensitivity as atlas
 
         plan = atlas.plan(wanted, engine=engine.value, repeat=repeat or (), seed=seed)
         told("read", 0.0)
         rows = read_rows(wanted, registers, panel)
         found = atlas.run(rows, wanted, plan, progress=told)
     tell_left_out(rows, wanted)
-    store.write_sensitivity(out, found)
+    write_sensitivity(out, found)
     echo(f"{figures.sensitivity_text(found.table)}\nWritten to {out}")
     for line in atlas.repeated_text(found.repeated):
         echo(line)
@@ -153,26 +159,30 @@ def concordance(
 
     The page is made of the folder: hazard brief FOLDER.
     """
-    from hazard import spec, store
+    from hazard import spec
+    from hazard.files.atomic import check_new
+    from hazard.fitting.folders import source_run
+    from hazard.fitting.store import read_finished
+    from hazard.studies.estimators.folder import write_concordance
 
     models = spec.read(first), spec.read(last)
-    store.check_new(out)
+    check_new(out)
     refuse_two_sources("concordance", registers, panel)
     with progress() as told:
         told("load", 0.0)
-        from hazard import concordance as agreement
-        from hazard import pipeline
+        from hazard import fitting
+        from hazard.studies import estimators as agreement
 
         told("read", 0.0)
         rows = read_rows(models[1], registers, panel)
-        finished = None if run is None else store.read_finished(run)
-        drawn = None if finished is None else pipeline.finished(finished, rows)
+        finished = None if run is None else read_finished(run)
+        drawn = None if finished is None else fitting.finished(finished, rows)
         found = agreement.concord(rows, models, drawn=drawn, seed=seed, progress=told)
     tell_left_out(rows, models[1])
     if finished is not None:
         tell_status(finished.name, finished.status)
-        found = found.of_run(store.source_run(finished.facts, finished.status))
-    store.write_concordance(out, found)
+        found = found.of_run(source_run(finished.facts, finished.status))
+    write_concordance(out, found)
     echo(f"Written to {out}; 'hazard brief {out}' makes the page.")
 
 
@@ -190,24 +200,28 @@ def score(
     seed: Seed = 0,
 ) -> None:
     """Compare how well runs predict persons, centres or months that they have not seen."""
-    from hazard import store
+    from hazard.files.atomic import check_new
+    from hazard.fitting.recheck import Status
+    from hazard.fitting.store import read_finished
+    from hazard.studies.scores import write_scores
 
-    store.check_new(out)
+    check_new(out)
     refuse_two_sources("score", registers, panel)
     found: list[Score] = []
     used: list[tuple[Rows, ModelSpec]] = []
-    statuses: dict[str, store.Status] = {}
+    statuses: dict[str, Status] = {}
     with progress() as told:
         told("load", 0.0)
-        from hazard import pipeline, scores
+        from hazard import fitting
+        from hazard.checks import scores
 
         plan = scores.Plan(most_refits=refits, seed=seed)
         named = [unit for unit in by or [] if unit != scores.report.FUTURE]
         for run in runs:
-            finished = store.read_finished(run)
+            finished = read_finished(run)
             rows = read_rows(finished.spec, registers, panel, named)
-            fitted = pipeline.finished(finished, rows)
-            statuses[fitted.name] = store.Status(finished.status)
+            fitted = fitting.finished(finished, rows)
+            statuses[fitted.name] = Status(finished.status)
             used.append((rows, finished.spec))
             found += [
                 scores.score(fitted, unit, plan=plan, progress=told) for unit in by or ["person"]
@@ -216,23 +230,24 @@ def score(
         tell_left_out(rows, wanted)
     for name, status in statuses.items():
         tell_status(name, status)
-    store.write_scores(out, found, statuses)
+    write_scores(out, found, statuses)
     echo(f"{scores.text(found)}\nWritten to {out}")
 
 
 @app.command()
 def evidence(out: Out, seed: Seed = 0) -> None:
     """Posterior of the published lag curves under several lag priors."""
-    from hazard import store
+    from hazard.files.atomic import check_new
+    from hazard.studies.published.folder import write_evidence
 
-    store.check_new(out)
+    check_new(out)
     with progress() as told:
         told("load", 0.0)
-        from hazard import evidence as published
+        from hazard.studies import published
 
         told("sample", 0.0)
         found = published.run(seed, progress=lambda line: told(line, 0.0))
-    store.write_evidence(out, found)
+    write_evidence(out, found)
     echo(f"Evidence written to {out}")
     for prior, judged in found.gates.items():
         for failure in judged.failures:
@@ -261,14 +276,14 @@ def calibrate(
     refuse_existing(out)
     with progress() as told:
         told("load", 0.0)
-        from hazard import calibration
+        from hazard.studies import sbc
 
         told("read", 0.0)
         rows = read_rows_or_small("calibrate", wanted, registers, panel)
-        problem = calibration.Problem.of(rows, wanted)
-        plan = calibration.Plan(simulations, engine.value, seed)
-        found = calibration.calibrate(problem, plan, out, told)
-    echo(f"Certificate written to {out}: {calibration.summary(found)}")
+        problem = sbc.Problem.of(rows, wanted)
+        plan = sbc.Plan(simulations, engine.value, seed)
+        found = sbc.calibrate(problem, plan, out, told)
+    echo(f"Certificate written to {out}: {sbc.summary(found)}")
     if not found["passed"]:
         raise typer.Exit(4)
 
@@ -288,7 +303,11 @@ def prior(
     """
     import numpy as np
 
-    from hazard import coordinates, design, predictive, spec, store
+    from hazard import spec
+    from hazard.checks import predictive
+    from hazard.files.atomic import write_file
+    from hazard.files.tidy_csv import write_table
+    from hazard.model import design, parameterisation
 
     wanted = spec.read(model)
     if out.suffix != ".csv":
@@ -299,11 +318,11 @@ def prior(
         rows = read_rows_or_small("prior", wanted, registers, panel)
         built = design.build(rows.panel, rows.histories, wanted)
         drawn = predictive.prior_draws(
-            coordinates.standard(built), draws, np.random.default_rng(seed)
+            parameterisation.standard(built), draws, np.random.default_rng(seed)
         )
         person = rows.panel["person"].to_numpy()
         found = predictive.prior_predictive(drawn, built, person=person, spec=wanted)
-    store.write_file(out, lambda draft: store.write_table(found, draft))
+    write_file(out, lambda draft: write_table(found, draft))
     shown = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
     echo(found[shown].fillna("").to_string(index=False, float_format="{:.3f}".format))
     echo(f"Written to {out}")
@@ -311,13 +330,13 @@ def prior(
 
 def _sampled(checked_by: Path | None, engine: Engine) -> tuple[pd.DataFrame, dict[str, Any]] | None:
     """What a sampled run says of the approximate engine, and whose run it is."""
-    from hazard import store
+    from hazard.fitting.store import read_run
 
     if checked_by is None:
         return None
     if engine == Engine.nuts:
         raise UsageError("--checked-by must come with --engine laplace; nuts is what checks.")
-    found = store.read_run(checked_by)
+    found = read_run(checked_by)
     if found.checked is None:
         raise UsageError(
             f"--checked-by must name a run with an approximation.csv; {str(checked_by)!r} has none."

@@ -21,9 +21,10 @@ class Kind(StrEnum):
 
 def refuse_few(run: object, what: str) -> None:
     """Raise when a run is about fewer than ten persons of confidential data, or chosen by only."""
-    from hazard import disclosure, store
+    from hazard.data import disclosure
+    from hazard.fitting.store import Run
 
-    if not isinstance(run, store.Run):
+    if not isinstance(run, Run):
         return
     if run.manifest["source"] != "table" or run.spec.only or run.spec.table.confidential:
         disclosure.refuse_few(run.manifest["panel"]["persons in the design"], what)
@@ -43,12 +44,15 @@ def tables(
     --kind covariates: covariates, periods and spreads of groups, the estimators side by side.
     Each row says whether the draws were checked, and the digest of the manifest of the run.
     """
-    from hazard import appendix, store
+    from hazard.files.atomic import write_file
+    from hazard.files.tidy_csv import write_table
+    from hazard.fitting.store import read_run
+    from hazard.studies import appendix
 
     if out.suffix != ".csv":
         raise UsageError(f"tables --out must end in .csv; got {str(out)!r}.")
     refuse_existing(out)
-    run = store.read_run(folder)
+    run = read_run(folder)
     refuse_few(run, "a table")
     if kind is None:
         found = appendix.in_layout(run.estimates, run.spec)
@@ -57,7 +61,7 @@ def tables(
     else:
         found = appendix.covariate_table(run.estimates)
     found = found.assign(checked=run.status.value, manifest=run.manifest["digest"])
-    store.write_file(out, lambda draft: store.write_table(found, draft))
+    write_file(out, lambda draft: write_table(found, draft))
     tell_status(folder.name, run.status)
     echo(f"{len(found)} rows written to {out}")
 
@@ -70,13 +74,14 @@ def brief(
 ) -> None:
     """Write a brief of a run, or of evidence, as one HTML file."""
     from hazard import brief as briefs
-    from hazard import store
+    from hazard.brief.folders import read as read_folder
+    from hazard.files.atomic import write_file
 
     refuse_existing(out)
-    run = store.read(folder)
+    run = read_folder(folder)
     refuse_few(run, "a brief")
     page = briefs.html(run, lang.value)
-    store.write_file(out, lambda draft: draft.write_text(page, encoding="utf-8"))
+    write_file(out, lambda draft: draft.write_text(page, encoding="utf-8"))
     echo(str(out))
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazard import files
 from hazard.cli.app import (
     Language,
     Out,
@@ -21,14 +20,15 @@ from hazard.cli.app import (
     tell_status,
 )
 from hazard.errors import UsageError
+from hazard.files import atomic
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from hazard.pipeline import FinishedRun
-    from hazard.scenario import ScenarioArm, System
-    from hazard.scenario.tidy import Wording
+    from hazard.fitting import FinishedRun
+    from hazard.studies.scenario import ScenarioArm, System
+    from hazard.studies.scenario.tidy import Wording
 
 
 @app.command()
@@ -57,19 +57,21 @@ def scenario(
     Beside it the version in which they see what was observed, and the difference. Without --arms:
     one forced return more in the first month, at a centre or at each.
     """
-    from hazard import store
-    from hazard.pipeline.recheck import MARKS, Status
+    from hazard.files.atomic import check_new, new_folder
+    from hazard.fitting.folders import seal_folder, source_run
+    from hazard.fitting.recheck import MARKS, Status
+    from hazard.fitting.store import read_finished
 
     if registers is None:
         raise UsageError("scenario must be given --registers DIR, for it needs dated events.")
-    store.check_new(out)
+    check_new(out)
     asked = _default(centre) if arms is None else _read(arms)
     with progress() as told:
         told("load", 0.0)
-        from hazard import scenario as system
+        from hazard.studies import scenario as system
 
         told("read", 0.0)
-        finished = store.read_finished(run)
+        finished = read_finished(run)
         made, beta, wording = _system((finished, registers), (start, horizon), asked)
         told("simulate", 0.0)
         plan = system.Plan(draws=draws, replications=replications, seed=seed)
@@ -82,13 +84,13 @@ def scenario(
         *MARKS.get(Status(finished.status), "").splitlines(),
     ]
     tell_status(finished.name, finished.status)
-    with store.new_folder(out) as folder:
+    with new_folder(out) as folder:
         if len(asked) > 1:
             _draw(estimates, asked[0].name, folder, lang)
-        files.write_text(folder / "findings.txt", "\n".join(said))
+        atomic.write_text(folder / "findings.txt", "\n".join(said))
         tables = {"scenario": estimates, "per_event": events}
-        made_of = store.source_run(finished.facts, finished.status)
-        store.seal_folder(folder, "scenario", tables, made_of)
+        made_of = source_run(finished.facts, finished.status)
+        seal_folder(folder, "scenario", tables, made_of)
     echo("\n".join(said) + f"\nWritten to {out}")
 
 
@@ -98,29 +100,30 @@ def _system(
     arms: Sequence[ScenarioArm],
 ) -> tuple[System, xr.DataArray, Wording]:
     """Families and arms of a run and its registers, the draws, and how effects are worded."""
-    from hazard import estimands, months, pipeline
-    from hazard import scenario as system
+    from hazard import fitting, months
+    from hazard.estimands import incidence
+    from hazard.studies import scenario as system
 
     (finished, registers), (start, horizon) = source, period
     rows = read_rows(finished.spec, registers, None)
-    frozen = pipeline.finished(finished, rows).design
+    frozen = fitting.finished(finished, rows).design
     if rows.found is None:
         raise UsageError("scenario must have registers, for it needs dated events.")
     for column, level in {pair for arm in arms for pair in arm.at.items()}:
-        pipeline.refuse_small_level(rows, finished.spec, column, level)
+        fitting.refuse_small_level(rows, finished.spec, column, level)
     known = rows.panel["calendar"].to_numpy()[frozen.row]
     first = int(known.min()) if start is None else months.month_number(start)
     last = int(rows.panel["calendar"].max())
     of = system.families(rows.panel, first, horizon=horizon or last - first + 1)
     made = system.system(of, rows.found, arms, frozen=frozen, spec=finished.spec)
-    beta = estimands.coefficients(finished.posterior, made.design)
+    beta = incidence.coefficients(finished.posterior, made.design)
     return made, beta, "effect" if finished.spec.identification.declared else "association"
 
 
 def _draw(estimates: pd.DataFrame, reference: str, folder: Path, lang: Language) -> None:
     """Figure, and its numbers in words for who does not see it."""
-    from hazard import figures
-    from hazard import scenario as system
+    from hazard.output import figures
+    from hazard.studies import scenario as system
 
     texts = system.words(lang.value)
     estimates = estimates.assign(arm=estimates["arm"].replace(dict(texts["arm"])))
@@ -130,13 +133,13 @@ def _draw(estimates: pd.DataFrame, reference: str, folder: Path, lang: Language)
     for kind in ("png", "svg"):
         (folder / f"scenario.{kind}").write_bytes(figures.rendered(figure, kind))
     text = figures.scenario_text(estimates, labels=labels, words=words)
-    files.write_text(folder / "scenario.txt", text)
+    atomic.write_text(folder / "scenario.txt", text)
 
 
 def _default(centre: str) -> Sequence[ScenarioArm]:
     """As observed, and with one forced return more."""
-    from hazard.interventions import Added
-    from hazard.scenario import ScenarioArm
+    from hazard.estimands.interventions import Added
+    from hazard.studies.scenario import ScenarioArm
 
     added = Added(term="forced_return", month=1)
     return (
@@ -146,7 +149,7 @@ def _default(centre: str) -> Sequence[ScenarioArm]:
 
 
 def _read(path: Path) -> Sequence[ScenarioArm]:
-    from hazard.scenario import arms_from
-    from hazard.toml import text_of
+    from hazard.files.toml import text_of
+    from hazard.studies.scenario import arms_from
 
     return arms_from(text_of(path, "file of arms"), where=path.name)

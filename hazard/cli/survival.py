@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazard import files
 from hazard.cli.app import (
     ModelName,
     Out,
@@ -20,6 +19,7 @@ from hazard.cli.app import (
     tell_left_out,
 )
 from hazard.errors import UsageError
+from hazard.files import atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,10 +37,12 @@ def survival(
     ] = None,
 ) -> None:
     """Write life table, Kaplan-Meier, cumulative incidence, Gray's test, Cox and Fine-Gray."""
-    from hazard import spec, store
+    from hazard import spec
+    from hazard.files.atomic import check_new, new_folder
+    from hazard.fitting.folders import seal_folder
 
     wanted = spec.read(model)
-    store.check_new(out)
+    check_new(out)
     refuse_two_sources("survival", registers, panel)
     if by is not None and by in wanted.table.ids | wanted.table.told:
         raise UsageError(
@@ -49,23 +51,25 @@ def survival(
         )
     with progress() as told:
         told("load", 0.0)
-        from hazard import classical, figures, pipeline
+        from hazard import fitting
+        from hazard.output import figures
+        from hazard.studies import classical
 
         told("read", 0.0)
         rows = read_rows(wanted, registers, panel, [by] if by else [])
         if by is not None:
-            rows = pipeline.by_level(rows, by, wanted)
+            rows = fitting.by_level(rows, by, wanted)
         told("curves and models", 0.0)
         found = classical.analyse(rows, wanted, by=by)
         told("figures", 0.0)
         words = figures.survival_words(wanted.table.unit)
         text = figures.survival_curves_text(found.incidence, words=words)
-        with store.new_folder(out) as folder:
+        with new_folder(out) as folder:
             figure = figures.survival_curves(found.incidence, words=words)
             for kind in ("png", "svg"):
                 (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))
-            files.write_text(folder / "survival.txt", text)
-            store.seal_folder(folder, "survival", found.tables)
+            atomic.write_text(folder / "survival.txt", text)
+            seal_folder(folder, "survival", found.tables)
     tell_left_out(rows, wanted)
     echo("\n".join([text, *_told(found.remarks), f"Written to {out}"]))
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hazard.prior_families import Events, Period, Periods, Record, Seed, Share, Whole
 from hazard.spec.names import Label
+from hazard.spec.priors import Events, Period, Periods, Record, Seed, Share, Whole
 
 
 class _OnTerm(Record):
@@ -91,8 +91,8 @@ class Campaign(_OnTerm):
 
     The families are all whom the registers know to live there in the month, the person's own
     included, as observed: the rule follows what happened at the centre, not what it brings about.
-    In :mod:`hazard.scenario` with feedback it follows the stock of each simulated life. It says
-    nothing of the nationality of those returned, so that the term is one of ``centre``.
+    In :mod:`hazard.studies.scenario` with feedback it follows the stock of each simulated life. It
+    says nothing of the nationality of those returned, so that the term is one of ``centre``.
     """
 
     kind: Literal["campaign"] = "campaign"

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from hazard.prior_families import Record
 from hazard.spec.names import Name
+from hazard.spec.priors import Record
 
 
 class BaselinesSpec(Record):

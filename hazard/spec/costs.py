@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from hazard.prior_families import Positive, Record, Whole
 from hazard.spec.names import Name
+from hazard.spec.priors import Positive, Record, Whole
 
 Year = Annotated[int, Field(ge=1900, le=2200)]
 Persons = Annotated[

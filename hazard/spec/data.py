@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hazard.links import Link
-from hazard.prior_families import InterceptPrior, Period, Record, Seed
+from hazard.model.links import Link
 from hazard.spec.names import Label, Name
+from hazard.spec.priors import InterceptPrior, Period, Record, Seed
 
 
 class DataSpec(Record):

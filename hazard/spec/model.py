@@ -9,13 +9,13 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from hazard.errors import did_you_mean
-from hazard.prior_families import Record
 from hazard.spec.baselines import BaselinesSpec
 from hazard.spec.costs import CostsSpec
 from hazard.spec.data import DataSpec, OutcomeSpec
 from hazard.spec.estimands import Estimand, IncidenceEstimand, StandardisedEstimand, check_terms
 from hazard.spec.identification import IdentificationSpec
 from hazard.spec.names import PERIODS, Levels, Name, clash
+from hazard.spec.priors import Record
 from hazard.spec.tables import TableSpec
 from hazard.spec.terms import CovariateTerm, GroupTerm, LaggedTerm, Term
 

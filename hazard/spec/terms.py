@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hazard.prior_families import (
+from hazard.spec.names import Label, Name, Names
+from hazard.spec.priors import (
     CorrelatedPrior,
     Events,
     Lag,
@@ -16,7 +17,6 @@ from hazard.prior_families import (
     Record,
     Whole,
 )
-from hazard.spec.names import Label, Name, Names
 
 AT_RISK = "_at_risk"  # after the name of an event of which only those at risk are told
 _OF_CENTRE = ("centre", "centre_nationality", "centre_other", "nationality_elsewhere")

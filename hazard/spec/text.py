@@ -10,11 +10,11 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 
 from hazard.errors import SpecError, UsageError, did_you_mean
-from hazard.prior_families import Record
+from hazard.files.terminal import excerpt
+from hazard.files.toml import parsed, text_of
 from hazard.spec import words
 from hazard.spec.model import ModelSpec
-from hazard.terminal import excerpt
-from hazard.toml import parsed, text_of
+from hazard.spec.priors import Record
 
 
 def load(text: str, where: str = "model file") -> ModelSpec:

@@ -1,0 +1,134 @@
+"""A standardised estimand as the texts need it, and its numbers as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+from hazard.brief.view import View, estimate
+from hazard.output import digits
+from hazard.spec import StandardisedEstimand
+
+_HUNDRED = 100
+
+
+class Answered(NamedTuple):
+    """A standardised estimand of a run, and the rows that answer it for everybody or by group."""
+
+    view: View
+    wanted: StandardisedEstimand
+    rows: pd.DataFrame
+
+    def of(self, quantity: str, **where: object) -> pd.DataFrame:
+        """Rows of a quantity, of some exit, arm or month."""
+        kept = self.rows[self.rows["quantity"] == quantity]
+        for name, value in where.items():
+            kept = kept[kept[name] == value]
+        return kept
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Arms that are compared to the first."""
+        return tuple(each.name for each in self.wanted.compared[1:])
+
+    def versus(self, arm: str) -> str:
+        """The comparison of an arm as the rows name it."""
+        return f"{arm} - {self.wanted.compared[0].name}"
+
+    @property
+    def window(self) -> int | None:
+        """Month in which the window of the event ends, where that is before the horizon."""
+        rows = self.of("at_window_end")
+        return int(rows["month"].iloc[0]) if len(rows) else None
+
+    @property
+    def reaches(self) -> bool:
+        """Whether the event acts in the model up to the horizon."""
+        lagged = self.view.run.spec.lagged
+        event = next(term.event for term in lagged if term.name == self.wanted.term)
+        longest = max(term.lags[1] for term in lagged if term.event == event)
+        return self.wanted.event_month + longest >= self.wanted.horizon_months
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The end of the window, where it is before the horizon, and the horizon."""
+        window = () if self.window is None else (self.window,)
+        return (*window, self.wanted.horizon_months)
+
+    def say(self, key: str, /, **places: object) -> str:
+        """Text of the section with its places filled; what the estimand says need not be given."""
+        whole = self.view.language.whole
+        window = {} if self.window is None else {"window": whole(self.window)}
+        horizon = {"horizon": whole(self.wanted.horizon_months)}
+        paths = {"paths": self.view.language.count(self.paths)}
+        return self.view.say(f"more.{key}", **{**horizon, **window, **paths, **places})
+
+    @property
+    def paths(self) -> int:
+        """Number of persons who are followed."""
+        facts = self.view.run.manifest.get("answers", {}).get(self.wanted.label, {})
+        return int(facts.get("paths", 0))
+
+    @property
+    def start(self) -> str:
+        """The month from which persons are followed, in words."""
+        if self.wanted.starts in ("first", "drawn"):
+            return self.say(f"start_{self.wanted.starts}")
+        return self.say("start_of", month=self.wanted.starts)
+
+    @property
+    def event(self) -> str:
+        """The event in words."""
+        return self.view.language.name("event", self.wanted.term)
+
+    def arms(self, arm: str) -> Mapping[str, str]:
+        """Names of an arm and of the first in words."""
+        words = self.view.language.words["figure"]
+        named = {name: words[name] for name in ("with", "without")}
+        first = self.wanted.compared[0].name
+        return {"arm": named.get(arm, arm), "reference": named.get(first, first)}
+
+    @property
+    def exit(self) -> str:
+        """The exit that the estimand is about, in words; empty where it is about all."""
+        name = self.wanted.exit
+        return "" if name is None else self.view.exit_labels[name]
+
+    @property
+    def kind(self) -> str:
+        """What kind of difference it is, in words."""
+        return self.say(f"kind_{self.wanted.effect}", exit=self.exit)
+
+    @property
+    def figure_words(self) -> dict[str, str]:
+        """Words of the figures, with the marks of numbers."""
+        axes = {name: self.say(name) for name in ("start_axis", "hundred_axis")}
+        return self.view.figure_words("odds") | axes
+
+
+def per_hundred(rows: pd.DataFrame, view: View) -> str:
+    """A difference of probabilities per 100."""
+    return signed(estimate(rows).times(_HUNDRED), -1, view)
+
+
+def signed(e: digits.Estimate, finest: int, view: View) -> str:
+    """An estimate with sign and interval, no digit finer than its Monte Carlo error."""
+    return digits.difference(e, finest, view.language.marks)
+
+
+def probability(rows: pd.DataFrame, view: View) -> str:
+    """Probability in percent of the sign that an estimate is printed with; a dash without one."""
+    e = estimate(rows).times(_HUNDRED)
+    names = ["p_direction", "p_direction_mcse"]
+    value, error = rows[names].astype(float).iloc[0].tolist()
+    unsigned = digits.signed(e.estimate, digits.place(-1, e.mcse))[:1] not in "+−"
+    if unsigned or math.isnan(value):
+        return digits.number(math.nan, 0)
+    power = max(0, digits.place(0, _HUNDRED * error / 2.67))
+    most = 100 - 10**power
+    if _HUNDRED * value > most:
+        return view.say("more.over", share=digits.number(most, power, view.language.marks))
+    return digits.number(_HUNDRED * value, power, view.language.marks)

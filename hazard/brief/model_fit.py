@@ -1,0 +1,63 @@
+"""Whether the model fits: observed exits beside those that it replicates."""
+
+from __future__ import annotations
+
+from hazard.brief.blocks import Figure, Paragraph, Section, Table
+from hazard.brief.view import View
+from hazard.checks import predictive
+from hazard.output import digits, figures
+
+_HEADS = ("by", "exit", "levels", "outside", "expected")
+
+
+def section(view: View) -> Section:
+    """Everybody and each group: what was observed, what the model draws anew."""
+    blocks = (Paragraph(view.say("fit.how")), _figure(view), _table(view))
+    return Section("fit", view.say("fit.heading"), blocks)
+
+
+def _words(view: View) -> dict[str, str]:
+    """Words of the figure in the unit of the panel, with the marks of numbers."""
+    own = {**view.language.words["predictive"], **view.language.words["marks"]}
+    named = {name: view.say(f"fit.{name}") for name in ("unit", "units")}
+    return {**own, **named, "month": view.say("predictive.month")}
+
+
+def _figure(view: View) -> Figure:
+    checked, words, labels = view.run.predictive, _words(view), view.exit_labels
+    drawn = figures.predictive(checked, labels=labels, words=words, month=view.compared)
+    return Figure(
+        name="figure-fit",
+        numbers="table-fit",
+        svg=figures.svg(drawn, "fit"),
+        caption=view.say("fit.caption"),
+        text=figures.predictive_text(checked, labels=labels, words=words, month=view.compared),
+    )
+
+
+def _table(view: View) -> Table:
+    """Levels outside their interval: of groups by incidence, of periods by their exits."""
+    told = predictive.summary(view.run.predictive, month=view.compared)
+    told = told[told["grouping"] != predictive.ALL]
+    followed = set(told.loc[told["quantity"] == "cumulative_incidence", "grouping"])
+    chosen = told["quantity"].eq("cumulative_incidence") | ~told["grouping"].isin(followed)
+    groups = []
+    for name in told["grouping"].unique():
+        rows = told[chosen & told["grouping"].eq(name)]
+        cells = tuple(
+            (
+                view.exit_labels[row["exit"]],
+                view.language.whole(row["n_levels"]),
+                view.language.whole(row["n_outside"]),
+                digits.number(row["n_expected"], -1, view.language.marks),
+            )
+            for row in rows.to_dict("records")
+        )
+        groups.append((figures.grouping_in_words(str(name), _words(view)), cells))
+    return Table(
+        name="table-fit",
+        caption=view.say("fit.table"),
+        head=tuple(view.say(f"fit.head_{name}") for name in _HEADS),
+        looks=("head", "number", "number", "number"),
+        groups=tuple(groups),
+    )

@@ -1,0 +1,31 @@
+"""How well a model predicts what it has not seen: a person, a centre, the months to come.
+
+The score is the expected log predictive density: the sum over units (persons, centres) of the log
+probability of what a unit did, given the others. Only sums and differences leave this package; the
+score of one unit says something of one person.
+"""
+
+from hazard.checks.scores.compare import COLUMNS, table
+from hazard.checks.scores.future import cuts, leave_future_out
+from hazard.checks.scores.leave_out import leave_one_out
+from hazard.checks.scores.log_likelihood import log_likelihood
+from hazard.checks.scores.records import Fitted, Plan, Score, fitted
+from hazard.checks.scores.report import score, text
+from hazard.checks.scores.units import Units, units
+
+__all__ = [
+    "COLUMNS",
+    "Fitted",
+    "Plan",
+    "Score",
+    "Units",
+    "cuts",
+    "fitted",
+    "leave_future_out",
+    "leave_one_out",
+    "log_likelihood",
+    "score",
+    "table",
+    "text",
+    "units",
+]

@@ -1,0 +1,114 @@
+"""Histories of families -> the panel, one row per family and month at risk; and its risk sets."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from hazard.arrays import IntArray
+from hazard.data.contracts import check_panel
+from hazard.data.registers import Histories
+from hazard.data.registers.keys import is_first, is_last
+
+
+def build(histories: Histories) -> pd.DataFrame:
+    """The person-period panel: one row per family and month at risk in a centre.
+
+    Parameters
+    ----------
+    histories : Histories
+
+    Returns
+    -------
+    DataFrame
+        ``person``, ``month`` (1 is the first month at risk, inside the window or before it),
+        ``calendar``, ``entry``, ``exit``, ``centre``, ``nationality``, ``sex``, ``family_size`` and
+        ``large_family``, sorted by person and month (see :mod:`hazard.data.contracts`). Months in
+        no centre are gaps. Categories are those that occur.
+
+    Raises
+    ------
+    PanelError
+        If no family has a month at risk.
+    """
+    families, lived = histories.families, histories.residence
+    person, calendar = lived["person"].to_numpy(), lived["calendar"].to_numpy()
+    start, end = families["start"].to_numpy()[person], families["end"].to_numpy()[person]
+    at_risk = (calendar >= start) & (calendar <= end)
+    person, calendar, start = person[at_risk], calendar[at_risk], start[at_risk]
+    month = (calendar - start + 1).astype(np.int32)
+    of_family = families.drop(columns=["person", "start", "end"]).iloc[person]
+    panel = pd.DataFrame(
+        {
+            "person": person,
+            "month": month,
+            "calendar": calendar,
+            "entry": _entry(person, month),
+            "exit": _exit(histories, person, calendar),
+            "centre": lived["centre"].array[at_risk],
+        }
+    ).join(of_family.reset_index(drop=True))
+    for name in panel.select_dtypes("category").columns.difference(["exit", "sex", "large_family"]):
+        panel[name] = panel[name].cat.remove_unused_categories()
+    check_panel(panel, list(histories.exits["exit"].cat.categories))
+    return panel
+
+
+def _entry(person: IntArray, month: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    first = is_first(person)
+    return (month[first] - 1)[np.cumsum(first) - 1]
+
+
+def _exit(
+    histories: Histories, person: IntArray, calendar: npt.NDArray[np.int32]
+) -> pd.Categorical:
+    left = histories.exits
+    when = np.full(len(histories.families), -1, dtype=np.int64)
+    code = np.zeros(len(histories.families), dtype=np.int64)
+    when[left["person"]] = left["calendar"]
+    code[left["person"]] = left["exit"].cat.codes + 1
+    codes = np.where(calendar == when[person], code[person], 0)
+    return pd.Categorical.from_codes(codes, pd.Index(["stay", *left["exit"].cat.categories]))
+
+
+def risk_sets(panel: pd.DataFrame) -> pd.DataFrame:
+    """Number of persons at risk in each month, and how they came and went.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        Columns ``person``, ``month`` and ``exit``, sorted by person and month.
+
+    Returns
+    -------
+    DataFrame, index ``month`` from 1 to the last
+        ``n_at_risk``; ``entries`` (first row of a person) and ``back`` (first row after a gap) at
+        the start of the month; one column per exit, ``censored`` (last row, without an exit) and
+        ``away`` (last row before a gap) at its end. All are counts of persons.
+
+    Notes
+    -----
+    n(t + 1) = n(t) - exits(t) - censored(t) - away(t) + entries(t + 1) + back(t + 1).
+
+    Examples
+    --------
+    >>> exits = pd.Categorical(["stay", "assisted", "stay", "stay"], ["stay", "assisted"])
+    >>> panel = pd.DataFrame({"person": [0, 0, 1, 1], "month": [1, 2, 1, 3], "exit": exits})
+    >>> risk_sets(panel)[["n_at_risk", "assisted", "away", "back", "censored"]].values.tolist()
+    [[2, 0, 1, 0, 0], [1, 1, 0, 0, 0], [1, 0, 0, 1, 1]]
+    """
+    person, month = panel["person"].to_numpy(), panel["month"].to_numpy()
+    first, last = is_first(person), is_last(person)
+    gap = ~last & (np.roll(month, -1) != month + 1)
+    categories = list(panel["exit"].cat.categories)
+    outcome = panel["exit"].cat.codes.to_numpy()
+    flags = {"n_at_risk": np.ones(len(month), dtype=np.bool_), "entries": first}
+    flags["back"] = np.roll(gap, 1)
+    flags |= {name: outcome == code for code, name in enumerate(categories) if name != "stay"}
+    flags |= {"censored": last & (outcome == categories.index("stay")), "away": gap}
+    n_months = int(month.max()) + 1
+    return pd.DataFrame(
+        {name: np.bincount(month[flag], minlength=n_months)[1:] for name, flag in flags.items()},
+        index=pd.RangeIndex(1, n_months, name="month"),
+    )

@@ -1,0 +1,242 @@
+"""What a manifest holds, by the kind of its folder: names and types, checked when it is read.
+
+Facts are kept as a mapping, for it is what is written; these are the names that a reader of a
+folder may rely on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from pydantic import AllowInfNan, ConfigDict, TypeAdapter, ValidationError, with_config
+
+from hazard.errors import IntegrityError
+
+__all__ = ["checked"]
+
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=True)
+_OPEN = ConfigDict(strict=True, extra="allow")
+Numbers = dict[str, int]
+Finite = Annotated[float, AllowInfNan(False)]  # noqa: FBT003 - of pydantic
+
+
+@with_config(_STRICT)
+class LeftOutFacts(TypedDict):
+    """Persons, rows and exits."""
+
+    persons: int
+    rows: int
+    exits: int
+
+
+@with_config(_STRICT)
+class FlowFacts(TypedDict):
+    """What leaves between what was read and the design."""
+
+    read: LeftOutFacts
+    inside: LeftOutFacts
+    reasons: dict[str, LeftOutFacts]
+    shares: dict[str, float]
+    outside: dict[str, Any]
+    warned: bool
+    largest: str | None
+    cure: str | None
+
+
+PanelFacts = TypedDict(
+    "PanelFacts",
+    {
+        "rows": int,
+        "persons": int,
+        "exits": Numbers,
+        "no exit": int,
+        "rows in the design": int,
+        "persons in the design": int,
+        "exits in the design": Numbers,
+        "rows left out": Numbers,
+        "levels": Numbers,
+        "coefficients per exit": int,
+    },
+)
+
+
+HeldFacts = TypedDict(
+    "HeldFacts",
+    {"not identified": int, "at minus infinity": Numbers, "at plus infinity": Numbers},
+)
+
+
+@with_config(_STRICT)
+class NoteFacts(TypedDict):
+    """Remarks on rows and states."""
+
+    unit: str
+    states: dict[str, float]
+    held: Numbers
+    never: list[str]
+    small_levels: NotRequired[Numbers]
+
+
+@with_config(_STRICT)
+class SettingFacts(TypedDict):
+    """Settings of an engine."""
+
+    draws: int
+    tune: int
+    chains: int
+    cores: int
+    target_accept: float
+    seed: int
+    engine: str
+
+
+@with_config(_STRICT)
+class GateFacts(TypedDict):
+    """Verdict of the gate."""
+
+    passed: bool
+    failures: list[str]
+    divergences: int | None
+    bfmi: list[float]
+    chains: int
+    copies: int
+
+
+@with_config(_STRICT)
+class LimitFacts(TypedDict):
+    """Limits of the gate."""
+
+    r_hat: float
+    ess: float
+    mcse_to_sd: float
+    bfmi: float
+    chains: int
+    divergences: int
+
+
+@with_config(_STRICT)
+class CallFacts(TypedDict):
+    """How a run is made again."""
+
+    model: str
+    data: str
+
+
+@with_config(_STRICT)
+class CheckedByFacts(TypedDict):
+    """How far an approximation is from what was sampled elsewhere."""
+
+    same_model: bool
+    same_rows: bool
+    posterior_digest: str
+    numbers: int
+    checked: int
+    median_apart: float
+    largest_apart: float
+    largest_apart_of_an_end: float
+    gate_passed: NotRequired[bool]
+
+
+@with_config(_OPEN)
+class Sealed(TypedDict):
+    """Of every folder."""
+
+    kind: str
+    digest: str
+    files: dict[str, str]
+    columns: dict[str, dict[str, str]]
+
+
+@with_config(_STRICT)
+class RunFacts(Sealed):
+    """Of a run."""
+
+    model: dict[str, Any]
+    model_digest: str
+    gate: GateFacts | None
+    limits: LimitFacts | None
+    source: str
+    register_warnings: list[str]
+    panel: PanelFacts
+    compared: int
+    centres: dict[str, Finite]
+    binary: list[str]
+    flow: FlowFacts
+    notes: NoteFacts
+    unseen: Numbers
+    held: dict[str, HeldFacts]
+    remarks: dict[str, list[str]]
+    rows_digest: str
+    answers: dict[str, dict[str, Any]]
+    settings: SettingFacts
+    seconds: dict[str, float]
+    versions: dict[str, str]
+    posterior_digest: str
+    call: NotRequired[CallFacts]
+    checked_by: NotRequired[CheckedByFacts]
+
+
+@with_config(_STRICT)
+class EvidenceFacts(Sealed):
+    """Of the posterior of the published table."""
+
+    priors: dict[str, dict[str, Any]]
+    gates: dict[str, GateFacts]
+    limits: LimitFacts
+    settings: SettingFacts
+    versions: dict[str, str]
+    posterior_digest: str
+
+
+@with_config(_OPEN)
+class ConcordanceFacts(Sealed):
+    """Of three estimators on one scale."""
+
+    first: dict[str, Any]
+    last: dict[str, Any]
+    event: str
+    source: str
+    engine: str
+    remarks: dict[str, list[str]]
+    seed: int
+    rows: int
+    persons: int
+    draws: int
+    versions: dict[str, str]
+    run: NotRequired[dict[str, str]]
+
+
+_KINDS: dict[str, TypeAdapter[Any]] = {
+    "run": TypeAdapter(RunFacts),
+    "evidence": TypeAdapter(EvidenceFacts),
+    "concordance": TypeAdapter(ConcordanceFacts),
+}
+_ANY: TypeAdapter[Any] = TypeAdapter(Sealed)
+
+
+def checked(facts: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The facts of a manifest, if they are of the names and types of their kind.
+
+    Parameters
+    ----------
+    facts : mapping
+        Of :func:`hazard.files.seal.read`.
+    where : str
+        For the sentence.
+
+    Raises
+    ------
+    IntegrityError
+        One sentence on the first of them that is not.
+    """
+    try:
+        _KINDS.get(facts["kind"], _ANY).validate_python(dict(facts))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        at = ".".join(str(part)[:40] for part in first["loc"])
+        raise IntegrityError(
+            f"manifest of {where} must be one that a command wrote; {at} is not ({first['msg']}), "
+            f"with {error.error_count()} in all. Make the folder again."
+        ) from None
+    return dict(facts)

@@ -1,0 +1,247 @@
+"""Who and what leaves on the way from the rows that were read to the design, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from hazard.arrays import IntArray
+from hazard.data.left_out import LeftOut
+from hazard.fitting.records import Rows
+from hazard.model import design
+from hazard.model.design import Design
+from hazard.model.terms import lagged
+from hazard.spec import ModelSpec
+
+ONLY = "not among those that the model is of"
+WINDOW = "in the window"
+WARNED_SHARE = 0.05
+_SIZES = ("persons", "rows", "exits")
+_HISTORY = (
+    'Shorten the lags, or let history_before_start of the term be "zero" or "carry" if one of them '
+    "is true."
+)
+_CURES: Mapping[str, str] = MappingProxyType(
+    {
+        "history": _HISTORY,
+        "missing": "Complete the column, or leave its term out: [table] has incomplete = "
+        '"drop", which leaves these persons out.',
+        "other": "See flow.csv.",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """How much was read, how much of it is in the design, and why the rest is not.
+
+    Attributes
+    ----------
+    read : LeftOut
+        Persons, rows and exits before anything was left out.
+    inside : LeftOut
+        Those in the design.
+    reasons : mapping of str to LeftOut
+        ``read`` is ``inside`` and the sum of these, in persons, in rows and in exits: every row
+        counts for one reason, and a person for that with which the last row goes.
+    """
+
+    read: LeftOut
+    inside: LeftOut
+    reasons: Mapping[str, LeftOut]
+
+    def shares(self) -> dict[str, float]:
+        """Share of persons, of rows and of exits that left, but for those whom the file excludes.
+
+        These are not among the persons of ``only``, or have nothing in the window.
+
+        Examples
+        --------
+        >>> Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(1, 2, 0)}).shares()
+        {'persons': 0.25, 'rows': 0.2, 'exits': 0.0}
+        """
+        asked = [each for why, each in self.reasons.items() if _asked(why)]
+        outside = [sum(sizes) for sizes in zip((0, 0, 0), *asked, strict=True)]
+        return {
+            name: (read - out - inside) / (read - out) if read > out else 0.0
+            for name, read, inside, out in zip(_SIZES, self.read, self.inside, outside, strict=True)
+        }
+
+    def largest(self) -> str | None:
+        """The reason for which most rows left, but for what the file excludes; None without one."""
+        rows = {reason: each.rows for reason, each in self.reasons.items() if not _asked(reason)}
+        return max(rows, key=lambda reason: rows[reason]) if rows else None
+
+    def outside(self) -> dict[str, float]:
+        """Share of persons, of rows and of exits that have nothing in the window; empty if few."""
+        lost = [each for why, each in self.reasons.items() if WINDOW in why]
+        sizes = [sum(each) for each in zip((0, 0, 0), *lost, strict=True)]
+        shares = {
+            name: out / read if read else 0.0
+            for name, read, out in zip(_SIZES, self.read, sizes, strict=True)
+        }
+        return shares if max(shares.values()) > WARNED_SHARE else {}
+
+    @property
+    def warned(self) -> bool:
+        """Whether so much left that it must be said aloud."""
+        return max(self.shares().values()) > WARNED_SHARE
+
+    def facts(self) -> dict[str, Any]:
+        """The same as plain numbers, for a manifest."""
+        largest = self.largest()
+        return {
+            "read": self.read._asdict(),
+            "inside": self.inside._asdict(),
+            "reasons": {reason: each._asdict() for reason, each in self.reasons.items()},
+            "shares": self.shares(),
+            "outside": self.outside(),
+            "warned": self.warned,
+            "largest": largest,
+            "cure": None if largest is None else cure(largest),
+        }
+
+
+def counted(frame: pd.DataFrame) -> LeftOut:
+    """Persons, rows and exits of a panel.
+
+    Examples
+    --------
+    >>> counted(pd.DataFrame({"person": [0, 0, 1], "exit": ["stay", "left", "stay"]}))
+    LeftOut(persons=2, rows=3, exits=1)
+    """
+    exits = int((frame["exit"].astype(str) != "stay").sum())
+    return LeftOut(int(frame["person"].nunique()), len(frame), exits)
+
+
+def losses(rows: Rows, built: Design) -> Losses:
+    """What left between the rows that were read and a design of them.
+
+    Parameters
+    ----------
+    rows : Rows
+    built : Design
+        Of these rows, not collapsed.
+    """
+    return _losses(rows, built.row, built.left_out)
+
+
+def of_rows(rows: Rows, spec: ModelSpec) -> Losses:
+    """As :func:`losses`, of rows of which no design was built yet."""
+    kept, left_out = design.kept_rows(rows.panel, rows.histories, spec)
+    return _losses(rows, kept, left_out)
+
+
+def _losses(rows: Rows, kept: IntArray, left_out: Mapping[str, LeftOut]) -> Losses:
+    panel, inside = counted(rows.panel), counted(rows.panel.iloc[kept])
+    before = list(rows.left_out.values())
+    read = LeftOut(*(sum(each) for each in zip(panel, *before, strict=True)))
+    return Losses(read, inside, {**rows.left_out, **left_out})
+
+
+def with_design(flow: pd.DataFrame, found: Losses, built: Design) -> pd.DataFrame:
+    """A flow table with what the design leaves out, and with what is in it.
+
+    Parameters
+    ----------
+    flow : DataFrame
+        Columns ``step``, perhaps ``reason``, ``persons`` and perhaps ``families``.
+    found : Losses
+    built : Design
+    """
+    counts = [("excluded", why, each) for why, each in built.left_out.items()]
+    counts.append(("kept", "in the design", found.inside))
+    return pd.concat([flow, lines(flow, counts)], ignore_index=True)
+
+
+def lines(flow: pd.DataFrame, counts: list[tuple[str, str, LeftOut]]) -> pd.DataFrame:
+    """Lines of a flow table of the same form, from step, reason and counts."""
+    made = []
+    for step, reason, each in counts:
+        if "reason" in flow:
+            text = {"step": step, "reason": reason, "families": each.persons}
+        else:
+            text = {"step": f"left out: {reason}" if step == "excluded" else reason}
+        made.append({**text, **each._asdict()})
+    whole = dict.fromkeys(("persons", "families", "rows", "exits"), "Int64")
+    frame = pd.DataFrame(made)
+    return frame.astype({name: kind for name, kind in whole.items() if name in frame})
+
+
+def cure(reason: str) -> str:
+    """Kind of what to do about a reason: ``history``, ``missing`` or ``other``.
+
+    Examples
+    --------
+    >>> cure(lagged.BEFORE_PERSON), cure("persons with a missing value")
+    ('history', 'missing')
+    """
+    if reason in (lagged.BEFORE_PERSON, lagged.BEFORE_REGISTER, lagged.WITHOUT_ROW):
+        return "history"
+    return "missing" if "missing" in reason else "other"
+
+
+def _asked(reason: str) -> bool:
+    """Whether the model file itself leaves these out: by ``only``, or by its window."""
+    return reason == ONLY or WINDOW in reason
+
+
+def text(found: Losses) -> str:
+    """What is in the design and what is not, in one line; empty where nothing left.
+
+    Examples
+    --------
+    >>> print(text(Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(1, 2, 0)})))
+    In the design: 3 of 4 persons, 8 of 10 rows, 2 of 2 exits. Left out: a reason (2 rows, 0 exits).
+    """
+    if not found.reasons:
+        return ""
+    inside = ", ".join(
+        f"{n:,} of {all_:,} {name}"
+        for name, n, all_ in zip(_SIZES, found.inside, found.read, strict=True)
+    )
+    left = "; ".join(
+        f"{reason} ({each.rows:,} rows, {each.exits:,} exits)"
+        for reason, each in found.reasons.items()
+    )
+    return f"In the design: {inside}. Left out: {left}."
+
+
+def warning(found: Losses) -> str:
+    """What must be said aloud: more than a few percent left; empty where it is less.
+
+    Examples
+    --------
+    >>> print(warning(Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(1, 2, 0)})))
+    25 percent of the persons, 20 percent of the rows are left out, most rows for this reason: a \
+reason. See flow.csv.
+    """
+    if not found.warned:
+        return ""
+    told = ", ".join(
+        f"{100 * share:.0f} percent of the {name}"
+        for name, share in found.shares().items()
+        if share > WARNED_SHARE
+    )
+    largest = str(found.largest())
+    return f"{told} are left out, most rows for this reason: {largest}. {_CURES[cure(largest)]}"
+
+
+def outside(found: Losses) -> str:
+    """How much the window of the model file leaves out; empty where it is a few percent.
+
+    Examples
+    --------
+    >>> lost = {"spells without a whole year in the window": LeftOut(1, 1, 1)}
+    >>> print(outside(Losses(LeftOut(4, 10, 2), LeftOut(3, 9, 1), lost)))
+    The window leaves out 25 percent of the persons, 10 percent of the rows, 50 percent of the \
+exits.
+    """
+    told = ", ".join(
+        f"{100 * share:.0f} percent of the {n}" for n, share in found.outside().items()
+    )
+    return f"The window leaves out {told}." if told else ""

@@ -1,0 +1,90 @@
+"""From draws to the quantities that a model file asks for, and to their estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hazard.baselines.fit import BaselineFit
+from hazard.estimands import group_curves
+from hazard.estimands import incidence as estimands
+from hazard.model import design
+from hazard.output import coefficients, tables
+from hazard.spec import IncidenceEstimand, ModelSpec
+
+_BY_LEVEL = "level_"
+"""Before the name of a quantity that is one of a level by which a term varies."""
+
+
+def by_draw(
+    posterior: xr.Dataset, built: design.Design, frame: pd.DataFrame, spec: ModelSpec
+) -> dict[str, xr.DataArray]:
+    """Lag curves, of levels too, and incidences of a posterior, draw by draw."""
+    found: dict[str, xr.DataArray] = {}
+    if spec.lagged:
+        curves = estimands.lag_curves(posterior, spec)
+        found |= {str(name): values for name, values in curves.items()}
+        by_level = group_curves.all_level_curves(posterior, spec.lagged)
+        found |= {f"{_BY_LEVEL}{name}": values for name, values in by_level.items()}
+    for wanted in spec.estimand:
+        if isinstance(wanted, IncidenceEstimand):
+            beta = estimands.coefficients(posterior, built)
+            person = frame["person"].to_numpy()
+            found["cumulative_incidence"] = estimands.incidence(beta, built, person, wanted)
+    return found
+
+
+def judged(found: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
+    """What the gate judges: every lag and sum, and the incidences of every month."""
+    printed = {name: values for name, values in found.items() if "month" not in values.dims}
+    printed = {name: _without_gaps(values) for name, values in printed.items()}
+    if "cumulative_incidence" in found:
+        incidence = found["cumulative_incidence"]
+        printed["cumulative_incidence"] = incidence
+        if incidence.sizes["arm"] == 2:
+            printed["risk_difference"] = incidence.diff("arm")
+    return printed
+
+
+def _without_gaps(values: xr.DataArray) -> xr.DataArray:
+    """Only what there is: a term without a lag or a level has no draw at all there."""
+    if not bool(np.isnan(values).any()):
+        return values
+    over = [str(name) for name in values.dims if name not in ("chain", "draw", "exit")]
+    flat = values.stack(curve=over)  # noqa: PD013 - of xarray, not of pandas
+    drawn = flat.notnull().any(("chain", "draw", "exit"))  # noqa: PD004 - of xarray
+    return flat.sel(curve=drawn).reset_index("curve")
+
+
+def hazard_estimates(found: Mapping[str, xr.DataArray], spec: ModelSpec) -> pd.DataFrame:
+    """Estimates of the quantities of :func:`by_draw`; those of the coefficients are apart."""
+    parts = []
+    for before in ("", _BY_LEVEL):
+        names = [f"{before}{name}" for name in ("lag_coefficient", "cumulative_lag_effect")]
+        if names[0] in found:
+            curves = xr.Dataset({name.removeprefix(before): found[name] for name in names})
+            parts.append(tables.lag_curve_estimates(curves, spec))
+    for wanted in spec.estimand:
+        if isinstance(wanted, IncidenceEstimand):
+            incidence = found["cumulative_incidence"]
+            parts.append(tables.incidence_estimates(incidence, spec, wanted.term))
+    return joined(parts or [tables.empty()])
+
+
+def baseline_estimates(
+    fits: list[BaselineFit], life: xr.Dataset, built: design.Design, spec: ModelSpec
+) -> list[pd.DataFrame]:
+    """Estimates of the baselines, and of Aalen-Johansen."""
+    parts = [tables.baseline_estimates(fit, spec) for fit in fits] if spec.lagged else []
+    parts += [coefficients.baseline_estimates(fit, built, spec) for fit in fits]
+    return [*parts, tables.aalen_johansen_estimates(life)]
+
+
+def joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Tables one under the other, each column of the type that fits all."""
+    whole = pd.concat([part.astype(object) for part in parts], ignore_index=True)
+    with np.errstate(invalid="ignore"):  # pandas asks of infinite numbers too if they are whole
+        return whole.convert_dtypes()

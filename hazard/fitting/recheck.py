@@ -1,0 +1,158 @@
+"""What draws say by themselves: the gate, and the numbers that are summaries of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hazard.errors import IntegrityError
+from hazard.fitting.quantities import hazard_estimates, judged
+from hazard.inference.convergence import EXPLORE, Gate, gate
+from hazard.output import coefficients, tables
+from hazard.spec import ModelSpec
+
+JUDGED = "judged"
+"""Group of draws that the gate judges besides parameters, lags, sums and incidences."""
+_VALUE = "value"
+_OF_TERMS = (coefficients.INTERCEPT, coefficients.COEFFICIENT)
+_TOLERANCE = 1e-9  # of a number that was computed twice from the same draws, by its own size
+_COMPARED = (
+    *("estimate", "sd", "mcse", "lower", "upper", "lower_50", "upper_50", "lower_80", "upper_80"),
+    *("lower_mcse", "upper_mcse", "p_direction", "p_direction_mcse", "p_relevant"),
+)
+
+
+class Status(StrEnum):
+    """What is known of the computation behind a number."""
+
+    passed = "passed"
+    failed = "failed"
+    approximate = "approximate"
+    without_draws = "without draws"
+
+
+MARKS: Mapping[Status, str] = {
+    Status.failed: "The run did not pass the convergence gate: its numbers can change when it is "
+    "run again.",
+    Status.approximate: "The run is approximate: its draws are those of a normal approximation.",
+    Status.without_draws: "The draws of the run are not in its folder: nothing could be checked "
+    "against them.",
+}
+"""What is said of everything that is made of a run, unless it passed."""
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The status of what is made of several runs.
+
+    Examples
+    --------
+    >>> worst([Status.passed, Status.failed, Status.approximate]).value
+    'failed'
+    """
+    order = [Status.without_draws, Status.failed, Status.approximate, Status.passed]
+    return min(statuses, key=order.index)
+
+
+def status_of(tree: xr.DataTree | None, verdict: Gate | None) -> Status:
+    """Status of a run of these draws.
+
+    Examples
+    --------
+    >>> status_of(xr.DataTree(), None).value, status_of(None, None).value
+    ('approximate', 'without draws')
+    """
+    if tree is None:
+        return Status.without_draws
+    if verdict is None:
+        return Status.approximate
+    return Status.passed if verdict.passed else Status.failed
+
+
+def kept(quantities: Mapping[str, xr.DataArray]) -> xr.DataTree:
+    """Quantities as groups, each with labels of its own."""
+    return xr.DataTree.from_dict(
+        {name: values.to_dataset(name=_VALUE) for name, values in quantities.items()}
+    )
+
+
+def is_sampled(tree: xr.DataTree) -> bool:
+    """Whether draws were sampled; an approximation has no statistics of a sampler."""
+    return "sample_stats" in tree.children
+
+
+def gate_of(tree: xr.DataTree) -> Gate | None:
+    """The gate of what was sampled, from its draws alone; None for an approximation.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Groups ``posterior``, ``sample_stats``, ``estimands`` and :data:`JUDGED`.
+    """
+    if not is_sampled(tree):
+        return None
+    estimands = {str(name): values for name, values in tree["estimands"].data_vars.items()}
+    quantities = judged(estimands)
+    if JUDGED in tree.children:
+        besides = tree[JUDGED].children
+        quantities |= {name: node.to_dataset()[_VALUE] for name, node in besides.items()}
+    return gate(tree, limits=EXPLORE, quantities=quantities)
+
+
+def check_estimates(tree: xr.DataTree, spec: ModelSpec, estimates: pd.DataFrame) -> None:
+    """Raise when lag curves, incidences or coefficients of a table are not those of the draws.
+
+    Coefficients are those of a sampled run: of an approximation not every contrast is kept.
+
+    Raises
+    ------
+    IntegrityError
+        One sentence.
+    """
+    estimands = {str(name): values for name, values in tree["estimands"].data_vars.items()}
+    again = hazard_estimates(estimands, spec)
+    stated = estimates[estimates["estimator"] == tables.HAZARD_MODEL]
+    same = stated["estimand"].isin(again["estimand"].dropna().unique())
+    wrong = _different(again, stated[same], list(tables.KEY))
+    if is_sampled(tree):
+        wrong += _different_coefficients(tree, spec, stated)
+    if wrong:
+        raise IntegrityError(
+            f"estimates.csv must say what the draws say; {wrong} lag curves, sums, incidences or "
+            "coefficients do not. Make the run again."
+        )
+
+
+def _different_coefficients(tree: xr.DataTree, spec: ModelSpec, stated: pd.DataFrame) -> int:
+    besides = tree[JUDGED].children if JUDGED in tree.children else {}
+    made = {name: node.to_dataset()[_VALUE] for name, node in besides.items()}
+    again = coefficients.from_draws(tree["posterior"].to_dataset(), made, spec)
+    wrong = 0
+    for term, rows in again.items():
+        own = stated[stated["quantity"].isin(_OF_TERMS) & (stated["term"] == term)]
+        numbered = own.assign(level=own.groupby("exit").cumcount())
+        wrong += _different(rows, numbered, ["exit", "level"])
+    return wrong
+
+
+def _different(again: pd.DataFrame, stated: pd.DataFrame, key: list[str]) -> int:
+    """How many rows of either table are not in the other, or are with other numbers."""
+    one, other = _keyed(again, key), _keyed(stated, key)
+    if other.index.has_duplicates:
+        return len(other)
+    both = one.join(other, rsuffix="_stated", how="outer")
+    wrong = ~(both.index.isin(one.index) & both.index.isin(other.index))
+    for name in _COMPARED:
+        values = both[name].astype(float).to_numpy()
+        beside = both[f"{name}_stated"].astype(float).to_numpy()
+        wrong |= ~np.isclose(values, beside, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+    return int(wrong.sum())
+
+
+def _keyed(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    labels = rows[key].astype(object)
+    index = pd.MultiIndex.from_frame(labels.where(labels.notna(), "").astype(str))
+    return rows.reindex(columns=list(_COMPARED)).set_axis(index)

@@ -1,0 +1,167 @@
+"""What a reader must be told of a question and its rows: columns that are held, states, pulses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hazard.data import disclosure
+from hazard.data.exposures.own import happened
+from hazard.estimands import interventions
+from hazard.estimands.interventions import OneInMonth, Paths
+from hazard.fitting.records import Rows
+from hazard.fitting.small_levels import levels_of
+from hazard.model.design import Design
+from hazard.spec import (
+    CalendarTerm,
+    CovariateTerm,
+    IncidenceEstimand,
+    LaggedTerm,
+    ModelSpec,
+    StandardisedEstimand,
+)
+
+CALENDAR = "calendar"
+GOES_ON = 0.8
+"""Share of the periods after an event that have one too, from which on it is called a state."""
+
+_NEVER = (
+    "Its numbers come from the prior and from the time at risk; a baseline puts them at 0. "
+    "Leave it out of [outcome] exits if it cannot occur, or correct the column of exits."
+)
+
+
+def notes(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, Any]:
+    """Facts about a question and its rows that a reader must be told.
+
+    Parameters
+    ----------
+    rows : Rows
+    built : Design
+        Of these rows.
+    spec : ModelSpec
+
+    Returns
+    -------
+    dict
+        ``states``: by the name of an own term that mostly goes on once it is there, and of which
+        the model asks what a single period of it does, the share of the periods after one that
+        have it too. ``held``: by column, the number of persons in whom it changes although the
+        cumulative incidence holds it at its value at the start; lagged terms by their names.
+        ``small_levels``: of a table of which nobody said whether it is confidential, the number of
+        levels with fewer than ten persons, by column. ``never``: exits of the model by way of
+        which nobody leaves in the design. ``unit`` is the length of a period.
+    """
+    asked = any(isinstance(each, IncidenceEstimand) for each in spec.estimand)
+    pulsed = _pulsed(spec)
+    shares = {term.name: goes_on(rows.panel, term) for term in spec.lagged if term in pulsed}
+    return {
+        "unit": spec.table.unit,
+        "states": {name: share for name, share in shares.items() if share >= GOES_ON},
+        "held": _held(rows, built, spec) if asked else {},
+        "small_levels": _small_levels(rows, built, spec),
+        "never": [name for code, name in enumerate(built.exits, 1) if code not in built.outcome],
+    }
+
+
+def remarks(found: Mapping[str, Any]) -> list[str]:
+    """The notes as sentences for a terminal.
+
+    Examples
+    --------
+    >>> remarks({"unit": "day", "states": {}, "held": {"dose": 12}, "never": []})
+    ['the cumulative incidence holds these at the start, though they change: dose (12 persons).']
+    """
+    unit = found["unit"]
+    lines = [
+        f"term {name!r} is a state rather than an event: of the {unit}s after one with it "
+        f"{100 * share:.0f} percent have it too, and the model asks what a single {unit} of it "
+        'does. Ask for exposure = "sustained" in the estimand to compare always with never.'
+        for name, share in found["states"].items()
+    ]
+    if found["held"]:
+        told = ", ".join(f"{name} ({n:,} persons)" for name, n in found["held"].items())
+        lines.append(
+            f"the cumulative incidence holds these at the start, though they change: {told}."
+        )
+    lines += [
+        f"{n:,} level{'s' if n > 1 else ''} of {name!r} ha{'ve' if n > 1 else 's'} fewer than "
+        f"{disclosure.SMALLEST} persons; write confidential = true under [table] to put them "
+        "together, or false when the data are public."
+        for name, n in found.get("small_levels", {}).items()
+    ]
+    lines += [f"no one left by way of {name!r}. {_NEVER}" for name in found["never"]]
+    return lines
+
+
+def _small_levels(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, int]:
+    if rows.of_registers or spec.table.confidential is not None:
+        return {}
+    panel = rows.panel.iloc[built.row]
+    return disclosure.n_small_levels(panel, levels_of(panel, spec))
+
+
+def goes_on(panel: pd.DataFrame, term: LaggedTerm) -> float:
+    """Share of the months after one with an own event that have one too; 0 where there are none.
+
+    Examples
+    --------
+    >>> prior = {"family": "normal", "scale": 1.0, "reason": "an example only"}
+    >>> term = LaggedTerm(kind="lagged", exposure="heart", network="own", lags=(0, 0),
+    ...                   history_before_start="missing", prior=prior)
+    >>> goes_on(pd.DataFrame({"person": 0, "month": [1, 2, 3, 5], "heart": [1, 1, 0, 1]}), term)
+    0.5
+    """
+    now = happened(panel, term)
+    person, month = (panel[name].to_numpy() for name in ("person", "month"))
+    next_ = (person[1:] == person[:-1]) & (month[1:] == month[:-1] + 1)
+    after = next_ & (now[:-1] > 0) & ~np.isnan(now[1:])
+    return float((now[1:][after] > 0).mean()) if after.any() else 0.0
+
+
+def _pulsed(spec: ModelSpec) -> list[LaggedTerm]:
+    """Own terms of which the model asks what one event in one month does."""
+    named = {
+        each.term
+        for each in spec.estimand
+        if isinstance(each, IncidenceEstimand)
+        if each.exposure == "once"
+    }
+    for each in spec.estimand:
+        if isinstance(each, StandardisedEstimand):
+            acts = [one for arm in each.compared for one in arm.interventions]
+            named |= {one.term for one in acts if isinstance(one, OneInMonth)}
+    return [term for term in spec.lagged if term.network == "own" and named & {*term.called}]
+
+
+def columns(spec: ModelSpec) -> list[str]:
+    """Columns of the panel that a model uses, but for months, calendar time and exposures."""
+    named = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
+    named += [name for name in spec.group_columns if name != CALENDAR]
+    return list(dict.fromkeys(named))
+
+
+def _held(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, int]:
+    panel = rows.panel.iloc[built.row]
+    starts = interventions.first_rows(rows.panel, built.row)
+    used = columns(spec)
+    timed = any(isinstance(term, CalendarTerm) for term in spec.term)
+    if timed or CALENDAR in spec.group_columns:
+        used.append(CALENDAR)
+    found = interventions.held(Paths(rows.panel, starts, 1, {}), used)
+    acting = {each.term for each in spec.estimand if isinstance(each, IncidenceEstimand)}
+    for term in spec.lagged:
+        if term.name not in acting and term.event not in acting:
+            changed = _changing(panel, rows.histories[term.name].values[built.row])
+            found |= {term.name: changed} if changed else {}
+    return found
+
+
+def _changing(panel: pd.DataFrame, history: np.ndarray) -> int:
+    """Number of persons whose history is not the same in all of their rows."""
+    person = panel["person"].to_numpy()
+    moved = (person[1:] == person[:-1]) & (history[1:] != history[:-1]).any(axis=1)
+    return len(np.unique(person[1:][moved]))

@@ -1,0 +1,91 @@
+"""How many families an event happened to: those at risk around it, themselves not included."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hazard.arrays import FloatArray
+from hazard.errors import EstimandError
+from hazard.fitting.records import Rows
+from hazard.spec import LaggedTerm
+
+_COLUMNS = {
+    "centre": ("centre",),
+    "nationality": ("nationality",),
+    "centre_nationality": ("centre", "nationality"),
+}
+
+
+def residents_of_events(rows: Rows, term: LaggedTerm) -> FloatArray:
+    """Number of other families at risk in the network of every event, in its month.
+
+    Parameters
+    ----------
+    rows : Rows
+        From registers.
+    term : LaggedTerm
+        An event is a month in which its threshold was reached in a network, within the months of
+        the panel.
+
+    Returns
+    -------
+    ndarray, shape (event,)
+        Whole numbers; 0 where an event was seen by nobody at risk.
+
+    Raises
+    ------
+    EstimandError
+        If the rows came without registers, or the network of the term is not a group of families.
+    """
+    columns = _COLUMNS.get(term.network)
+    if rows.found is None or columns is None:
+        raise EstimandError(
+            f"residents of term {term.name!r} must be counted from registers, for a network of "
+            f"{list(_COLUMNS)}; got a ready table, or the network {term.network!r}. State their "
+            "number in the estimand."
+        )
+    key = [*columns, "calendar"]
+    panel = rows.panel[["person", *key]].astype(dict.fromkeys(columns, str))
+    events = rows.found.events
+    events = events[events["exposure"] == term.exposure].dropna(subset=list(columns))
+    events = events[["person", *key]].astype(dict.fromkeys(columns, str))
+    events = events[events["calendar"].between(panel["calendar"].min(), panel["calendar"].max())]
+    happened = events.groupby(key).size()
+    happened = happened[happened >= term.at_least]
+    there = panel.groupby(key).size().reindex(happened.index, fill_value=0)
+    own = panel.merge(events, on=["person", *key]).groupby(key).size()
+    number = there - own.reindex(happened.index, fill_value=0)
+    return np.asarray(number, dtype=np.float64)
+
+
+def mean_residents(rows: Rows, term: LaggedTerm, stated: float | str) -> float | None:
+    """Mean number of families to whom an event happens: as stated, or as observed.
+
+    Parameters
+    ----------
+    rows : Rows
+    term : LaggedTerm
+    stated : float or str
+        A number, or ``observed``.
+
+    Returns
+    -------
+    float or None
+        None where it is to be observed and cannot be.
+
+    Examples
+    --------
+    >>> prior = {"family": "normal", "scale": 1.0, "reason": "an example only"}
+    >>> term = LaggedTerm(kind="lagged", exposure="event", network="own", lags=(0, 6),
+    ...                   history_before_start="missing", prior=prior)
+    >>> import pandas as pd
+    >>> none = pd.DataFrame()
+    >>> mean_residents(Rows(none, {}, none, "table"), term, 20.0)
+    20.0
+    """
+    if not isinstance(stated, str):
+        return float(stated)
+    if rows.found is None or term.network not in _COLUMNS:
+        return None
+    found = residents_of_events(rows, term)
+    return float(found.mean()) if len(found) else None

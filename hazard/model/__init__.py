@@ -1,0 +1,17 @@
+"""The model: terms, design, priors, likelihood, and the graph that PyMC samples.
+
+In the order of imports:
+
+    links.py             linear predictor <-> exit probabilities: the one hazard formula
+    memory.py            how much memory a model will need, before anything is made
+    terms/               one term of the linear predictor per module
+    design.py            panel + histories + spec -> the linear predictor as index tables
+    equivalent.py        a design in another form: fewer rows or blocks, reference levels
+    priors.py            prior families -> factors and transformations; a table with the reasons
+    correlations.py      learned covariances over exits, from sds and partial correlations
+    kernels.py           loops over rows: log-likelihood, gradient, curvature of a table of levels
+    likelihood.py        log-likelihood of a design, its gradient and curvature in coefficients
+    parameterisation.py  coordinates in which every prior is an independent normal
+    pymc_model.py        build_model(coordinates) -> pm.Model; never samples
+    jax_likelihood.py    the same likelihood in JAX, for samplers that are written in it
+"""

@@ -1,0 +1,202 @@
+"""Coordinates in which the prior of every coefficient is an independent normal.
+
+A normal prior over the coefficients of a block is written beta = F z with z standard normal; F is
+multiplied into the basis of the block. Where the prior has a scale to be learned, z ~ Normal(0, S)
+over exits for every coordinate, with one learned S per block. A prior that is not normal keeps its
+coefficients, and stands in the normal approximation with its marginal sd. Sampler and Laplace
+approximation share these coordinates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from hazard.arrays import FloatArray
+from hazard.model import correlations
+from hazard.model.design import Design
+from hazard.model.likelihood import Rows, fast_rows
+from hazard.model.priors import concentration, factor, learned_scale, stand_in
+from hazard.model.terms.block import Block
+from hazard.spec.priors import HorseshoePrior, InterceptPrior, MonotonePrior, NormalPrior
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A block whose coordinates share a learned covariance over exits.
+
+    Attributes
+    ----------
+    name : str
+    span : slice
+        Of its coordinates among all.
+    scale : float
+        Of the half-normal prior of every standard deviation.
+    concentration : float or None
+        Of the prior of the correlations between exits; None where exits are independent.
+    """
+
+    name: str
+    span: slice
+    scale: float
+    concentration: float | None
+
+    def n_parameters(self, n_exits: int) -> int:
+        """Number of parameters of the covariance: log sds and, if learned, partial correlations."""
+        return n_exits + (len(correlations.pairs(n_exits)) if self.concentration else 0)
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What the rows say of the effects of one term, as one normal observation per coordinate.
+
+    Attributes
+    ----------
+    information : ndarray, shape (coordinate, exit, exit)
+        Positive semi-definite.
+    force : ndarray, shape (coordinate, exit)
+        Information times the observed value.
+    """
+
+    information: FloatArray
+    force: FloatArray
+
+    @classmethod
+    def empty(cls, n_coordinates: int, n_exits: int) -> Anchor:
+        """The anchor of rows that say nothing."""
+        return cls(np.zeros((n_coordinates, n_exits, n_exits)), np.zeros((n_coordinates, n_exits)))
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """A design in standard coordinates.
+
+    Attributes
+    ----------
+    design : Design
+        Bases multiplied with the prior factors; its coefficients are the coordinates.
+    original : Design
+        The design in coefficients.
+    factors : dict of str to ndarray, shape (coefficient, coordinate)
+        beta = factor @ z, for every block but the intercept and those of ``transformed``.
+    widths : dict of str to float
+        Prior sd of the coordinates of every block that is not in standard units: those whose levels
+        are their coefficients, so that their basis stays the identity.
+    learned : tuple of Learned
+    transformed : dict of str to HorseshoePrior or MonotonePrior
+        Blocks whose prior is not normal; their coordinates are coefficients over ``factors``.
+    intercept : InterceptPrior
+    """
+
+    design: Design
+    original: Design
+    factors: dict[str, FloatArray]
+    widths: dict[str, float]
+    learned: tuple[Learned, ...]
+    transformed: dict[str, HorseshoePrior | MonotonePrior]
+    intercept: InterceptPrior
+
+    @property
+    def n_exits(self) -> int:
+        """Number of exits."""
+        return len(self.design.exits)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows with as few look-ups as possible."""
+        return fast_rows(self.design)
+
+    def prior_mean(self) -> FloatArray:
+        """Prior mean of the coordinates, shape (coordinate, exit)."""
+        mean = np.zeros((self.design.n_coefficients, self.n_exits))
+        mean[self.design.span("intercept")] = self.intercept.mean
+        return mean
+
+    def start(self) -> tuple[FloatArray, ...]:
+        """Parameters of every learned covariance, at half a log-odds without correlation."""
+        return tuple(
+            np.r_[
+                np.full(self.n_exits, np.log(min(0.5, group.scale))),
+                np.zeros(group.n_parameters(self.n_exits) - self.n_exits),
+            ]
+            for group in self.learned
+        )
+
+    def prior_precision(self, theta: tuple[FloatArray, ...]) -> FloatArray:
+        """Prior precision over exits of every coordinate, given the learned covariances.
+
+        Parameters
+        ----------
+        theta : tuple of ndarray
+            Parameters of each learned covariance (see
+            :func:`hazard.model.correlations.covariance`).
+
+        Returns
+        -------
+        ndarray, shape (coordinate, exit, exit)
+        """
+        one = np.eye(self.n_exits)
+        precision = np.repeat(one[None], self.design.n_coefficients, axis=0)
+        precision[self.design.span("intercept")] = one / self.intercept.scale**2
+        for name, width in self.widths.items():
+            precision[self.design.span(name)] = one / width**2
+        for group, own in zip(self.learned, theta, strict=True):
+            precision[group.span] = np.linalg.inv(correlations.covariance(own, self.n_exits))
+        return precision
+
+    def coefficients(self, coordinates: FloatArray) -> FloatArray:
+        """Coefficients of coordinates.
+
+        Parameters
+        ----------
+        coordinates : ndarray, shape (coordinate, exit)
+
+        Returns
+        -------
+        ndarray, shape (coefficient, exit)
+        """
+        others = (
+            self.factors[block.name] @ coordinates[self.design.span(block.name)]
+            for block in self.original.blocks[1:]
+        )
+        return np.concatenate([coordinates[self.design.span("intercept")], *others])
+
+
+def standard(design: Design) -> Coordinates:
+    """Standard coordinates of a design, from the priors of its blocks."""
+    blocks, factors, widths, scales = [], {}, {}, {}
+    transformed: dict[str, HorseshoePrior | MonotonePrior] = {}
+    intercept = InterceptPrior()
+    for block in design.blocks:
+        prior = block.prior
+        if isinstance(prior, InterceptPrior):
+            intercept = prior
+            blocks.append(block)
+            continue
+        if prior is None:
+            raise TypeError(f"block {block.name!r} has no prior")
+        wide = stand_in(prior)
+        if isinstance(prior, HorseshoePrior | MonotonePrior):
+            transformed[block.name] = prior
+        own = np.asarray(
+            np.kron(np.eye(block.copies), factor(wide, block.places())), dtype=np.float64
+        )
+        if block.basis is None and isinstance(prior, NormalPrior):
+            widths[block.name], own = prior.scale, np.eye(block.n_coefficients)
+        factors[block.name] = own
+        blocks.append(_in_coordinates(block, own))
+        scale = learned_scale(prior)
+        if scale is not None:
+            scales[block.name] = (scale, concentration(prior))
+    made = replace(design, blocks=tuple(blocks))
+    learned = tuple(Learned(name, made.span(name), *own) for name, own in scales.items())
+    return Coordinates(made, design, factors, widths, learned, transformed, intercept)
+
+
+def _in_coordinates(block: Block, own: FloatArray) -> Block:
+    if own.shape[0] == own.shape[1] and np.array_equal(own, np.eye(len(own))):
+        return block
+    labels = block.coefficients if own.shape[1] == len(own) else np.arange(own.shape[1])
+    return replace(block, basis=block.matrix() @ own, coefficients=labels)

@@ -1,0 +1,232 @@
+"""The competing-risks hazard model as a PyMC model; never samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedType
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch import basic as numba_basic
+from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
+
+from hazard.arrays import FloatArray
+from hazard.compiled import digest_of
+from hazard.inference.laplace_draws import variable
+from hazard.model import correlations
+from hazard.model.kernels import kernel
+from hazard.model.parameterisation import Anchor, Coordinates, Learned
+from hazard.model.priors import Functions, n_normals, transform
+
+SYMBOLS = Functions(pt.erfc, pt.tan, pt.log, pt.exp)
+
+
+class LogLikelihood(Op):  # type: ignore[misc]
+    """Log-likelihood of all rows and its gradient in the stacked table, in one pass.
+
+    Inputs: table (level, exit), index (row, block), outcome (row,), weight (row,).
+    Outputs: the log-likelihood, and its derivative in the table.
+    """
+
+    __props__ = ("link", "n_exits")
+
+    def __init__(self, link: int, n_exits: int) -> None:
+        self.link = link
+        self.n_exits = n_exits
+
+    def make_node(self, table: Any, index: Any, outcome: Any, weight: Any) -> Apply:
+        """Node of the graph."""
+        inputs = [pt.as_tensor(each) for each in (table, index, outcome, weight)]
+        return Apply(self, inputs, [pt.dscalar(), pt.dmatrix()])
+
+    def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
+        """Evaluate outside compiled graphs."""
+        value, gradient = kernel(self.link, self.n_exits)(*inputs)
+        output_storage[0][0] = np.asarray(value)
+        output_storage[1][0] = gradient
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable[Any, Any]]:
+        """Gradient in the table; the data have none, and second derivatives are not offered."""
+        slope = cotangents[0] * outputs[1]
+        return [slope, *(DisconnectedType()() for _ in inputs[1:])]
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Only the log-likelihood depends, differentiably, on the table."""
+        return [[True, False], [False, False], [False, False], [False, False]]
+
+
+@register_funcify_default_op_cache_key(LogLikelihood)  # type: ignore[untyped-decorator]
+def _numba_log_likelihood(op: LogLikelihood, node: Apply, **_: Any) -> tuple[Any, int]:
+    run = kernel(op.link, op.n_exits)
+
+    @numba_basic.numba_njit
+    def log_likelihood(table, index, outcome, weight):  # type: ignore[no-untyped-def]
+        value, gradient = run(table, index, outcome, weight)
+        return np.asarray(value), gradient
+
+    # compiled graphs are kept on disk and found again by this number, which follows the formula
+    return log_likelihood, int(digest_of(run)[:12], 16)
+
+
+def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None = None) -> pm.Model:
+    """PyMC model of a design in standard coordinates.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+    anchors : mapping of term to Anchor, optional
+        What the rows say of the effects of each learned term. The posterior does not depend on it,
+        the speed of sampling does; without, the effects are sampled as under the prior.
+
+    Returns
+    -------
+    pm.Model
+        Free variables: ``intercept`` (exit); ``z_<term>`` (coordinate, exit), standard normal
+        (with another sd in ``widths`` of the coordinates);
+        where a covariance over exits is learned ``sigma_<term>`` (exit), half-normal,
+        ``partial_<term>`` (pair) in (0, 1), the partial correlations between exits moved by
+        p -> (1 + p) / 2, and ``v_<term>`` (coordinate, exit), of which the effects are made (see
+        Notes); ``x_<term>`` (normal, exit), standard normal, of which a prior that is not
+        normal makes its coefficients. Deterministic: ``beta_<term>`` (coefficient, exit), on the
+        scale of the linear predictor (``u_<term>`` for a group), and ``correlation_<term>`` (exit,
+        other_exit). Rows, bases and scales of priors are ``pm.Data``.
+
+    Notes
+    -----
+    log p(y | beta) = sum over rows i of w_i log P(y_i | eta_i), with eta_ij the sum over blocks b
+    of (B_b beta_b)[level of row i in b, j], and P from :func:`hazard.model.links.hazard`.
+
+    The effects u of a level are Normal(0, S) over exits. With S alone they are sampled badly where
+    rows are few, and with the rows alone where they are many; so the free variable is v in
+    u = C'^-1 (C^-1 f + v), C C' = S^-1 + I, with the information I and the force f of the anchor
+    constant: the effects as drawn from Normal(0, S) and one normal observation. Were that
+    observation exact, v would be standard normal whatever S is. The density carries the Jacobian
+    -log det C.
+
+    References
+    ----------
+    .. [1] Papaspiliopoulos, Roberts and Sköld (2007), A general framework for the parametrization
+       of hierarchical models, Statistical Science 22(1).
+    .. [2] Gorinova, Moore and Hoffman (2020), Automatic reparameterisation of probabilistic
+       programs, ICML.
+    """
+    data = coordinates.rows
+    coords = _coords(coordinates)
+    with pm.Model(coords=coords) as model:
+        beta = pt.concatenate(_coefficients(coordinates, anchors or {}))
+        parts, start = [], 0
+        for b, block in enumerate(data.blocks):
+            own = beta[start : start + block.n_coefficients]
+            start += block.n_coefficients
+            parts.append(own if block.basis is None else pm.Data(f"basis_{b}", block.basis) @ own)
+        value, _ = LogLikelihood(data.link, data.n_exits)(
+            pt.concatenate(parts),
+            pm.Data("index", data.index),
+            pm.Data("outcome", data.outcome),
+            pm.Data("weight", data.weight),
+        )
+        pm.Potential("log_likelihood", value)
+    return model
+
+
+def _coords(coordinates: Coordinates) -> dict[str, Any]:
+    exits = list(coordinates.design.exits)
+    pairs = [f"{exits[a]}, {exits[b]}" for a, b in correlations.pairs(len(exits))]
+    coords: dict[str, Any] = {"exit": exits, "other_exit": exits, "pair": pairs}
+    both = zip(coordinates.original.blocks[1:], coordinates.design.blocks[1:], strict=True)
+    for block, moved in both:
+        coords[dimension(block.name)] = [str(label) for label in block.coefficients]
+        if block.name not in coordinates.transformed:
+            coords[f"{block.name}_coordinate"] = np.arange(moved.n_coefficients)
+        else:
+            n = n_normals(coordinates.transformed[block.name], block.n_coefficients)
+            coords[f"{block.name}_normal"] = np.arange(n)
+    return coords
+
+
+def dimension(name: str) -> str:
+    """Name of the dimension of a block's coefficients."""
+    return f"{name}_level"
+
+
+def _coefficients(coordinates: Coordinates, anchors: Mapping[str, Anchor]) -> list[Any]:
+    """Coordinates of every block, in the order of the design."""
+    learned = {group.name: group for group in coordinates.learned}
+    prior = coordinates.intercept
+    parts = [pm.Normal("intercept", prior.mean, prior.scale, dims="exit")[None, :]]
+    for block in coordinates.design.blocks[1:]:
+        name, shape = block.name, (block.n_coefficients, coordinates.n_exits)
+        if name in learned:
+            own = _pooled(
+                learned[name], anchors.get(name) or Anchor.empty(*shape), coordinates.n_exits
+            )
+        elif name in coordinates.transformed:
+            parts.append(_transformed(coordinates, name))
+            continue
+        else:
+            width = pm.Data(f"width_{name}", coordinates.widths.get(name, 1.0))
+            own = pm.Normal(f"z_{name}", 0.0, width, dims=(f"{name}_coordinate", "exit"))
+        parts.append(own)
+        matrix = coordinates.factors[name]
+        beta = own if _is_identity(matrix) else pm.Data(f"factor_{name}", matrix) @ own
+        pm.Deterministic(variable(block), beta, dims=(dimension(name), "exit"))
+    return parts
+
+
+def _is_identity(matrix: FloatArray) -> bool:
+    return matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix)))
+
+
+def _pooled(group: Learned, anchor: Anchor, n_exits: int) -> Any:
+    """Effects with a learned covariance over exits, (coordinate, exit)."""
+    name = group.name
+    sigma = pm.HalfNormal(f"sigma_{name}", pm.Data(f"scale_{name}", group.scale), dims="exit")
+    precision = _precision(group, sigma, n_exits)
+    v = pm.Flat(f"v_{name}", dims=(f"{name}_coordinate", "exit"))
+    information = pm.Data(f"information_{name}", anchor.information)
+    force = pm.Data(f"force_{name}", anchor.force)
+    both = [[precision[b][a] + information[:, b, a] for a in range(b + 1)] for b in range(n_exits)]
+    factor = correlations.factor_of(both)
+    columns = range(n_exits)
+    u = correlations.conditional(factor, [force[:, b] for b in columns], [v[:, b] for b in columns])
+    root = correlations.factor_of(precision)
+    density: Any = 0.0
+    for b in columns:
+        density += len(anchor.force) * pt.log(root[b][b]) - pt.log(factor[b][b]).sum()
+        density -= 0.5 * (sum(root[a][b] * u[a] for a in range(b, n_exits)) ** 2).sum()
+    pm.Potential(f"prior_{name}", density)
+    return pt.stack(u, axis=1)
+
+
+def _precision(group: Learned, sigma: Any, n_exits: int) -> list[list[Any]]:
+    """Inverse of the learned covariance, lower triangle; keeps the correlations among the draws."""
+    if group.concentration is None or n_exits == 1:
+        return [[*([0.0] * b), sigma[b] ** -2] for b in range(n_exits)]
+    shape = correlations.beta_parameter(group.concentration, n_exits)
+    partial = pm.Beta(f"partial_{group.name}", shape, shape, dims="pair")
+    factor = correlations.cholesky(2 * partial - 1, n_exits)
+    whole = pt.stack([pt.stack([*row, *[0.0] * (n_exits - len(row))]) for row in factor])
+    pm.Deterministic(f"correlation_{group.name}", whole @ whole.T, dims=("exit", "other_exit"))
+    inverse = correlations.inverse_of(factor)
+    return [
+        [
+            sum(inverse[k][a] * inverse[k][b] for k in range(b, n_exits)) / (sigma[a] * sigma[b])
+            for a in range(b + 1)
+        ]
+        for b in range(n_exits)
+    ]
+
+
+def _transformed(coordinates: Coordinates, name: str) -> Any:
+    """Coordinates of a block whose prior is not normal."""
+    prior, matrix = coordinates.transformed[name], coordinates.factors[name]
+    n = len(matrix)
+    x = pm.Normal(f"x_{name}", 0.0, 1.0, dims=(f"{name}_normal", "exit"))
+    beta = pm.Deterministic(
+        f"beta_{name}", transform(prior, x, n, SYMBOLS), dims=(dimension(name), "exit")
+    )
+    return beta / np.diag(matrix)[:, None]

@@ -1,0 +1,10 @@
+"""Output: draws and fits as tidy tables, tables as figures.
+
+In the order of imports:
+
+    summaries.py     draws -> estimate, intervals, probabilities, Monte Carlo errors
+    tables.py        draws and fits -> tidy tables with interval, unit and error
+    coefficients.py  coefficients that are no lags: covariates, calendar, baseline, spreads
+    digits.py        estimates -> text with no digit finer than the Monte Carlo error
+    figures/         tidy tables -> figures; no computation
+"""

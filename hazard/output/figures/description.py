@@ -1,0 +1,204 @@
+"""Descriptive series as small multiples, one figure per group of tables of the report.
+
+Bars and lines are the panel's; what the report printed beside them is a diamond or, where it gives
+the lowest and the highest of several years without naming them, a band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hazard.output import digits
+from hazard.output.figures.panels import Panel, Words, groups
+from hazard.output.figures.style import GREY, GREY_INK, INK, STYLE, exit_colours, marks
+
+_WIDTH = 9.0
+_PRINTED: Any = MappingProxyType(
+    {"marker": "D", "color": INK, "markerfacecolor": "white", "markersize": 5.5}
+)
+
+
+def description(
+    series: pd.DataFrame, published: pd.DataFrame, *, words: Words
+) -> dict[str, Figure]:
+    """Figures of the descriptive series, by the name of their group.
+
+    Parameters
+    ----------
+    series, published : DataFrame
+        As in ``hazard.studies.describe.Description``.
+    words : mapping of str to mapping
+        Texts by section and key, as of ``hazard.studies.describe.texts``. Exits, levels and units
+        that are not in them keep their names.
+
+    Returns
+    -------
+    dict of str to Figure
+        900 pixels wide at 100 dots per inch; one panel per table, quantity and exit. Panels of one
+        unit share their axis. Groups of which all is skipped are left out.
+    """
+    colours = exit_colours(series["exit"].dropna().unique())
+    figures = groups(series, published, words)
+    return {name: _multiples(name, panels, colours) for name, panels in figures.items()}
+
+
+def description_text(
+    series: pd.DataFrame, published: pd.DataFrame, *, words: Words
+) -> dict[str, str]:
+    """Text alternatives of :func:`description`: every number that is drawn.
+
+    Returns
+    -------
+    dict of str to str
+        One line per panel, below the title.
+    """
+    figures = groups(series, published, words)
+    return {
+        name: "\n".join([words["figure"][name], *map(_panel_text, panels)])
+        for name, panels in figures.items()
+    }
+
+
+def _panel_text(panel: Panel) -> str:
+    words = panel.words["text"]
+    parts = []
+    for name, value, beside in zip(panel.names, panel.values, panel.printed_values, strict=True):
+        printed = panel.as_printed(beside)
+        shown = words["printed"].format(value=printed) if printed else ""
+        parts.append(f"{name}: {panel.number(value)}{shown}")
+    ends = [panel.as_printed(value) for value in panel.band()]
+    band = words["band"].format(low=ends[0], high=ends[-1]) if ends else ""
+    source = f" ({panel.source})" if panel.source else ""
+    return f"{panel.head}{source}, {panel.axis.lower()}: {'; '.join(parts)}.{band}"
+
+
+# --- drawing ------------------------------------------------------------------------------------
+def _multiples(name: str, panels: list[Panel], colours: Mapping[str, str]) -> Figure:
+    words, by_year = panels[0].words, all(panel.by_year for panel in panels)
+    alike = len({panel.unit for panel in panels}) == 1
+    longest = max(len(panel.rows) for panel in panels)
+    height = 3.3 if by_year else 1.35 + 0.24 * max(longest, 4)
+    draw: Callable[[Axes, Panel, str], None] = _years if by_year else _bars
+    with mpl.rc_context(dict(STYLE)):
+        figure = Figure(figsize=(_WIDTH, height))
+        figure.set_layout_engine("constrained", wspace=0.06)
+        figure.suptitle(words["figure"][name], x=0.008, ha="left", weight="bold", fontsize=11)
+        places = figure.subplots(
+            1, len(panels), squeeze=False, sharex=alike and not by_year, sharey=alike and by_year
+        )[0]
+        for place, panel in zip(places, panels, strict=True):
+            draw(place, panel, colours.get(panel.exit or "", GREY_INK))
+            place.set_title(panel.head, loc="left", weight="bold")
+            place.set_title(panel.source, loc="right", color=GREY_INK, fontsize=8)
+        if not by_year:
+            for part in [panels] if alike else [[panel] for panel in panels]:
+                _leave_room(places[panels.index(part[0])], part)
+        _axes(figure, places, panels)
+        _key(figure, panels)
+    return figure
+
+
+def _leave_room(place: Axes, panels: list[Panel]) -> None:
+    """Limits of one axis, or of panels that share it, with room for the numbers at the bars."""
+    values = np.concatenate(
+        [[0.0], *(part for panel in panels for part in (panel.values, panel.printed_values))]
+    )
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    span = max(high - low, 1e-9)
+    place.set_xlim(low - (0.85 * span if low < 0 else 0.0), high + 0.45 * span)
+
+
+def _years(place: Axes, panel: Panel, colour: str) -> None:
+    year = panel.rows["year"].to_numpy(int)
+    ends = panel.band()
+    if ends:
+        place.axhspan(ends[0], ends[-1], color=GREY, alpha=0.18, linewidth=0)
+    place.plot(year, panel.values, color=colour, marker="o", markersize=3.5)
+    place.plot(year, panel.printed_values, linestyle="none", **_PRINTED)
+    place.set_xticks(range(year.min(), year.max() + 1, 2 if len(year) > 6 else 1))
+    place.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    place.yaxis.set_major_formatter(_axis_number(panel))
+
+
+def _bars(place: Axes, panel: Panel, colour: str) -> None:
+    at, values, printed = np.arange(len(panel.rows)), panel.values, panel.printed_values
+    place.barh(at, values, height=0.7, color=colour)
+    place.plot(printed, at, linestyle="none", **_PRINTED)
+    for row, (value, mark) in enumerate(zip(values, printed, strict=True)):
+        text, beside, side = panel.number(value), panel.as_printed(mark), -1 if value < 0 else 1
+        if beside and side * mark >= 0:
+            end = side * max(side * value, side * mark)
+            _number(place, (end, row), f"{text} ({beside})", side * 7, colour)
+            continue
+        _number(place, (value, row), text, side * 3, colour)
+        if beside:
+            _number(place, (mark, row), f"({beside})", -side * 7, colour)
+    place.set_yticks(at, panel.names)
+    place.set_ylim(len(at) - 0.5, -0.5)
+    place.axvline(0.0, color=INK, linewidth=0.8)
+    place.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    place.xaxis.set_major_formatter(_axis_number(panel))
+
+
+def _number(place: Axes, at: tuple[float, float], text: str, points: int, colour: str) -> None:
+    """A number beside a bar or a diamond, so many points to the right."""
+    place.annotate(
+        text,
+        at,
+        (points, 0),
+        textcoords="offset points",
+        ha="left" if points > 0 else "right",
+        va="center",
+        color=colour,
+        fontsize=8,
+    )
+
+
+def _axis_number(panel: Panel) -> mpl.ticker.Formatter:
+    signs = marks(panel.words["marks"])
+
+    def text(value: float, _: int) -> str:
+        return digits.number(value, 0 if value == round(value) else -1, signs)
+
+    return mpl.ticker.FuncFormatter(text)
+
+
+def _axes(figure: Figure, places: np.ndarray, panels: list[Panel]) -> None:
+    """Name the axes; what a panel would repeat of the one on its left is left out."""
+    names = [panel.axis for panel in panels]
+    if panels[0].by_year:
+        for place, name, before in zip(places, names, ["", *names], strict=False):
+            place.set_ylim(bottom=0.0)
+            place.set_ylabel("" if name == before else name)
+        return
+    if len(set(names)) == 1:
+        figure.supxlabel(names[0], fontsize=9)
+    else:
+        for place, name in zip(places, names, strict=True):
+            place.set_xlabel(name)
+    for place, panel, left in zip(places[1:], panels[1:], panels, strict=False):
+        if panel.names == left.names:
+            place.tick_params(axis="y", left=False, labelleft=False)
+
+
+def _key(figure: Figure, panels: list[Panel]) -> None:
+    """What a diamond and a band are, if there are any."""
+    words, handles = panels[0].words["text"], list[Artist]()
+    if any(np.isfinite(panel.printed_values).any() for panel in panels):
+        label = words["key_printed" if panels[0].by_year else "key_brackets"]
+        handles.append(mpl.lines.Line2D([], [], linestyle="none", label=label, **_PRINTED))
+    if any(panel.band() for panel in panels):
+        handles.append(
+            mpl.patches.Patch(color=GREY, alpha=0.3, linewidth=0, label=words["key_band"])
+        )
+    if handles:
+        figure.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False, fontsize=8)

@@ -1,0 +1,296 @@
+"""One model under many lag priors: its estimands, its conclusions, and prior beside posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.patches import Rectangle
+
+from hazard.output import digits
+from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours
+
+_PRIORS: Mapping[str, str] = MappingProxyType(
+    {
+        "model": "model’s own",
+        "normal": "independent",
+        "pooled": "learned scale",
+        "random_walk": "random walk",
+        "random_walk_2": "second-order walk",
+        "horseshoe": "horseshoe",
+        "decay": "decay",
+        "hump": "delayed hump",
+        "polynomial": "polynomial",
+        "spike": "spike in month 0",
+        "monotone": "monotone",
+    }
+)
+_MARKS = MappingProxyType({"above": "^", "below": "v", "unclear": "."})
+_CHANGED, _REFERENCE, _PRIOR = "#f5c542", "#ececec", "#d0d0d0"
+_ABOVE = (
+    "Left: estimate and 95 percent interval; grey band: the interval under the model’s own "
+    "priors. Right: ▲ above zero, ▼ below,\n• unclear; yellow: not as under the model’s own "
+    "priors. Behind a prior its scale: the typical prior sd of one month, in {unit}."
+)
+_BELOW = (
+    "{Unit} by months since the event. Grey bars: 95 percent interval of the prior, cut at the "
+    "edge; coloured lines: of the posterior.\nOf two bars the left one belongs to the larger "
+    "scale."
+)
+_ROW = ["prior", "scale", "engine"]
+_LEFT, _RIGHT = 1.62, 0.12  # inches
+_LINE = 0.2
+
+
+class _Estimand(NamedTuple):
+    """A published quantity of one exit; ``month`` is None for the sum of the lags."""
+
+    quantity: str
+    month: int | None
+
+    def rows_of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        chosen = rows[rows["quantity"] == self.quantity]
+        return chosen if self.month is None else chosen[chosen["month"] == self.month]
+
+
+def sensitivity(estimates: pd.DataFrame) -> Figure:
+    """Estimands and conclusions under every lag prior, and prior beside posterior lag by lag.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        Columns of :func:`hazard.studies.sensitivity.table`. Shown is the term of the risk
+        differences, or the first one where there are none. Above, one line per prior: estimate and
+        interval of the last risk difference (else of the sum of the lags) of every exit, and the
+        conclusion on every published quantity. Below, one panel per exit and prior.
+
+    Returns
+    -------
+    Figure
+        900 pixels wide at 100 dots per inch.
+    """
+    shown = _focal(estimates)
+    lines = shown[_ROW].drop_duplicates().reset_index(drop=True)
+    exits = exit_colours(shown["exit"].unique())
+    upper, lower = 1.05 + _LINE * len(lines), 1.65 + 1.15 * len(exits)
+    height = upper + lower
+    with mpl.rc_context(dict(STYLE)):
+        figure = Figure(figsize=(9.0, height))
+        top, floor = 1 - 0.92 / height, 1 - upper / height
+        left, middle = _LEFT / 9, 0.62
+        forest = figure.add_gridspec(
+            1, len(exits), left=left, right=middle, top=top, bottom=floor, wspace=0.12
+        )
+        _forests(figure, forest, shown, lines)
+        table = figure.add_gridspec(
+            1, len(exits), left=middle + 0.025, right=1 - _RIGHT / 9, top=top, bottom=floor
+        )
+        _conclusions(figure, table, shown, lines)
+        panels = figure.add_gridspec(
+            len(exits),
+            lines["prior"].nunique(),
+            left=0.075,
+            right=1 - _RIGHT / 9,
+            top=floor - 1.1 / height,
+            bottom=0.62 / height,
+            wspace=0.1,
+            hspace=0.16,
+        )
+        _lag_panels(figure, panels, shown)
+        _titles(figure, shown, floor)
+    return figure
+
+
+def sensitivity_text(estimates: pd.DataFrame) -> str:
+    """Text alternative of :func:`sensitivity`: under how many priors each conclusion stays.
+
+    Returns
+    -------
+    str
+        One paragraph: for every published quantity its value under the model's own priors and the
+        number of the other priors under which the conclusion is the same.
+    """
+    main = estimates[estimates["engine"] == estimates["engine"].iloc[0]]
+    shown = _focal(main)
+    n = len(shown[_ROW].drop_duplicates()) - 1
+    parts = []
+    for exit_name, rows in shown.groupby("exit", sort=False):
+        texts = (_kept_text(estimand.rows_of(rows)) for estimand in _estimands(rows))
+        parts.append(f"{exit_name}: {'; '.join(texts)}")
+    lags = main[main["quantity"] == "lag_coefficient"]
+    stays = ~lags.groupby(["term", "exit", "lag"])["changed"].any()
+    return (
+        f"Estimates for {_name(shown)} under the model's own priors with their 95 percent "
+        f"intervals, what they say of the sign, and under how many of {n} other lag priors they "
+        f"say the same. {'. '.join(parts)}. Of the {len(stays)} monthly coefficients of all lagged "
+        f"terms, {int(stays.sum())} say the same of the sign under every prior."
+    )
+
+
+# --- choosing rows ------------------------------------------------------------------------------
+def _focal(estimates: pd.DataFrame) -> pd.DataFrame:
+    contrasts = estimates[estimates["quantity"] == "risk_difference"]
+    term = (contrasts if len(contrasts) else estimates)["term"].iloc[0]
+    return pd.DataFrame(estimates[estimates["term"] == term])
+
+
+def _name(shown: pd.DataFrame) -> str:
+    return f"{shown['exposure'].iloc[0]}, {shown['network'].iloc[0]}".replace("_", " ")
+
+
+def _estimands(shown: pd.DataFrame) -> list[_Estimand]:
+    months = shown.loc[shown["quantity"] == "risk_difference", "month"].unique()
+    contrasts = [_Estimand("risk_difference", int(month)) for month in sorted(months)]
+    return [*contrasts, _Estimand("cumulative_lag_effect", None)]
+
+
+def _drawn(shown: pd.DataFrame) -> _Estimand:
+    """The last risk difference, or the sum of the lags where there is none."""
+    return _estimands(shown)[-2:][0]
+
+
+def _on_lines(rows: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
+    """The row of every line, in their order."""
+    return lines.merge(rows, on=_ROW, how="left", validate="one_to_one")
+
+
+def _kept_text(rows: pd.DataFrame) -> str:
+    reference, others = rows[rows["prior"] == "model"].iloc[0], rows[rows["prior"] != "model"]
+    estimate = digits.Estimate(
+        *(float(reference[c]) for c in ("estimate", "lower", "upper", "mcse"))
+    )
+    if reference["quantity"] == "risk_difference":
+        text = f"after {reference['month']} months {digits.points(estimate)} points"
+    else:
+        text = f"sum of the lags {digits.logarithm(estimate)} {reference['unit']}"
+    return f"{text}, {reference['conclusion']}, {int((~others['changed']).sum())} of {len(others)}"
+
+
+# --- estimands and conclusions ------------------------------------------------------------------
+def _forests(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.DataFrame) -> None:
+    place, estimand = np.arange(len(lines)), _drawn(shown)
+    for column, (exit_name, colour) in enumerate(exit_colours(shown["exit"].unique()).items()):
+        panel = figure.add_subplot(grid[0, column])
+        panel.set_yticks(place, [_label(lines, k) for k in range(len(lines))])
+        panel.set_ylim(len(lines) - 0.5, -0.5)
+        of_exit = estimand.rows_of(shown[shown["exit"] == exit_name])
+        rows = _on_lines(of_exit, lines)
+        low, middle, high = (rows[c].astype(float) for c in ("lower", "estimate", "upper"))
+        reference = rows[rows["prior"] == "model"].iloc[0]
+        panel.axvspan(float(reference["lower"]), float(reference["upper"]), color=_REFERENCE, lw=0)
+        panel.axvline(0.0, color=INK, linewidth=0.8)
+        panel.hlines(place, low, high, color=colour, linewidth=1.5)
+        sampled = rows["engine"] == "nuts"
+        for chosen, filled in ((~sampled, colour), (sampled, "white")):
+            panel.plot(middle[chosen], place[chosen], "o", color=colour, mfc=filled, markersize=4.5)
+        panel.set_title(exit_name, loc="left", color=colour, weight="bold")
+        panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
+        panel.tick_params(axis="y", length=0, labelleft=column == 0)
+        factor = 1 if estimand.month is None else 100
+        panel.xaxis.set_major_formatter(_number(factor))
+
+
+def _label(lines: pd.DataFrame, k: int) -> str:
+    """Name of the prior on the first of its lines, and its scale on each."""
+    prior, scale, engine = lines.iloc[k]
+    known = k > 0 and lines["prior"].iloc[k - 1] == prior
+    name = "" if known else _PRIORS.get(prior, prior)
+    number = "" if pd.isna(scale) else f"{scale:g}"
+    sampled = "sampled" if engine == "nuts" and (lines["engine"] != "nuts").any() else ""
+    return "  ".join(part for part in (name, number, sampled) if part)
+
+
+def _number(factor: int) -> mpl.ticker.Formatter:
+    return mpl.ticker.FuncFormatter(lambda value, _: f"{factor * value:g}".replace("-", "−"))
+
+
+def _conclusions(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.DataFrame) -> None:
+    estimands = _estimands(shown)
+    for column, (exit_name, colour) in enumerate(exit_colours(shown["exit"].unique()).items()):
+        panel = figure.add_subplot(grid[0, column])
+        panel.set_xlim(-0.5, len(estimands) - 0.5)
+        panel.set_ylim(len(lines) - 0.5, -0.5)
+        for x, estimand in enumerate(estimands):
+            rows = _on_lines(estimand.rows_of(shown[shown["exit"] == exit_name]), lines)
+            for y, row in enumerate(rows.to_dict("records")):
+                if row["changed"]:
+                    panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=_CHANGED, lw=0))
+                panel.plot(x, y, _MARKS[row["conclusion"]], color=colour, markersize=5)
+        heads = ["Σ" if wanted.month is None else str(wanted.month) for wanted in estimands]
+        panel.set_xticks(range(len(heads)), heads)
+        panel.tick_params(length=0, labelleft=False, labeltop=True, labelbottom=False, pad=1)
+        panel.set_title(exit_name, loc="left", color=colour, size=8.5, pad=14)
+        for side in ("left", "bottom"):
+            panel.spines[side].set_visible(False)
+
+
+# --- prior beside posterior ---------------------------------------------------------------------
+def _lag_panels(figure: Figure, grid: GridSpec, shown: pd.DataFrame) -> None:
+    curves = shown[(shown["quantity"] == "lag_coefficient")]
+    curves = curves[curves["engine"] == curves["engine"].iloc[0]]
+    priors = list(curves["prior"].unique())
+    for row, (exit_name, colour) in enumerate(exit_colours(curves["exit"].unique()).items()):
+        of_exit = curves[curves["exit"] == exit_name]
+        first = None
+        for column, prior in enumerate(priors):
+            panel = figure.add_subplot(grid[row, column], sharey=first)
+            _lag_panel(panel, of_exit[of_exit["prior"] == prior], colour)
+            panel.tick_params(
+                labelleft=column == 0, labelbottom=row == curves["exit"].nunique() - 1
+            )
+            if first is None:
+                first = panel
+                low, high = of_exit["lower"].min(), of_exit["upper"].max()
+                panel.set_ylim(min(float(low), 0.0) - 0.1, max(float(high), 0.0) + 0.1)
+                panel.set_ylabel(exit_name, color=colour, weight="bold")
+            if row == 0:
+                panel.set_title("\n".join(_PRIORS.get(prior, prior).split(" ", 1)), size=8)
+
+
+def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
+    """Wide bars: prior; narrow bars with a dot: posterior; the larger scale stands left."""
+    scales = sorted(rows["scale"].fillna(np.inf).unique(), reverse=True)
+    shifts = [0.42 * (k - (len(scales) - 1) / 2) for k in range(len(scales))]
+    panel.axhline(0.0, color=INK, linewidth=0.7, zorder=2)
+    for scale, shift in zip(scales, shifts, strict=True):
+        of_scale = rows[rows["scale"].fillna(np.inf) == scale]
+        place = of_scale["lag"].astype(float) + shift
+        low, high = of_scale["prior_lower"].astype(float), of_scale["prior_upper"].astype(float)
+        panel.bar(place, high - low, 0.36, low, color=_PRIOR, linewidth=0, zorder=1)
+        panel.vlines(
+            place,
+            of_scale["lower"].astype(float),
+            of_scale["upper"].astype(float),
+            color=colour,
+            lw=1.2,
+        )
+        panel.plot(place, of_scale["estimate"].astype(float), ".", color=colour, markersize=2.8)
+    lags = rows["lag"].astype(int)
+    panel.set_xticks(sorted({lags.min(), int(np.median(lags)), lags.max()}))
+    panel.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+    panel.tick_params(labelsize=8)
+
+
+def _titles(figure: Figure, shown: pd.DataFrame, floor: float) -> None:
+    height, left = figure.get_figheight(), 0.13 / 9
+    estimand, unit = _drawn(shown), shown.loc[shown["lag"].notna(), "unit"].iloc[0]
+    change = f"Change in {unit}, all lags"
+    if estimand.month is not None:
+        change = f"Change in percentage points, {estimand.month} months"
+    heading = f"Lag priors and conclusions: {_name(shown)}"
+    figure.text(left, 1 - 0.22 / height, heading, size=11.5, weight="bold")
+    figure.text(_LEFT / 9, 1 - 0.47 / height, change)
+    figure.text(0.645, 1 - 0.47 / height, "Conclusion, by month and on all lags (Σ)")
+    _note(figure, floor - 0.52 / height, _ABOVE.format(unit=unit))
+    _note(figure, 0.22 / height, _BELOW.format(Unit=unit.capitalize()))
+
+
+def _note(figure: Figure, place: float, text: str) -> None:
+    figure.text(0.13 / 9, place, text, color=GREY_INK, va="center", size=8.5)

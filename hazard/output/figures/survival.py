@@ -1,0 +1,274 @@
+"""What share is still there, and has left through each exit, by group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from hazard import units
+from hazard.output import digits
+from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours, marks
+
+SURVIVAL_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "any": "still there",
+        "month_axis": "{Units} at risk",
+        "share_axis": "Percent of persons",
+        "all": "everybody",
+        "whole": "Kaplan-Meier of staying, Aalen-Johansen of each exit",
+        "one_minus": "1 - Kaplan-Meier of the exit, which is not the share that leaves",
+        "left": "left",
+        "note": "Lines end where fewer than {least} are at risk.",
+        "bands": "Bands: {ci} percent intervals.",
+        "text": "{title}, percent: {groups}.",
+        "month": "{unit} {month}: {percent}",
+        "unit": "month",
+        "units": "months",
+        "decimal": ".",
+    }
+)
+_LEAST = 10
+_MOST_BANDS = 4
+_KEYS_ACROSS = 6
+_PALETTE = ("#0072B2", "#B84A00", "#00734F", "#A2457F", "#6F5200", "#3d3d3d")
+_LINES: tuple[Literal["-"], Literal["--"]] = ("-", "--")
+Look = tuple[str, Literal["-", "--"]]
+"""Colour and kind of a line."""
+
+
+def survival_words(unit: str) -> Mapping[str, str]:
+    """Words of the figure for a panel in this unit of time.
+
+    Examples
+    --------
+    >>> words = survival_words("day")
+    >>> words["month_axis"].format(Units=words["units"].capitalize())
+    'Days at risk'
+    """
+    return {**SURVIVAL_WORDS, "unit": unit, "units": units.plural(unit)}
+
+
+def survival_curves(
+    incidence: pd.DataFrame,
+    *,
+    labels: Mapping[str, str] | None = None,
+    words: Mapping[str, str] = SURVIVAL_WORDS,
+) -> Figure:
+    """Share still there by Kaplan-Meier, and left through each exit by Aalen-Johansen.
+
+    Parameters
+    ----------
+    incidence : DataFrame
+        Columns of ``incidence`` of :class:`hazard.studies.classical.Classical`. Where there are
+        groups, these are shown and the whole is not; without groups each exit also has one less the
+        Kaplan-Meier of the exit, to show that it is not the share that leaves.
+    labels : mapping of exit to text, optional
+        Exits that are not in it keep their names.
+    words : mapping
+        Texts, by the keys of ``SURVIVAL_WORDS``.
+
+    Returns
+    -------
+    Figure
+        900 pixels wide at 100 dots per inch.
+    """
+    shown = _shown(incidence)
+    panels = list(_panels(shown))
+    across = len(panels) if len(panels) <= 3 else 2
+    down = -(-len(panels) // across)
+    colours = _colours(shown)
+    keys = _keys(shown, colours, words)
+    foot = 0.85 + 0.2 * -(-len(keys) // _KEYS_ACROSS)
+    height = 2.6 * down + foot
+    with mpl.rc_context(dict(STYLE)):
+        figure = Figure(figsize=(9.0, height))
+        grid = figure.subplots(down, across, squeeze=False, sharex=True)
+        for axes, name in zip(grid.flat, panels, strict=False):
+            _draw(axes, shown[shown["exit"] == name], colours)
+            _format(axes, words)
+            title = words["any"] if name == "any" else (labels or {}).get(name, name)
+            axes.set_title(title, loc="left", weight="bold")
+        for axes in grid.flat[len(panels) :]:
+            axes.remove()
+        for axes in grid.flat[max(0, len(panels) - across) : len(panels)]:
+            axes.tick_params(labelbottom=True)
+            axes.set_xlabel(words["month_axis"].format(Units=words["units"].capitalize()))
+        for row in grid:
+            row[0].set_ylabel(words["share_axis"])
+        figure.text(0.075, 0.015, _note(shown, words), color=GREY_INK, va="bottom", fontsize=8)
+        figure.legend(
+            handles=keys,
+            loc="lower left",
+            bbox_to_anchor=(0.065, 0.2 / height),
+            ncols=_KEYS_ACROSS,
+            frameon=False,
+        )
+        figure.subplots_adjust(
+            left=0.075,
+            right=0.98,
+            top=1 - 0.32 / height,
+            bottom=foot / height,
+            wspace=0.16,
+            hspace=0.34,
+        )
+    return figure
+
+
+def survival_curves_text(
+    incidence: pd.DataFrame,
+    *,
+    months: tuple[int, ...] | None = None,
+    labels: Mapping[str, str] | None = None,
+    words: Mapping[str, str] = SURVIVAL_WORDS,
+) -> str:
+    """Text alternative of :func:`survival_curves`: percent after some periods, group by group.
+
+    Parameters
+    ----------
+    incidence : DataFrame
+        As of :func:`survival_curves`.
+    months : tuple of int, optional
+        By default those of :func:`hazard.units.headline`, in the unit of the words. A curve that
+        ends before all of them is told at its end.
+    labels, words : mapping
+        As for :func:`survival_curves`.
+
+    Returns
+    -------
+    str
+        One sentence per panel, with months in which somebody is at risk.
+    """
+    shown = _shown(incidence)
+    shown = shown[~_is_other(shown)]
+    last = int(shown["month"].max())
+    wanted = units.headline(last, words["unit"]) if months is None else months
+    lines = []
+    for name in _panels(shown):
+        groups = []
+        for group, curve in shown[shown["exit"] == name].groupby("group", sort=False):
+            reached = curve[curve["month"].isin(wanted)]
+            marked = (reached if len(reached) else curve.nlargest(1, "month")).sort_values("month")
+            numbers = [_percent(row, words) for _, row in marked.iterrows()]
+            named = words["all"] if group == "all" else str(group)
+            groups.append(f"{named} {', '.join(numbers)}")
+        title = (
+            words["any"] if name == "any" else f"{words['left']} {(labels or {}).get(name, name)}"
+        )
+        lines.append(words["text"].format(title=title, groups="; ".join(groups)))
+    return " ".join(lines)
+
+
+def _percent(row: pd.Series, words: Mapping[str, str]) -> str:
+    value = digits.Estimate(float(row["estimate"]), float(row["lower"]), float(row["upper"]), 0.0)
+    percent = digits.percent(value, marks(words))
+    return words["month"].format(unit=words["unit"], month=int(row["month"]), percent=percent)
+
+
+def _least(rows: pd.DataFrame) -> int:
+    """Persons at risk that a line needs: ten, or one where there never are ten."""
+    return _LEAST if bool((rows["n_at_risk"] >= _LEAST).any()) else 1
+
+
+def _shown(incidence: pd.DataFrame) -> pd.DataFrame:
+    groups = incidence["group"] != "all"
+    kept = incidence[groups] if groups.any() else incidence
+    exit_ = kept["exit"] != "any"
+    if groups.any():
+        kept = kept[~(exit_ & (kept["estimator"] == "Kaplan-Meier"))]
+    return kept[kept["n_at_risk"] >= _least(kept)]
+
+
+def _panels(shown: pd.DataFrame) -> list[str]:
+    names = [str(name) for name in shown["exit"].unique()]
+    return ["any", *(name for name in names if name != "any")]
+
+
+def _is_other(shown: pd.DataFrame) -> pd.Series:
+    """Rows of an exit by Kaplan-Meier."""
+    return (shown["exit"] != "any") & (shown["estimator"] == "Kaplan-Meier")
+
+
+def _colours(shown: pd.DataFrame) -> dict[tuple[str, str], Look]:
+    """Colour and line of every exit and group."""
+    groups, exits = list(shown["group"].unique()), _panels(shown)
+    if groups == ["all"]:
+        by_exit = exit_colours(name for name in exits if name != "any") | {"any": INK}
+        return {(name, "all"): (by_exit[name], "-") for name in exits}
+    looks = {
+        group: (_PALETTE[place % len(_PALETTE)], _LINES[place // len(_PALETTE)])
+        for place, group in enumerate(groups)
+    }
+    return {(name, group): looks[group] for name in exits for group in groups}
+
+
+def _draw(axes: Axes, rows: pd.DataFrame, colours: Mapping[tuple[str, str], Look]) -> None:
+    other = _is_other(rows)
+    banded = _has_bands(rows)
+    for (name, group), curve in rows[~other].groupby(["exit", "group"], sort=False):
+        ink, line = colours[str(name), str(group)]
+        month, low, middle, high = _from_zero(curve, 1.0 if name == "any" else 0.0)
+        axes.step(month, middle, where="post", color=ink, linestyle=line, linewidth=1.6)
+        if banded:
+            axes.fill_between(month, low, high, step="post", color=ink, alpha=0.13, linewidth=0)
+    if other.any():
+        month, _, middle, _ = _from_zero(rows[other], 1.0)
+        axes.step(month, 1 - middle, where="post", color=GREY_INK, linestyle=":", linewidth=1.4)
+
+
+def _keys(
+    shown: pd.DataFrame,
+    colours: Mapping[tuple[str, str], Look],
+    words: Mapping[str, str],
+) -> list[Line2D]:
+    """Lines of the legend: groups, or the two estimators."""
+    if set(shown["group"]) == {"all"}:
+        keys = [Line2D([], [], color=INK, linewidth=1.6, label=words["whole"])]
+        if _is_other(shown).any():
+            keys.append(Line2D([], [], color=GREY_INK, linestyle=":", label=words["one_minus"]))
+        return keys
+    looks = {group: look for (_, group), look in colours.items()}
+    return [
+        Line2D([], [], color=ink, linestyle=line, linewidth=1.6, label=group)
+        for group, (ink, line) in looks.items()
+    ]
+
+
+def _from_zero(curve: pd.DataFrame, start: float) -> list[np.ndarray]:
+    """Columns as arrays from the month before the first."""
+    ordered = curve.sort_values("month")
+    month = ordered["month"].to_numpy(dtype=float)
+    month = np.append(month[0] - 1, month)
+    names = ("lower", "estimate", "upper")
+    return [month, *(np.append(start, ordered[name].to_numpy(dtype=float)) for name in names)]
+
+
+def _format(axes: Axes, words: Mapping[str, str]) -> None:
+    axes.set_xlim(left=0)
+    axes.set_ylim(0, min(1.0, axes.get_ylim()[1]))
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, steps=[1, 2, 3, 6, 10]))
+    axes.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
+    mark = marks(words)
+    axes.yaxis.set_major_formatter(
+        mpl.ticker.FuncFormatter(lambda value, _: digits.number(100 * value, 0, mark))
+    )
+
+
+def _has_bands(shown: pd.DataFrame) -> bool:
+    """Whether bands can be told apart."""
+    return bool(shown["group"].nunique() <= _MOST_BANDS)
+
+
+def _note(shown: pd.DataFrame, words: Mapping[str, str]) -> str:
+    note = words["note"].format(least=_least(shown))
+    if _has_bands(shown):
+        level = digits.number(100 * float(shown["ci_prob"].iloc[0]), 0, marks(words))
+        note = f"{note} {words['bands'].format(ci=level)}"
+    return note

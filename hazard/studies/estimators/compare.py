@@ -1,0 +1,248 @@
+"""All of it on one set of rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hazard.baselines import linear_probability, multinomial_logit
+from hazard.baselines.fit import BaselineFit
+from hazard.checks.scores.records import Fitted, thinned
+from hazard.errors import UsageError
+from hazard.estimands import incidence
+from hazard.estimands.marginal_effects import changes
+from hazard.fitting import Progress, Rows, rows_digest, silent, versions
+from hazard.inference import laplace_draws
+from hazard.model import design, parameterisation
+from hazard.model.design import Design
+from hazard.model.equivalent import identified
+from hazard.spec import IncidenceEstimand, ModelSpec
+from hazard.studies.estimators import columns, dependence, scale, steps
+from hazard.studies.estimators.linear_coefficient import pieces
+
+DRAWS = 400
+LINEAR, LOGIT, HAZARD = "linear probability", "multinomial logit", "hazard model"
+
+
+@dataclass(frozen=True)
+class Concordance:
+    """What the estimators say, and where they part.
+
+    Attributes
+    ----------
+    first, last : ModelSpec
+        Specification of the two baselines, and of the hazard model.
+    estimates : DataFrame
+        See :func:`hazard.studies.estimators.scale.told`.
+    decomposition : DataFrame
+        See :func:`hazard.studies.estimators.steps.table`.
+    errors : DataFrame
+        See :func:`hazard.studies.estimators.dependence.table`.
+    outside : DataFrame
+        Shares of fitted linear probabilities below 0 and above 1, by exit.
+    compatibility : Compatibility or None
+        None where the lagged terms are not those of the published table.
+    facts : mapping
+        Engine, source, remarks of the baselines, numbers of rows, versions, seconds.
+    """
+
+    first: ModelSpec
+    last: ModelSpec
+    estimates: pd.DataFrame
+    decomposition: pd.DataFrame
+    errors: pd.DataFrame
+    outside: pd.DataFrame
+    compatibility: columns.Compatibility | None
+    facts: Mapping[str, Any]
+
+    def of_run(self, source: Mapping[str, str]) -> Concordance:
+        """The same, saying of which run its draws are."""
+        return replace(self, facts={**self.facts, "run": dict(source)})
+
+
+def concord(
+    rows: Rows,
+    models: tuple[ModelSpec, ModelSpec],
+    *,
+    drawn: Fitted | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Concordance:
+    """Estimators on one scale and the steps from one to the next.
+
+    Parameters
+    ----------
+    rows : Rows
+        Under the definitions of the second model.
+    models : (ModelSpec, ModelSpec)
+        Of the linear probability model and the multinomial logit; and of the hazard model. The
+        baselines do without the months of exits that the first model does not have, as a history
+        that ends there.
+    drawn : Fitted, optional
+        The hazard model on these rows; without it, it is approximated.
+    seed : int
+    progress : callable
+
+    Returns
+    -------
+    Concordance
+
+    Raises
+    ------
+    UsageError
+        If the definitions of the two models differ in more than the exits, or their lagged terms,
+        or the draws are of another model.
+    """
+    began = time.perf_counter()
+    first, last = models
+    _check_same(first, last)
+    _check_drawn(last, drawn)
+    fewer = _only(rows, first.outcome.exits)
+    rng = np.random.default_rng(seed)
+    progress("baselines", 0.0)
+    subject, after = _subject(first, fewer), _subject(last, rows)
+    fits = [module.fit(subject.design) for module in (linear_probability, multinomial_logit)]
+    progress("hazard model", 0.0)
+    hazards = _draws(after.design, drawn, rng)
+    progress("one scale", 0.0)
+    asked = scale.of_hazards(after, hazards)
+    estimates = pd.concat(
+        [*_baseline_estimates(subject, fits, rng), scale.told(asked, after, HAZARD)]
+    )
+    estimates = estimates[estimates["exit"].isin(first.outcome.exits)]
+    progress("steps", 0.0)
+    decomposition = _steps((subject, fits[1]), (first, last, rows), asked[scale.CHANGE])
+    progress("errors", 0.0)
+    errors = dependence.table(subject.design, fewer.panel, first)
+    progress("published columns", 0.0)
+    comparable = columns.covered(first.lagged)
+    return Concordance(
+        first=first,
+        last=last,
+        estimates=estimates.reset_index(drop=True),
+        decomposition=decomposition,
+        errors=errors,
+        outside=linear_probability.outside(subject.design, fits[0]),
+        compatibility=columns.compatibility(fewer, first, rng) if comparable else None,
+        facts={
+            "engine": "laplace" if drawn is None else drawn.engine,
+            "event": subject.event or first.lagged[0].name,
+            "source": rows.source,
+            "rows": len(subject.design.row),
+            "persons": int(fewer.panel["person"].nunique()),
+            "rows_digest": rows_digest(subject.design, fewer.panel),
+            "remarks": {fit.estimator: list(fit.remarks) for fit in fits},
+            "seed": seed,
+            "draws": DRAWS,
+            "versions": versions(),
+            "seconds": round(time.perf_counter() - began, 2),
+        },
+    )
+
+
+def _check_same(first: ModelSpec, last: ModelSpec) -> None:
+    defined = [
+        {**spec.data.model_dump(exclude={"exits"}), "only": spec.only} for spec in (first, last)
+    ]
+    differ = sorted(name for name in defined[0] if defined[0][name] != defined[1][name])
+    if differ:
+        raise UsageError(
+            f"models {first.name!r} and {last.name!r} must have the same definitions, but for the "
+            f"exits; they differ in {differ}. Make a model file with the same [data]."
+        )
+    terms = [{term.name: term.lags for term in spec.lagged} for spec in (first, last)]
+    if terms[0] != terms[1] or not terms[0]:
+        raise UsageError(
+            f"models {first.name!r} and {last.name!r} must have the same lagged terms, at least "
+            f"one; got {sorted(terms[0])} and {sorted(terms[1])}."
+        )
+
+
+def _only(rows: Rows, exits: Sequence[str]) -> Rows:
+    """Rows without the months of other exits."""
+    kept = rows.panel["exit"].isin(["stay", *exits]).to_numpy()
+    return columns.some(rows, kept)
+
+
+def _subject(spec: ModelSpec, rows: Rows) -> scale.Subject:
+    built = design.build(rows.panel, rows.histories, spec)
+    wanted = [
+        estimand.term for estimand in spec.estimand if isinstance(estimand, IncidenceEstimand)
+    ]
+    return scale.Subject(
+        model=spec.name,
+        design=built,
+        person=rows.panel["person"].to_numpy(),
+        terms=spec.lagged,
+        event=wanted[0] if wanted else None,
+    )
+
+
+def _plain(subject: scale.Subject) -> scale.Subject:
+    """The subject with the reference levels of the baselines."""
+    plain = identified(subject.design)
+    return scale.Subject(subject.model, plain, subject.person, subject.terms, subject.event)
+
+
+def _check_drawn(last: ModelSpec, drawn: Fitted | None) -> None:
+    if drawn is not None and drawn.spec.digest != last.digest:
+        raise UsageError(
+            f"run {drawn.name!r} must be one of the model {last.name!r}; got one of "
+            f"{drawn.spec.name!r}. Run that model, or name the other."
+        )
+
+
+def _draws(built: Design, drawn: Fitted | None, rng: np.random.Generator) -> xr.DataArray:
+    if drawn is not None:
+        return incidence.coefficients(thinned(drawn.posterior, DRAWS), built)
+    laplace = laplace_draws.fit(parameterisation.standard(built))
+    return incidence.coefficients(laplace_draws.draws(laplace, DRAWS, rng), built)
+
+
+def _point(fit: BaselineFit) -> xr.DataArray:
+    """Coefficients at the estimate, as the only draw."""
+    dims = ("chain", "draw", "coefficient", "exit")
+    return xr.DataArray(fit.centre()[None, None], {"exit": list(fit.exits)}, dims)
+
+
+def _baseline_estimates(
+    subject: scale.Subject, fits: list[BaselineFit], rng: np.random.Generator
+) -> list[pd.DataFrame]:
+    plain = _plain(subject)
+    parts = []
+    for fit, asked in zip(fits, (scale.of_straight_lines, scale.of_hazards), strict=True):
+        draws, at = asked(plain, fit.draws(DRAWS, rng)), asked(plain, _point(fit))
+        parts.append(scale.told(draws, plain, fit.estimator, at))
+    return parts
+
+
+def _steps(
+    before: tuple[scale.Subject, BaselineFit],
+    models: tuple[ModelSpec, ModelSpec, Rows],
+    hazards: xr.DataArray,
+) -> pd.DataFrame:
+    """Decomposition; ``hazards`` are draws of the average changes of the last model, in points."""
+    subject, logit = before
+    first, last, rows = models
+    exits = list(subject.design.exits)
+    marks = {"logit": _average(subject, logit)}
+    wider = first.model_copy(update={"outcome": last.outcome})
+    for name, spec in (("all_exits", wider), ("all_terms", last)):
+        variant = _subject(spec, rows)
+        marks[name] = _average(variant, multinomial_logit.fit(variant.design)).sel(exit=exits)
+    marks["hazard_model"] = hazards.mean(("chain", "draw")).sel(exit=exits) / 100
+    odds = steps.log_odds(_point(logit), _plain(subject))
+    return steps.table(pieces(subject.design, logit, subject.terms), marks, odds)
+
+
+def _average(subject: scale.Subject, fit: BaselineFit) -> xr.DataArray:
+    plain = _plain(subject)
+    return changes(_point(fit), plain.design, plain.terms)["average_change"].squeeze(
+        ("chain", "draw")
+    )

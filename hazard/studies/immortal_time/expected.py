@@ -1,0 +1,119 @@
+"""What the regression of "ever left" on "ever treated" tends to, without simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hazard.arrays import FloatArray, IntArray
+from hazard.studies.immortal_time.talks import World
+
+
+@dataclass(frozen=True)
+class Course:
+    """Probabilities of the groups that the regression compares.
+
+    Attributes
+    ----------
+    treated : ndarray, shape (nationality, period)
+        P(a talk in the period).
+    assisted_treated : ndarray, shape (nationality, period)
+        P(a talk in the period, and an assisted return by the end of follow-up).
+    assisted : ndarray, shape (nationality,)
+        P(an assisted return by the end of follow-up).
+    persons : ndarray of int, shape (nationality,)
+    """
+
+    treated: FloatArray
+    assisted_treated: FloatArray
+    assisted: FloatArray
+    persons: IntArray
+
+
+def course(of: World) -> Course:
+    """Expected talks and assisted returns of every nationality, month by month.
+
+    Parameters
+    ----------
+    of : World
+
+    Returns
+    -------
+    Course
+
+    Notes
+    -----
+    A month has three steps: who enters is added; residents are talked to; all leave by their
+    hazards. With one month s in which residents are talked to with probability q, everybody there
+    from month 1, hazards a of the exit and h of leaving in any way, and follow-up of K months,
+
+        P(treated) = q (1 - h)^(s - 1),
+        P(exit | treated) = a / h (1 - (1 - h)^(K - s + 1)),
+        P(exit) = a / h (1 - (1 - h)^K).
+
+    The treated have K - s + 1 months in which to leave, the others had up to K, or had left before
+    anybody could talk to them. With constant hazards and endless follow-up both shares are a / h:
+    then, and only then, immortal time does no harm.
+
+    Examples
+    --------
+    One person of two leaves assisted each month; half of those there in month 2 are talked to, and
+    follow-up ends with that month: 1/4 are treated, of whom half leave; of all, 3/4 leave.
+
+    >>> one = World(("any",), np.array([100]), np.array([[0.5, 0.0, 0.0]]), np.array([1.0, 0.0]),
+    ...             np.array([[0.0, 0.5]]), np.array([0, 0]))
+    >>> found = course(one)
+    >>> found.treated.tolist(), found.assisted_treated.tolist(), found.assisted.tolist()
+    ([[0.25]], [[0.125]], [0.75])
+    >>> pooled_limit(found).round(4).tolist()
+    [-0.3333]
+    """
+    n_periods = int(of.period.max()) + 1
+    before, after = of.hazard, of.hazard if of.odds_ratio == 1 else of.after
+    waiting = np.zeros(len(of.persons))
+    treated = np.zeros((len(of.persons), n_periods))
+    resident, returned = treated.copy(), treated.copy()
+    untreated = np.zeros(len(of.persons))
+    for month, period in enumerate(of.period):
+        waiting = waiting + of.entry[month]
+        talked = waiting * of.talk[:, month]
+        waiting = waiting - talked
+        treated[:, period] += talked
+        resident[:, period] += talked
+        returned += resident * after[:, :1]
+        untreated += waiting * before[:, 0]
+        resident = resident * (1.0 - after.sum(axis=1, keepdims=True))
+        waiting = waiting * (1.0 - before.sum(axis=1))
+    return Course(treated, returned, untreated + returned.sum(axis=1), of.persons)
+
+
+def pooled_limit(of: Course) -> FloatArray:
+    """Least squares of "ever assisted" on one indicator per period, in a sample without end.
+
+    Returns
+    -------
+    ndarray, shape (period,)
+        Difference of probability between those treated in the period and those never treated;
+        nationalities are not told apart.
+    """
+    weight = of.persons / of.persons.sum()
+    treated, both = weight @ of.treated, weight @ of.assisted_treated
+    never = (weight @ of.assisted - both.sum()) / (1.0 - treated.sum())
+    return np.asarray(both / treated - never)
+
+
+def within_limit(of: Course) -> FloatArray:
+    """As :func:`pooled_limit`, with a dummy for every nationality.
+
+    Notes
+    -----
+    By Frisch and Waugh the coefficients solve M b = v, with M and v the covariances within
+    nationalities of the indicators with each other and with the outcome, averaged by persons.
+    """
+    weight = of.persons / of.persons.sum()
+    share = of.treated
+    among = np.einsum("n,np,nr->pr", weight, share, share)
+    moments = np.diag(weight @ share) - among
+    products = weight @ (of.assisted_treated - share * of.assisted[:, None])
+    return np.asarray(np.linalg.solve(moments, products))

@@ -1,0 +1,169 @@
+"""The verdict over all simulations, and the file that a brief can cite."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hazard.errors import UsageError
+from hazard.files.atomic import write_file
+from hazard.fitting import versions
+from hazard.studies.sbc.simulation import Plan, Problem, checksum, pieces, remove_pieces
+from hazard.studies.sbc.uniformity import chi_square, detectable, p_value
+
+Progress = Callable[[str, float], None]
+
+
+def calibrate(problem: Problem, plan: Plan, out: Path, progress: Progress) -> dict[str, Any]:
+    """Simulation-based calibration of an engine on a model, written as a certificate.
+
+    Parameters
+    ----------
+    problem : Problem
+    plan : Plan
+    out : Path
+        Certificate; finished simulations wait in a folder beside it until all are done, so that a
+        call that was interrupted is taken up by the next one.
+    progress : callable
+        Called with the stage and the share of it that is done.
+
+    Returns
+    -------
+    dict
+        The certificate (see :func:`certificate`).
+
+    References
+    ----------
+    .. [1] Talts, Betancourt, Simpson, Vehtari and Gelman (2018), Validating Bayesian inference
+       algorithms with simulation-based calibration, arXiv:1804.06788.
+    """
+    folder = out.with_name(f"{out.name}.pieces")
+    finished = []
+    for piece in pieces(problem, plan, folder):
+        finished.append(piece)
+        progress("simulate", len(finished) / plan.simulations)
+    made = certificate(problem, plan, finished)
+    text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+    write_file(out, lambda draft: draft.write_text(text, encoding="utf-8"))
+    remove_pieces(problem, plan, folder)
+    return made
+
+
+def certificate(problem: Problem, plan: Plan, finished: list[dict[str, Any]]) -> dict[str, Any]:
+    """What all simulations say; holds no date, so that the same plan gives the same text.
+
+    Parameters
+    ----------
+    problem : Problem
+    plan : Plan
+    finished : list of dict
+        From :func:`hazard.studies.sbc.simulation.pieces`.
+
+    Returns
+    -------
+    dict
+        ``passed`` if every simulation had a posterior and no quantity is outside; ``failed`` gives
+        the reason, by number, where there was none. ``quantities``: for each, ``p`` of its
+        simultaneous band, ``p_chi_square``, ``counts`` of ranks in bins, ``mean`` rank (0.5 is
+        right, less where the posterior lies too high), ``outside`` if ``p`` is at most
+        ``level_each``, the level over the number of quantities. ``detectable``: errors that so many
+        simulations find nine times in ten. ``digest`` of all the rest.
+    """
+    ranked = [piece["ranks"] for piece in finished if "ranks" in piece]
+    names = list(ranked[0]) if ranked else []
+    level_each = plan.level / max(len(names), 1)
+    judged = [
+        _judged(name, [piece[name] for piece in ranked], plan.draws + 1, level_each)
+        for name in names
+    ]
+    failed = {str(piece["number"]): piece["failed"] for piece in finished if "failed" in piece}
+    outside = [quantity["name"] for quantity in judged if quantity["outside"]]
+    content = {
+        "kind": "calibration",
+        "model": problem.spec.name,
+        "model_digest": problem.spec.digest,
+        "passed": bool(ranked) and not failed and not outside,
+        "outside": outside,
+        **asdict(plan),
+        "level_each": level_each,
+        "failed": failed,
+        "divergences": sum(piece.get("divergences", 0) for piece in finished),
+        "smallest_effective": min(
+            (piece["effective"] for piece in finished if "ranks" in piece), default=0
+        ),
+        "detectable": detectable(len(ranked), plan.draws + 1, level_each) if ranked else {},
+        "panel": {
+            "source": problem.source,
+            "rows": len(problem.it.original.row),
+            "persons": len(np.unique(problem.person_in_design)),
+        },
+        "versions": versions(),
+        "pieces_digest": checksum(finished),
+        "quantities": judged,
+    }
+    return {**content, "digest": checksum(content)}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Certificate of a file, as it was written.
+
+    Raises
+    ------
+    UsageError
+        If the file is not a certificate, or no longer what was written.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        digest = content.pop("digest")
+    except (OSError, ValueError, KeyError, AttributeError):
+        raise UsageError(
+            f"certificate must be a file that 'hazard calibrate' wrote; got {str(path)!r}."
+        ) from None
+    if digest != checksum(content):
+        raise UsageError(
+            f"certificate must hold what was written; {str(path)!r} has been changed. Calibrate "
+            "again."
+        )
+    return {**content, "digest": digest}
+
+
+def summary(made: Mapping[str, Any]) -> str:
+    """One sentence with the verdict of a certificate.
+
+    Examples
+    --------
+    >>> summary({"engine": "nuts", "simulations": 100, "failed": {}, "outside": ["log_likelihood"],
+    ...          "quantities": [{}] * 12, "level": 0.05, "passed": False})
+    'nuts does not pass: 1 of 12 quantities outside (log_likelihood), 0 of 100 simulations failed.'
+    """
+    outside, failed = made["outside"], len(made["failed"])
+    named = f" ({', '.join(outside[:3])}{', ...' if len(outside) > 3 else ''})" if outside else ""
+    return (
+        f"{made['engine']} {'passes' if made['passed'] else 'does not pass'}: {len(outside)} of "
+        f"{len(made['quantities'])} quantities outside{named}, {failed} of {made['simulations']} "
+        "simulations failed."
+    )
+
+
+def _judged(name: str, ranks: list[int], cells: int, level: float) -> dict[str, Any]:
+    p = p_value(ranks, cells)
+    counts, p_chi_square = chi_square(ranks, cells)
+    return {
+        "name": name,
+        "p": _short(p),
+        "p_chi_square": _short(p_chi_square),
+        "mean": _short(float(np.mean(ranks)) / (cells - 1)),
+        "counts": counts.tolist(),
+        "outside": p <= level,
+    }
+
+
+def _short(value: float) -> float | None:
+    """Six digits; what could not be computed is null, which JSON knows."""
+    return None if math.isnan(value) else float(f"{value:.6g}")

@@ -1,0 +1,130 @@
+"""The lives that posterior draws give the families of a scenario."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import xarray as xr
+
+from hazard.arrays import FloatArray, IntArray
+from hazard.model.likelihood import table
+from hazard.studies.scenario.kernel import Draw, lives
+from hazard.studies.scenario.records import Plan
+from hazard.studies.scenario.system import System
+
+Lives = tuple[IntArray, IntArray, IntArray, IntArray]
+VERSIONS = ("naive", "feedback")
+
+
+def simulate(of: System, beta: xr.DataArray, plan: Plan) -> xr.Dataset:
+    """Lives of the system, for posterior draws at equal distances.
+
+    Parameters
+    ----------
+    of : System
+    beta : DataArray, dims (chain, draw, coefficient, exit)
+        From :func:`hazard.estimands.incidence.coefficients` with ``of.design``.
+    plan : Plan
+
+    Returns
+    -------
+    Dataset
+        ``cumulative_incidence`` (chain, draw, replication, arm, version, place, exit, month), the
+        share of all families of the place who left by the end of the month; ``stock`` without
+        ``exit``, the residents at the start of the month; ``events`` (chain, draw, replication,
+        arm, version), how many more the arm makes; ``unsettled`` alike, the months in which the
+        most sweeps were too few; ``families`` (place) and ``arrivals`` (place, month).
+
+    Notes
+    -----
+    stock(t + 1) = stock(t) - exits(t) + arrivals(t + 1). All arms and versions of a replication
+    have the same random numbers, by family, month, exit and sweep.
+
+    The exits of a month that others see at once are those of a Gibbs sampler that has run for ever:
+    coupling from the past [1]_. It is exact where an event makes its own exit no rarer in the same
+    month, so that all beginnings lie between the two that are tried, everybody and nobody;
+    otherwise these two agree, and others may not.
+
+    References
+    ----------
+    .. [1] Propp and Wilson (1996), Exact sampling with coupled Markov chains and applications to
+       statistical mechanics, Random Structures and Algorithms 9.
+    """
+    few = _thinned(beta, plan.draws)
+    ordered = few.transpose("chain", "draw", "coefficient", "exit").values
+    samples = ordered.reshape(-1, *ordered.shape[2:])
+    rng = np.random.default_rng(plan.seed)
+    keys = rng.integers(2**64, size=(len(samples), plan.replications), dtype=np.uint64)
+    world = of.world._replace(sweeps=plan.sweeps)
+    every = _draws(of, samples)
+
+    def one(d: int) -> Lives:
+        draw = Draw(every.level[d], every.effect[d], every.once[d])
+        found: Lives = lives(world, of.changes, draw, keys[d])
+        return found
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the loop lets go of the interpreter
+        found = list(pool.map(one, range(len(keys))))
+    left, there, made, unsettled = (np.array(each) for each in zip(*found, strict=True))
+    return _labelled(of, few, (left, there, made + of.more, unsettled))
+
+
+def _thinned(beta: xr.DataArray, n: int) -> xr.DataArray:
+    per_chain = max(1, n // beta.sizes["chain"])
+    if beta.sizes["draw"] <= per_chain:
+        return beta
+    return beta.isel(draw=np.linspace(0, beta.sizes["draw"] - 1, per_chain).round().astype(int))
+
+
+def _draws(of: System, beta: FloatArray) -> Draw:
+    """Odds of levels and effects of events, draw by draw."""
+    design, terms = of.design, of.spec.lagged
+    level = np.exp([table(of.predictor.blocks, one[of.predictor.coefficients]) for one in beta])
+    n_curves = 1 + int(of.world.curve.max(initial=0))
+    shape = (len(beta), len(terms), n_curves, of.world.window.shape[1], beta.shape[2])
+    effect = np.zeros(shape)
+    for k, term in enumerate(terms):
+        common = beta[:, design.span(term.name)]
+        effect[:, k, :, : common.shape[1]] = common[:, None]
+        if term.varying_name is not None:
+            own = beta[:, design.span(term.varying_name)]
+            own = own.reshape(len(beta), -1, *common.shape[1:])[:, : n_curves - 1]
+            effect[:, k, 1 : 1 + own.shape[1], : common.shape[1]] += own
+    return Draw(level, effect, np.exp(effect))
+
+
+# --- the result ---------------------------------------------------------------------------------
+def _labelled(of: System, beta: xr.DataArray, found: Lives) -> xr.Dataset:
+    left, there, made, unsettled = found
+    n = of.world.place.sum(axis=1)
+    share = np.cumsum(left, axis=-1) / n[:, None, None]
+    arrivals = [
+        np.bincount(of.families.offset[own], minlength=of.world.horizon) for own in of.world.place
+    ]
+    shape = (beta.sizes["chain"], beta.sizes["draw"])
+    dims = ("chain", "draw", "replication", "arm", "version")
+    by_month = (*dims, "place", "month")
+    return xr.Dataset(
+        {
+            "cumulative_incidence": (
+                (*dims, "place", "exit", "month"),
+                share.reshape(*shape, *share.shape[1:]),
+            ),
+            "stock": (by_month, there.reshape(*shape, *there.shape[1:])),
+            "events": (dims, made.reshape(*shape, *made.shape[1:])),
+            "unsettled": (dims, unsettled.reshape(*shape, *unsettled.shape[1:])),
+            "families": ("place", n),
+            "arrivals": (("place", "month"), np.array(arrivals)),
+        },
+        coords={
+            "chain": beta["chain"].values,
+            "draw": beta["draw"].values,
+            "arm": [arm.name for arm in of.arms],
+            "version": list(VERSIONS),
+            "place": list(of.places),
+            "exit": list(of.spec.outcome.exits),
+            "month": np.arange(1, of.world.horizon + 1),
+        },
+    )

@@ -1,0 +1,288 @@
+"""Lives of a scenario -> tidy tables and sentences; luck apart from what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hazard.output import digits, tables
+
+Wording = Literal["association", "effect"]
+DIFFERENCE = "feedback - naive"
+_LIVES = "replication"
+_PUBLISHED = (6, 12, 24)
+_UNITS: Mapping[str, str] = MappingProxyType(
+    {
+        "cumulative_incidence": "probability",
+        "stock": "families",
+        "extra_exits": "families",
+        "stock_change": "families",
+        "exits_per_event": "families per event",
+        "resident_months_saved_per_event": "months per event",
+    }
+)
+
+
+def contrasts(found: xr.Dataset) -> xr.Dataset:
+    """What every arm changes, in families, compared with the first.
+
+    Parameters
+    ----------
+    found : Dataset
+        Of :func:`hazard.studies.scenario.simulate`.
+
+    Returns
+    -------
+    Dataset, dims (chain, draw, replication, arm, version, place, ..., month)
+        ``extra_exits`` (exit), exits by the end of the month; ``stock_change``, residents at its
+        start. A third version is the feedback one minus the naive one. Zero where arms do not
+        differ, for they have the same random numbers.
+    """
+    return _three(_changes(found))
+
+
+def _changes(found: xr.Dataset) -> xr.Dataset:
+    exits = found["cumulative_incidence"] * found["families"]
+    made = xr.Dataset({"extra_exits": exits, "stock_change": found["stock"].astype(float)})
+    return (made - made.isel(arm=0, drop=True)).isel(arm=slice(1, None))
+
+
+def _three(two: xr.Dataset) -> xr.Dataset:
+    """Both versions, and what the feedback adds."""
+    apart = two.sel(version="feedback", drop=True) - two.sel(version="naive", drop=True)
+    return xr.concat([two, apart.expand_dims(version=[DIFFERENCE])], dim="version")
+
+
+def estimates(found: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
+    """Cumulative incidences and residents of every arm, and what each arm changes.
+
+    Parameters
+    ----------
+    found : Dataset
+        Of :func:`hazard.studies.scenario.simulate`.
+    ci_prob : float
+
+    Returns
+    -------
+    DataFrame
+        A row per quantity (``cumulative_incidence``, ``stock``, ``extra_exits``,
+        ``stock_change``), arm, version, place, exit and month; see :func:`summary`.
+    """
+    levels = _three(found[["cumulative_incidence", "stock"]].astype(float))
+    both = {**dict(levels.data_vars), **dict(contrasts(found).data_vars)}
+    parts = [
+        summary(draws, ci_prob=ci_prob).assign(quantity=str(name), unit=_UNITS[str(name)])
+        for name, draws in both.items()
+        if draws.size
+    ]
+    return _ordered(pd.concat(parts, ignore_index=True))
+
+
+def per_event(found: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
+    """Extra exits and saved resident-months per event that an arm adds, or per one it takes away.
+
+    Parameters
+    ----------
+    found : Dataset
+        Of :func:`hazard.studies.scenario.simulate`.
+    ci_prob : float
+
+    Returns
+    -------
+    DataFrame
+        ``exits_per_event`` (by exit) and ``resident_months_saved_per_event``, by the end of months
+        6, 12, 24 and the last; arms without more or fewer events have no rows.
+
+    Notes
+    -----
+    In every draw it is the mean change over the replications divided by their mean number of
+    events.
+
+    Examples
+    --------
+    One resident of two leaves because of two events: half an exit per event, and, gone for the
+    second month, half a resident-month saved.
+
+    >>> dims = ("chain", "draw", "replication", "arm", "version", "place", "month")
+    >>> month, arms = [1, 2], np.array([0.0, 1.0]).reshape(2, 1, 1, 1)
+    >>> shape = (1, 4, 1, 2, 2, 1, 2)
+    >>> left = np.broadcast_to(arms / 2, shape)
+    >>> there = np.broadcast_to(2 - arms * [0, 1], shape)
+    >>> coords = {"arm": ["a", "b"], "version": ["naive", "feedback"], "place": ["all"],
+    ...           "month": month, "exit": ["left"]}
+    >>> example = xr.Dataset(
+    ...     {"cumulative_incidence": ((*dims, "exit"), left[..., None]), "stock": (dims, there),
+    ...      "events": (dims[:5], np.broadcast_to(arms[..., 0, 0] * 2, shape[:5])),
+    ...      "families": ("place", [2])}, coords)
+    >>> rows = per_event(example)
+    >>> rows.loc[rows["version"] == "naive", ["quantity", "estimate"]].values.tolist()
+    [['exits_per_event', 0.5], ['resident_months_saved_per_event', 0.5]]
+    """
+    number = found["events"].mean(_LIVES)
+    number = (number - number.isel(arm=0, drop=True)).isel(arm=slice(1, None))
+    own = (number != 0).all([dim for dim in number.dims if dim != "arm"])
+    last = int(found["month"][-1])
+    months = [*(month for month in _PUBLISHED if month < last), last]
+    change = _changes(found).sel(arm=own)
+    made = xr.Dataset(
+        {
+            "exits_per_event": change["extra_exits"],
+            "resident_months_saved_per_event": -change["stock_change"].cumsum("month"),
+        }
+    )
+    each = _three((made / number.sel(arm=own)).sel(month=months))
+    parts = [
+        summary(draws, ci_prob=ci_prob).assign(quantity=str(name), unit=_UNITS[str(name)])
+        for name, draws in each.data_vars.items()
+        if draws.size
+    ]
+    return _ordered(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
+
+
+def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
+    """Estimates of what is expected, and how much of their spread is the luck of simulated lives.
+
+    Parameters
+    ----------
+    draws : DataArray, dims (chain, draw, replication, ...)
+    ci_prob : float
+
+    Returns
+    -------
+    DataFrame
+        A row per element: its coordinates; ``estimate`` and the interval of the means over the
+        replications, which is wider than that of the posterior by the luck that is left in them;
+        ``sd``, of the posterior alone; ``sd_life``, of one life around what its draw expects, and
+        missing of one replication; ``mcse`` of the estimate, and the part of it that is from lives,
+        ``mcse_simulation``.
+
+    Notes
+    -----
+    The variance of the means of n lives is that of the posterior plus that of a life divided by n;
+    what is left when the second is taken away is no less than zero. More replications make the
+    interval that of the posterior.
+
+    Examples
+    --------
+    Lives of 0 and 2 in every draw: nothing but luck.
+
+    >>> lives = xr.DataArray(np.tile([0.0, 2.0], (1, 8, 1)), dims=("chain", "draw", "replication"))
+    >>> row = summary(lives.expand_dims(exit=["left"])).iloc[0]
+    >>> float(row["estimate"]), float(row["sd"]), round(float(row["sd_life"]) ** 2, 9)
+    (1.0, 0.0, 2.0)
+    """
+    over, n_lives = ("chain", "draw"), draws.sizes[_LIVES]
+    means = draws.mean(_LIVES)
+    n_draws = means.sizes["chain"] * means.sizes["draw"]
+    life = means.isel(chain=0, draw=0, drop=True) * np.nan
+    if n_lives > 1:
+        life = draws.var(_LIVES, ddof=1).mean(over)
+    own = (means.var(over, ddof=1) - life.fillna(0.0) / n_lives).clip(min=0.0)
+    rows = tables.summary(means, ci_prob=ci_prob).drop(columns="sd")
+    parts = xr.Dataset(
+        {
+            "sd": np.sqrt(own),
+            "sd_life": np.sqrt(life),
+            "mcse_simulation": np.sqrt(life / (n_lives * n_draws)),
+        }
+    )
+    keys = [str(dim) for dim in means.dims if dim not in over]
+    found = parts.to_dataframe()[list(parts.data_vars)].reset_index()
+    return rows.merge(found, on=keys, how="left")
+
+
+def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    keys = ("quantity", "arm", "version", "place", "exit", "month")
+    first = [*keys, "estimate", "sd", "lower", "upper", "ci_prob", "ci_kind", "unit"]
+    return rows.reindex(columns=[*first, "mcse", "sd_life", "mcse_simulation"])
+
+
+def sentences(
+    events: pd.DataFrame, facts: Mapping[str, int], *, wording: Wording = "association"
+) -> list[str]:
+    """What was found, in plain sentences.
+
+    Parameters
+    ----------
+    events : DataFrame
+        Of :func:`per_event`.
+    facts : mapping
+        Of the system.
+    wording : {"association", "effect"}
+        The second only where the model file declares how effects are identified.
+
+    Returns
+    -------
+    list of str
+    """
+    lines = [_SIZE.format(**facts)]
+    whole = events[events["place"] == "all"]
+    if len(whole):
+        whole = whole[whole["month"] == whole["month"].max()]
+    for (arm, exit_), rows in whole.groupby(["arm", whole["exit"].fillna("")], sort=False):
+        by = {row["version"]: row for _, row in rows.iterrows()}
+        lines.append(_sentence(str(arm), str(exit_), by, wording))
+    return [*lines, _CAVEATS[wording]]
+
+
+def remarks(found: xr.Dataset) -> list[str]:
+    """What limits the simulation, in plain sentences; none if nothing does.
+
+    Parameters
+    ----------
+    found : Dataset
+        Of :func:`hazard.studies.scenario.simulate`.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> months = {"unsettled": ("version", [0, 1]), "stock": (("version", "month"), [[9] * 2] * 2)}
+    >>> remarks(xr.Dataset(months, {"version": ["naive", "feedback"]}))[0][:44]
+    'In 1 of 2 simulated months with feedback the'
+    """
+    number = found["unsettled"].sel(version="feedback")
+    if not int(number.sum()):
+        return []
+    months = number.size * found.sizes["month"]
+    return [_UNSETTLED.format(number=int(number.sum()), months=months)]
+
+
+_UNSETTLED = (
+    "In {number:,} of {months:,} simulated months with feedback the sweeps over the families were "
+    "too few to forget where they began; of exits in these months there may be too few."
+)
+_SIZE = "The scenario has {families:,} families, {arrivals:,} of them arriving after its start."
+_CAVEATS: Mapping[Wording, str] = MappingProxyType(
+    {
+        "association": "These are associations carried forward: the model file does not declare how"
+        " effects are identified.",
+        "effect": "They are effects only as far as the assumptions of the model file hold.",
+    }
+)
+
+
+def _sentence(arm: str, exit_: str, by: Mapping[str, pd.Series], wording: Wording) -> str:
+    month = int(by["feedback"]["month"])
+    what = f"families {exit_}" if exit_ else "resident-months saved"
+    link = "goes with" if wording == "association" else "brings"
+    texts = {name: _number(row) for name, row in by.items()}
+    return (
+        f"Arm {arm!r}, by month {month}: an added event {link} {texts['feedback']} {what} with "
+        f"feedback, and {texts['naive']} without; the difference is {texts[DIFFERENCE]}."
+    )
+
+
+def _number(row: pd.Series) -> str:
+    power = digits.place(-2, float(row["mcse"]))
+    low, middle, high = (
+        digits.signed(float(row[name]), power) for name in ("lower", "estimate", "upper")
+    )
+    return f"{middle} ({low} to {high})"

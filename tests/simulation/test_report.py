@@ -1,0 +1,64 @@
+"""The report of simulated against published figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from hazard import simulation
+from hazard.simulation.margins import N_LAGS, printed
+from hazard.simulation.report import _seen
+
+
+@pytest.fixture(scope="module")
+def truth() -> simulation.Truth:
+    return simulation.truth("published", np.random.default_rng(2016))
+
+
+def outside(truth: simulation.Truth, rng: np.random.Generator) -> pd.DataFrame:
+    """Published figures that one run misses."""
+    spread = simulation.margins_spread(truth, rng, runs=4)
+    report = simulation.margins_report(simulation.registers(truth, rng), spread)
+    assert set(report["quantity"]) == set(printed().index)
+    return report[~report["within"]]
+
+
+def test_report_recovers_the_published_figures(
+    truth: simulation.Truth, rng: np.random.Generator
+) -> None:
+    # with one percent each, more fall outside by chance in one of a thousand reports
+    allowed = stats.binom.ppf(0.999, len(printed()), 0.01)
+    assert len(outside(truth, rng)) <= allowed
+    level = truth.effects["intercept"] + 0.3  # negative control
+    moved = replace(truth, effects=truth.effects.assign(intercept=level))
+    assert len(outside(moved, rng)) > allowed
+
+
+def test_table_2_2_needs_the_differences_between_places(
+    truth: simulation.Truth, rng: np.random.Generator
+) -> None:
+    groups = {name: truth.effects[name].copy() for name in ("u_centre", "u_nationality")}
+    for effect in groups.values():
+        effect.loc[{"exit": ["assisted", "disappeared"]}] = 0.0
+    without = replace(truth, effects=truth.effects.assign(groups))
+    missed = set(outside(without, rng)["quantity"])
+    assert {"disappeared_centre_0-3", "disappeared_centre_4-6"} <= missed
+
+
+# A family is alone at the centre from month 100 to 109; somebody was returned in month 99.
+def test_long_lags_by_hand() -> None:
+    months = np.arange(100, 110)
+    rows = pd.DataFrame({"centre": "X", "calendar": months})
+    for lag in range(N_LAGS):
+        rows[f"forced_return_centre_lag{lag}"] = (months - lag == 99).astype(int)
+    seen = _seen(rows, "centre")
+    assert seen.shape == (10, 13)
+    assert [int(lag[0]) for lag in map(np.flatnonzero, seen == 1)] == list(range(1, 11))
+    unknown = np.isnan(seen)
+    assert not unknown[:, :N_LAGS].any()
+    # before month 94 nobody looked, and what happens in month 109 nobody sees
+    assert [int(row.sum()) for row in unknown] == [6, 5, 4, 3, 2, 1, 0, 0, 0, 0]
