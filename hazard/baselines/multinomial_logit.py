@@ -32,6 +32,7 @@ from hazard.model.design import Design
 from hazard.model.equivalent import coefficient_counts, collapsed, identified
 from hazard.model.kernels import row_score
 from hazard.model.likelihood import Rows, information, linear_predictor, rows, value_and_gradient
+from hazard.spec.links import LINKS
 
 Kind = Errors | Literal["information"]
 
@@ -113,7 +114,7 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
         fits.append(
             BaselineFit(
                 estimator="multinomial logit",
-                unit="log-odds" if design.link == "softmax" else "log-hazard",
+                unit=LINKS[design.link].unit,
                 exits=design.exits,
                 terms=labels,
                 estimate=_reported(solved),

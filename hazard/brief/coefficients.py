@@ -14,6 +14,7 @@ from hazard.output import digits
 from hazard.output.coefficients import COEFFICIENT, CORRELATION, GROUP_SD, WALK_SD
 from hazard.output.tables import HAZARD_MODEL
 from hazard.spec import CovariateTerm
+from hazard.spec.links import LINKS
 
 ESTIMATORS = (HAZARD_MODEL, "multinomial logit", "linear probability")
 _IN_ANSWER, _LEVELS, _FINEST = 8, 12, -8
@@ -104,7 +105,7 @@ def _levels(rows: pd.DataFrame, name: str) -> list[str | None]:
 
 
 def _scale(view: View) -> str:
-    return "odds" if view.run.spec.outcome.link == "softmax" else "hazard"
+    return LINKS[view.run.spec.outcome.link].ratio
 
 
 # --- texts --------------------------------------------------------------------------------------

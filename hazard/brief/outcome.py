@@ -9,6 +9,7 @@ from hazard.brief.blocks import Block, Figure, Paragraph, Section, Table
 from hazard.brief.view import View, estimate
 from hazard.output import digits, figures
 from hazard.spec import LaggedTerm
+from hazard.spec.links import LINKS
 
 _DASH = "–"
 _ESTIMATORS = ("hazard model", "multinomial logit", "linear probability")
@@ -107,7 +108,7 @@ def lag_tables(view: View) -> Section:
 
 
 def _scale(view: View) -> str:
-    return "odds" if view.run.spec.outcome.link == "softmax" else "hazard"
+    return LINKS[view.run.spec.outcome.link].ratio
 
 
 def _lag_figure(view: View, term: LaggedTerm) -> Figure:

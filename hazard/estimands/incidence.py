@@ -16,11 +16,12 @@ from hazard.errors import EstimandError, did_you_mean
 from hazard.inference import new_levels
 from hazard.model.design import Design
 from hazard.model.likelihood import table
-from hazard.model.links import LINK_CODES, share_out
+from hazard.model.links import share_out
 from hazard.model.terms.baseline import level_of_month
 from hazard.model.terms.block import Block
 from hazard.model.terms.lagged import window_of_lag
 from hazard.spec import AT_RISK, IncidenceEstimand, LaggedTerm, ModelSpec
+from hazard.spec.links import LINKS
 
 _Persons = tuple[npt.NDArray[np.int64], FloatArray]  # distinct first rows, and their shares
 _PARTS = 16  # persons are summed in a fixed number of parts: no sum depends on the cores
@@ -171,7 +172,7 @@ def incidence(
     For every person i, F_j(t) = sum over s <= t of h_ij(s) S_i(s - 1); the result is the mean over
     persons: a standardised cumulative incidence.
     """
-    code = LINK_CODES[design.link]
+    code = LINKS[design.link].code
 
     def leaving(levels: FloatArray, persons: _Persons, path: FloatArray) -> FloatArray:
         return np.asarray(_incidence(code, levels, *persons, np.exp(path)))

@@ -24,7 +24,6 @@ from hazard.inference.newton import Penalty, inverse_factor
 from hazard.model import correlations
 from hazard.model.likelihood import value_and_gradient
 from hazard.model.parameterisation import Coordinates, Learned
-from hazard.model.terms.block import Block
 
 _FOURS, _STEPS, _ROUNDS = 13, 3, 2
 
@@ -154,7 +153,7 @@ def draws(around: Laplace, n: int, rng: np.random.Generator) -> xr.Dataset:
     for block in it.original.blocks[1:]:
         beta = np.einsum("kc,cjs->kjs", it.factors[block.name], z[it.design.span(block.name)])
         coords = {f"{block.name}_level": [str(label) for label in block.coefficients]}
-        posterior[variable(block)] = _labelled(beta, {**coords, "exit": list(it.design.exits)})
+        posterior[block.variable] = _labelled(beta, {**coords, "exit": list(it.design.exits)})
     return xr.Dataset(posterior)
 
 
@@ -239,14 +238,6 @@ def _moved(around: Laplace, mapped: NormalMap, w: FloatArray, held: FloatArray) 
         z[group.span] = _learned_effects(around, g, own, free[f"v_{group.name}"])
         theta.append(own)
     return _Moved(z, tuple(theta))
-
-
-def variable(block: Block) -> str:
-    """Name of the coefficients of a block among the draws.
-
-    ``u_<name>`` for a group, ``beta_<name>`` for every other term.
-    """
-    return f"u_{block.name}" if block.kind == "group" else f"beta_{block.name}"
 
 
 def held_draws(around: Laplace, mapped: NormalMap, n: int, rng: np.random.Generator) -> FloatArray:

@@ -19,11 +19,11 @@ import xarray as xr
 from hazard.arrays import FloatArray, IntArray
 from hazard.data.left_out import LeftOut, by_reason
 from hazard.errors import DesignError, did_you_mean
-from hazard.model.links import Link
 from hazard.model.terms import lagged
 from hazard.model.terms.block import Block, column, unknown_levels
 from hazard.model.terms.parts import parts
 from hazard.spec import ModelSpec
+from hazard.spec.links import LinkName
 
 __all__ = [
     "Block",
@@ -59,7 +59,7 @@ class Design:
     """
 
     exits: tuple[str, ...]
-    link: Link
+    link: LinkName
     blocks: tuple[Block, ...]
     index: npt.NDArray[np.int32]
     outcome: npt.NDArray[np.int8]

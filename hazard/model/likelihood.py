@@ -18,8 +18,8 @@ from hazard.compiled import compiled
 from hazard.model.design import Design
 from hazard.model.equivalent import collapsed, merged
 from hazard.model.kernels import curvatures, kernel
-from hazard.model.links import LINK_CODES
 from hazard.model.terms.block import Block
+from hazard.spec.links import LINKS
 
 _MOST_JOINED_LEVELS = 1024  # their table stays in the fastest memory, and its product is small
 
@@ -55,7 +55,7 @@ def rows(design: Design) -> Rows:
     """Rows of a design, one position per block."""
     offset = np.concatenate([[0], np.cumsum([b.n_levels for b in design.blocks])[:-1]])
     return Rows(
-        link=LINK_CODES[design.link],
+        link=LINKS[design.link].code,
         n_exits=len(design.exits),
         blocks=design.blocks,
         index=np.ascontiguousarray(design.index + offset.astype(np.int32)),

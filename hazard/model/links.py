@@ -9,7 +9,6 @@ tested against this one. The formula is a small compiled function over the exits
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +16,10 @@ import xarray as xr
 
 from hazard.compiled import compiled
 from hazard.errors import DomainError
+from hazard.spec.links import LINKS, LinkName
 
-Link = Literal["softmax", "cloglog"]
-SOFTMAX, CLOGLOG = 0, 1
+SOFTMAX, CLOGLOG = LINKS["softmax"].code, LINKS["cloglog"].code
 _LARGEST_EXPONENT = 700.0
-LINK_CODES: dict[str, int] = {"softmax": SOFTMAX, "cloglog": CLOGLOG}
 
 
 @compiled
@@ -40,7 +38,7 @@ def share_out(link: int, out: npt.NDArray[np.float64], unit: float) -> float:
     Returns
     -------
     float
-        P(stay).
+        P(stay); NaN for any other code.
     """
     total = 0.0
     for j in range(out.shape[0]):
@@ -49,9 +47,11 @@ def share_out(link: int, out: npt.NDArray[np.float64], unit: float) -> float:
         total += unit
         stay = unit / total
         factor = 1.0 / total
-    else:
+    elif link == CLOGLOG:
         stay = math.exp(-total)
         factor = -math.expm1(-total) / total if total > 0.0 else 1.0
+    else:  # no formula: no number
+        stay = factor = math.nan
     for j in range(out.shape[0]):
         out[j] *= factor
     return stay
@@ -93,7 +93,7 @@ def _hazard_rows(link: int, eta: npt.NDArray[np.float64], out: npt.NDArray[np.fl
         exit_probabilities(link, eta[i], out[i])
 
 
-def hazard(eta: xr.DataArray, link: Link = "softmax") -> xr.DataArray:
+def hazard(eta: xr.DataArray, link: LinkName = "softmax") -> xr.DataArray:
     """Probability of leaving through each exit in a month, given presence at its start.
 
     Parameters
@@ -131,13 +131,13 @@ def hazard(eta: xr.DataArray, link: Link = "softmax") -> xr.DataArray:
     >>> hazard(eta).values.round(2)
     array([0.25, 0.5 ])
     """
-    if link not in LINK_CODES:
-        raise DomainError(f"link must be one of {sorted(LINK_CODES)}; got {link!r}.")
+    if link not in LINKS:
+        raise DomainError(f"link must be one of {sorted(LINKS)}; got {link!r}.")
     if not bool(np.isfinite(eta).all()):
         raise DomainError("linear predictor must be finite; got NaN or infinity.")
     ordered = eta.transpose(..., "exit")
     values = np.ascontiguousarray(ordered.values, dtype=np.float64)
     rows = values.reshape(-1, values.shape[-1])
     out = np.empty_like(rows)
-    _hazard_rows(LINK_CODES[link], rows, out)
+    _hazard_rows(LINKS[link].code, rows, out)
     return ordered.copy(data=out.reshape(values.shape)).transpose(*eta.dims)

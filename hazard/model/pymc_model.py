@@ -16,7 +16,6 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 
 from hazard.arrays import FloatArray
 from hazard.compiled import digest_of
-from hazard.inference.laplace_draws import variable
 from hazard.model import correlations
 from hazard.model.kernels import kernel
 from hazard.model.parameterisation import Anchor, Coordinates, Learned
@@ -173,7 +172,7 @@ def _coefficients(coordinates: Coordinates, anchors: Mapping[str, Anchor]) -> li
         parts.append(own)
         matrix = coordinates.factors[name]
         beta = own if _is_identity(matrix) else pm.Data(f"factor_{name}", matrix) @ own
-        pm.Deterministic(variable(block), beta, dims=(dimension(name), "exit"))
+        pm.Deterministic(block.variable, beta, dims=(dimension(name), "exit"))
     return parts
 
 

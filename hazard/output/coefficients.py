@@ -25,6 +25,7 @@ from hazard.model.terms.block import Block
 from hazard.output.summaries import Compared
 from hazard.output.tables import Told, baseline_rows, quantity_estimates
 from hazard.spec import CovariateTerm, ModelSpec
+from hazard.spec.links import LINKS
 from hazard.spec.priors import LearnedWalkPrior
 
 INTERCEPT, COEFFICIENT = "intercept", "coefficient"
@@ -260,7 +261,7 @@ def _correlations(
 
 
 def _unit(spec: ModelSpec) -> str:
-    return "log-odds" if spec.outcome.link == "softmax" else "log-hazard"
+    return LINKS[spec.outcome.link].unit
 
 
 # --- baselines ----------------------------------------------------------------------------------

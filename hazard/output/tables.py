@@ -27,6 +27,7 @@ from hazard.baselines.fit import BaselineFit
 from hazard.model.terms.lagged import window_labels, window_of_lag
 from hazard.output.summaries import DETAIL, NOT_COMPARED, Compared, detailed, summary
 from hazard.spec import ModelSpec
+from hazard.spec.links import LINKS
 
 __all__ = [
     "CHECK",
@@ -178,7 +179,7 @@ def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
     spec : ModelSpec
     """
     compared = Compared(0.0, _relevant(spec, "lag_curve"))
-    unit = "log-odds" if spec.outcome.link == "softmax" else "log-hazard"
+    unit = LINKS[spec.outcome.link].unit
     parts = [
         quantity_estimates(
             curves[name],

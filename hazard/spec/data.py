@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hazard.model.links import Link
+from hazard.spec.links import LinkName
 from hazard.spec.names import Label, Name
 from hazard.spec.priors import InterceptPrior, Period, Record, Seed
 
@@ -53,7 +53,7 @@ class OutcomeSpec(Record):
     """Ways out, in the order that is frozen into every result, and the link."""
 
     exits: tuple[Name, ...] = Field(min_length=1, max_length=20)
-    link: Link = "softmax"
+    link: LinkName = "softmax"
     intercept: InterceptPrior = InterceptPrior()
 
     @model_validator(mode="after")

@@ -16,9 +16,10 @@ from hazard.errors import EstimandError, SpecError
 from hazard.estimands import incidence, survival
 from hazard.model import design
 from hazard.model.design import Design
-from hazard.model.links import Link, hazard
+from hazard.model.links import hazard
 from hazard.model.pymc_model import dimension
 from hazard.spec import IncidenceEstimand, ModelSpec
+from hazard.spec.links import LinkName
 from small_panels import (
     AGE,
     BASELINE,
@@ -134,7 +135,9 @@ def brute_force(
 
 
 @pytest.mark.parametrize("link", ["softmax", "cloglog"])
-def test_incidence_equals_brute_force_and_sums_to_one(link: Link, rng: np.random.Generator) -> None:
+def test_incidence_equals_brute_force_and_sums_to_one(
+    link: LinkName, rng: np.random.Generator
+) -> None:
     small, made = built(every_kind(exits=3, link=link), rng)
     beta = draws(made, rng)
     for wanted, arms in ((WITH_EVENT, ("without", "with")), (OBSERVED, ("observed",))):

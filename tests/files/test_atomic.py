@@ -28,8 +28,8 @@ from small_runs import small_analysis, small_evidence_result
 HOLDER = """
 import sys, time
 from pathlib import Path
-from hazard import files
-files.check_new(Path(sys.argv[1]))
+from hazard.files import atomic
+atomic.check_new(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
 """

@@ -23,9 +23,10 @@ from hazard.fitting.g_formula_estimates import Answered, estimates_of
 from hazard.fitting.residents import mean_residents, residents_of_events
 from hazard.inference import laplace_draws, nuts
 from hazard.model import design, parameterisation
-from hazard.model.links import LINK_CODES, exit_probabilities
+from hazard.model.links import exit_probabilities
 from hazard.output.tables import COLUMNS, KEY
 from hazard.spec import CostsSpec, DataSpec, ModelSpec, StandardisedEstimand
+from hazard.spec.links import LINKS
 from small_registers import Person, registers
 
 PRIOR = 'prior = { family = "normal", scale = 1.0, reason = "an example only" }\n'
@@ -102,7 +103,7 @@ def looped(asked: Asked, *, month: int) -> np.ndarray:
     columns = [block.matrix()[applied.index[:, b]] for b, block in enumerate(applied.blocks)]
     left, there, leave = np.zeros(3), np.ones(len(of.row)), np.empty(3)
     for row, eta in enumerate(np.hstack(columns) @ beta):
-        stay = exit_probabilities(LINK_CODES["softmax"], eta, leave)
+        stay = exit_probabilities(LINKS["softmax"].code, eta, leave)
         left += there[row // 8] * leave
         there[row // 8] *= stay
     return left / len(of.row)

@@ -21,8 +21,9 @@ import time
 from pathlib import Path
 
 LOADED = (
-    "calibration", "classical", "concordance", "describe", "ever_treated", "evidence", "pipeline",
-    "scenario", "sensitivity", "simulate", "store",
+    "fitting.store", "simulation", "studies.classical", "studies.describe", "studies.estimators",
+    "studies.immortal_time", "studies.published", "studies.sbc", "studies.scenario",
+    "studies.sensitivity",
 )  # fmt: skip
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from hazard.model.design import Design
-from hazard.model.links import Link
 from hazard.spec import ModelSpec
+from hazard.spec.links import LinkName
 from small_panels import (
     BASELINE,
     NATIONALITY,
@@ -32,7 +32,7 @@ KINDS = {
 }
 
 
-def of_kind(kind: str, link: Link = "softmax") -> ModelSpec:
+def of_kind(kind: str, link: LinkName = "softmax") -> ModelSpec:
     """Model with two exits and an event of a kind."""
     terms = [BASELINE + WALK, SEX + NORMAL, KINDS[kind] + NORMAL, NATIONALITY + POOLED]
     return model(*terms, exits=2, link=link)

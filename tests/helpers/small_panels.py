@@ -12,8 +12,9 @@ from hazard import spec as specs
 from hazard.arrays import FloatArray
 from hazard.model import design
 from hazard.model.design import Design
-from hazard.model.links import LINK_CODES, exit_probabilities
+from hazard.model.links import exit_probabilities
 from hazard.spec import PERIODS, CalendarTerm, CovariateTerm, LaggedTerm, ModelSpec
+from hazard.spec.links import LINKS
 
 HEAD = 'name = "example"\nquestion = "what comes after?"\n[outcome]\n'
 NORMAL = 'prior = { family = "normal", scale = 1.0, reason = "an example only" }\n'
@@ -125,7 +126,7 @@ def slow_rows(made: Design, beta: FloatArray) -> FloatArray:
     values = np.empty(len(eta))
     leave = np.empty(eta.shape[1])
     for i, code in enumerate(made.outcome):
-        stay = exit_probabilities(LINK_CODES[made.link], eta[i], leave)
+        stay = exit_probabilities(LINKS[made.link].code, eta[i], leave)
         values[i] = np.log(stay if code == 0 else leave[code - 1])
     return values
 

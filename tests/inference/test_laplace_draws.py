@@ -31,7 +31,7 @@ def drawn(around: Laplace, rng: np.random.Generator) -> xr.Dataset:
 def stacked(it: Made, found: xr.Dataset) -> FloatArray:
     """Draws of all coefficients, shape (draw, coefficient and exit)."""
     parts = [found["intercept"].values[:, None]]
-    parts += [found[laplace_draws.variable(block)].values for block in it.design.blocks[1:]]
+    parts += [found[block.variable].values for block in it.design.blocks[1:]]
     return np.concatenate(parts, axis=1).reshape(N, -1)
 
 

@@ -18,13 +18,16 @@ from hazard.inference.newton import Mode, Penalty, newton
 from hazard.model import correlations, design, equivalent, parameterisation
 from hazard.model.design import Design
 from hazard.model.likelihood import rows
-from hazard.model.links import Link, hazard
+from hazard.model.links import hazard
+from hazard.spec.links import LinkName
 from small_panels import BASELINE, CENTRE, CORRELATED, LEARNED_WALK, POOLED, model
 
 PLANTED = (0.9, 0.25)
 
 
-def left(panel: pd.DataFrame, eta: FloatArray, link: Link, rng: np.random.Generator) -> FloatArray:
+def left(
+    panel: pd.DataFrame, eta: FloatArray, link: LinkName, rng: np.random.Generator
+) -> FloatArray:
     """Outcome of every row of a linear predictor (row, exit), 0 for staying."""
     edges = np.cumsum(hazard(xr.DataArray(eta, dims=("row", "exit")), link).values, axis=1)
     passed = (rng.random(len(panel))[:, None] > edges).sum(axis=1)
@@ -40,7 +43,7 @@ def grouped(
     covariance: FloatArray,
     rng: np.random.Generator,
     *,
-    link: Link = "softmax",
+    link: LinkName = "softmax",
     groups: int = 80,
     prior: str = POOLED,
 ) -> Design:
@@ -61,7 +64,7 @@ def fitted(made: Design) -> tuple[FloatArray, FloatArray]:
 
 # --- planted and found --------------------------------------------------------------------------
 @pytest.mark.parametrize("link", ["softmax", "cloglog"])
-def test_learned_scales_recover_the_planted(link: Link, rng: np.random.Generator) -> None:
+def test_learned_scales_recover_the_planted(link: LinkName, rng: np.random.Generator) -> None:
     log_sigma, sd = fitted(grouped(np.diag(np.square(PLANTED)), rng, link=link))
     assert (np.abs(log_sigma - np.log(PLANTED)) < 4 * sd).all()
     swapped = np.log(PLANTED[::-1])  # negative control: two exits swapped
@@ -69,7 +72,7 @@ def test_learned_scales_recover_the_planted(link: Link, rng: np.random.Generator
 
 
 @pytest.mark.parametrize("link", ["softmax", "cloglog"])
-def test_learned_correlations_recover_the_planted(link: Link, rng: np.random.Generator) -> None:
+def test_learned_correlations_recover_the_planted(link: LinkName, rng: np.random.Generator) -> None:
     sigma = np.log([0.9, 0.7, 0.8])
     planted = np.r_[sigma, np.arctanh([0.8, -0.7, 0.0])]
     made = grouped(correlations.covariance(planted, 3), rng, link=link, prior=CORRELATED)

@@ -13,7 +13,8 @@ from hazard.arrays import FloatArray
 from hazard.model import design, equivalent, kernels, likelihood
 from hazard.model.kernels import kernel, row_score
 from hazard.model.likelihood import Rows, information, rows, value_and_gradient
-from hazard.model.links import CLOGLOG, LINK_CODES, SOFTMAX, exit_probabilities
+from hazard.model.links import CLOGLOG, SOFTMAX, exit_probabilities
+from hazard.spec.links import LINKS
 from small_panels import dense, every_kind, slow_log_likelihood, slow_rows, small_panel
 
 EPS = float(np.finfo(float).eps)
@@ -212,7 +213,7 @@ def test_information_equals_finite_differences_of_the_gradient(
     rounding = 64 * EPS * max(np.abs(gradient).max(), data.weight.sum()) / STEP
     np.testing.assert_allclose(found, bend, rtol=1e-5, atol=rounding)
     np.testing.assert_allclose(found, found.T, rtol=1e-12, atol=1e-12)
-    expected = LINK_CODES["cloglog" if link == "softmax" else "softmax"]
+    expected = LINKS["cloglog" if link == "softmax" else "softmax"].code
     other = information(replace(data, link=expected), beta).reshape(bend.shape)
     assert np.abs(other - bend).max() > 100 * rounding  # negative control
 

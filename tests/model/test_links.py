@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 from hazard.errors import DomainError
-from hazard.model.links import LINK_CODES, Link, exit_probabilities, hazard
+from hazard.model.links import exit_probabilities, hazard
+from hazard.spec.links import LINKS, LinkName
 
 EPS = float(np.finfo(float).eps)
-LINKS = ("softmax", "cloglog")
 anywhere = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5)
 # exp overflows at 709.8; up to 690 the sum of five exponentials is still a number
 within = st.lists(st.floats(-690, 690), min_size=1, max_size=5)
 
 
-def probabilities(link: Link, eta: list[float]) -> np.ndarray:
+def probabilities(link: LinkName, eta: list[float]) -> np.ndarray:
     """P(stay) and P(exit), from the compiled function."""
     leave = np.empty(len(eta))
-    stay = exit_probabilities(LINK_CODES[link], np.array(eta, dtype=float), leave)
+    stay = exit_probabilities(LINKS[link].code, np.array(eta, dtype=float), leave)
     return np.array([stay, *leave])
 
 
@@ -53,7 +53,7 @@ def test_by_hand() -> None:
 
 @pytest.mark.parametrize("link", LINKS)
 @given(eta=within)
-def test_plain_formula_identity(link: Link, eta: list[float]) -> None:
+def test_plain_formula_identity(link: LinkName, eta: list[float]) -> None:
     # an error of eps in eta is one of |eta| eps in its exponential
     tolerance = 16 * EPS * (1 + max(np.abs(eta)))
     found = probabilities(link, eta)
@@ -64,7 +64,7 @@ def test_plain_formula_identity(link: Link, eta: list[float]) -> None:
 
 @pytest.mark.parametrize("link", LINKS)
 @given(eta=anywhere)
-def test_sum_to_one_identity(link: Link, eta: list[float]) -> None:
+def test_sum_to_one_identity(link: LinkName, eta: list[float]) -> None:
     found = probabilities(link, eta)
     assert ((found >= 0) & (found <= 1)).all()
     assert abs(found.sum() - 1) <= 8 * EPS
@@ -85,7 +85,7 @@ def test_links_are_told_apart(eta: float) -> None:  # negative control of the pl
 
 @pytest.mark.parametrize("link", LINKS)
 @given(eta=st.lists(st.floats(-30, 5), min_size=2, max_size=4))
-def test_joining_two_exits_adds_their_probabilities(link: Link, eta: list[float]) -> None:
+def test_joining_two_exits_adds_their_probabilities(link: LinkName, eta: list[float]) -> None:
     joined = [float(np.logaddexp(eta[0], eta[1])), *eta[2:]]
     apart = probabilities(link, eta)
     expected = [apart[0], apart[1] + apart[2], *apart[3:]]
@@ -93,7 +93,7 @@ def test_joining_two_exits_adds_their_probabilities(link: Link, eta: list[float]
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_labels_and_their_order_are_kept(link: Link, rng: np.random.Generator) -> None:
+def test_labels_and_their_order_are_kept(link: LinkName, rng: np.random.Generator) -> None:
     eta = xr.DataArray(
         rng.normal(size=(3, 2, 4)),
         {"exit": ["a", "b", "c"], "month": [1, 2]},
@@ -119,3 +119,14 @@ def test_what_is_no_linear_predictor_is_refused() -> None:
     sentence = "link must be one of ['cloglog', 'softmax']; got 'probit'."
     with pytest.raises(DomainError, match=f"^{re.escape(sentence)}$"):
         hazard(eta.fillna(0.0), "probit")  # type: ignore[arg-type]
+
+
+def test_every_link_has_a_plain_formula() -> None:
+    assert set(PLAIN) == set(LINKS)
+    assert len({link.code for link in LINKS.values()}) == len(LINKS)
+
+
+def test_a_code_without_a_formula_gives_no_number() -> None:
+    leave = np.empty(2)
+    stay = exit_probabilities(max(link.code for link in LINKS.values()) + 1, np.zeros(2), leave)
+    assert np.isnan([stay, *leave]).all()

@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 
 from hazard.arrays import FloatArray
-from hazard.inference.laplace_draws import variable
 from hazard.model import correlations
 from hazard.model.parameterisation import Coordinates, Learned
 from hazard.model.priors import n_normals, transform
@@ -74,7 +73,7 @@ def prior_draw(it: Coordinates, rng: np.random.Generator) -> xr.Dataset:
     for block in it.original.blocks[1:]:
         coords = {f"{block.name}_level": [str(label) for label in block.coefficients]}
         span = it.original.span(block.name)
-        variables[variable(block)] = _labelled(beta[span], {**coords, "exit": exits})
+        variables[block.variable] = _labelled(beta[span], {**coords, "exit": exits})
     return xr.Dataset(variables)
 
 

@@ -22,8 +22,9 @@ from hazard.estimands.g_formula.groups import EVERYBODY, Cells, Groups
 from hazard.estimands.g_formula.regimes import Branch, total
 from hazard.estimands.g_formula.rows import PathRows
 from hazard.model.design import Design
-from hazard.model.links import LINK_CODES, share_out
+from hazard.model.links import share_out
 from hazard.model.terms.block import Block
+from hazard.spec.links import LINKS
 
 Places = npt.NDArray[np.uint32]
 
@@ -261,7 +262,7 @@ def _placed(some: PathRows, branches: Sequence[Branch]) -> _Placed:
         ),
         source=np.where(source < 0, len(designs), source).astype(np.uint32),
         horizon=some.horizon,
-        link=LINK_CODES[first.link],
+        link=LINKS[first.link].code,
     )
 
 

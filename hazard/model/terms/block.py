@@ -58,6 +58,11 @@ class Block:
     owner: IntArray | None = None
 
     @property
+    def variable(self) -> str:
+        """Name of the draws: ``u_<name>`` of a group, ``beta_<name>`` of every other term."""
+        return f"u_{self.name}" if self.kind == "group" else f"beta_{self.name}"
+
+    @property
     def n_levels(self) -> int:
         """Number of levels."""
         return len(self.levels)

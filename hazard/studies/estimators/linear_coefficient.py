@@ -14,9 +14,10 @@ from hazard.baselines.fit import BaselineFit
 from hazard.model.design import Design
 from hazard.model.equivalent import collapsed, identified
 from hazard.model.likelihood import Rows, cross_product, linear_predictor, rows
-from hazard.model.links import Link, hazard
+from hazard.model.links import hazard
 from hazard.model.terms.lagged import window_of_lag
 from hazard.spec import LaggedTerm
+from hazard.spec.links import LinkName
 
 PIECES = ("linear", "curvature", "weighted", "exposed", "average")
 
@@ -98,7 +99,7 @@ def _taken_apart(
     return np.stack([weighted + curvature, curvature, weighted, exposed, average])
 
 
-def _arms(link: Link, eta: FloatArray, effect: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _arms(link: LinkName, eta: FloatArray, effect: FloatArray) -> tuple[FloatArray, FloatArray]:
     both = [xr.DataArray(predictor, dims=("row", "exit")) for predictor in (eta, eta + effect)]
     without, with_one = (hazard(predictor, link).values for predictor in both)
     return without, with_one

@@ -15,8 +15,8 @@ from hazard.data.exposures import layers
 from hazard.data.registers import Histories
 from hazard.errors import EstimandError
 from hazard.model.design import Design
-from hazard.model.links import LINK_CODES
 from hazard.spec import LaggedTerm, ModelSpec
+from hazard.spec.links import LINKS
 from hazard.studies.scenario.campaigns import (
     Centres,
     campaigns,
@@ -188,7 +188,7 @@ def _world(of: Families, where: Predictor, spec: ModelSpec, at: Centres) -> Worl
     order += [j for j in range(len(exits)) if j not in order]
     at_once = {exit_ for exit_, term in zip(sees, terms, strict=True) if term.lags[0] == 0}
     return World(
-        link=LINK_CODES[spec.outcome.link],
+        link=LINKS[spec.outcome.link].code,
         horizon=of.horizon,
         back=max(term.lags[1] for term in terms),
         offset=of.offset,

@@ -14,6 +14,7 @@ from hazard.errors import EstimandError
 from hazard.inference.convergence import Gate
 from hazard.output import tables
 from hazard.spec import ModelSpec
+from hazard.spec.links import LINKS
 from hazard.studies.sensitivity.grid import REFERENCE, Cell
 from hazard.studies.sensitivity.prior_intervals import half_widths
 
@@ -147,7 +148,7 @@ def _of_fit(fit: Fitted, spec: ModelSpec) -> pd.DataFrame:
     rows = pd.concat([part.astype(object) for part in parts], ignore_index=True)
     rows = rows[rows["estimate"].notna()].reset_index(drop=True)  # lags a term does not have
     rows = rows.reindex(columns=list(dict.fromkeys([*rows, "lag", "month"])))
-    log_scale = "log-odds" if spec.outcome.link == "softmax" else "log-hazard"
+    log_scale = LINKS[spec.outcome.link].unit
     exposure = {term.name: term.exposure for term in spec.lagged}
     network = {term.name: term.network for term in spec.lagged}
     is_share = rows["quantity"] == "risk_difference"

@@ -25,8 +25,8 @@ from hazard.estimands import incidence
 from hazard.inference import laplace_draws
 from hazard.model import design, parameterisation
 from hazard.model.design import Design
-from hazard.model.links import Link
 from hazard.spec import ModelSpec
+from hazard.spec.links import LinkName
 from hazard.studies import sbc
 from small_panels import (
     BASELINE,
@@ -176,7 +176,7 @@ def test_certain_rows_by_hand() -> None:
 
 @pytest.mark.parametrize("link", ["softmax", "cloglog"])
 def test_frequencies_of_replicates_are_the_probabilities(
-    link: Link, rng: np.random.Generator
+    link: LinkName, rng: np.random.Generator
 ) -> None:
     panel = panel_of([("x", 1, "stay")] * 400, ("assisted", "disappeared"))
     built = design.build(panel, {}, model(exits=2, link=link))

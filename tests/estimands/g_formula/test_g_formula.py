@@ -19,9 +19,10 @@ from hazard.estimands import incidence, survival
 from hazard.estimands import interventions as iv
 from hazard.model import design
 from hazard.model.design import Design
-from hazard.model.links import Link, hazard
+from hazard.model.links import hazard
 from hazard.model.terms.block import Block
 from hazard.spec import IncidenceEstimand, ModelSpec
+from hazard.spec.links import LinkName
 from small_models import VARYING
 from small_panels import (
     AGE,
@@ -87,7 +88,7 @@ def draws(made: Design, rng: np.random.Generator, spread: float) -> xr.DataArray
 
 # --- by hand ------------------------------------------------------------------------------------
 def saturated(
-    *arms: Sequence[Sequence[Fraction]], link: Link = "softmax"
+    *arms: Sequence[Sequence[Fraction]], link: LinkName = "softmax"
 ) -> tuple[sd.PathRows, xr.DataArray]:
     """One path, and odds by arm, exit and month, one coefficient each."""
     n_exits, horizon = len(arms[0]), len(arms[0][0])
@@ -172,7 +173,7 @@ def test_separable_effects_by_hand() -> None:
 
 
 @pytest.mark.parametrize("link", ["softmax", "cloglog"])
-def test_constant_hazards_are_geometric(link: Link, rng: np.random.Generator) -> None:
+def test_constant_hazards_are_geometric(link: LinkName, rng: np.random.Generator) -> None:
     odds = rng.uniform(0.02, 0.3, 3)
     rows, beta = saturated([[Fraction(o)] * 24 for o in odds], link=link)
     found = sd.standardise(beta, [rows]).isel(chain=0, draw=0, arm=0)
@@ -250,7 +251,7 @@ def test_agrees_with_the_estimand_of_first_rows(rng: np.random.Generator) -> Non
 N_PERSONS = 40_000
 
 
-def lived(eta: FloatArray, link: Link, rng: np.random.Generator) -> FloatArray:
+def lived(eta: FloatArray, link: LinkName, rng: np.random.Generator) -> FloatArray:
     """Share of individuals, each on a random path, gone by exit and month: a race, no formula.
 
     With ``softmax`` everybody takes the best of the exits and of staying, each with noise of a
@@ -279,7 +280,9 @@ def distance(risk: FloatArray, share: FloatArray) -> float:
 
 
 @pytest.mark.parametrize("link", ["softmax", "cloglog"])
-def test_risks_are_shares_of_simulated_individuals(link: Link, rng: np.random.Generator) -> None:
+def test_risks_are_shares_of_simulated_individuals(
+    link: LinkName, rng: np.random.Generator
+) -> None:
     at = setting(every_kind(link=link), rng)
     (whole,) = at.rows()
     branches = [
@@ -295,7 +298,7 @@ def test_risks_are_shares_of_simulated_individuals(link: Link, rng: np.random.Ge
     assert distance(found[2], shares[0]) > 5
     assert distance(found[0][[1, 0, 2]], shares[0]) > 5
     assert distance(found[0][:, 1:], shares[0][:, :-1]) > 5
-    other: Link = "cloglog" if link == "softmax" else "softmax"
+    other: LinkName = "cloglog" if link == "softmax" else "softmax"
     relinked = sd.PathRows({n: replace(d, link=other) for n, d in whole.arms.items()}, HORIZON)
     wrong = sd.standardise(one, [relinked])["cumulative_incidence"].values[0, 0, 0]
     assert distance(wrong, shares[0]) > 5
