@@ -7,6 +7,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+import public_data
+from places import ROOT
 
 os.environ["MPLBACKEND"] = "Agg"
 
@@ -82,8 +84,14 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Path of a file with a public data set, by its name in the helper ``public_data``."""
+    return partial(public_data.file, tmp_path_factory.mktemp("public"))
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder beside the repository with public data sets for reference tests; skips without it."""
+    """Folder beside the repository with what no package has; skips without it."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
         pytest.skip("no folder with reference data beside the repository")

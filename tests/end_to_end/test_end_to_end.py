@@ -332,9 +332,9 @@ def disagreement(rows: pd.DataFrame, estimate: pd.Series) -> pd.Series:
 
 
 @pytest.fixture(scope="module")
-def mgus2(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mgus2(public: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mgus2") / "run"
-    data = shared / "data" / "mgus2.csv"
+    data = public("mgus2")
     assert command("run", "mgus2", "--panel", data, "--out", folder) == 0
     return folder
 
@@ -358,10 +358,12 @@ def test_mgus2_agrees_with_aalen_johansen(mgus2: Path) -> None:
     assert (disagreement(rows, swapped).abs() > 1.5).all()
 
 
-def test_a_constant_hazard_disagrees_with_aalen_johansen(mgus2: Path, shared: Path) -> None:
+def test_a_constant_hazard_disagrees_with_aalen_johansen(
+    mgus2: Path, public: Callable[[str], Path]
+) -> None:
     # negative control without sampling: more die soon after the diagnosis than later
     spec = specs.read("mgus2")
-    rows = fitting.rows_from_table(shared / "data" / "mgus2.csv", spec)
+    rows = fitting.rows_from_table(public("mgus2"), spec)
     estimates = pd.read_csv(mgus2 / "estimates.csv")
     flat = spec.model_copy(update={"term": spec.term[1:]})
     found = disagreement(estimates, incidence_at_mode(rows, spec)).abs()
@@ -411,8 +413,8 @@ def test_rossi_runs_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (found["gate"]["passed"], found["panel"]["persons"]) == (True, 432)
 
 
-def test_employment_of_the_week_before(shared: Path, tmp_path: Path) -> None:
-    data = shared / "data" / "Rossi.csv"
+def test_employment_of_the_week_before(public: Callable[[str], Path], tmp_path: Path) -> None:
+    data = public("rossi")
     assert command("run", "rossi_employment", "--panel", data, "--out", tmp_path / "run") == 0
     assert manifest(tmp_path / "run")["gate"]["passed"] is True
     rows = pd.read_csv(tmp_path / "run" / "estimates.csv")
@@ -425,12 +427,14 @@ def test_employment_of_the_week_before(shared: Path, tmp_path: Path) -> None:
     assert abs((own.upper - own.lower) / (2 * 1.959964) / sd - 1) < 5 / np.sqrt(2 * 400)
 
 
-def test_employment_of_another_week_is_another_number(shared: Path, tmp_path: Path) -> None:
+def test_employment_of_another_week_is_another_number(
+    public: Callable[[str], Path], tmp_path: Path
+) -> None:
     # negative control without sampling: with every week one week early, "the week before" is the
     # week itself, in which an arrest cuts work short; Fox has -1.3283 (.2507) for that
     spec = specs.read("rossi_employment")
     mean, sd = posterior(EMPLOYED, spec, "employed_own")
-    right, wrong = shared / "data" / "Rossi.csv", tmp_path / "shifted.csv"
+    right, wrong = public("rossi"), tmp_path / "shifted.csv"
     shifted(right).to_csv(wrong, index=False)
     found = [employment_at_mode(path, spec) for path in (right, wrong)]
     assert abs(found[0] - mean) < DISCRETE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -167,8 +168,10 @@ def call(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli.app, ["survival", *map(str, arguments)])
 
 
-def test_command_writes_everything_or_nothing(shared: Path, tmp_path: Path) -> None:
-    panel = shared / "data" / "mgus2.csv"
+def test_command_writes_everything_or_nothing(
+    public: Callable[[str], Path], tmp_path: Path
+) -> None:
+    panel = public("mgus2")
     done = call("mgus2", "--panel", panel, "--by", "sex", "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     names = {path.name for path in (tmp_path / "out").iterdir()}
