@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,16 +51,23 @@ EVIDENCE_FILES = {
 }
 
 
-@pytest.fixture
-def run_folder(tmp_path: Path) -> Path:
-    write_run(tmp_path / "run", small_analysis(np.random.default_rng(1)))
-    return tmp_path / "run"
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of either kind, to be copied."""
+    place = tmp_path_factory.mktemp("written")
+    write_run(place / "run", small_analysis(np.random.default_rng(1)))
+    write_evidence(place / "evidence", small_evidence_result(np.random.default_rng(1)))
+    return place
 
 
 @pytest.fixture
-def evidence_folder(tmp_path: Path) -> Path:
-    write_evidence(tmp_path / "evidence", small_evidence_result(np.random.default_rng(1)))
-    return tmp_path / "evidence"
+def run_folder(written: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(written / "run", tmp_path / "run")
+
+
+@pytest.fixture
+def evidence_folder(written: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(written / "evidence", tmp_path / "evidence")
 
 
 # --- there and back -------------------------------------------------------------------------------
@@ -102,7 +110,7 @@ def test_figure_files_are_pictures(evidence_folder: Path) -> None:
 
 
 def test_draws_come_back(tmp_path: Path, rng: np.random.Generator) -> None:
-    written = small_analysis(rng)
+    written = small_analysis(rng, n=40)
     write_run(tmp_path / "run", written)
     with read_posterior(tmp_path / "run") as tree:
         found = tree["posterior"]["beta"].load()
@@ -110,7 +118,7 @@ def test_draws_come_back(tmp_path: Path, rng: np.random.Generator) -> None:
 
 
 def test_digest_is_of_the_draws(rng: np.random.Generator) -> None:
-    tree = small_analysis(rng).posterior
+    tree = small_analysis(rng, n=40).posterior
     other = tree.copy(deep=True)
     assert content_digest(tree) == content_digest(other)
     other["posterior"]["beta"].values[0, 0, 0] += 1e-12
@@ -129,7 +137,7 @@ def fail(*_: Any, **__: Any) -> None:
 
 
 WRITERS: dict[str, Callable[[Path, np.random.Generator], None]] = {
-    "run": lambda path, rng: write_run(path, small_analysis(rng)),
+    "run": lambda path, rng: write_run(path, small_analysis(rng, n=40)),
     "evidence": lambda path, rng: write_evidence(path, small_evidence_result(rng)),
 }
 

@@ -38,6 +38,9 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that did not pass the gate: chains of forty draws."""
     folder = tmp_path_factory.mktemp("forged") / "run"
     model = spec.read("rossi_employment")
+    few = tuple(term for term in model.term if term.name in ("month", "fin", "employed_own"))
+    model = model.model_copy(update={"term": few})
+    assert len(few) == 3
     write_run(folder, small_analysis(np.random.default_rng(4), model, n=40))
     found = read_run(folder)
     assert found.status == Status.failed
@@ -383,12 +386,18 @@ def test_rows_that_no_draws_are_of_are_refused(run: Path) -> None:
 
 
 # --- published estimates --------------------------------------------------------------------------
-@pytest.fixture
-def evidence(tmp_path: Path) -> Path:
-    folder = tmp_path / "evidence"
+@pytest.fixture(scope="module")
+def diverged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Evidence that did not pass the gate."""
+    folder = tmp_path_factory.mktemp("forged") / "evidence"
     write_evidence(folder, small_evidence_result(np.random.default_rng(4), diverged=True))
     assert read_evidence(folder).status == Status.failed
     return folder
+
+
+@pytest.fixture
+def evidence(diverged: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(diverged, tmp_path / "evidence")
 
 
 def test_a_prior_that_failed_cannot_be_left_out(evidence: Path) -> None:
