@@ -17,6 +17,7 @@ from hazard.brief.verdict import Sign
 from hazard.output import digits
 
 LANGUAGES: tuple[Code, ...] = ("nb", "en")
+READ = {lang: language(lang) for lang in LANGUAGES}
 SIGNS: tuple[Sign, ...] = get_args(Sign)
 WORDS = {
     "en": {"more": "up", "fewer": "down", "no clear difference": "flat", "not known": "unknown"},
@@ -28,7 +29,7 @@ THEN = {"en": ", then ", "nb": ", deretter "}
 
 
 def said(signs: Sequence[Sign], lang: Code) -> str:
-    return verdict.in_words(list(enumerate(signs, 1)), language(lang), UNIT[lang])
+    return verdict.in_words(list(enumerate(signs, 1)), READ[lang], UNIT[lang])
 
 
 def understood(text: str, n: int, lang: Code) -> list[str]:
