@@ -211,11 +211,11 @@ def every_cell() -> dict[str, Cell]:
 def study(setting: Setting) -> Study:
     wanted = spec.load(MODEL)
     rows = small_rows(wanted, persons=setting.persons, seed=setting.seed)
-    built = design.build(rows.panel, rows.histories, wanted)
+    built = design.build(rows.frame, rows.histories, wanted)
     beta = np.zeros((built.n_coefficients, len(built.exits)))
     for name, values in (("intercept", [INTERCEPT]), ("month", BASELINE), ("centre", CENTRES)):
         beta[built.span(name)] = values
-    person = rows.panel["person"].to_numpy(dtype=np.int64)
+    person = rows.frame["person"].to_numpy(dtype=np.int64)
     sampler, every = Sampler(), every_cell()
     fits = []
     for name in setting.priors:

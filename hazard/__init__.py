@@ -16,10 +16,10 @@ a module imports only from modules above it. Inside a room its own docstring is 
     inference/   Laplace approximation and NUTS -> draws; the convergence gate
     estimands/   draws -> lag curves, incidences, marginal effects, risks under interventions
     baselines/   linear probability, multinomial logit, Cox, Fine-Gray, life table
-    checks/      predictive checks, and scores of what was left out
+    predictive/  exits drawn anew from a posterior, and probabilities under the prior
     output/      draws and fits -> tidy tables, digits, figures
     fitting/     the stages in line: rows -> everything a run holds, and its folder
-    studies/     sensitivity, calibration, scenarios, comparison of estimators, published tables
+    studies/     scores, sensitivity, calibration, scenarios, comparison of estimators
     brief/       text and template: a run folder -> HTML, Norwegian and English
     cli/         arguments in, functions called, exit code out
 """

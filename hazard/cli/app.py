@@ -20,7 +20,7 @@ from hazard.files.terminal import shown
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hazard.fitting import Rows
+    from hazard.fitting import Panel
     from hazard.spec import ModelSpec
 
 SECONDS_BETWEEN_LINES = 30.0
@@ -82,7 +82,7 @@ def refuse_two_sources(command: str, registers: Path | None, panel: Path | None)
 
 def read_rows(
     wanted: ModelSpec, registers: Path | None, panel: Path | None, by: Sequence[str] = ()
-) -> Rows:
+) -> Panel:
     """Rows of the registers, of the table, or of the bundled example.
 
     A table is read with the columns ``by`` too, although the model does not name them.
@@ -91,12 +91,12 @@ def read_rows(
     from hazard.errors import did_you_mean
 
     if registers is None:
-        return fitting.pool_small_levels(fitting.rows_from_table(panel, wanted, by), wanted)
-    rows = fitting.pool_small_levels(fitting.rows_from_registers(registers, wanted), wanted)
+        return fitting.pool_small_levels(fitting.panel_from_table(panel, wanted, by), wanted)
+    rows = fitting.pool_small_levels(fitting.panel_from_registers(registers, wanted), wanted)
     tell_warnings(rows.warnings)
-    lost = [name for name in by if name not in rows.panel]
+    lost = [name for name in by if name not in rows.frame]
     if lost:
-        known = [str(name) for name in rows.panel]
+        known = [str(name) for name in rows.frame]
         raise UsageError(
             f"--by must name a column of the panel that registers make, {known}; got {lost[0]!r}."
             + did_you_mean(lost[0], known)
@@ -104,7 +104,7 @@ def read_rows(
     return rows
 
 
-def tell_left_out(rows: Rows, wanted: ModelSpec) -> None:
+def tell_left_out(rows: Panel, wanted: ModelSpec) -> None:
     """Say how much of what was read the design holds, and what became of the rest."""
     from hazard.fitting import flow
 
@@ -125,7 +125,7 @@ def tell_warnings(warnings: tuple[str, ...]) -> None:
 
 def tell_status(name: str, status: str) -> None:
     """Say on the error stream what is to be known of the run that something is made of."""
-    from hazard.fitting.recheck import MARKS, Status
+    from hazard.fitting.status import MARKS, Status
 
     if sentence := MARKS.get(Status(status)):
         echo(f"Warning: run {name!r}: {sentence}", err=True)
@@ -133,7 +133,7 @@ def tell_status(name: str, status: str) -> None:
 
 def read_rows_or_small(
     command: str, wanted: ModelSpec, registers: Path | None, panel: Path | None
-) -> Rows:
+) -> Panel:
     """Rows of the data that were named, or generated ones."""
     from hazard.studies import sbc
 

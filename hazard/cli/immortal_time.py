@@ -105,7 +105,7 @@ def _of_panel(
         told("read", 0.0)
         rows = read_rows(wanted, None, path)
         told("designs", 0.0)
-        table = both.compared(rows.panel, rows.histories, wanted, question, landmark=at)
+        table = both.compared(rows.frame, rows.histories, wanted, question, landmark=at)
     said = both.panel_sentences(table, question)
     with new_folder(out) as folder:
         text = figures.ever_treated_panel_text(table, question.exit)

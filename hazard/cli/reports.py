@@ -22,12 +22,12 @@ class Kind(StrEnum):
 def refuse_few(run: object, what: str) -> None:
     """Raise when a run is about fewer than ten persons of confidential data, or chosen by only."""
     from hazard.data import disclosure
-    from hazard.fitting.store import Run
+    from hazard.fitting import Fit
 
-    if not isinstance(run, Run):
+    if not isinstance(run, Fit):
         return
-    if run.manifest["source"] != "table" or run.spec.only or run.spec.table.confidential:
-        disclosure.refuse_few(run.manifest["panel"]["persons in the design"], what)
+    if run.facts["source"] != "table" or run.spec.only or run.spec.table.confidential:
+        disclosure.refuse_few(run.facts["panel"]["persons in the design"], what)
 
 
 @app.command()
@@ -60,7 +60,7 @@ def tables(
         found = appendix.lag_table(run.estimates, run.spec)
     else:
         found = appendix.covariate_table(run.estimates)
-    found = found.assign(checked=run.status.value, manifest=run.manifest["digest"])
+    found = found.assign(checked=run.status.value, manifest=run.facts["digest"])
     write_file(out, lambda draft: write_table(found, draft))
     tell_status(folder.name, run.status)
     echo(f"{len(found)} rows written to {out}")

@@ -15,7 +15,7 @@ from hazard.data.exposures.own import happened
 from hazard.data.left_out import LeftOut
 from hazard.errors import HistoryError, RegisterError, UsageError
 from hazard.fitting.flow import ONLY, counted, lines
-from hazard.fitting.records import Rows
+from hazard.fitting.records import Panel
 from hazard.model import memory
 from hazard.spec import PERIODS, CovariateTerm, GroupTerm, LaggedTerm, ModelSpec
 from hazard.spec.priors import NormalPrior
@@ -23,7 +23,7 @@ from hazard.spec.priors import NormalPrior
 _PRIOR = NormalPrior(family="normal", scale=1.0, reason="only read, and in no model")
 
 
-def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
+def panel_from_registers(directory: Path, spec: ModelSpec) -> Panel:
     """Panel and exposure histories of a register folder, under the definitions of the model."""
     found = registers.read(directory)
     report = registers.check(found)
@@ -37,7 +37,7 @@ def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     simulated = (directory / "truth").is_dir()
     source = "simulated registers" if simulated else "registers"
     flow = pd.concat([defined.flow, *_noted(found, report)], ignore_index=True).convert_dtypes()
-    rows = Rows(built, histories, flow, source, defined, warnings=warnings(report))
+    rows = Panel(built, histories, flow, source, defined, warnings=warnings(report))
     return _only(replace(rows, of_registers=True), spec)
 
 
@@ -93,7 +93,7 @@ def refuse_broken(report: pd.DataFrame) -> None:
         )
 
 
-def rows_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] = ()) -> Rows:
+def panel_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] = ()) -> Panel:
     """Panel and exposure histories of a ready table, or of the model's bundled example.
 
     Parameters
@@ -118,11 +118,11 @@ def rows_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] =
     counts = [("excluded", reason, each) for reason, each in left_out.items()]
     counts.append(("kept", "in the panel", counted(built)))
     flow = lines(pd.DataFrame(), counts)
-    rows = Rows(built, histories, flow, "table", left_out=left_out)
+    rows = Panel(built, histories, flow, "table", left_out=left_out)
     if path is not None and table_files.is_of_registers(path):
         rows = replace(rows, of_registers=True)
     rows = _only(rows, spec)
-    _refuse_unvarying(rows.panel, own)
+    _refuse_unvarying(rows.frame, own)
     return rows
 
 
@@ -158,20 +158,20 @@ def _of_table(path: Path | None, spec: ModelSpec) -> pd.DataFrame:
     )
 
 
-def _only(rows: Rows, spec: ModelSpec) -> Rows:
+def _only(rows: Panel, spec: ModelSpec) -> Panel:
     """The rows that the model asks for; their exposures stay those that everybody made."""
     if not spec.only:
         return rows
-    which = subset.chosen(rows.panel, spec.only)
-    kept = subset.of_rows(rows.panel, which)
-    everybody, chosen = counted(rows.panel), counted(kept)
+    which = subset.chosen(rows.frame, spec.only)
+    kept = subset.of_rows(rows.frame, which)
+    everybody, chosen = counted(rows.frame), counted(kept)
     gone = LeftOut(*(a - b for a, b in zip(everybody, chosen, strict=True)))
     more = lines(
         rows.flow, [("excluded", ONLY, gone), ("kept", "those that the model is of", chosen)]
     )
     return replace(
         rows,
-        panel=kept,
+        frame=kept,
         histories={name: each[which] for name, each in rows.histories.items()},
         flow=pd.concat([rows.flow, more], ignore_index=True),
         left_out={**rows.left_out, ONLY: gone},

@@ -43,10 +43,10 @@ def job_seekers(persons: int = 60, months: int = 4) -> pd.DataFrame:
 def test_the_model_file_of_the_readme_runs(tmp_path: Path) -> None:
     wanted = spec.load(example())
     job_seekers().to_csv(tmp_path / "panel.csv", index=False)
-    rows = fitting.rows_from_table(tmp_path / "panel.csv", wanted)
-    assert rows.panel["exit"].astype(str).tolist() == job_seekers()["exit"].tolist()
+    rows = fitting.panel_from_table(tmp_path / "panel.csv", wanted)
+    assert rows.frame["exit"].astype(str).tolist() == job_seekers()["exit"].tolist()
     settings = Settings(draws=50, chains=1, engine="laplace")
-    found = fitting.analyse(rows, wanted, settings).estimates
+    found = fitting.fit(rows, wanted, settings).estimates
     asked = found[found["quantity"].eq("risk_difference") & found["month"].eq(12)]
     assert set(asked["exit"]) == {"job", "education"}
     assert set(asked["term"]) == {"course_own"}
@@ -57,4 +57,4 @@ def test_an_empty_exit_is_refused(tmp_path: Path) -> None:
     empty = job_seekers().replace({"exit": {"stay": ""}})
     empty.to_csv(tmp_path / "panel.csv", index=False)
     with pytest.raises(HazardError, match="exit"):
-        fitting.rows_from_table(tmp_path / "panel.csv", spec.load(example()))
+        fitting.panel_from_table(tmp_path / "panel.csv", spec.load(example()))

@@ -278,7 +278,7 @@ def test_posterior_has_a_coefficient_per_window(rng: np.random.Generator) -> Non
 def test_every_prior_has_windows(rng: np.random.Generator) -> None:
     spec = spec_of(JOINED, exits=1)
     small, _ = built(spec, rng, persons=40)
-    rows = fitting.Rows(small.panel, small.histories, pd.DataFrame(), "table")
+    rows = fitting.Panel(small.panel, small.histories, pd.DataFrame(), "table")
     every = sensitivity.cells(spec)
     assert {cell.prior for cell in every} == {cell.prior for cell in sensitivity.cells(spec_of(""))}
     wanted = sensitivity.Plan(every[::2], Settings(draws=20, engine="laplace"), incidence_draws=5)
@@ -302,8 +302,8 @@ def test_a_run_with_windows(rng: np.random.Generator) -> None:
         update={"estimand": (IncidenceEstimand(kind="cumulative_incidence", term=TERM),)}
     )
     small, made = built(spec, rng, persons=300)
-    rows = fitting.Rows(small.panel, small.histories, pd.DataFrame(), "table")
-    found = fitting.analyse(rows, spec, Settings(draws=30, engine="laplace"))
+    rows = fitting.Panel(small.panel, small.histories, pd.DataFrame(), "table")
+    found = fitting.fit(rows, spec, Settings(draws=30, engine="laplace"))
     by_lag = found.estimates[found.estimates["quantity"] == "lag_coefficient"]
     logit = multinomial_logit.fit(made).table()
     logit = logit[logit["term"] == TERM].set_index(["exit", "level"])

@@ -287,13 +287,13 @@ def test_repeated_by_hand(spec: ModelSpec) -> None:
 
 
 # --- refits -------------------------------------------------------------------------------------
-def rows_with_effect(spec: ModelSpec, rng: np.random.Generator) -> fitting.Rows:
+def rows_with_effect(spec: ModelSpec, rng: np.random.Generator) -> fitting.Panel:
     """A random panel in which a visit of the same month is followed by the first exit."""
     made = small_panel(spec, rng, persons=150)
     history = made.histories["visit_centre"]
     left = (made.panel["exit"] == spec.outcome.exits[0]).to_numpy()
     history[left, 0] = 1.0
-    return fitting.Rows(made.panel, made.histories, pd.DataFrame(), "table")
+    return fitting.Panel(made.panel, made.histories, pd.DataFrame(), "table")
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +304,7 @@ def wide() -> ModelSpec:
 
 
 @pytest.fixture(scope="module")
-def rows(wide: ModelSpec) -> fitting.Rows:
+def rows(wide: ModelSpec) -> fitting.Panel:
     return rows_with_effect(wide, np.random.default_rng(20160401))
 
 
@@ -315,7 +315,7 @@ def plan_of(spec: ModelSpec, *names: str, n: int = 10) -> Plan:
     return Plan(chosen, settings, incidence_draws=4 * n)
 
 
-def test_every_family_fits(rows: fitting.Rows, wide: ModelSpec) -> None:
+def test_every_family_fits(rows: fitting.Panel, wide: ModelSpec) -> None:
     names = ["model", *FAMILIES[::2]]
     found = sensitivity.run(rows, wide, plan_of(wide, *names)).table
     assert found[["prior", "scale"]].drop_duplicates().shape[0] == 11
@@ -324,7 +324,7 @@ def test_every_family_fits(rows: fitting.Rows, wide: ModelSpec) -> None:
     assert (found["lower"] < found["upper"]).all()
 
 
-def test_order_of_cells_does_not_matter(rows: fitting.Rows, wide: ModelSpec) -> None:
+def test_order_of_cells_does_not_matter(rows: fitting.Panel, wide: ModelSpec) -> None:
     names = ["model", "horseshoe:0.5", "pooled:0.25", "polynomial:0.5"]
     tables = [
         sensitivity.run(rows, wide, plan_of(wide, *order)).table.sort_values(KEY)
@@ -333,7 +333,7 @@ def test_order_of_cells_does_not_matter(rows: fitting.Rows, wide: ModelSpec) -> 
     pd.testing.assert_frame_equal(*(each.reset_index(drop=True) for each in tables))
 
 
-def test_tight_prior_changes_the_conclusion(rows: fitting.Rows, wide: ModelSpec) -> None:
+def test_tight_prior_changes_the_conclusion(rows: fitting.Panel, wide: ModelSpec) -> None:
     plan = plan_of(wide, "model", n=100)
     mute = NormalPrior(family="normal", scale=1e-3, reason="an example only")
     tight = Cell("normal", 1e-3, "an example only", {"visit_centre": mute})
@@ -345,7 +345,7 @@ def test_tight_prior_changes_the_conclusion(rows: fitting.Rows, wide: ModelSpec)
     assert not found.loc[found["prior"] == "model", "changed"].any()
 
 
-def test_incidence_draws_are_evenly_spaced(rows: fitting.Rows, wide: ModelSpec) -> None:
+def test_incidence_draws_are_evenly_spaced(rows: fitting.Panel, wide: ModelSpec) -> None:
     plan = replace(plan_of(wide, "model"), incidence_draws=8)
     found = sensitivity.run(rows, wide, plan).table
     counts = found.groupby("quantity")["draws"].unique().explode()
@@ -546,7 +546,7 @@ def test_command_says_how_many_conclusions_stay(
 ) -> None:
     """What did not pass the gate is written and said all the same, and the code is 4."""
     monkeypatch.setattr(sensitivity, "run", lambda *_, **__: record)
-    monkeypatch.setattr(fitting, "rows_from_table", lambda *_: None)
+    monkeypatch.setattr(fitting, "panel_from_table", lambda *_: None)
     monkeypatch.setattr("hazard.cli.fits.tell_left_out", lambda *_: None)
     monkeypatch.setattr(fitting, "pool_small_levels", lambda rows, _: rows)
     assert command("sensitivity", "oslo2016", "--panel", "x.csv", "--out", tmp_path / "out") == 4

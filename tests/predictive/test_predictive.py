@@ -13,18 +13,18 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from hazard import predictive
 from hazard import spec as specs
 from hazard.arrays import FloatArray
 from hazard.baselines import aalen_johansen
-from hazard.checks import predictive
-from hazard.checks.predictive import ALL, MONTH, Settings
-from hazard.checks.predictive import POOLED as SMALLER
-from hazard.checks.predictive.prior import ANY
 from hazard.errors import DesignError, EstimandError
 from hazard.estimands import incidence
 from hazard.inference import laplace_draws
 from hazard.model import design, parameterisation
 from hazard.model.design import Design
+from hazard.predictive import ALL, MONTH, Settings
+from hazard.predictive import POOLED as SMALLER
+from hazard.predictive.prior import ANY
 from hazard.spec import ModelSpec
 from hazard.spec.links import LinkName
 from hazard.studies import sbc
@@ -399,9 +399,9 @@ def test_levels_lie_outside_as_often_as_expected(rng: np.random.Generator) -> No
 def prior_of(name_or_spec: str | ModelSpec, n: int, seed: int) -> tuple[pd.DataFrame, ModelSpec]:
     spec = specs.read(name_or_spec) if isinstance(name_or_spec, str) else name_or_spec
     small = sbc.small_rows(spec)
-    built = design.build(small.panel, small.histories, spec)
+    built = design.build(small.frame, small.histories, spec)
     drawn = predictive.prior_draws(parameterisation.standard(built), n, np.random.default_rng(seed))
-    person = small.panel["person"].to_numpy()
+    person = small.frame["person"].to_numpy()
     return predictive.prior_predictive(drawn, built, person=person, spec=spec), spec
 
 
@@ -513,7 +513,7 @@ def test_a_prior_that_believes_nonsense_is_found() -> None:
 def test_prior_draws_are_those_of_one_draw_after_another() -> None:
     spec = specs.read("oslo2016")
     small = sbc.small_rows(spec)
-    it = parameterisation.standard(design.build(small.panel, small.histories, spec))
+    it = parameterisation.standard(design.build(small.frame, small.histories, spec))
     several = predictive.prior_draws(it, 3, np.random.default_rng(5))
     rng = np.random.default_rng(5)
     singly = [sbc.prior_draw(it, rng) for _ in range(3)]

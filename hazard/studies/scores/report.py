@@ -5,32 +5,31 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from hazard.checks.scores.compare import table
-from hazard.checks.scores.future import cuts, leave_future_out
-from hazard.checks.scores.leave_out import leave_one_out
-from hazard.checks.scores.records import Fitted, Plan, Progress, Score, silent, unit_column
+from hazard.fitting.records import Fit
+from hazard.studies.scores.compare import table
+from hazard.studies.scores.future import cuts, leave_future_out
+from hazard.studies.scores.leave_out import leave_one_out
+from hazard.studies.scores.records import Plan, Progress, Score, silent, unit_column
 
 FUTURE = "future"
 
 
-def score(
-    fitted: Fitted, unit: str, *, plan: Plan | None = None, progress: Progress = silent
-) -> Score:
+def score(fit: Fit, unit: str, *, plan: Plan | None = None, progress: Progress = silent) -> Score:
     """Score by a column of the panel, or of the calendar years to come.
 
     Parameters
     ----------
-    fitted : Fitted
+    fit : Fit
     unit : str
-        ``"future"``, with the default :func:`hazard.checks.scores.cuts`, or a column of the panel.
+        ``"future"``, with the default :func:`hazard.studies.scores.cuts`, or a column of the panel.
     plan : Plan, optional
     progress : callable
         Called with the stage and the share of it that is done.
     """
     if unit != FUTURE:
-        return leave_one_out(fitted, unit, plan=plan, progress=progress)
-    months = cuts(unit_column(fitted, "calendar").to_numpy())
-    return leave_future_out(fitted, months, plan=plan, progress=progress)
+        return leave_one_out(fit, unit, plan=plan, progress=progress)
+    months = cuts(unit_column(fit, "calendar").to_numpy())
+    return leave_future_out(fit, months, plan=plan, progress=progress)
 
 
 def text(scores: Sequence[Score]) -> str:
@@ -39,7 +38,7 @@ def text(scores: Sequence[Score]) -> str:
     Parameters
     ----------
     scores : sequence of Score
-        As for :func:`hazard.checks.scores.table`.
+        As for :func:`hazard.studies.scores.table`.
     """
     compared = table(scores)
     whole = compared[compared["block"].isna()]

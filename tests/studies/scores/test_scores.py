@@ -14,16 +14,17 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from hazard.arrays import FloatArray
-from hazard.checks import scores
-from hazard.checks.scores import leave_out, marginal, psis, records
-from hazard.checks.scores.records import Fitted, Plan, Score
 from hazard.errors import ConvergenceError, EstimandError
 from hazard.estimands import incidence
+from hazard.fitting import Fit, Panel
 from hazard.model import design
 from hazard.model.design import Design
 from hazard.model.links import hazard
 from hazard.spec import ModelSpec
 from hazard.spec.links import LinkName
+from hazard.studies import scores
+from hazard.studies.scores import leave_out, marginal, psis, records
+from hazard.studies.scores.records import Plan, Score
 from small_panels import (
     CENTRE,
     CORRELATED,
@@ -139,9 +140,25 @@ def exact(spec: ModelSpec, panel: pd.DataFrame) -> Exact:
     return Exact(design.build(panel, {}, spec), panel, 0.0 if spec is PERSONS else SD)
 
 
-def run_of(it: Exact, spec: ModelSpec, *, n: int = 2000) -> Fitted:
+def fit_of(
+    made: Design, panel: pd.DataFrame, spec: ModelSpec, posterior: xr.Dataset, *, engine: str
+) -> Fit:
+    groups = {
+        "posterior": posterior,
+        **({"sample_stats": xr.Dataset()} if engine == "nuts" else {}),
+    }
+    rows = Panel(panel, {}, pd.DataFrame(), "table")
+    return Fit(spec, xr.DataTree.from_dict(groups), name=spec.name, rows=rows, built=made)
+
+
+def with_rows(run: Fit, rows: pd.DataFrame) -> Fit:
+    """The fit with other rows, all of which are in the design."""
+    return replace(run, rows=replace(run.panel, frame=rows))
+
+
+def run_of(it: Exact, spec: ModelSpec, *, n: int = 2000) -> Fit:
     posterior = it.draws(np.ones(len(it.rows), dtype=bool), n, 1)
-    return scores.fitted(it.made, it.rows, spec=spec, posterior=posterior, engine="nuts")
+    return fit_of(it.made, it.rows, spec, posterior, engine="nuts")
 
 
 def refits_on_the_grid(it: Exact) -> Callable[[Design, int, int], xr.Dataset]:
@@ -196,7 +213,7 @@ def test_centres_equal_exact_leave_one_out(rng: np.random.Generator) -> None:
     assert distance(found, expected) < FAR
     intercept, centre = run.design.blocks  # negative control: another distribution of centres
     wide = replace(centre, prior=centre.prior.model_copy(update={"scale": 2 * SD}))
-    wrong = replace(run, design=replace(run.design, blocks=(intercept, wide)))
+    wrong = replace(run, built=replace(run.design, blocks=(intercept, wide)))
     assert distance(scores.leave_one_out(wrong, "centre", plan=PLAN), expected) > FAR
 
 
@@ -204,7 +221,7 @@ def test_effects_of_the_centre_are_no_weights(rng: np.random.Generator) -> None:
     """Without integration the draws cannot be reweighted to forget a centre."""
     it = exact(CENTRES, small(rng, persons=200))
     run = run_of(it, CENTRES)
-    beta = incidence.coefficients(run.posterior, it.made)
+    beta = incidence.coefficients(run.draws, it.made)
     own = scores.units(it.rows["centre"])
     plain = psis.left_out(scores.log_likelihood(beta, it.made, own))
     found = scores.leave_one_out(run, "centre", plan=PLAN)
@@ -374,7 +391,7 @@ def test_future_is_refused_where_it_cannot_be_scored(rng: np.random.Generator) -
     ):
         scores.leave_future_out(replace(run, spec=leads), CUTS)
     with pytest.raises(EstimandError, match=r"^score of the future must have the column 'cal"):
-        scores.leave_future_out(replace(run, rows=run.rows.drop(columns="calendar")), CUTS)
+        scores.leave_future_out(with_rows(run, run.design_rows.drop(columns="calendar")), CUTS)
     sentence = r"^cuts must be two months or more that ascend; got \['2006-07', '2006-01'\]\.$"
     with pytest.raises(EstimandError, match=sentence):
         scores.leave_future_out(run, [438, 432])
@@ -615,9 +632,7 @@ def with_and_without(panel: pd.DataFrame) -> pd.Series:
         model(CENTRE + POOLED, exits=1),
     ):
         made = design.build(panel, {}, spec)
-        run = scores.fitted(
-            made, panel, spec=spec, posterior=records.approximate(made, 1000, 1), engine="laplace"
-        )
+        run = fit_of(made, panel, spec, records.approximate(made, 1000, 1), engine="laplace")
         run = replace(run, name=f"{len(spec.term)} terms")
         found.append(scores.leave_one_out(run))
     return scores.table(found).set_index("quantity").loc["elpd difference"]
@@ -697,13 +712,16 @@ def test_table_refuses_other_rows_and_the_same_model_twice(rng: np.random.Genera
 
 def test_digest_is_of_rows_and_exits(rng: np.random.Generator) -> None:
     run = run_of(exact(PERSONS, small(rng)), PERSONS, n=400)
-    own = run.rows["person"]
+    own = run.design_rows["person"]
     first = records.digest(run, own)
-    same = replace(run, name="other", rows=run.rows.assign(centre="elsewhere"))
+    same = replace(with_rows(run, run.design_rows.assign(centre="elsewhere")), name="other")
     assert records.digest(same, own) == first
-    exits = run.rows["exit"].to_numpy().copy()
+    exits = run.design_rows["exit"].to_numpy().copy()
     exits[0] = "assisted" if exits[0] == "stay" else "stay"
-    changes = [run.rows.assign(exit=exits), run.rows.assign(month=run.rows["month"] + 1)]
+    changes = [
+        run.design_rows.assign(exit=exits),
+        run.design_rows.assign(month=run.design_rows["month"] + 1),
+    ]
     for rows in changes:  # negative controls
-        assert records.digest(replace(run, rows=rows), own) != first
-    assert records.digest(run, run.rows["centre"]) != first
+        assert records.digest(with_rows(run, rows), own) != first
+    assert records.digest(run, run.design_rows["centre"]) != first

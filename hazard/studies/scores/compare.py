@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from hazard.arrays import FloatArray
-from hazard.checks.scores.records import REFITTED, TRUSTED, Score
 from hazard.errors import EstimandError
+from hazard.studies.scores.records import REFITTED, TRUSTED, Score
 
 COLUMNS = (
     "model",

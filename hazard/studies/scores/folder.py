@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hazard.checks.scores import Score
-from hazard.checks.scores import table as score_table
 from hazard.files import seal
 from hazard.files.atomic import new_folder
-from hazard.fitting import recheck, versions
+from hazard.fitting import versions
 from hazard.fitting.folders import write_tables
-from hazard.fitting.recheck import Status
+from hazard.fitting.status import Status, worst
+from hazard.studies.scores import Score
+from hazard.studies.scores import table as score_table
 
 
 def write_scores(path: Path, found: Sequence[Score], statuses: Mapping[str, Status]) -> None:
@@ -21,7 +21,7 @@ def write_scores(path: Path, found: Sequence[Score], statuses: Mapping[str, Stat
     """
     rows = score_table(found)
     pairs = zip(rows["model"], rows["versus"], strict=True)
-    status = [recheck.worst([statuses[m] for m in pair if m in statuses]) for pair in pairs]
+    status = [worst([statuses[m] for m in pair if m in statuses]) for pair in pairs]
     with new_folder(path) as folder:
         columns = write_tables(folder, {"scores": rows.assign(checked=status)})
         facts = [

@@ -5,12 +5,12 @@ and compares the exits with those that happened, by centre, nationality, month a
 time. The prior check says what the priors imply before any exit is seen, in probabilities.
 """
 
-from hazard.checks.predictive.levels import ALL, MONTH, Grouping, groupings
-from hazard.checks.predictive.posterior import DEFAULT, Settings, at_month, check, summary
-from hazard.checks.predictive.prior import prior_predictive
-from hazard.checks.predictive.prior_draws import prior_draw, prior_draws
-from hazard.checks.predictive.replicate import Cells, Counts, counts
 from hazard.data.disclosure import POOLED
+from hazard.predictive.levels import ALL, MONTH, Grouping, groupings
+from hazard.predictive.posterior import DEFAULT, Settings, at_month, check, summary
+from hazard.predictive.prior import prior_predictive
+from hazard.predictive.prior_draws import prior_draw, prior_draws
+from hazard.predictive.replicate import Cells, Counts, counts
 
 __all__ = [
     "ALL",

@@ -5,22 +5,20 @@ probability of what a unit did, given the others. Only sums and differences leav
 score of one unit says something of one person.
 """
 
-from hazard.checks.scores.compare import COLUMNS, table
-from hazard.checks.scores.future import cuts, leave_future_out
-from hazard.checks.scores.leave_out import leave_one_out
-from hazard.checks.scores.log_likelihood import log_likelihood
-from hazard.checks.scores.records import Fitted, Plan, Score, fitted
-from hazard.checks.scores.report import score, text
-from hazard.checks.scores.units import Units, units
+from hazard.studies.scores.compare import COLUMNS, table
+from hazard.studies.scores.future import cuts, leave_future_out
+from hazard.studies.scores.leave_out import leave_one_out
+from hazard.studies.scores.log_likelihood import log_likelihood
+from hazard.studies.scores.records import Plan, Score
+from hazard.studies.scores.report import score, text
+from hazard.studies.scores.units import Units, units
 
 __all__ = [
     "COLUMNS",
-    "Fitted",
     "Plan",
     "Score",
     "Units",
     "cuts",
-    "fitted",
     "leave_future_out",
     "leave_one_out",
     "log_likelihood",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,63 +13,15 @@ import pandas as pd
 import xarray as xr
 
 from hazard.errors import EstimandError, did_you_mean
+from hazard.fitting.records import Fit
 from hazard.inference import laplace_draws
 from hazard.model import parameterisation
 from hazard.model.design import Design
 from hazard.model.terms.block import column
-from hazard.spec import ModelSpec
 
 Progress = Callable[[str, float], None]
 REFITTED = ("refit", "refit, too few draws")
 TRUSTED = ("psis", "refit")
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A finished run on its rows.
-
-    Attributes
-    ----------
-    name : str
-        What tables call it.
-    spec : ModelSpec
-    design : Design
-        Not collapsed.
-    rows : DataFrame
-        The rows of the panel that are in the design, in its order.
-    posterior : Dataset, dims (chain, draw, ...)
-    engine : {"nuts", "laplace"}
-        That of the posterior.
-    """
-
-    name: str
-    spec: ModelSpec
-    design: Design
-    rows: pd.DataFrame
-    posterior: xr.Dataset
-    engine: Literal["nuts", "laplace"]
-
-
-def fitted(
-    design: Design,
-    panel: pd.DataFrame,
-    *,
-    spec: ModelSpec,
-    posterior: xr.Dataset,
-    engine: Literal["nuts", "laplace"],
-) -> Fitted:
-    """A finished run on its rows, under the name of its model.
-
-    Parameters
-    ----------
-    design : Design
-        From :func:`hazard.model.design.build` on the panel.
-    panel : DataFrame
-    spec : ModelSpec
-    posterior : Dataset, dims (chain, draw, ...)
-    engine : {"nuts", "laplace"}
-    """
-    return Fitted(spec.name, spec, design, panel.iloc[design.row], posterior, engine)
 
 
 @dataclass(frozen=True)
@@ -133,7 +85,7 @@ def silent(stage: str, share: float) -> None:
     """Progress that is not shown."""
 
 
-def unit_column(run: Fitted, name: str) -> pd.Series:
+def unit_column(fit: Fit, name: str) -> pd.Series:
     """Column of the panel by which units are left out.
 
     Raises
@@ -143,26 +95,13 @@ def unit_column(run: Fitted, name: str) -> pd.Series:
     DesignError
         If a value of it is missing.
     """
-    if name not in run.rows:
+    known = fit.design_rows.columns
+    if name not in known:
         raise EstimandError(
-            f"score must be by a column of the panel, {list(run.rows.columns)}; got {name!r}."
-            + did_you_mean(name, run.rows.columns)
+            f"score must be by a column of the panel, {list(known)}; got {name!r}."
+            + did_you_mean(name, known)
         )
-    return column(run.rows, name)
-
-
-def thinned(posterior: xr.Dataset, n: int) -> xr.Dataset:
-    """At most ``n`` draws, evenly spaced over every chain.
-
-    Examples
-    --------
-    >>> draws = xr.Dataset({"b": (("chain", "draw"), np.arange(8.0).reshape(2, 4))})
-    >>> thinned(draws, 4)["b"].values.tolist()
-    [[0.0, 2.0], [4.0, 6.0]]
-    """
-    length = posterior.sizes["draw"]
-    kept = min(length, max(1, n // posterior.sizes["chain"]))
-    return posterior.isel(draw=np.arange(kept) * length // kept)
+    return column(fit.design_rows, name)
 
 
 def with_rows(design: Design, keep: npt.ArrayLike) -> Design:
@@ -193,13 +132,13 @@ def approximate(design: Design, n: int, seed: int) -> xr.Dataset:
     return laplace_draws.draws(laplace, n, np.random.default_rng(seed))
 
 
-def digest(run: Fitted, labels: pd.Series | npt.NDArray[Any]) -> str:
+def digest(fit: Fit, labels: pd.Series | npt.NDArray[Any]) -> str:
     """SHA-256 of person, month, exit and unit of every row, in their order."""
     known = pd.DataFrame(
         {
-            "person": run.rows["person"].astype(str).to_numpy(),
-            "month": run.rows["month"].to_numpy(dtype=np.int64),
-            "exit": run.rows["exit"].astype(str).to_numpy(),
+            "person": fit.design_rows["person"].astype(str).to_numpy(),
+            "month": fit.design_rows["month"].to_numpy(dtype=np.int64),
+            "exit": fit.design_rows["exit"].astype(str).to_numpy(),
             "unit": np.asarray(labels).astype(str),
         }
     )

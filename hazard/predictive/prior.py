@@ -35,7 +35,7 @@ def prior_predictive(
     Parameters
     ----------
     prior : Dataset
-        From :func:`hazard.checks.predictive.prior_draws`; draws of a posterior have the same
+        From :func:`hazard.predictive.prior_draws`; draws of a posterior have the same
         variables.
     design : Design
         As built from the panel, not collapsed; its exits play no part.

@@ -13,13 +13,14 @@ import pandas as pd
 import xarray as xr
 
 from hazard.arrays import FloatArray, IntArray
-from hazard.checks.scores import psis, records
-from hazard.checks.scores.log_likelihood import log_likelihood
-from hazard.checks.scores.records import Fitted, Plan, Progress, Score, silent
-from hazard.checks.scores.units import Units, units
 from hazard.errors import EstimandError
 from hazard.estimands import incidence
+from hazard.fitting.records import Fit
 from hazard.months import month_text
+from hazard.studies.scores import psis, records
+from hazard.studies.scores.log_likelihood import log_likelihood
+from hazard.studies.scores.records import Plan, Progress, Score, silent
+from hazard.studies.scores.units import Units, units
 
 _FIRST_SHARE = 0.5
 _FEWEST_CUTS = 2
@@ -63,13 +64,13 @@ def cuts(calendar: npt.ArrayLike, *, months: int = 12) -> list[int]:
 
 
 def leave_future_out(
-    fitted: Fitted, at: Sequence[int], *, plan: Plan | None = None, progress: Progress = silent
+    fit: Fit, at: Sequence[int], *, plan: Plan | None = None, progress: Progress = silent
 ) -> Score:
     """Expected log predictive density of what each person does in the months to come.
 
     Parameters
     ----------
-    fitted : Fitted
+    fit : Fit
         Its posterior is not used: it has seen the future.
     at : sequence of int
         Calendar months in order. Rows before the first are fitted, those from one to the month
@@ -113,27 +114,27 @@ def leave_future_out(
        Bayesian time series models, Journal of Statistical Computation and Simulation 90(14).
     """
     since, plan = time.perf_counter(), plan or Plan()
-    blocks = _blocks(fitted, at)
-    stand = _Stand.before(fitted, at[0], plan)
+    blocks = _blocks(fit, at)
+    stand = _Stand.before(fit, at[0], plan)
     parts, by_block = [], {}
     for number, (first, rows) in enumerate(zip(at, blocks, strict=False)):
         progress("future", number / len(blocks))
-        stand, how = _brought_up(stand, fitted, first, plan)
+        stand, how = _brought_up(stand, fit, first, plan)
         log_weight, k_hat = stand.weights()
-        grouping, values = stand.predicted(fitted, rows)
+        grouping, values = stand.predicted(fit, rows)
         elpd, influence = psis.weighted(values, log_weight)
         block = _Block(month_text(first), how, k_hat)
         parts.append(_table(block, grouping, elpd, influence))
         by_block[block.month] = psis.error_of_sum(influence)
         stand = stand.moved_on(values, influence)
     return Score(
-        model=fitted.name,
+        model=fit.name,
         unit="future",
         units=pd.concat(parts, ignore_index=True),
         mcse=float(np.linalg.norm([*stand.errors_before, stand.error()])),
         block_mcse=by_block,
         engine="laplace",
-        rows=_digest(fitted, at),
+        rows=_digest(fit, at),
         facts={
             "draws": stand.n,
             "k_hat threshold": psis.threshold(stand.n),
@@ -161,12 +162,12 @@ class _Stand:
     errors_before: tuple[float, ...] = ()
 
     @classmethod
-    def before(cls, fitted: Fitted, month: int, plan: Plan) -> _Stand:
+    def before(cls, fit: Fit, month: int, plan: Plan) -> _Stand:
         """The approximate posterior given the rows before a month."""
-        seen = (fitted.rows["calendar"] < month).to_numpy()
+        seen = (fit.design_rows["calendar"] < month).to_numpy()
         seed = int(np.random.SeedSequence([plan.seed, month]).generate_state(1)[0])
-        posterior = records.approximate(records.with_rows(fitted.design, seen), plan.draws, seed)
-        beta = incidence.coefficients(posterior, fitted.design)
+        posterior = records.approximate(records.with_rows(fit.design, seen), plan.draws, seed)
+        beta = incidence.coefficients(posterior, fit.design)
         nothing = np.zeros((beta.sizes["chain"], beta.sizes["draw"]))
         return cls(beta, nothing, nothing)
 
@@ -181,11 +182,11 @@ class _Stand:
         log_weight, k_hat = psis.smoothed(-self.added[..., None], np.ones(1))
         return log_weight, float(k_hat[0])
 
-    def predicted(self, fitted: Fitted, rows: IntArray) -> tuple[Units, FloatArray]:
+    def predicted(self, fit: Fit, rows: IntArray) -> tuple[Units, FloatArray]:
         """Persons of the rows of a block, and their log-likelihood (chain, draw, person)."""
-        grouping = units(fitted.rows["person"].iloc[rows])
+        grouping = units(fit.design_rows["person"].iloc[rows])
         return grouping, log_likelihood(
-            self.beta, records.with_rows(fitted.design, rows), grouping
+            self.beta, records.with_rows(fit.design, rows), grouping
         ).values
 
     def moved_on(self, values: FloatArray, influence: FloatArray) -> _Stand:
@@ -202,7 +203,7 @@ class _Stand:
         return psis.error_of_sum(self.influence[..., None])
 
 
-def _brought_up(stand: _Stand, fitted: Fitted, month: int, plan: Plan) -> tuple[_Stand, str]:
+def _brought_up(stand: _Stand, fit: Fit, month: int, plan: Plan) -> tuple[_Stand, str]:
     """Draws that can stand for the rows before a month, and how they came about."""
     if stand.is_new:
         return stand, "refit"
@@ -211,7 +212,7 @@ def _brought_up(stand: _Stand, fitted: Fitted, month: int, plan: Plan) -> tuple[
     if stand.fits > plan.most_refits:
         return stand, "not refitted"
     before = (*stand.errors_before, stand.error())
-    fresh = _Stand.before(fitted, month, plan)
+    fresh = _Stand.before(fit, month, plan)
     return replace(fresh, fits=stand.fits + 1, errors_before=before), "refit"
 
 
@@ -239,7 +240,7 @@ def _table(block: _Block, grouping: Units, elpd: FloatArray, influence: FloatArr
     )
 
 
-def _blocks(fitted: Fitted, at: Sequence[int]) -> list[IntArray]:
+def _blocks(fit: Fit, at: Sequence[int]) -> list[IntArray]:
     """Positions of the rows of every block.
 
     Raises
@@ -247,13 +248,13 @@ def _blocks(fitted: Fitted, at: Sequence[int]) -> list[IntArray]:
     EstimandError
         If the model cannot be scored for the future, or not at these months.
     """
-    leads = [term.name for term in fitted.spec.lagged if term.lags[0] < 0]
+    leads = [term.name for term in fit.spec.lagged if term.lags[0] < 0]
     if leads:
         raise EstimandError(
             f"score of the future must be of a model without leads; got leads in {leads}, whose "
             "exposures lie in the months that are to be predicted. Leave them out."
         )
-    if "calendar" not in fitted.rows:
+    if "calendar" not in fit.design_rows:
         raise EstimandError(
             "score of the future must have the column 'calendar' in the panel; the panel has none. "
             "Name it under [table], or score by person."
@@ -262,7 +263,7 @@ def _blocks(fitted: Fitted, at: Sequence[int]) -> list[IntArray]:
         raise EstimandError(
             f"cuts must be two months or more that ascend; got {[month_text(m) for m in at]}."
         )
-    calendar = fitted.rows["calendar"].to_numpy()
+    calendar = fit.design_rows["calendar"].to_numpy()
     blocks = [np.flatnonzero((a <= calendar) & (calendar < b)) for a, b in pairwise(at)]
     empty = [month_text(at[k]) for k, rows in enumerate(blocks) if not len(rows)]
     if empty or not (calendar < at[0]).any():
@@ -273,7 +274,7 @@ def _blocks(fitted: Fitted, at: Sequence[int]) -> list[IntArray]:
     return blocks
 
 
-def _digest(fitted: Fitted, at: Sequence[int]) -> str:
+def _digest(fit: Fit, at: Sequence[int]) -> str:
     """Digest of the rows with the block of each; those before the first cut are in block 0."""
-    block = np.searchsorted(at, fitted.rows["calendar"].to_numpy(), side="right")
-    return records.digest(fitted, block)
+    block = np.searchsorted(at, fit.design_rows["calendar"].to_numpy(), side="right")
+    return records.digest(fit, block)

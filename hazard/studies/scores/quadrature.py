@@ -13,10 +13,10 @@ import numba
 import numpy as np
 
 from hazard.arrays import FloatArray
-from hazard.checks.scores.units import UnitRows
 from hazard.compiled import compiled, compiled_in_parallel
 from hazard.model.kernels import row_curvature, row_score
 from hazard.model.links import share_out
+from hazard.studies.scores.units import UnitRows
 
 _NEWTON_STEPS = 50
 _GAIN = 1e-3  # of a twentieth of a standard deviation, which nodes do not feel

@@ -15,12 +15,12 @@ from scipy import stats
 from hazard import units
 from hazard.arrays import FloatArray
 from hazard.baselines import aalen_johansen
-from hazard.checks.predictive.levels import Grouping, groupings
-from hazard.checks.predictive.replicate import Cells, Counts, counts
 from hazard.data.disclosure import POOLED
 from hazard.errors import EstimandError
 from hazard.estimands import survival
 from hazard.model.design import Design
+from hazard.predictive.levels import Grouping, groupings
+from hazard.predictive.replicate import Cells, Counts, counts
 
 EXITS, INCIDENCE = "exits", "cumulative_incidence"
 COLUMNS = (

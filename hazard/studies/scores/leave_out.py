@@ -11,13 +11,15 @@ import pandas as pd
 import xarray as xr
 
 from hazard.arrays import FloatArray
-from hazard.checks.scores import marginal, psis, records
-from hazard.checks.scores.log_likelihood import log_likelihood
-from hazard.checks.scores.records import REFITTED, Fitted, Plan, Progress, Score, silent
-from hazard.checks.scores.units import Units, units
 from hazard.errors import ConvergenceError, EstimandError
 from hazard.estimands import incidence
+from hazard.fitting.records import Fit
+from hazard.inference.thinning import thinned
 from hazard.model.design import Design
+from hazard.studies.scores import marginal, psis, records
+from hazard.studies.scores.log_likelihood import log_likelihood
+from hazard.studies.scores.records import REFITTED, Plan, Progress, Score, silent
+from hazard.studies.scores.units import Units, units
 
 _MOST_NUMBERS = 2**24
 _CHECKED = 200
@@ -25,13 +27,13 @@ _FEWEST_UNITS = 2
 
 
 def leave_one_out(
-    fitted: Fitted, by: str = "person", *, plan: Plan | None = None, progress: Progress = silent
+    fit: Fit, by: str = "person", *, plan: Plan | None = None, progress: Progress = silent
 ) -> Score:
     """Expected log predictive density of each unit, given all others.
 
     Parameters
     ----------
-    fitted : Fitted
+    fit : Fit
     by : str
         Column of the panel: its values are left out one by one.
     plan : Plan, optional
@@ -51,7 +53,7 @@ def leave_one_out(
     -----
     Posterior draws are weighted as if the unit had not been among the data. If the model has a
     group by the same column, the effect of the unit is integrated over the distribution of the
-    group first (:mod:`hazard.checks.scores.marginal`). Units with a k-hat above the threshold are
+    group first (:mod:`hazard.studies.scores.marginal`). Units with a k-hat above the threshold are
     fitted again without the unit, by the approximate engine whatever the engine of the run. A level
     that a refit knows nothing of (the centre, a nationality that lived nowhere else) has the
     distribution that the model gives to it. The density of a unit with many rows differs between
@@ -72,16 +74,16 @@ def leave_one_out(
        conditional versus marginal likelihoods, Psychometrika 84(3).
     """
     since, plan = time.perf_counter(), plan or Plan()
-    task = _Task(fitted, units(records.unit_column(fitted, by)), by, plan)
+    task = _Task(fit, units(records.unit_column(fit, by)), by, plan)
     if len(task.grouping) < _FEWEST_UNITS:
         raise EstimandError(
             f"score must have two units or more of {by!r}; got {len(task.grouping)}."
         )
-    draws = _Draws.of(records.thinned(fitted.posterior, plan.draws), fitted.design, by)
+    draws = _Draws.of(thinned(fit.draws, plan.draws), fit.design, by)
     table, mcse = _importance(draws, task.grouping, progress)
     table = _refitted(task, table, progress)
     good = table["how"] == "psis"
-    mixed = fitted.engine != "laplace" and bool(table["how"].isin(REFITTED).any())
+    mixed = fit.engine != "laplace" and bool(table["how"].isin(REFITTED).any())
     facts = {
         "draws": draws.n,
         "k_hat threshold": psis.threshold(draws.n),
@@ -90,13 +92,13 @@ def leave_one_out(
         "engines apart": _engines_apart(task, table) if mixed and good.any() else None,
     }
     return Score(
-        model=fitted.name,
+        model=fit.name,
         unit=by,
         units=table,
         mcse=float(np.sqrt(mcse**2 + (table.loc[~good, "mcse"] ** 2).sum())),
         block_mcse={},
-        engine=f"{fitted.engine}, refits laplace" if mixed else fitted.engine,
-        rows=records.digest(fitted, fitted.rows[by]),
+        engine=f"{fit.engine}, refits laplace" if mixed else fit.engine,
+        rows=records.digest(fit, fit.design_rows[by]),
         facts={**facts, "seconds": round(time.perf_counter() - since, 2)},
     )
 
@@ -105,7 +107,7 @@ def leave_one_out(
 class _Task:
     """What is left out of which fit."""
 
-    fitted: Fitted
+    fit: Fit
     grouping: Units
     by: str
     plan: Plan
@@ -196,7 +198,7 @@ def _refitted(task: _Task, table: pd.DataFrame, progress: Progress) -> pd.DataFr
 
 def _refit(task: _Task, unit: int) -> tuple[float, float, float]:
     """Log predictive density of one unit by a fit without it, its error, k-hat of the densities."""
-    design = task.fitted.design
+    design = task.fit.design
     keep = np.ones(len(design.outcome), dtype=bool)
     keep[task.grouping.rows_of(unit)] = False
     seed = int(np.random.SeedSequence([task.plan.seed, unit]).generate_state(1)[0])
@@ -212,7 +214,7 @@ def _engines_apart(task: _Task, table: pd.DataFrame) -> dict[str, Any]:
     """How far the approximate engine is from the run, on units that both can be trusted with."""
     good = np.flatnonzero(table["how"] == "psis")
     some = good[np.unique(np.linspace(0, len(good) - 1, min(len(good), _CHECKED)).astype(int))]
-    design = task.fitted.design
+    design = task.fit.design
     posterior = records.approximate(design, task.plan.draws, task.plan.seed)
     draws = _Draws.of(posterior, design, task.by)
     left_out = psis.left_out(draws.log_likelihood(task.grouping.chosen(some)))

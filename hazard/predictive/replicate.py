@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hazard.arrays import FloatArray, IntArray
-from hazard.checks.predictive.levels import Grouping
 from hazard.compiled import compiled_in_parallel
 from hazard.model.design import Design
 from hazard.model.equivalent import merged
 from hazard.model.likelihood import rows, table
 from hazard.model.links import exit_probabilities
+from hazard.predictive.levels import Grouping
 
 _BATCH = 16  # draws that are worked on at once; their uniform numbers are kept in memory
 
