@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from hazard.cli.app import Language, Out, Seed, app, echo, progress, refuse_existing, tell_warnings
+from hazard.cli.app import Language, Out, Seed, app, echo, refuse_existing, tell_warnings
 from hazard.errors import RegisterError, UsageError
 from hazard.files import atomic
+from hazard.progress import progress
 
 # Written out, so that `--help` need not import the simulator.
 SCENARIOS = (

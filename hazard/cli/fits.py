@@ -16,7 +16,6 @@ from hazard.cli.app import (
     Table,
     app,
     echo,
-    progress,
     read_rows,
     read_rows_or_small,
     refuse_existing,
@@ -25,6 +24,7 @@ from hazard.cli.app import (
     tell_status,
 )
 from hazard.errors import UsageError
+from hazard.progress import progress
 
 if TYPE_CHECKING:
     from hazard.fitting import Fit, Panel

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazard.cli.app import Out, Seed, Table, app, echo, progress, read_rows
+from hazard.cli.app import Out, Seed, Table, app, echo, read_rows
 from hazard.errors import UsageError
 from hazard.files import atomic
+from hazard.progress import progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

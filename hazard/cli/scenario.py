@@ -15,12 +15,12 @@ from hazard.cli.app import (
     Seed,
     app,
     echo,
-    progress,
     read_rows,
     tell_status,
 )
 from hazard.errors import UsageError
 from hazard.files import atomic
+from hazard.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd

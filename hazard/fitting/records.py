@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -23,7 +24,7 @@ AGAIN = "Make the folder again."
 Kept = Callable[[str], nuts.Pieces]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Panel:
     """Persons month by month with their exposure histories, and where they came from.
 
@@ -55,6 +56,44 @@ class Panel:
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     of_registers: bool = False
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """The first rows, with what happened before each of them: persons of confidential data."""
+        before = [
+            values.isel(row=slice(0, n)).to_pandas().add_prefix(f"{name}_").reset_index(drop=True)
+            for name, values in self.histories.items()
+        ]
+        first: pd.DataFrame = self.frame.head(n).reset_index(drop=True)
+        both: pd.DataFrame = pd.concat([first, *before], axis=1)
+        return both
+
+    def check(self) -> pd.DataFrame:
+        """What was left out of the rows, and what a correct register hardly holds.
+
+        Returns
+        -------
+        DataFrame
+            One row per reason or warning: ``kind``, ``what``, ``persons``, ``rows``, ``exits``;
+            empty where there is nothing to say.
+        """
+        left_out = [
+            {"kind": "left out", "what": reason, **lost._asdict()}
+            for reason, lost in self.left_out.items()
+        ]
+        odd = [{"kind": "warning", "what": sentence} for sentence in self.warnings]
+        columns = ["kind", "what", "persons", "rows", "exits"]
+        return pd.DataFrame([*left_out, *odd], columns=columns)
+
+    def __repr__(self) -> str:
+        """Numbers of rows, persons and exits, and where they came from."""
+        exits = self.frame["exit"].ne("stay").sum()
+        return (
+            f"<hazard.Panel of {len(self.frame):,} rows, {self.frame['person'].nunique():,} "
+            f"persons, {exits:,} exits; {self.source}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return html.escape(repr(self)) + self.flow.to_html(escape=True, index=False, na_rep="")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,25 +104,45 @@ def panel_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] 
     further : sequence of str
         Columns that the panel is to have, as text, although no term names them.
     """
-    built = _of_table(path, spec)
+    rows = _panel(lambda wanted: _of_table(path, wanted), spec, further)
+    if path is not None and table_files.is_of_registers(path):
+        rows = replace(rows, of_registers=True)
+    return rows
+
+
+def panel_from_frame(frame: Any, spec: ModelSpec, further: Sequence[str] = ()) -> Panel:
+    """Panel and exposure histories of a data frame: pandas, polars, or any that narwhals reads.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As the file of :func:`panel_from_table`; its cells have types, as those of Parquet have.
+    spec : ModelSpec
+    further : sequence of str
+    """
+    raw = table_files.of_frame(frame)
+    return _panel(lambda wanted: table.panel(raw, wanted), spec, further)
+
+
+def _panel(
+    made: Callable[[ModelSpec], pd.DataFrame], spec: ModelSpec, further: Sequence[str]
+) -> Panel:
+    built = made(spec)
     lost = [name for name in further if name not in built and name not in PERIODS]
     if lost:  # as groups that the model does not have
         more = tuple(GroupTerm(kind="group", by=name, prior=_PRIOR) for name in lost)
-        built = _of_table(path, spec.model_copy(update={"term": (*spec.term, *more)}))
+        built = made(spec.model_copy(update={"term": (*spec.term, *more)}))
     memory.refuse_too_large(spec, size(built, spec))
     own = [term for term in spec.lagged if term.network == "own"]
     peers = [term for term in spec.lagged if term.network != "own"]
     histories = {term.name: exposures.own_history(built, term) for term in own}
     histories |= exposures.from_columns(built, peers)
-    told = built.attrs.get("left_out", {})
-    left_out = {reason: each for reason, each in told.items() if each.rows}
+    reasons = built.attrs.get("left_out", {})
+    left_out = {reason: each for reason, each in reasons.items() if each.rows}
     counts = [("excluded", reason, each) for reason, each in left_out.items()]
     counts.append(("kept", "in the panel", counted(built)))
     flow = lines(pd.DataFrame(), counts)
-    rows = Panel(built, histories, flow, "table", left_out=left_out)
-    if path is not None and table_files.is_of_registers(path):
-        rows = replace(rows, of_registers=True)
-    rows = _only(rows, spec)
+    rows = _only(Panel(built, histories, flow, "table", left_out=left_out), spec)
     _refuse_unvarying(rows.frame, own)
     return rows
 

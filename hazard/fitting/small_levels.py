@@ -13,7 +13,7 @@ from hazard.data import cells, disclosure
 from hazard.data.contracts import numeric
 from hazard.data.disclosure import BETWEEN, Levels
 from hazard.data.exposures.own import happened
-from hazard.fitting.records import Panel
+from hazard.fitting.records import Fit, Panel
 from hazard.model import design
 from hazard.model.terms import covariate
 from hazard.model.terms.group import combinations
@@ -97,6 +97,18 @@ def refuse_small_level(rows: Panel, spec: ModelSpec, column: str, level: str) ->
     if there.any():
         n_persons = rows.frame.loc[there.to_numpy(), "person"].nunique()
         disclosure.refuse_few(n_persons, f"a level of {column!r}")
+
+
+def refuse_few_persons(fit: Fit, what: str) -> None:
+    """Raise when something would be told of fewer than ten persons of confidential data.
+
+    Raises
+    ------
+    DisclosureError
+        One sentence.
+    """
+    if fit.facts["source"] != "table" or fit.spec.only or fit.spec.table.confidential:
+        disclosure.refuse_few(fit.facts["panel"]["persons in the design"], what)
 
 
 def levels_of(panel: pd.DataFrame, spec: ModelSpec) -> dict[str, Levels]:

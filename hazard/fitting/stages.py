@@ -14,7 +14,7 @@ from hazard.baselines import aalen_johansen, linear_probability, multinomial_log
 from hazard.baselines.fit import BaselineFit
 from hazard.errors import ConvergenceError
 from hazard.estimands import incidence
-from hazard.fitting import recheck
+from hazard.fitting import log_densities, recheck
 from hazard.fitting.averages import AveragedEstimand, averages_of
 from hazard.fitting.costs import persons_of
 from hazard.fitting.flow import losses, with_design
@@ -83,6 +83,7 @@ def fit(
     clock.start("estimands")
     fitted, averages = _with_estimands(fitted, lambda label: clock.start(f"estimand {label}"))
     fitted = replace(fitted, estimates=fitted.estimates.assign(engine=settings.engine))
+    fitted = replace(fitted, posterior=_with_densities(fitted, approximation.coordinates))
     if settings.engine == "nuts":
         fitted = _judged(fitted, averages)
         clock.start("check of the approximation")
@@ -154,6 +155,14 @@ def _with_estimands(
     groups = {f"answer_{each.label}": xr.DataTree(each.draws) for each in averages}
     tree = fitted.tree.assign({"estimands": xr.DataTree(xr.Dataset(found)), **groups})
     return replace(fitted, posterior=tree, estimates=estimates), averages
+
+
+def _with_densities(fitted: Fit, coordinates: parameterisation.Coordinates) -> xr.DataTree:
+    """Draws with their log-prior, term by term, and log-likelihood: what power scaling needs."""
+    return fitted.tree.assign(
+        log_prior=xr.DataTree(log_densities.log_prior(fitted.draws, coordinates)),
+        log_likelihood=xr.DataTree(log_densities.total_log_likelihood(fitted.draws, fitted.design)),
+    )
 
 
 def _judged(fitted: Fit, averages: Sequence[AveragedEstimand]) -> Fit:

@@ -11,6 +11,8 @@ In the order of imports:
     correlations.py      learned covariances over exits, from sds and partial correlations
     kernels.py           loops over rows: log-likelihood, gradient, curvature of a table of levels
     likelihood.py        log-likelihood of a design, its gradient and curvature in coefficients
+    units.py             rows put together by person, centre or another unit
+    unit_likelihood.py   log-likelihood of every unit in every draw
     parameterisation.py  coordinates in which every prior is an independent normal
     pymc_model.py        build_model(coordinates) -> pm.Model; never samples
     jax_likelihood.py    the same likelihood in JAX, for samplers that are written in it

@@ -25,7 +25,17 @@ def load(text: str, where: str = "model file") -> ModelSpec:
     SpecError
         If the text is not TOML or breaks the vocabulary; all problems in one message.
     """
-    content = parsed(text, where)
+    return validated(parsed(text, where), where)
+
+
+def validated(content: Any, where: str) -> ModelSpec:
+    """Model from the content of a file.
+
+    Raises
+    ------
+    SpecError
+        If it breaks the vocabulary; all problems in one message.
+    """
     try:
         return ModelSpec.model_validate(content)
     except ValidationError as error:

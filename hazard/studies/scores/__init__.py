@@ -5,13 +5,13 @@ probability of what a unit did, given the others. Only sums and differences leav
 score of one unit says something of one person.
 """
 
+from hazard.model.unit_likelihood import log_likelihood
+from hazard.model.units import Units, units
 from hazard.studies.scores.compare import COLUMNS, table
 from hazard.studies.scores.future import cuts, leave_future_out
 from hazard.studies.scores.leave_out import leave_one_out
-from hazard.studies.scores.log_likelihood import log_likelihood
 from hazard.studies.scores.records import Plan, Score
 from hazard.studies.scores.report import score, text
-from hazard.studies.scores.units import Units, units
 
 __all__ = [
     "COLUMNS",

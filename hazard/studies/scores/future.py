@@ -16,11 +16,11 @@ from hazard.arrays import FloatArray, IntArray
 from hazard.errors import EstimandError
 from hazard.estimands import incidence
 from hazard.fitting.records import Fit
+from hazard.model.unit_likelihood import log_likelihood
+from hazard.model.units import Units, units
 from hazard.months import month_text
 from hazard.studies.scores import psis, records
-from hazard.studies.scores.log_likelihood import log_likelihood
 from hazard.studies.scores.records import Plan, Progress, Score, silent
-from hazard.studies.scores.units import Units, units
 
 _FIRST_SHARE = 0.5
 _FEWEST_CUTS = 2

@@ -16,10 +16,10 @@ from hazard.estimands import incidence
 from hazard.fitting.records import Fit
 from hazard.inference.thinning import thinned
 from hazard.model.design import Design
+from hazard.model.unit_likelihood import log_likelihood
+from hazard.model.units import Units, units
 from hazard.studies.scores import marginal, psis, records
-from hazard.studies.scores.log_likelihood import log_likelihood
 from hazard.studies.scores.records import REFITTED, Plan, Progress, Score, silent
-from hazard.studies.scores.units import Units, units
 
 _MOST_NUMBERS = 2**24
 _CHECKED = 200

@@ -15,10 +15,10 @@ from hazard.arrays import FloatArray
 from hazard.model.design import Design
 from hazard.model.likelihood import table
 from hazard.model.terms.block import Block
+from hazard.model.unit_likelihood import labelled, tables
+from hazard.model.units import Units, unit_rows
 from hazard.spec.priors import CorrelatedPrior, NormalPrior, PooledPrior
-from hazard.studies.scores.log_likelihood import labelled, tables
 from hazard.studies.scores.quadrature import Draws, Rule, marginals, modes, rule
-from hazard.studies.scores.units import Units, unit_rows
 
 
 def group_of(design: Design, by: str) -> Block | None:
@@ -55,7 +55,7 @@ def marginal_log_likelihood(
     log of the integral of p(y_c | u, all else) Normal(u; 0, S) over u, with the S of the same draw,
     by adaptive Gauss-Hermite quadrature: nodes around the mode, scaled by the curvature there. The
     effects of ``by`` in ``beta`` are not used. Memory is as of
-    :func:`hazard.studies.scores.log_likelihood`, and one number per row and exit of the largest
+    :func:`hazard.model.unit_likelihood`, and one number per row and exit of the largest
     unit.
 
     References

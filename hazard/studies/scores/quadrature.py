@@ -16,7 +16,7 @@ from hazard.arrays import FloatArray
 from hazard.compiled import compiled, compiled_in_parallel
 from hazard.model.kernels import row_curvature, row_score
 from hazard.model.links import share_out
-from hazard.studies.scores.units import UnitRows
+from hazard.model.units import UnitRows
 
 _NEWTON_STEPS = 50
 _GAIN = 1e-3  # of a twentieth of a standard deviation, which nodes do not feel

@@ -13,7 +13,7 @@ from hazard.compiled import compiled_in_parallel
 from hazard.model.design import Design
 from hazard.model.kernels import row_score
 from hazard.model.likelihood import table
-from hazard.studies.scores.units import UnitRows, Units, unit_rows
+from hazard.model.units import UnitRows, Units, unit_rows
 
 _MOST_NUMBERS = 2**22  # of tables that are held at a time
 
@@ -47,7 +47,7 @@ def log_likelihood(beta: xr.DataArray, design: Design, grouping: Units) -> xr.Da
 
     >>> import pandas as pd
     >>> from hazard import design, spec
-    >>> from hazard.studies.scores.units import units
+    >>> from hazard.model.units import units
     >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
     >>> rows = pd.DataFrame({"person": [1, 1, 2], "exit": ["stay", "left", "stay"]})
     >>> beta = xr.DataArray(np.log([[[[1 / 3]]]]), dims=("chain", "draw", "coefficient", "exit"))
