@@ -64,7 +64,7 @@ from hazard.spec import IncidenceEstimand, ModelSpec
 from hazard.spec.priors import LearnedWalkPrior, MonotonePrior, PolynomialPrior, Prior
 from hazard.studies.sbc import engine, outcomes, small_rows
 from hazard.studies.sbc.engines import EngineName, Fit
-from hazard.studies.sensitivity import SCALES, Cell, grid, scaled
+from hazard.studies.sensitivity import SCALES, Cell, cells, scaled
 from hazard.studies.sensitivity.engines import Sampler
 from hazard.studies.sensitivity.prior_intervals import curves
 from hazard.studies.sensitivity.refit import with_priors
@@ -197,7 +197,7 @@ class Study:
 
 def every_cell() -> dict[str, Cell]:
     """Every family at every scale, by name."""
-    found = [cell for cell in grid(spec.load(MODEL)) if cell.scale is not None]
+    found = [cell for cell in cells(spec.load(MODEL)) if cell.scale is not None]
     steps = LearnedWalkPrior(
         family="learned_walk", scale=1.0, reason="neighbours are alike, how much is learned"
     )

@@ -46,7 +46,8 @@ def log_likelihood(beta: xr.DataArray, design: Design, grouping: Units) -> xr.Da
     Odds of 1 to 3: a month of staying has probability 3/4, leaving 1/4.
 
     >>> import pandas as pd
-    >>> from hazard import design, spec
+    >>> from hazard import spec
+    >>> from hazard.model import design
     >>> from hazard.model.units import units
     >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
     >>> rows = pd.DataFrame({"person": [1, 1, 2], "exit": ["stay", "left", "stay"]})

@@ -158,7 +158,8 @@ def check(
 
     Examples
     --------
-    >>> from hazard import design, spec
+    >>> from hazard import spec
+    >>> from hazard.model import design
     >>> rows = pd.DataFrame({"person": [0, 1], "month": [1, 1]})
     >>> rows["exit"] = pd.Categorical(["left", "stay"], ["stay", "left"])
     >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})

@@ -70,7 +70,8 @@ def prior_predictive(
 
     Examples
     --------
-    >>> from hazard import design, spec
+    >>> from hazard import spec
+    >>> from hazard.model import design
     >>> panel = pd.DataFrame({"person": [0], "month": [1], "exit": ["stay"]})
     >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
     >>> odds = xr.DataArray([[[1.0], [3.0], [9.0]]], {"exit": ["left"]}, ("chain", "draw", "exit"))
