@@ -15,7 +15,7 @@ from hazard.files.terminal import excerpt
 from hazard.files.toml import parsed, text_of
 from hazard.spec import variants, words
 from hazard.spec.model import ModelSpec
-from hazard.spec.priors import Record
+from hazard.spec.records import Record
 from hazard.spec.variants import VariantSpec
 
 _MOST_BASES = 5

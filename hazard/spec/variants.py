@@ -25,7 +25,7 @@ from hazard.errors import did_you_mean
 from hazard.spec.estimands import Estimand
 from hazard.spec.model import ModelSpec
 from hazard.spec.names import Label
-from hazard.spec.priors import Record
+from hazard.spec.records import Record
 from hazard.spec.terms import Term
 
 _OF_THE_FILE = ("name", "question")
