@@ -14,9 +14,10 @@
 # # The first hour
 #
 # A data frame goes in, a lag curve and an incidence come on screen, a brief is saved. The data
-# frame has one row per person and month, as yours may have: here 2,000 job seekers who do not exist,
-# some of whom are on a course for a month or two. Being on a course, and the month after it, makes
-# finding a job more likely: log-odds 0.6 and 0.9 higher. Later months are as if nothing had been.
+# frame has one row per person and month, as yours may have: here 2,000 job seekers who do not
+# exist, some of whom are on a course for a month or two. Being on a course, and the month after it,
+# makes finding a job more likely: log-odds 0.6 and 0.9 higher. Later months are as if nothing had
+# been.
 
 # %%
 import numpy as np

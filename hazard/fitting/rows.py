@@ -19,7 +19,7 @@ from hazard.fitting.flow import ONLY, counted, lines
 from hazard.fitting.records import Panel
 from hazard.model import memory
 from hazard.spec import PERIODS, CovariateTerm, GroupTerm, LaggedTerm, ModelSpec
-from hazard.spec.priors import NormalPrior
+from hazard.spec.priors.normal import NormalPrior
 
 _PRIOR = NormalPrior(family="normal", scale=1.0, reason="only read, and in no model")
 

@@ -21,7 +21,7 @@ from hazard.model.kernels import kernel
 from hazard.model.likelihood import rows
 from hazard.model.links import hazard_rows
 from hazard.model.parameterisation import Anchor, Coordinates, Learned
-from hazard.model.priors import Functions, n_normals, transform
+from hazard.spec.priors import Functions
 
 SYMBOLS = Functions(pt.erfc, pt.tan, pt.log, pt.exp)
 
@@ -229,7 +229,7 @@ def _coords(coordinates: Coordinates) -> dict[str, Any]:
         if block.name not in coordinates.transformed:
             coords[f"{block.name}_coordinate"] = np.arange(moved.n_coefficients)
         else:
-            n = n_normals(coordinates.transformed[block.name], block.n_coefficients)
+            n = coordinates.transformed[block.name].n_normals(block.n_coefficients)
             coords[f"{block.name}_normal"] = np.arange(n)
     return coords
 
@@ -313,6 +313,6 @@ def _transformed(coordinates: Coordinates, name: str) -> Any:
     n = len(matrix)
     x = pm.Normal(f"x_{name}", 0.0, 1.0, dims=(f"{name}_normal", "exit"))
     beta = pm.Deterministic(
-        f"beta_{name}", transform(prior, x, n, SYMBOLS), dims=(dimension(name), "exit")
+        f"beta_{name}", prior.transform(x, n, SYMBOLS), dims=(dimension(name), "exit")
     )
     return beta / np.diag(matrix)[:, None]

@@ -8,7 +8,7 @@ import xarray as xr
 from hazard.arrays import FloatArray
 from hazard.model import correlations
 from hazard.model.parameterisation import Coordinates, Learned
-from hazard.model.priors import n_normals, transform
+from hazard.model.priors import NUMBERS
 
 
 def prior_draws(it: Coordinates, n: int, rng: np.random.Generator) -> xr.Dataset:
@@ -66,8 +66,8 @@ def prior_draw(it: Coordinates, rng: np.random.Generator) -> xr.Dataset:
             variables[f"correlation_{group.name}"] = _labelled(correlation, coords)
     for name, prior in it.transformed.items():
         scale = np.diag(it.factors[name])[:, None]
-        x = rng.standard_normal((n_normals(prior, len(scale)), n_exits))
-        z[it.design.span(name)] = transform(prior, x, len(scale)) / scale
+        x = rng.standard_normal((prior.n_normals(len(scale)), n_exits))
+        z[it.design.span(name)] = prior.transform(x, len(scale), NUMBERS) / scale
     beta = it.coefficients(z)
     variables["intercept"] = _labelled(beta[0], {"exit": exits})
     for block in it.original.blocks[1:]:

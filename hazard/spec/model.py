@@ -15,7 +15,8 @@ from hazard.spec.data import DataSpec, OutcomeSpec
 from hazard.spec.estimands import Estimand, IncidenceEstimand, StandardisedEstimand, check_terms
 from hazard.spec.identification import IdentificationSpec
 from hazard.spec.names import PERIODS, Levels, Name, clash
-from hazard.spec.priors import Prior, Record
+from hazard.spec.priors import Prior
+from hazard.spec.records import Record
 from hazard.spec.tables import TableSpec
 from hazard.spec.terms import CovariateTerm, GroupTerm, LaggedTerm, Term
 

@@ -16,21 +16,10 @@ from matplotlib.patches import Rectangle
 
 from hazard.output import digits
 from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours
+from hazard.spec.priors import SHAPES
 
 _PRIORS: Mapping[str, str] = MappingProxyType(
-    {
-        "model": "model’s own",
-        "normal": "independent",
-        "pooled": "learned scale",
-        "random_walk": "random walk",
-        "random_walk_2": "second-order walk",
-        "horseshoe": "horseshoe",
-        "decay": "decay",
-        "hump": "delayed hump",
-        "polynomial": "polynomial",
-        "spike": "spike in month 0",
-        "monotone": "monotone",
-    }
+    {"model": "model’s own"} | {shape.name: shape.label for shape in SHAPES}
 )
 _MARKS = MappingProxyType({"above": "^", "below": "v", "unclear": "."})
 _CHANGED, _REFERENCE, _PRIOR = "#f5c542", "#ececec", "#d0d0d0"

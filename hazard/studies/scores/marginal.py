@@ -17,14 +17,14 @@ from hazard.model.likelihood import table
 from hazard.model.terms.block import Block
 from hazard.model.unit_likelihood import labelled, tables
 from hazard.model.units import Units, unit_rows
-from hazard.spec.priors import CorrelatedPrior, NormalPrior, PooledPrior
+from hazard.spec.priors import PriorFamily
 from hazard.studies.scores.quadrature import Draws, Rule, marginals, modes, rule
 
 
 def group_of(design: Design, by: str) -> Block | None:
     """The block whose effects belong to one unit each, if the design has one."""
     for block in design.blocks:
-        known = isinstance(block.prior, PooledPrior | CorrelatedPrior | NormalPrior)
+        known = isinstance(block.prior, PriorFamily) and block.prior.iid
         if block.name == by and block.kind == "group" and known:
             return block
     return None
@@ -118,8 +118,8 @@ def covariance_roots(posterior: xr.Dataset, block: Block, n_exits: int) -> Float
     ndarray, shape (chain and draw, exit, exit)
     """
     n = posterior.sizes["chain"] * posterior.sizes["draw"]
-    if isinstance(block.prior, NormalPrior):
-        return np.repeat(block.prior.scale * np.eye(n_exits)[None], n, axis=0)
+    if isinstance(block.prior, PriorFamily) and block.prior.known_sd is not None:
+        return np.repeat(block.prior.known_sd * np.eye(n_exits)[None], n, axis=0)
     sigma = posterior[f"sigma_{block.name}"].transpose("chain", "draw", "exit").values
     root = np.repeat(np.eye(n_exits)[None], n, axis=0)
     if f"correlation_{block.name}" in posterior:

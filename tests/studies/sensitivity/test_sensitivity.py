@@ -21,20 +21,16 @@ from hazard.brief.folders import read as read_folder
 from hazard.errors import EstimandError, UsageError
 from hazard.inference.convergence import EXPLORE, Gate
 from hazard.inference.nuts import Settings
-from hazard.model.priors import covariance
+from hazard.model.priors import covariance, draws
 from hazard.output import figures
 from hazard.spec import ModelSpec
-from hazard.spec.priors import (
-    HorseshoePrior,
-    MonotonePrior,
-    NormalPrior,
-    PooledPrior,
-    RandomWalkPrior,
-)
+from hazard.spec.priors.monotone import MonotonePrior
+from hazard.spec.priors.normal import NormalPrior
+from hazard.spec.priors.pooled import PooledPrior
+from hazard.spec.priors.random_walk import RandomWalkPrior
 from hazard.studies import sensitivity
-from hazard.studies.sensitivity import Cell, Fitted, Plan, Sensitivity, prior_intervals
+from hazard.studies.sensitivity import Cell, Fitted, Plan, Sensitivity
 from hazard.studies.sensitivity.folder import write_sensitivity
-from hazard.studies.sensitivity.grid import mean_variance
 from small_panels import (
     BASELINE,
     CENTRE,
@@ -82,7 +78,7 @@ def test_cells_are_ten_families_at_two_scales_after_the_model_s_own() -> None:
 def test_typical_prior_sd_is_the_scale(name: str, rng: np.random.Generator) -> None:
     """Mean over lags of the squared draws, five of its own standard errors."""
     scale = float(name.split(":")[1])
-    drawn = prior_intervals.curves(shape_of(name), LAGS, 200_000, rng)
+    drawn = draws(shape_of(name), LAGS, 200_000, rng)
     found = (drawn**2).mean(axis=0)
     error = found.std() / np.sqrt(found.size)
     assert abs(found.mean() - scale**2) < 5 * error
@@ -97,19 +93,6 @@ def test_scaling_holds_for_any_number_of_lags(n: int) -> None:
     made = sensitivity.scaled(walk, 0.3, np.arange(n))
     assert np.trace(covariance(made, np.arange(n))) / n == pytest.approx(0.09, rel=1e-12)
     assert made.start / made.scale == pytest.approx(4.0, rel=1e-12)
-
-
-def test_mean_variance_of_the_horseshoe_reference_quadrature() -> None:
-    """E[v^2 / (1 + v^2 / slab^2)] over the product of two half-Cauchys, by their angles."""
-    prior = HorseshoePrior(family="horseshoe", scale=0.3, slab=1.7, reason="an example")
-
-    def kept(a: float, b: float) -> float:
-        v = (0.3 * np.tan(a) * np.tan(b)) ** 2
-        return v / (1 + v / 1.7**2)
-
-    found, error = integrate.dblquad(kept, 0, np.pi / 2, 0, np.pi / 2)
-    factor = (2 / np.pi) ** 2
-    assert abs(mean_variance(prior, LAGS) - factor * found) < max(1e-7, 2 * factor * error)
 
 
 def test_chosen_are_named_once_and_known() -> None:
