@@ -33,9 +33,25 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     help="Discrete-time competing-risks hazards: from registers to an uncertainty-aware brief.",
 )
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - a flag of the command line
+    if wanted:
+        import hazard
+
+        typer.echo(f"hazard {hazard.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Discrete-time competing-risks hazards: from registers to an uncertainty-aware brief."""
 
 
 def echo(text: str, *, err: bool = False) -> None:
