@@ -52,6 +52,7 @@ def draw(
     Examples
     --------
     >>> sigma = xr.DataArray(np.zeros((1, 2, 1)), {"exit": ["left"]}, ("chain", "draw", "exit"))
+    >>> from hazard.spec.priors.pooled import PooledPrior
     >>> prior = PooledPrior(family="pooled", scale=1.0, reason="an example only")
     >>> posterior = xr.Dataset({"sigma_centre": sigma})
     >>> draw(posterior, "centre", prior, ["new"], np.random.default_rng(1)).values.ravel().tolist()
