@@ -26,7 +26,6 @@ from hazard.files import atomic
 from hazard.fitting import Panel
 from hazard.fitting.inference_data import inference_data
 from hazard.fitting.store import read_run, write_run
-from hazard.inference import laplace_draws
 from hazard.inference.nuts import Settings
 from hazard.model import design, parameterisation, pymc_model
 from hazard.output import plots
@@ -121,8 +120,10 @@ def panel(data: Any = None, model: str | Path | ModelSpec = "oslo2016") -> Panel
 def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
     """The model as PyMC has it, with the exits of the rows as an observed variable.
 
-    Draws of a fit that was sampled are draws of it: ``pm.sample_posterior_predictive`` takes
-    ``fit.posterior``.
+    For ``pm.sample``, in whatever sampler, and ``pm.sample_prior_predictive``. Draws of a fit go on
+    in it: ``pm.sample_posterior_predictive`` takes ``fit.inference_data()``, which has the standard
+    normals that the model is written in; ``fit.posterior`` alone lacks some of them, and PyMC would
+    draw these anew from their prior.
 
     Parameters
     ----------
@@ -136,9 +137,7 @@ def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
     """
     wanted = _model(model)
     built = design.build(panel.frame, panel.histories, wanted)
-    coordinates = parameterisation.standard(built)
-    anchors = laplace_draws.fit(coordinates).anchors()
-    return pymc_model.build_observed_model(coordinates, anchors)
+    return pymc_model.build_observed_model(parameterisation.standard(built))
 
 
 def simulate(

@@ -50,7 +50,7 @@ def log_prior(draws: xr.Dataset, coordinates: Coordinates) -> xr.Dataset:
         if name in learned:
             found[name] = _of_covariance(draws, learned[name], coordinates.n_exits)
         elif name not in coordinates.transformed:
-            z = _coordinates(draws[block.variable], coordinates.factors[name])
+            z = standard_coordinates(draws[block.variable], coordinates.factors[name])
             found[name] = _normal(z / coordinates.widths.get(name, 1.0))
         elif f"x_{name}" in draws:
             found[name] = _normal(draws[f"x_{name}"])
@@ -70,8 +70,8 @@ def _normal(z: xr.DataArray) -> xr.DataArray:
     return -0.5 * (z**2).sum(rest)
 
 
-def _coordinates(beta: xr.DataArray, factor: FloatArray) -> xr.DataArray:
-    """Standard coordinates z of coefficients F z."""
+def standard_coordinates(beta: xr.DataArray, factor: FloatArray) -> xr.DataArray:
+    """Coordinates z of coefficients F z, with the dimension ``coordinate``."""
     level = next(str(name) for name in beta.dims if name not in ("chain", "draw", "exit"))
     inverse = xr.DataArray(np.linalg.pinv(factor), dims=("coordinate", level))
     return inverse.dot(beta.drop_vars(level, errors="ignore"), dim=level)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,13 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
     data = coordinates.rows
     coords = _coords(coordinates)
     with pm.Model(coords=coords) as model:
-        beta = pt.concatenate(_coefficients(coordinates, anchors or {}))
+        at = anchors or {}
+
+        def anchored(group: Learned) -> Any:
+            shape = (group.span.stop - group.span.start, coordinates.n_exits)
+            return _pooled(group, at.get(group.name) or Anchor.empty(*shape), shape[1])
+
+        beta = pt.concatenate(_coefficients(coordinates, anchored))
         parts, start = [], 0
         for b, block in enumerate(data.blocks):
             own = beta[start : start + block.n_coefficients]
@@ -134,9 +140,7 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
     return model
 
 
-def build_observed_model(
-    coordinates: Coordinates, anchors: Mapping[str, Anchor] | None = None
-) -> pm.Model:
+def build_observed_model(coordinates: Coordinates) -> pm.Model:
     """PyMC model of the same posterior, in which the exits of the rows are an observed variable.
 
     It is the one to go on with in PyMC: ``pm.sample``, ``pm.sample_prior_predictive``,
@@ -146,19 +150,18 @@ def build_observed_model(
     Parameters
     ----------
     coordinates : Coordinates
-    anchors : mapping of term to Anchor, optional
-        As of :func:`build_model`: draws of either model are draws of the other under the same ones.
 
     Returns
     -------
     pm.Model
-        Variables of :func:`build_model`, and ``exits`` (row): 0 for who stays, else the number of
-        the exit, from 1.
+        Variables of :func:`build_model`, but for ``v_<term>``: effects with a learned covariance
+        are made of standard normals ``z_<term>`` too. And ``exits`` (row): 0 for who stays, else
+        the number of the exit, from 1.
     """
     data = rows(coordinates.original)
     coords = {**_coords(coordinates), "row": np.arange(len(data.index))}
     with pm.Model(coords=coords) as model:
-        _coefficients(coordinates, anchors or {})
+        _coefficients(coordinates, lambda group: _scaled(group, coordinates.n_exits))
         names = [block.variable for block in coordinates.original.blocks[1:]]
         beta = [model["intercept"][None, :], *(model[name] for name in names)]
         parts = [
@@ -239,17 +242,15 @@ def dimension(name: str) -> str:
     return f"{name}_level"
 
 
-def _coefficients(coordinates: Coordinates, anchors: Mapping[str, Anchor]) -> list[Any]:
-    """Coordinates of every block, in the order of the design."""
+def _coefficients(coordinates: Coordinates, effects: Callable[[Learned], Any]) -> list[Any]:
+    """Coordinates of every block, in the order of the design; ``effects`` of learned ones."""
     learned = {group.name: group for group in coordinates.learned}
     prior = coordinates.intercept
     parts = [pm.Normal("intercept", prior.mean, prior.scale, dims="exit")[None, :]]
     for block in coordinates.design.blocks[1:]:
-        name, shape = block.name, (block.n_coefficients, coordinates.n_exits)
+        name = block.name
         if name in learned:
-            own = _pooled(
-                learned[name], anchors.get(name) or Anchor.empty(*shape), coordinates.n_exits
-            )
+            own = effects(learned[name])
         elif name in coordinates.transformed:
             parts.append(_transformed(coordinates, name))
             continue
@@ -288,15 +289,21 @@ def _pooled(group: Learned, anchor: Anchor, n_exits: int) -> Any:
     return pt.stack(u, axis=1)
 
 
+def _scaled(group: Learned, n_exits: int) -> Any:
+    """Effects with a learned covariance as multiples of standard normals, (coordinate, exit)."""
+    sigma = pm.HalfNormal(
+        f"sigma_{group.name}", pm.Data(f"scale_{group.name}", group.scale), dims="exit"
+    )
+    z = pm.Normal(f"z_{group.name}", 0.0, 1.0, dims=(f"{group.name}_coordinate", "exit"))
+    factor = _correlation_factor(group, n_exits)
+    return (z if factor is None else z @ _whole(factor).T) * sigma
+
+
 def _precision(group: Learned, sigma: Any, n_exits: int) -> list[list[Any]]:
     """Inverse of the learned covariance, lower triangle; keeps the correlations among the draws."""
-    if group.concentration is None or n_exits == 1:
+    factor = _correlation_factor(group, n_exits)
+    if factor is None:
         return [[*([0.0] * b), sigma[b] ** -2] for b in range(n_exits)]
-    shape = correlations.beta_parameter(group.concentration, n_exits)
-    partial = pm.Beta(f"partial_{group.name}", shape, shape, dims="pair")
-    factor = correlations.cholesky(2 * partial - 1, n_exits)
-    whole = pt.stack([pt.stack([*row, *[0.0] * (n_exits - len(row))]) for row in factor])
-    pm.Deterministic(f"correlation_{group.name}", whole @ whole.T, dims=("exit", "other_exit"))
     inverse = correlations.inverse_of(factor)
     return [
         [
@@ -305,6 +312,23 @@ def _precision(group: Learned, sigma: Any, n_exits: int) -> list[list[Any]]:
         ]
         for b in range(n_exits)
     ]
+
+
+def _correlation_factor(group: Learned, n_exits: int) -> list[list[Any]] | None:
+    """Factor of the learned correlations, which are kept among the draws; None without any."""
+    if group.concentration is None or n_exits == 1:
+        return None
+    shape = correlations.beta_parameter(group.concentration, n_exits)
+    partial = pm.Beta(f"partial_{group.name}", shape, shape, dims="pair")
+    factor = correlations.cholesky(2 * partial - 1, n_exits)
+    whole = _whole(factor)
+    pm.Deterministic(f"correlation_{group.name}", whole @ whole.T, dims=("exit", "other_exit"))
+    return factor
+
+
+def _whole(factor: list[list[Any]]) -> Any:
+    """A lower factor, with zeros above, as one matrix."""
+    return pt.stack([pt.stack([*row, *[0.0] * (len(factor) - len(row))]) for row in factor])
 
 
 def _transformed(coordinates: Coordinates, name: str) -> Any:
