@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from contrast import contrast_with_white
 from hazard import brief, spec
-from hazard.brief import languages as catalogues
-from hazard.brief.languages import Code
+from hazard.brief import language as catalogues
+
 from hazard.fitting.recheck import Status
 from hazard.fitting.store import Run
 from hazard.output import figures
@@ -113,7 +113,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- catalogues -----------------------------------------------------------------------------------
-def keys(lang: Code) -> Iterator[tuple[str, str, frozenset[str]]]:
+def keys(lang: str) -> Iterator[tuple[str, str, frozenset[str]]]:
     for section, texts in catalogues.catalogue(lang).items():
         for key, text in texts.items():
             fields = {name for _, name, _, _ in string.Formatter().parse(text) if name}
@@ -308,7 +308,7 @@ def test_numbers_of_persons_under_ten_are_not_told(pages: dict[tuple[str, Code],
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("kind", PAGES)
 def test_pages_speak_of_association(
-    pages: dict[tuple[str, Code], str], kind: str, lang: Code
+    pages: dict[tuple[str, Code], str], kind: str, lang: str
 ) -> None:
     # Titles are cited, and reasons are quoted from the model file.
     assert claims(Tree(pages[kind, lang]).said(without=("cite", "q"))) == []
@@ -506,7 +506,7 @@ def test_approximate_page_says_how_far_it_was_checked(pages: dict[tuple[str, Cod
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_hostile_texts_are_texts(lang: Code) -> None:
+def test_hostile_texts_are_texts(lang: str) -> None:
     tree = Tree(brief.html(hostile_run(), lang))
     assert tree.of("img") == []
     assert [a for _, attributes in tree.tags for a in attributes if a.startswith("on")] == []
@@ -515,7 +515,7 @@ def test_hostile_texts_are_texts(lang: Code) -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("kind", PAGES)
-def test_page_loads_nothing(pages: dict[tuple[str, Code], str], kind: str, lang: Code) -> None:
+def test_page_loads_nothing(pages: dict[tuple[str, Code], str], kind: str, lang: str) -> None:
     page = pages[kind, lang]
     tree = Tree(page)
     loaders = {"script", "link", "iframe", "object", "embed", "img", "image", "base", "form"}
@@ -535,7 +535,7 @@ def test_page_is_the_same_again() -> None:
 # --- accessibility --------------------------------------------------------------------------------
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("kind", PAGES)
-def test_page_can_be_heard(pages: dict[tuple[str, Code], str], kind: str, lang: Code) -> None:
+def test_page_can_be_heard(pages: dict[tuple[str, Code], str], kind: str, lang: str) -> None:
     tree = Tree(pages[kind, lang])
     assert [each["lang"] for each in tree.of("html")] == [lang]
     levels = [int(tag[1]) for tag, _ in tree.tags if re.fullmatch(r"h[1-6]", tag)]

@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
-from hazard.brief.languages import Code
 
-LANGUAGES: tuple[Code, ...] = ("nb", "en")
+
+LANGUAGES: tuple[str, ...] = ("nb", "en")
 
 
 class Tree(HTMLParser):
@@ -48,7 +48,7 @@ class Tree(HTMLParser):
         return " ".join([text for tags, text in self.texts if not hidden & set(tags)] + heard)
 
 
-def numbers(text: str, lang: Code) -> Counter[str]:
+def numbers(text: str, lang: str) -> Counter[str]:
     """Numbers with a decimal point and without thousands marks."""
     if lang == "nb":
         plain = re.sub(r"(?<=\d)\u202f(?=\d)", "", text)
