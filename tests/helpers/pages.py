@@ -6,8 +6,6 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
-
-
 LANGUAGES: tuple[str, ...] = ("nb", "en")
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 from contrast import contrast_with_white
-from hazard.brief.languages import language
+from hazard.brief.language import language
 from hazard.brief.view import View
 from hazard.output import figures
 from hazard.output.figures import style
