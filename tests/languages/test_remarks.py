@@ -9,8 +9,8 @@ from hazard.languages import remarks
 
 BY_HAND = {
     "everybody: Nobody is at risk before month 3; the curves are of those still there at its "
-    "start.": "alle: Ingen er under risiko før måned 3; kurvene gjelder dem som fortsatt er der ved "
-    "starten av den.",
+    "start.": "alle: Ingen er under risiko før måned 3; kurvene gjelder dem som fortsatt er der "
+    "ved starten av den.",
     "team blue: Nobody is at risk in week 2, 3, 4 and 11 more, and the curves end with week 1; the "
     "life table goes on.": "team blue: Ingen er under risiko i uke 2, 3, 4 og 11 til, og kurvene "
     "slutter med uke 1; overlevelsestabellen går videre.",
