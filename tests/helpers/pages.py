@@ -9,6 +9,14 @@ from html.parser import HTMLParser
 LANGUAGES: tuple[str, ...] = ("nb", "en")
 
 
+_ENGLISH = r"\b(the|of|and|with|without|percent|from|left|under which|month|odds ratio|prior)\b"
+
+
+def english(text: str) -> list[str]:
+    """English words of a text that should be Norwegian."""
+    return re.findall(_ENGLISH, text)
+
+
 class Tree(HTMLParser):
     """Tags with their attributes, and text by the tags around it."""
 

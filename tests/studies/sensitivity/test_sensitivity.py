@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from scipy import integrate, optimize, stats
 
-from hazard import cli, fitting
+from hazard import cli, fitting, languages
 from hazard import spec as specs
 from hazard.brief.folders import read as read_folder
 from hazard.errors import EstimandError, UsageError
@@ -35,6 +36,7 @@ from hazard.studies import sensitivity
 from hazard.studies.sensitivity import Cell, Fitted, Plan, Sensitivity, prior_intervals
 from hazard.studies.sensitivity.folder import write_sensitivity
 from hazard.studies.sensitivity.grid import mean_variance
+from pages import english, numbers
 from small_panels import (
     BASELINE,
     CENTRE,
@@ -283,6 +285,9 @@ def test_repeated_by_hand(spec: ModelSpec) -> None:
     [line] = sensitivity.repeated_text(apart)
     assert line.startswith(f"model: approximation and sampling are {0.5 / sd:.2f} posterior")
     assert line.endswith("8 of 8 conclusions are the same.")
+    [own] = sensitivity.repeated_text(apart, "nb")
+    assert numbers(own, "nb") == numbers(line, "en")
+    assert english(own) == []
     assert len(sensitivity.repeated(sensitivity.table(fits[:2], spec))) == 0
 
 
@@ -437,6 +442,23 @@ def test_text_counts_the_cells(three: pd.DataFrame) -> None:
     assert figures.sensitivity_text(same).count("1 of 1") == 4
 
 
+def test_figure_and_text_in_norwegian(three: pd.DataFrame) -> None:
+    words, labels = languages.figure("sensitivity", "nb"), languages.words("shared.exit", "nb")
+    text = figures.sensitivity_text(three, labels=labels, words=words)
+    assert numbers(text, "nb") == numbers(figures.sensitivity_text(three), "en")
+    assert "Assistert retur: etter 6 måneder +2 (+1 til +3) prosentpoeng, over null, 1 av 2" in (
+        text.replace("\xa0", " ")
+    )
+    figure = figures.sensitivity(three, labels=labels, words=words)
+    forest = figure.get_axes()[0]
+    names = [label.get_text() for label in forest.get_yticklabels()]
+    assert names == ["modellens egen", "uavhengig  0,1", "2"]
+    shown = [each.get_text() for each in figure.findobj(Text)]
+    assert english(" ".join([text, *shown])) == []
+    own = figures.sensitivity(three).findobj(Text)
+    assert len(english(" ".join(each.get_text() for each in own))) > 5  # negative control
+
+
 @pytest.fixture
 def record(spec: ModelSpec) -> Sensitivity:
     """Two priors, of which the first was also sampled, with a gate that it did not pass."""
@@ -538,9 +560,30 @@ def test_reference_cell_is_the_ordinary_run(written: Path, tmp_path: Path) -> No
     assert apart("pooled") > 1e-3  # negative control: another prior
 
 
+SAID = {
+    "en": (
+        "Estimates for visit, centre under the model's own priors",
+        "0 of 1",
+        "Written to {out}",
+        "model: approximation and sampling are",
+        "Lag priors and conclusions: visit, centre",
+    ),
+    "nb": (
+        "Anslag for visit, samme mottak under modellens egne apriorifordelinger",
+        "0 av 1",
+        "Skrevet til {out}",
+        "model: Tilnærming og trekning skiller seg med",
+        "Apriorifordelinger og konklusjoner: visit, samme mottak",
+    ),
+}
+
+
+@pytest.mark.parametrize("lang", SAID)
 def test_command_says_how_many_conclusions_stay(
+    lang: str,
     record: Sensitivity,
     tmp_path: Path,
+    *,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -549,15 +592,18 @@ def test_command_says_how_many_conclusions_stay(
     monkeypatch.setattr(fitting, "rows_from_table", lambda *_: None)
     monkeypatch.setattr("hazard.cli.fits.tell_left_out", lambda *_: None)
     monkeypatch.setattr(fitting, "pool_small_levels", lambda rows, _: rows)
-    assert command("sensitivity", "oslo2016", "--panel", "x.csv", "--out", tmp_path / "out") == 4
+    given, out = ("oslo2016", "--panel", "x.csv", "--lang", lang), tmp_path / "out"
+    assert command("sensitivity", *given, "--out", out) == 4
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    assert lines[0].startswith("Estimates for visit, centre under the model's own priors")
-    assert lines[0].count("0 of 1") == 4
-    assert lines[1] == f"Written to {tmp_path / 'out'}"
-    assert lines[2].startswith("model: approximation and sampling are")
+    start, count, written, repeated, title = SAID[lang]
+    assert lines[0].startswith(start)
+    assert lines[0].count(count) == 4
+    assert lines[1] == written.format(out=out)
+    assert lines[2].startswith(repeated)
     assert "Gate, prior 'model': a sentence." in said.err
-    assert (tmp_path / "out" / "manifest.json").is_file()
+    assert title in (out / "sensitivity.svg").read_text(encoding="utf-8")
+    assert (out / "manifest.json").is_file()
 
 
 @pytest.mark.parametrize(
