@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from hazard import brief, fitting, languages, spec, units
-from hazard.checks.predictive import Settings
 from hazard.cli import app
 from hazard.output import figures
+from hazard.predictive import Settings
 from small_runs import small_run
 
 UNITS = ("day", "week", "fortnight", "month", "quarter", "year", "grade")
@@ -156,8 +156,8 @@ def test_a_column_that_is_nowhere_is_named(daily: Path) -> None:
 def test_a_column_is_read_as_the_model_has_it(daily: Path) -> None:
     model = spec.read(str(daily / "daily.toml"))
     path = daily / "rows.csv"
-    plain = fitting.rows_from_table(path, model).panel
-    more = fitting.rows_from_table(path, model, ["team"]).panel
+    plain = fitting.frame_from_table(path, model).panel
+    more = fitting.frame_from_table(path, model, ["team"]).panel
     pd.testing.assert_frame_equal(more.drop(columns="team"), plain)
     assert sorted(more["team"].unique()) == ["blue", "red"]
 

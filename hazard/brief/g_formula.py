@@ -48,7 +48,7 @@ class Answered(NamedTuple):
     @property
     def reaches(self) -> bool:
         """Whether the event acts in the model up to the horizon."""
-        lagged = self.view.run.spec.lagged
+        lagged = self.view.fit.spec.lagged
         event = next(term.event for term in lagged if term.name == self.wanted.term)
         longest = max(term.lags[1] for term in lagged if term.event == event)
         return self.wanted.event_month + longest >= self.wanted.horizon_months
@@ -70,7 +70,7 @@ class Answered(NamedTuple):
     @property
     def paths(self) -> int:
         """Number of persons who are followed."""
-        facts = self.view.run.manifest.get("answers", {}).get(self.wanted.label, {})
+        facts = self.view.fit.facts.get("answers", {}).get(self.wanted.label, {})
         return int(facts.get("paths", 0))
 
     @property

@@ -13,7 +13,7 @@ from hazard.brief.appendix import prior_table, settings_table
 from hazard.brief.blocks import Block, Command, Figure, Page, Paragraph, Points, Section, Table
 from hazard.brief.language import Language
 from hazard.brief.view import capital, estimate
-from hazard.fitting.recheck import Status
+from hazard.fitting.status import Status
 from hazard.output import digits, figures
 from hazard.spec.priors import Prior
 from hazard.studies.published.folder import Evidence

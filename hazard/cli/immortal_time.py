@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hazard import languages
-from hazard.cli.app import Language, Out, Seed, Table, app, echo, progress, read_rows, tell_written
+from hazard.cli.app import Language, Out, Seed, Table, app, echo, read_rows, tell_written
 from hazard.errors import UsageError
 from hazard.files import atomic
+from hazard.progress import progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,7 +114,7 @@ def _of_panel(
         told("read", 0.0)
         rows = read_rows(wanted, None, path)
         told("designs", 0.0)
-        table = both.compared(rows.panel, rows.histories, wanted, question, landmark=at)
+        table = both.compared(rows.frame, rows.histories, wanted, question, landmark=at)
     said = both.panel_sentences(table, question, lang)
     labels, words = languages.words("shared.exit", lang), languages.figure("ever_treated", lang)
     with new_folder(out) as folder:

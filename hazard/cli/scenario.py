@@ -16,18 +16,18 @@ from hazard.cli.app import (
     Seed,
     app,
     echo,
-    progress,
     read_rows,
     tell_status,
 )
 from hazard.errors import UsageError
 from hazard.files import atomic
+from hazard.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from hazard.fitting import FinishedRun
+    from hazard.fitting import Fit
     from hazard.studies.scenario import ScenarioArm, System
     from hazard.studies.scenario.tidy import Wording
 
@@ -60,8 +60,8 @@ def scenario(
     """
     from hazard.files.atomic import check_new, new_folder
     from hazard.fitting.folders import seal_folder, source_run
-    from hazard.fitting.recheck import MARKS, Status
-    from hazard.fitting.store import read_finished
+    from hazard.fitting.status import MARKS, Status
+    from hazard.fitting.store import read_with_draws
 
     if registers is None:
         raise UsageError("scenario must be given --registers DIR, for it needs dated events.")
@@ -72,7 +72,7 @@ def scenario(
         from hazard.studies import scenario as system
 
         told("read", 0.0)
-        finished = read_finished(run)
+        finished = read_with_draws(run)
         made, beta, wording = _system((finished, registers), (start, horizon), asked)
         told("simulate", 0.0)
         plan = system.Plan(draws=draws, replications=replications, seed=seed)
@@ -96,7 +96,7 @@ def scenario(
 
 
 def _system(
-    source: tuple[FinishedRun, Path],
+    source: tuple[Fit, Path],
     period: tuple[str | None, int | None],
     arms: Sequence[ScenarioArm],
 ) -> tuple[System, xr.DataArray, Wording]:
@@ -107,17 +107,17 @@ def _system(
 
     (finished, registers), (start, horizon) = source, period
     rows = read_rows(finished.spec, registers, None)
-    frozen = fitting.finished(finished, rows).design
-    if rows.found is None:
+    frozen = fitting.on_rows(finished, rows).design
+    if rows.registers is None:
         raise UsageError("scenario must have registers, for it needs dated events.")
     for column, level in {pair for arm in arms for pair in arm.at.items()}:
         fitting.refuse_small_level(rows, finished.spec, column, level)
-    known = rows.panel["calendar"].to_numpy()[frozen.row]
+    known = rows.frame["calendar"].to_numpy()[frozen.row]
     first = int(known.min()) if start is None else months.month_number(start)
-    last = int(rows.panel["calendar"].max())
-    of = system.families(rows.panel, first, horizon=horizon or last - first + 1)
-    made = system.system(of, rows.found, arms, frozen=frozen, spec=finished.spec)
-    beta = incidence.coefficients(finished.posterior, made.design)
+    last = int(rows.frame["calendar"].max())
+    of = system.families(rows.frame, first, horizon=horizon or last - first + 1)
+    made = system.system(of, rows.registers, arms, frozen=frozen, spec=finished.spec)
+    beta = incidence.coefficients(finished.draws, made.design)
     return made, beta, "effect" if finished.spec.identification.declared else "association"
 
 

@@ -15,7 +15,6 @@ from hazard.cli.app import (
     Table,
     app,
     echo,
-    progress,
     read_rows,
     refuse_two_sources,
     tell_left_out,
@@ -23,6 +22,7 @@ from hazard.cli.app import (
 )
 from hazard.errors import UsageError
 from hazard.files import atomic
+from hazard.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd

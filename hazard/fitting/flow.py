@@ -12,7 +12,7 @@ import pandas as pd
 from hazard import languages
 from hazard.arrays import IntArray
 from hazard.data.left_out import LeftOut
-from hazard.fitting.records import Rows
+from hazard.fitting.records import Panel
 from hazard.languages import ENGLISH, Words
 from hazard.model import design
 from hazard.model.design import Design
@@ -110,26 +110,26 @@ def counted(frame: pd.DataFrame) -> LeftOut:
     return LeftOut(int(frame["person"].nunique()), len(frame), exits)
 
 
-def losses(rows: Rows, built: Design) -> Losses:
+def losses(rows: Panel, built: Design) -> Losses:
     """What left between the rows that were read and a design of them.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
     built : Design
         Of these rows, not collapsed.
     """
     return _losses(rows, built.row, built.left_out)
 
 
-def of_rows(rows: Rows, spec: ModelSpec) -> Losses:
+def of_rows(rows: Panel, spec: ModelSpec) -> Losses:
     """As :func:`losses`, of rows of which no design was built yet."""
-    kept, left_out = design.kept_rows(rows.panel, rows.histories, spec)
+    kept, left_out = design.kept_rows(rows.frame, rows.histories, spec)
     return _losses(rows, kept, left_out)
 
 
-def _losses(rows: Rows, kept: IntArray, left_out: Mapping[str, LeftOut]) -> Losses:
-    panel, inside = counted(rows.panel), counted(rows.panel.iloc[kept])
+def _losses(rows: Panel, kept: IntArray, left_out: Mapping[str, LeftOut]) -> Losses:
+    panel, inside = counted(rows.frame), counted(rows.frame.iloc[kept])
     before = list(rows.left_out.values())
     read = LeftOut(*(sum(each) for each in zip(panel, *before, strict=True)))
     return Losses(read, inside, {**rows.left_out, **left_out})

@@ -14,12 +14,14 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_basic
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
-from hazard.arrays import FloatArray
+from hazard.arrays import AnyIntArray, FloatArray
 from hazard.compiled import digest_of
 from hazard.model import correlations
 from hazard.model.kernels import kernel
+from hazard.model.likelihood import rows
+from hazard.model.links import hazard_rows
 from hazard.model.parameterisation import Anchor, Coordinates, Learned
-from hazard.model.priors import Functions, n_normals, transform
+from hazard.spec.priors import Functions
 
 SYMBOLS = Functions(pt.erfc, pt.tan, pt.log, pt.exp)
 
@@ -132,6 +134,91 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
     return model
 
 
+def build_observed_model(
+    coordinates: Coordinates, anchors: Mapping[str, Anchor] | None = None
+) -> pm.Model:
+    """PyMC model of the same posterior, in which the exits of the rows are an observed variable.
+
+    It is the one to go on with in PyMC: ``pm.sample``, ``pm.sample_prior_predictive``,
+    ``pm.sample_posterior_predictive``. Rows are those of the panel, none of them joined, so that it
+    is slower than :func:`build_model`.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+    anchors : mapping of term to Anchor, optional
+        As of :func:`build_model`: draws of either model are draws of the other under the same ones.
+
+    Returns
+    -------
+    pm.Model
+        Variables of :func:`build_model`, and ``exits`` (row): 0 for who stays, else the number of
+        the exit, from 1.
+    """
+    data = rows(coordinates.original)
+    coords = {**_coords(coordinates), "row": np.arange(len(data.index))}
+    with pm.Model(coords=coords) as model:
+        _coefficients(coordinates, anchors or {})
+        names = [block.variable for block in coordinates.original.blocks[1:]]
+        beta = [model["intercept"][None, :], *(model[name] for name in names)]
+        parts = [
+            own if block.basis is None else pm.Data(f"basis_{b}", block.basis) @ own
+            for b, (block, own) in enumerate(zip(data.blocks, beta, strict=True))
+        ]
+        link, n_exits = data.link, data.n_exits
+
+        def log_probability(value: Any, table: Any, index: Any, weight: Any) -> Any:
+            return LogLikelihood(link, n_exits)(table, index, value, weight)[0]
+
+        def drawn(table: Any, index: Any, weight: Any, rng: Any = None, size: Any = None) -> Any:
+            return simulated(link, table, index, rng.random((*(size or ()), len(index))))
+
+        pm.CustomDist(
+            "exits",
+            pt.concatenate(parts),
+            pm.Data("index", data.index, dims=("row", "block")),
+            pm.Data("weight", data.weight, dims="row"),
+            logp=log_probability,
+            random=drawn,
+            signature="(l,j),(n,b),(n)->(n)",
+            dtype="int8",
+            observed=data.outcome,
+            dims="row",
+        )
+    return model
+
+
+def simulated(link: int, table: FloatArray, index: AnyIntArray, uniform: FloatArray) -> Any:
+    """Exit of every row, drawn by inverting the distribution over staying and the exits.
+
+    Parameters
+    ----------
+    link : int
+    table : ndarray, shape (level, exit)
+        Stacked table of all blocks.
+    index : ndarray of int, shape (row, block)
+    uniform : ndarray, shape (..., row)
+        Uniform in [0, 1).
+
+    Returns
+    -------
+    ndarray of int8, shape (..., row)
+        0 for who stays.
+
+    Examples
+    --------
+    Odds of 1 against staying: a uniform number below a half leaves.
+
+    >>> simulated(0, np.zeros((1, 1)), np.zeros((2, 1), dtype=int), np.array([0.4, 0.6])).tolist()
+    [1, 0]
+    """
+    eta = np.ascontiguousarray(table[index].sum(axis=1), dtype=np.float64)
+    leave = np.empty_like(eta)
+    hazard_rows(link, eta, leave)
+    below = uniform[..., None] < np.cumsum(leave, axis=-1)
+    return np.where(below.any(axis=-1), below.argmax(axis=-1) + 1, 0).astype(np.int8)
+
+
 def _coords(coordinates: Coordinates) -> dict[str, Any]:
     exits = list(coordinates.design.exits)
     pairs = [f"{exits[a]}, {exits[b]}" for a, b in correlations.pairs(len(exits))]
@@ -142,7 +229,7 @@ def _coords(coordinates: Coordinates) -> dict[str, Any]:
         if block.name not in coordinates.transformed:
             coords[f"{block.name}_coordinate"] = np.arange(moved.n_coefficients)
         else:
-            n = n_normals(coordinates.transformed[block.name], block.n_coefficients)
+            n = coordinates.transformed[block.name].n_normals(block.n_coefficients)
             coords[f"{block.name}_normal"] = np.arange(n)
     return coords
 
@@ -226,6 +313,6 @@ def _transformed(coordinates: Coordinates, name: str) -> Any:
     n = len(matrix)
     x = pm.Normal(f"x_{name}", 0.0, 1.0, dims=(f"{name}_normal", "exit"))
     beta = pm.Deterministic(
-        f"beta_{name}", transform(prior, x, n, SYMBOLS), dims=(dimension(name), "exit")
+        f"beta_{name}", prior.transform(x, n, SYMBOLS), dims=(dimension(name), "exit")
     )
     return beta / np.diag(matrix)[:, None]

@@ -14,11 +14,10 @@ from matplotlib.figure import Figure
 
 from contrast import contrast_with_white
 from hazard import brief, languages, spec
-from hazard.fitting.recheck import Status
-from hazard.fitting.store import Run
+from hazard.fitting import Fit
 from hazard.output import figures
 from pages import LANGUAGES, Tree, claims, numbers, rows_of
-from small_runs import PASSED, gate_table, small_evidence, small_run
+from small_runs import gate_table, small_evidence, small_run
 
 PAGES: Mapping[str, Callable[[], Any]] = {
     "registers": small_run,
@@ -53,14 +52,14 @@ CHECKED = {
 }
 
 
-def approximate_run(checked_by: Mapping[str, Any] | None) -> Run:
+def approximate_run(checked_by: Mapping[str, Any] | None) -> Fit:
     """A run of the approximate engine, which has no gate."""
     run = small_run()
-    own = {**run.manifest, "gate": None, "limits": None, "checked_by": checked_by}
-    return replace(run, gate=None, manifest=own)
+    own = {**run.facts, "gate": None, "limits": None, "checked_by": checked_by}
+    return replace(run, gate=None, facts=own)
 
 
-def run_with_costs(**changed: Any) -> Run:
+def run_with_costs(**changed: Any) -> Fit:
     """A run of the bundled model with other costs."""
     run = small_run("forced_return_costs")
     assert run.spec.costs is not None
@@ -68,15 +67,15 @@ def run_with_costs(**changed: Any) -> Run:
     return replace(run, spec=run.spec.model_copy(update={"costs": costs}))
 
 
-def unanswered_run(reason: str) -> Run:
+def unanswered_run(reason: str) -> Fit:
     """A run of a ready table, which cannot answer what takes registers."""
     run = small_run(source="table")
     facts = {"standardised": {"not answered": reason}}
     kept = run.estimates[run.estimates["estimand"].isna()]
-    return replace(run, estimates=kept, manifest={**run.manifest, "answers": facts})
+    return replace(run, estimates=kept, facts={**run.facts, "answers": facts})
 
 
-def identified_run() -> Run:
+def identified_run() -> Fit:
     """A run whose model file says by what right differences are effects."""
     run = small_run()
     stated = spec.IdentificationSpec(
@@ -85,7 +84,7 @@ def identified_run() -> Run:
     return replace(run, spec=run.spec.model_copy(update={"identification": stated}))
 
 
-def without_estimands(run: Run) -> Run:
+def without_estimands(run: Fit) -> Fit:
     """A run whose model asks for nothing: the panel is all that it can tell."""
     model = run.spec.model_copy(update={"estimand": (), "term": ()})
     counted = run.estimates[run.estimates["estimator"] == "Aalen-Johansen"]
@@ -133,7 +132,7 @@ def test_a_changed_number_is_seen(pages: dict[tuple[str, str], str]) -> None:
     assert numbers(page.replace("37 (", "38 (", 1), "nb") != numbers(page, "nb")
 
 
-def printed_problems(page: str, run: Run) -> list[str]:
+def printed_problems(page: str, run: Fit) -> list[str]:
     """Cells of the table of results that are not a rounded number of the estimates."""
     own = run.estimates[run.estimates["estimator"] == "hazard model"]
     problems = []
@@ -402,9 +401,9 @@ def test_banners_stand_above_the_title_if_and_only_if_they_must(
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_without_draws_says_how_it_was_made(engine: str) -> None:
     run = small_run()
-    facts = {**run.manifest, "gate": None, "limits": None}
+    facts = {**run.facts, "gate": None, "limits": None}
     facts["settings"] = {**facts["settings"], "engine": engine}
-    lost = replace(run, status=Status.without_draws, gate=None, manifest=facts)
+    lost = replace(run, posterior=None, gate=None, facts=facts)
     page = brief.html(lost, "en")
     assert "Not checked." in page.split("<h1>")[0]
     assert ("The posterior was not sampled." in page) is (engine == "laplace")
@@ -432,9 +431,10 @@ def test_gate_says_which_limit_is_broken() -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_gate_without_records_is_no_pass() -> None:
     run = small_run()
-    lost = {**PASSED, "passed": False, "divergences": None, "bfmi": []}
-    run.manifest["gate"] = lost
-    rows = {row[0]: row[1:] for row in rows_of(brief.html(run, "en"), "table-gate")}
+    assert run.gate is not None
+    lost = replace(run.gate, failures=("a sentence",), divergences=None, bfmi=())
+    page = brief.html(replace(run, gate=lost), "en")
+    rows = {row[0]: row[1:] for row in rows_of(page, "table-gate")}
     assert rows["Divergent transitions"] == ["at most 0", "–", "–", "no"]
     assert rows["Energy (BFMI)"] == ["at least 0.30", "–", "–", "no"]
 
@@ -443,7 +443,7 @@ def test_gate_without_records_is_no_pass() -> None:
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}{people}$\\frac{"
 
 
-def hostile_run() -> Run:
+def hostile_run() -> Fit:
     run = small_run(source="simulated registers", passed=False)
     old, exits = run.spec.outcome.exits, tuple(f"{HOSTILE}{k}" for k in range(3))
     swap = dict(zip(old, exits, strict=True))
@@ -457,20 +457,20 @@ def hostile_run() -> Run:
         }
     )
     manifest = {
-        **run.manifest,
+        **run.facts,
         "versions": {HOSTILE: HOSTILE},
         "held": {HOSTILE: {"not identified": 0, "at minus infinity": {}, "at plus infinity": {}}},
     }
     counts = dict.fromkeys(exits, 20)
     manifest["panel"] = {**manifest["panel"], "exits in the design": counts}
-    return Run(
+    assert run.gate is not None
+    return replace(
+        run,
         spec=model,
-        manifest=manifest,
-        status=run.status,
+        facts=manifest,
         estimates=run.estimates.assign(exit=run.estimates["exit"].map(swap)),
         predictive=run.predictive.assign(exit=run.predictive["exit"].map(swap)),
-        gate=gate_table(model).assign(quantity=HOSTILE),
-        checked=None,
+        gate=replace(run.gate, table=gate_table(model).assign(quantity=HOSTILE)),
         priors=run.priors.assign(name=HOSTILE, distribution=HOSTILE, reason=HOSTILE),
         flow=run.flow.assign(step=HOSTILE, reason=HOSTILE),
     )
@@ -599,7 +599,7 @@ def test_a_question_of_ones_own_stays_as_it_is() -> None:
 def test_page_names_the_command_that_makes_it_again(
     pages: dict[tuple[str, str], str],
 ) -> None:
-    draws = small_run().manifest["settings"]["draws"]
+    draws = small_run().facts["settings"]["draws"]
     assert (
         "hazard run oslo2016 --registers REGISTERS --out RUN --engine nuts --seed 3 "
         f"--draws {draws}" in pages["registers", "nb"]

@@ -14,7 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from hazard import brief
-from hazard.fitting.store import Run
+from hazard.fitting import Fit
 from hazard.output import figures
 from hazard.spec import StandardisedEstimand, VariesBy
 from pages import LANGUAGES, Tree, claims, numbers, rows_of
@@ -28,7 +28,7 @@ VARIES = {
 }
 
 
-def grouped_run(by: Sequence[str] = tuple(LEVELS), **changed: Any) -> Run:
+def grouped_run(by: Sequence[str] = tuple(LEVELS), **changed: Any) -> Fit:
     """A run with rows of groups; ``changed`` are fields of the estimand."""
     run = small_run()
     wanted = run.spec.estimand[-1]
@@ -366,7 +366,7 @@ def test_order_of_other_rows_changes_nothing(
 
 
 # --- brought forward ----------------------------------------------------------------------------
-def first_exit(run: Run, quantity: str, month: int, value: float) -> None:
+def first_exit(run: Fit, quantity: str, month: int, value: float) -> None:
     """Another estimate of the first exit, interval and all."""
     rows = run.estimates
     own = rows["estimand"].eq("standardised") & rows["by"].isna() & rows["exit"].eq("assisted")

@@ -286,8 +286,8 @@ BROKEN_MODELS = {
         MODEL.replace("normal", "norml"),
         (
             ": term.0.covariate.prior must have as its family one of 'normal', 'pooled', "
-            "'correlated', 'random_walk', 'learned_walk', 'decay', 'hump', 'polynomial', 'spike', "
-            "'horseshoe', 'monotone'; got 'norml'."
+            "'correlated', 'random_walk', 'learned_walk', 'horseshoe', 'decay', 'hump', "
+            "'polynomial', 'spike', 'monotone'; got 'norml'."
         ),
     ),
     "reason": (

@@ -44,9 +44,9 @@ FEW = ["--draws", "30", "--tune", "30", "--seed", "5"]
 KEY = ["exit", "month"]
 
 
-def fitted(rows: fitting.Rows, spec: ModelSpec) -> tuple[Design, np.ndarray]:
+def fitted(rows: fitting.Panel, spec: ModelSpec) -> tuple[Design, np.ndarray]:
     """Design, and the coefficients at the posterior mode: no sampling."""
-    built = design.build(rows.panel, rows.histories, spec)
+    built = design.build(rows.frame, rows.histories, spec)
     around = laplace.fit(parameterisation.standard(built))
     return built, around.coordinates.coefficients(around.mode.beta)
 
@@ -142,13 +142,13 @@ def test_run_without_a_maximum_of_the_likelihood(
 def test_panel_and_registers_give_the_same_design(
     registers: Path, panel: Path, oslo: ModelSpec
 ) -> None:
-    direct = fitting.rows_from_registers(registers, oslo)
-    written = fitting.rows_from_table(panel, oslo)
-    one = design.build(direct.panel, direct.histories, oslo)
-    assert same_design(one, design.build(written.panel, written.histories, oslo))
+    direct = fitting.panel_from_registers(registers, oslo)
+    written = fitting.panel_from_table(panel, oslo)
+    one = design.build(direct.frame, direct.histories, oslo)
+    assert same_design(one, design.build(written.frame, written.histories, oslo))
     later = dict(written.histories)  # negative control: one history a lag later
     later["forced_return_centre"] = later["forced_return_centre"].roll(lag=1)
-    assert not same_design(one, design.build(written.panel, later, oslo))
+    assert not same_design(one, design.build(written.frame, later, oslo))
 
 
 @pytest.fixture(scope="module")
@@ -361,7 +361,7 @@ def test_mgus2_agrees_with_aalen_johansen(mgus2: Path) -> None:
 def test_a_constant_hazard_disagrees_with_aalen_johansen(mgus2: Path, shared: Path) -> None:
     # negative control without sampling: more die soon after the diagnosis than later
     spec = specs.read("mgus2")
-    rows = fitting.rows_from_table(shared / "data" / "mgus2.csv", spec)
+    rows = fitting.panel_from_table(shared / "data" / "mgus2.csv", spec)
     estimates = pd.read_csv(mgus2 / "estimates.csv")
     flat = spec.model_copy(update={"term": spec.term[1:]})
     found = disagreement(estimates, incidence_at_mode(rows, spec)).abs()
@@ -369,12 +369,12 @@ def test_a_constant_hazard_disagrees_with_aalen_johansen(mgus2: Path, shared: Pa
     assert disagreement(estimates, incidence_at_mode(rows, flat)).abs().max() > 3
 
 
-def incidence_at_mode(rows: fitting.Rows, spec: ModelSpec) -> pd.Series:
+def incidence_at_mode(rows: fitting.Panel, spec: ModelSpec) -> pd.Series:
     built, beta = fitted(rows, spec)
     draw = xr.DataArray(beta[None, None], dims=("chain", "draw", "coefficient", "exit"))
     draw = draw.assign_coords(chain=[0], draw=[0])
     wanted = IncidenceEstimand(kind="cumulative_incidence", horizon_months=max(MONTHS))
-    found = incidence.incidence(draw, built, rows.panel["person"].to_numpy(), wanted)
+    found = incidence.incidence(draw, built, rows.frame["person"].to_numpy(), wanted)
     return found.squeeze(drop=True).to_series()
 
 
@@ -396,9 +396,9 @@ def posterior(published: tuple[float, float], spec: ModelSpec, name: str) -> tup
 def test_rossi_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spec = specs.read("rossi")
-    rows = fitting.rows_from_table(None, spec)
-    assert rows.panel["person"].nunique() == 432
-    assert (rows.panel["exit"] == "arrest").sum() == 114
+    rows = fitting.panel_from_table(None, spec)
+    assert rows.frame["person"].nunique() == 432
+    assert (rows.frame["exit"] == "arrest").sum() == 114
     built, beta = fitted(rows, spec)
     mean, _ = posterior(AID, spec, "fin")
     assert abs(beta[built.span("fin")].item() - mean) < DISCRETE
@@ -446,6 +446,6 @@ def shifted(path: Path) -> pd.DataFrame:
 
 
 def employment_at_mode(path: Path, spec: ModelSpec) -> float:
-    rows = fitting.rows_from_table(path, spec)
+    rows = fitting.panel_from_table(path, spec)
     built, beta = fitted(rows, spec)
     return beta[built.span("employed_own")].item()

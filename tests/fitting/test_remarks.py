@@ -15,7 +15,7 @@ from hazard.brief.language import language
 from hazard.brief.view import View
 from hazard.data import exposures
 from hazard.data.left_out import LeftOut
-from hazard.fitting import Rows, metadata, remarks
+from hazard.fitting import Panel, metadata, remarks
 from hazard.fitting.flow import Losses
 from hazard.fitting.remarks import notes
 from hazard.model import design
@@ -34,7 +34,7 @@ def asking(**changes: object) -> spec.ModelSpec:
 def told(panel: pd.DataFrame, wanted: spec.ModelSpec) -> dict[str, object]:
     history = {"state_own": exposures.own_history(panel, wanted.lagged[0])}
     built = design.build(panel, history, wanted)
-    return notes(Rows(panel, history, pd.DataFrame(), "table"), built, wanted)
+    return notes(Panel(panel, history, pd.DataFrame(), "table"), built, wanted)
 
 
 def test_a_state_is_told_where_a_single_month_of_it_is_asked(rng: np.random.Generator) -> None:
@@ -66,7 +66,7 @@ def test_brief_says_what_was_left_out(lang: str) -> None:
         {lagged.BEFORE_PERSON: LeftOut(2888, 14351, 638)},
     )
     run = small_run("rossi_employment")
-    many = replace(run, manifest={**run.manifest, "flow": lost.facts()})
+    many = replace(run, facts={**run.facts, "flow": lost.facts()})
     [counts, warning] = rows.left_out(View(many, language(lang)))
     digits = [re.sub(r"\D", "", each) for each in re.findall(r"\d[\d,\s]*", counts.text)]
     assert digits[:6] == ["30687", "2888", "1190", "16336", "1716", "552"]
@@ -75,7 +75,7 @@ def test_brief_says_what_was_left_out(lang: str) -> None:
     few = Losses(
         LeftOut(50, 1000, 40), LeftOut(50, 960, 40), {lagged.WITHOUT_ROW: LeftOut(9, 40, 0)}
     )
-    some = replace(run, manifest={**run.manifest, "flow": few.facts()})
+    some = replace(run, facts={**run.facts, "flow": few.facts()})
     assert len(rows.left_out(View(some, language(lang)))) == 1
     assert rows.left_out(View(run, language(lang))) == []
 
@@ -85,7 +85,7 @@ def test_brief_says_whom_the_window_leaves_out(lang: str) -> None:
     why = "spells without a whole year in the window"
     lost = Losses(LeftOut(933, 5280, 828), LeftOut(415, 4762, 319), {why: LeftOut(518, 518, 509)})
     run = small_run("senators")
-    many = replace(run, manifest={**run.manifest, "flow": lost.facts()})
+    many = replace(run, facts={**run.facts, "flow": lost.facts()})
     [_, window] = rows.left_out(View(many, language(lang)))
     assert re.findall(r"[\d-]+", window.text) == ["1965-06", "2013-09", "56", "10", "61"]
     assert "window_start" not in window.text
@@ -97,7 +97,7 @@ def test_brief_says_whom_the_window_leaves_out(lang: str) -> None:
 def test_headline_tells_what_was_counted_where_the_model_is_off(lang: str, counted: str) -> None:
     # Counted: 30 percent times 1 - exp(-t / 7); the model has 4 percent times 1 - exp(-t / 9).
     run = small_run("rossi")
-    off = replace(run, manifest={**run.manifest, "notes": {"held": {"wexp": 34}}})
+    off = replace(run, facts={**run.facts, "notes": {"held": {"wexp": 34}}})
     [opening, points, notes_] = answer.sections(View(off, language(lang)))[0].blocks
     assert counted in points.items[0][1]
     assert "wexp" in notes_.text
@@ -147,7 +147,7 @@ def test_brief_says_what_nobody_was_there_for(lang: str) -> None:
     run = small_run("rossi_employment")
     metadata = {"unseen": {"last": 17, "horizon": 52, "gap": 5}}
     metadata["notes"] = {"states": {}, "held": {}, "never": ["arrest"]}
-    many = replace(run, manifest={**run.manifest, **metadata})
+    many = replace(run, facts={**run.facts, **metadata})
     [block] = rows.unseen(View(many, language(lang)))
     assert re.findall(r"\d+", block.text) == ["17", "18", "52", "5"]
     arrested = language(lang).name("exit", "arrest")
@@ -179,9 +179,7 @@ def test_infinities_of_either_sign_are_told_apart(lang: str) -> None:
     run = small_run()
     minus, plus = {"assisted": 5, "forced": 8}, {"assisted": 1, "forced": 2}
     held = {"not identified": 4, "at minus infinity": minus, "at plus infinity": plus}
-    page = brief.html(
-        replace(run, manifest={**run.manifest, "held": {"multinomial logit": held}}), lang
-    )
+    page = brief.html(replace(run, facts={**run.facts, "held": {"multinomial logit": held}}), lang)
     word = {"en": "infinity", "nb": "uendelig"}[lang]
     [line] = [text for text in re.findall(r"<li>.*?</li>", page, re.DOTALL) if word in text]
     assert re.findall(r"\d+", re.sub("<[^>]*>", "", line)) == ["4", "13", "3"]

@@ -17,7 +17,7 @@ import small_panels
 from hazard import cli
 from hazard.baselines import aalen_johansen, cox, fine_gray, gray
 from hazard.errors import DesignError, EstimandError
-from hazard.fitting import Rows
+from hazard.fitting import Panel
 from hazard.languages import retold
 from hazard.model import design
 from hazard.output.figures import rendered
@@ -34,9 +34,9 @@ MODEL = small_panels.model(
 )
 
 
-def small_rows(rng: np.random.Generator, spec: ModelSpec = MODEL) -> Rows:
+def small_rows(rng: np.random.Generator, spec: ModelSpec = MODEL) -> Panel:
     made = small_panels.small_panel(spec, rng, persons=150)
-    return Rows(made.panel, made.histories, pd.DataFrame(), "table")
+    return Panel(made.panel, made.histories, pd.DataFrame(), "table")
 
 
 @pytest.fixture
@@ -47,14 +47,14 @@ def found(rng: np.random.Generator) -> Classical:
 def test_tables_hold_what_the_estimators_found(rng: np.random.Generator) -> None:
     rows = small_rows(rng)
     found = classical.analyse(rows, MODEL, by="sex")
-    built = design.build(rows.panel, rows.histories, MODEL)
-    fit = cox.fit(built, rows.panel)
+    built = design.build(rows.frame, rows.histories, MODEL)
+    fit = cox.fit(built, rows.frame)
     pd.testing.assert_frame_equal(found.cox[fit.table().columns], fit.table())
     np.testing.assert_allclose(found.cox["ratio"], np.exp(found.cox["estimate"]), rtol=1e-12)
     assert found.gray is not None
-    tested = gray.fit(rows.panel, "sex")
+    tested = gray.fit(rows.frame, "sex")
     pd.testing.assert_frame_equal(found.gray[tested.columns], tested)
-    counted = aalen_johansen.fit(rows.panel[rows.panel["sex"] == "male"])
+    counted = aalen_johansen.fit(rows.frame[rows.panel["sex"] == "male"])
     own = found.incidence.query(
         "group == 'male' and estimator == 'Aalen-Johansen' and exit == 'assisted'"
     )
@@ -74,12 +74,12 @@ def test_terms_of_each_model(found: Classical) -> None:
 def test_rows_without_a_history_count_where_no_history_is_needed(rng: np.random.Generator) -> None:
     rows = small_rows(rng)
     plain = small_panels.model(SEX + NORMAL, AGE + NORMAL, exits=2)
-    expected = fine_gray.fit(design.build(rows.panel, {}, plain), rows.panel).table()
+    expected = fine_gray.fit(design.build(rows.frame, {}, plain), rows.panel).table()
     found = classical.analyse(rows, MODEL).fine_gray
     np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=1e-9)
-    fewer = design.build(rows.panel, rows.histories, MODEL)
-    assert len(fewer.row) < len(rows.panel)
-    other = fine_gray.fit(fewer, rows.panel).table()
+    fewer = design.build(rows.frame, rows.histories, MODEL)
+    assert len(fewer.row) < len(rows.frame)
+    other = fine_gray.fit(fewer, rows.frame).table()
     assert not np.allclose(other["estimate"], expected["estimate"], rtol=1e-3)
 
 
@@ -109,7 +109,7 @@ def test_model_without_terms_says_why_there_is_no_fit(rng: np.random.Generator) 
 
 def test_refuses_columns_that_make_no_groups(rng: np.random.Generator) -> None:
     rows = small_rows(rng)
-    one = Rows(rows.panel.assign(same="a"), rows.histories, rows.flow, rows.source)
+    one = Panel(rows.frame.assign(same="a"), rows.histories, rows.flow, rows.source)
     with pytest.raises(EstimandError, match=r"^panel column 'same' must have 2 to 12 .*got 1\."):
         classical.analyse(one, MODEL, by="same")
     with pytest.raises(EstimandError, match=r"^panel column 'person' must have 2 to 12.*got 150\."):
@@ -158,7 +158,7 @@ def test_figure_without_groups_shows_what_the_kaplan_meier_of_an_exit_is_not(
 def test_figure_of_few_persons_is_drawn_to_the_end(rng: np.random.Generator) -> None:
     made = small_panels.small_panel(MODEL, rng, persons=9)
     plain = small_panels.model(BASELINE + WALK, exits=2)
-    found = classical.analyse(Rows(made.panel, {}, pd.DataFrame(), "table"), plain)
+    found = classical.analyse(Panel(made.panel, {}, pd.DataFrame(), "table"), plain)
     figure = survival_curves(found.incidence)
     last = int(found.incidence["month"].max())
     assert figure.axes[0].get_lines()[0].get_xdata()[-1] == last
@@ -374,7 +374,7 @@ def test_life_table_and_curves_of_any_panel(
     panel = pd.DataFrame(rows, columns=["person", "month", "exit", "x", "g"])
     panel["exit"] = pd.Categorical(panel["exit"], ["stay", "a", "b"])
     by = "g" if len(panel["g"].unique()) > 1 else None
-    found = classical.analyse(Rows(panel, {}, pd.DataFrame(), "table"), SPEC, by=by)
+    found = classical.analyse(Panel(panel, {}, pd.DataFrame(), "table"), SPEC, by=by)
     for group, life in found.life_table.groupby("group"):
         own = panel if group == "all" else panel[panel["g"] == group]
         staying, ended = 1.0, False

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hazard import languages
-from hazard.checks.predictive import ALL, MONTH, POOLED, at_month, summary
 from hazard.languages import ENGLISH, Words
 from hazard.output import digits
 from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, unit_of
+from hazard.predictive import ALL, MONTH, POOLED, at_month, summary
 
 _PERIODS = (MONTH, "quarter", "year")
 _NAMED = (*_PERIODS, "centre", "nationality")
@@ -48,7 +48,7 @@ def predictive(
     Parameters
     ----------
     checked : DataFrame
-        From :func:`hazard.checks.predictive.check`. One column of panels per exit; one row for the
+        From :func:`hazard.predictive.check`. One column of panels per exit; one row for the
         curve of everybody, then one for each grouping.
     labels : mapping of exit to text
         Exits that are not in it keep their names.

@@ -18,7 +18,9 @@ from hazard import languages
 from hazard.languages import Words
 from hazard.output import digits
 from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours, last_digit, marks
+from hazard.spec.priors import SHAPES
 
+_LABELS = MappingProxyType({shape.name: shape.label for shape in SHAPES})
 _MARKS = MappingProxyType({"above": "^", "below": "v", "unclear": "."})
 _CHANGED, _REFERENCE, _PRIOR = "#f5c542", "#ececec", "#d0d0d0"
 _ROW = ["prior", "scale", "engine"]
@@ -223,7 +225,7 @@ def _label(shown: _Shown, k: int) -> str:
 
 
 def _prior(name: str, words: Words) -> str:
-    return words.get(f"prior_{name}", name)
+    return words.get(f"prior_{name}", _LABELS.get(name, name))
 
 
 def _ticks(factor: int, words: Words) -> mpl.ticker.Formatter:

@@ -315,12 +315,12 @@ def test_least_squares_with_clusters_is_that_of_the_formula(rng: np.random.Gener
 
 
 @cache
-def rows_of_one_sample() -> tuple[pd.DataFrame, fitting.Rows]:
+def rows_of_one_sample() -> tuple[pd.DataFrame, fitting.Panel]:
     of = published_world()
     panel = immortal_time.panel_of(immortal_time.persons(of, np.random.default_rng(5)), of)
     term = MODEL.lagged[0]
     history = exposures.own_history(panel, term)
-    return panel, fitting.Rows(panel, {term.name: history}, pd.DataFrame(), "table")
+    return panel, fitting.Panel(panel, {term.name: history}, pd.DataFrame(), "table")
 
 
 def test_designs_on_one_panel_differ_by_the_coding() -> None:

@@ -20,7 +20,8 @@ from hazard.errors import DataError
 from hazard.inference.nuts import Settings
 from hazard.model.priors import covariance
 from hazard.output import figures
-from hazard.spec.priors import NormalPrior, Prior
+from hazard.spec.priors import Prior
+from hazard.spec.priors.normal import NormalPrior
 from hazard.studies import published
 from hazard.studies.published.rounding import log_rounded
 from places import PACKAGE
