@@ -83,7 +83,7 @@ Language = Annotated[
         "--lang",
         parser=_language,
         metavar="|".join(languages.codes()),
-        help="Language of the text.",
+        help="A language: a file of hazard/languages.",
     ),
 ]
 ModelName = Annotated[
