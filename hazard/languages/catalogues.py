@@ -140,10 +140,10 @@ def _is_text(key: Key, value: object) -> bool:
     return len(key) == _DEPTH and isinstance(value, str)
 
 
-def _places(value: object) -> set[str] | None:
-    """Names of the {places} of a text; None where they cannot be filled."""
+def _places(value: object) -> set[tuple[str | None, ...]] | None:
+    """The {places} of a text, with what is said of their form; None where they are broken."""
     try:
         parts = string.Formatter().parse(str(value))
-        return {name for _, name, _, _ in parts if name is not None}
+        return {tuple(place) for _, *place in parts if place[0] is not None}
     except ValueError:
         return None

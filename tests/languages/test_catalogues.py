@@ -101,6 +101,8 @@ def test_a_planted_language_is_found(plant: Callable[[str], None]) -> None:
         ("{n} of ", "", ["figures.one.title has other {places}, or broken ones"]),
         ("{n}", "{n.__class__}", ["figures.one.title has other {places}, or broken ones"]),
         ("{n}", "{n} {}", ["figures.one.title has other {places}, or broken ones"]),
+        ("{n}", "{n:z}", ["figures.one.title has other {places}, or broken ones"]),
+        ("{n}", "{n!r}", ["figures.one.title has other {places}, or broken ones"]),
         ("{n}", "{n", ["figures.one.title has other {places}, or broken ones"]),
         (
             '[figures.one]\ntitle = "',

@@ -36,6 +36,13 @@ def words(view: View) -> dict[str, str]:
     return view.figure_words("odds")
 
 
+def test_figures_have_english_words_of_their_own(view: View, curves: pd.DataFrame) -> None:
+    assert dict(figures.run_words()) == dict(words(view))
+    assert dict(figures.run_words(code="nb")) != dict(words(view))
+    drawn = figures.lag_curves(curves, labels=view.exit_labels)
+    assert figures.rendered(drawn, "svg") == figures.rendered(draw_lags(view, curves), "svg")
+
+
 def draw_lags(view: View, curves: pd.DataFrame) -> Figure:
     return figures.lag_curves(curves, labels=view.exit_labels, words=words(view))
 
