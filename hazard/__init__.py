@@ -9,6 +9,7 @@ a module imports only from modules above it. Inside a room its own docstring is 
     units.py     units of time: their plurals, the round numbers that are printed
     compiled.py  loops as machine code: the decorators of numba, with types
     files/       files written whole or not at all, read within bounds, sealed with digests
+    languages/   every text that a reader sees, one file per language
     progress.py  stages of long work: a bar, or lines in a log
     spec/        a model as a file: frozen records, priors with their reasons, TOML in
     data/        registers or a ready table -> a panel, with what happened around each person
@@ -21,7 +22,7 @@ a module imports only from modules above it. Inside a room its own docstring is 
     output/      draws and fits -> tidy tables, digits, figures
     fitting/     the stages in line: rows -> everything a run holds, and its folder
     studies/     scores, sensitivity, calibration, scenarios, comparison of estimators
-    brief/       text and template: a run folder -> HTML, Norwegian and English
+    brief/       texts and template: a run folder -> HTML, in any of the languages
     api.py       what ``import hazard as hz`` gives, each thing a thin layer over the rooms
     cli/         arguments in, functions called, exit code out
 """

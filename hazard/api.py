@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -37,8 +37,6 @@ from hazard.studies.sensitivity import Sensitivity
 
 if TYPE_CHECKING:
     import pymc as pm
-
-    from hazard.brief.languages import Code
 
 __all__ = [
     "Brief",
@@ -241,10 +239,10 @@ class Fit(fitting.Fit):
         Parameters
         ----------
         language : str
-            ``"nb"`` or ``"en"``.
+            One of :func:`hazard.languages.codes`, such as ``"nb"`` or ``"en"``.
         """
         fitting.refuse_few_persons(self, "a brief")
-        return Brief(briefs.html(self, cast("Code", language)))
+        return Brief(briefs.html(self, language))
 
     def save(self, folder: str | Path) -> Path:
         """Write the folder of the fit, without any row; it must not exist yet."""

@@ -1,6 +1,6 @@
-"""A folder of a run, of evidence, of a concordance -> one HTML page, Norwegian or English.
+"""A folder of a run, of evidence, of a concordance -> one HTML page, in any of the languages.
 
-The texts of a language are one catalogue file. Every number comes from the folder.
+The texts are those of :mod:`hazard.languages`. Every number comes from the folder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hazard.brief import (
     published,
 )
 from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
-from hazard.brief.languages import Code, Language, language
+from hazard.brief.language import Language, language
 from hazard.brief.view import View
 from hazard.files.terminal import shown
 from hazard.fitting.folders import gate_facts
@@ -35,15 +35,15 @@ from hazard.studies.published.folder import Evidence
 __all__ = ["html"]
 
 
-def html(fit: Fit | Evidence | ConcordanceFolder, lang: Code) -> str:
+def html(fit: Fit | Evidence | ConcordanceFolder, lang: str) -> str:
     """The brief of a run, of evidence or of a concordance, as one page that needs no other file.
 
     Parameters
     ----------
     fit : Fit, Evidence or ConcordanceFolder
         As :func:`hazard.brief.folders.read` returns it.
-    lang : {"nb", "en"}
-        Norwegian bokmål or English; the numbers are the same.
+    lang : str
+        One of :func:`hazard.languages.codes`; the numbers are the same in all.
 
     Returns
     -------

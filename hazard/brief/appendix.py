@@ -10,7 +10,7 @@ import pandas as pd
 
 from hazard.brief import coefficients, outcome
 from hazard.brief.blocks import Block, Command, Paragraph, Points, Section, Table, Works
-from hazard.brief.languages import Language
+from hazard.brief.language import Language
 from hazard.brief.view import View, capital, grouped
 
 

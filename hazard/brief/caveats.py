@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hazard import languages
 from hazard.brief.blocks import Points, Section
 from hazard.brief.view import View
 
@@ -50,5 +51,5 @@ def _counted(view: View, key: str) -> int:
     flow = view.fit.flow
     if "reason" not in flow:
         return 0
-    text = {key: text for text, key in view.language.english.items()}[key]
-    return int(flow.loc[flow["reason"].eq(text), "families"].sum())
+    reason = languages.words("shared.text")[key]
+    return int(flow.loc[flow["reason"].eq(reason), "families"].sum())

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from hazard.brief.view import View, estimate
+from hazard.languages import Words
 from hazard.output import digits
 from hazard.spec import StandardisedEstimand
 
@@ -103,10 +104,9 @@ class Answered(NamedTuple):
         return self.say(f"kind_{self.wanted.effect}", exit=self.exit)
 
     @property
-    def figure_words(self) -> dict[str, str]:
+    def figure_words(self) -> Words:
         """Words of the figures, with the marks of numbers."""
-        axes = {name: self.say(name) for name in ("start_axis", "hundred_axis")}
-        return self.view.figure_words("odds") | axes
+        return self.view.figure_words("odds")
 
 
 def per_hundred(rows: pd.DataFrame, view: View) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hazard import predictive
 from hazard.brief.blocks import Figure, Paragraph, Section, Table
 from hazard.brief.view import View
+from hazard.languages import Words
 from hazard.output import digits, figures
 
 _HEADS = ("by", "exit", "levels", "outside", "expected")
@@ -16,11 +17,9 @@ def section(view: View) -> Section:
     return Section("fit", view.say("fit.heading"), blocks)
 
 
-def _words(view: View) -> dict[str, str]:
+def _words(view: View) -> Words:
     """Words of the figure in the unit of the panel, with the marks of numbers."""
-    own = {**view.language.words["predictive"], **view.language.words["marks"]}
-    named = {name: view.say(f"fit.{name}") for name in ("unit", "units")}
-    return {**own, **named, "month": view.say("predictive.month")}
+    return figures.predictive_words(view.fit.spec.table.unit, view.language.code)
 
 
 def _figure(view: View) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from hazard.brief import rows
 from hazard.brief.blocks import Block, Figure, Paragraph, Section, Table
@@ -107,7 +108,7 @@ def lag_tables(view: View) -> Section:
     return Section("all-lags", view.say("appendix.lags"), tuple(blocks), level=3)
 
 
-def _scale(view: View) -> str:
+def _scale(view: View) -> Literal["odds", "hazard"]:
     return LINKS[view.fit.spec.outcome.link].ratio
 
 

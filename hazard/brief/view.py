@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import pandas as pd
 
 from hazard import predictive, units
-from hazard.brief.languages import Language
+from hazard.brief.language import Language
 from hazard.fitting.records import Fit
-from hazard.output import digits
+from hazard.languages import Words
+from hazard.output import digits, figures
 from hazard.output.tables import HAZARD_MODEL
 from hazard.spec import IncidenceEstimand, LaggedTerm, StandardisedEstimand
 
@@ -219,21 +221,12 @@ class View:
             if a and b and c
         )
 
-    def figure_words(self, scale: str) -> dict[str, str]:
-        """Words of a figure, with the marks of numbers; ``scale`` is ``odds`` or ``hazard``."""
-        words = {**self.language.words["figure"], **self.language.words["marks"]}
-        words |= {
-            "ratio_axis": words[f"{scale}_axis"],
-            "lag_text": words[f"lag_{scale}"],
-            "lag_axis": self.say("figure.lag_axis"),
-            "month_axis": self.say("figure.month_axis"),
-            "unit": self._common["unit"],
-            "units": self._common["units"],
-            "Units": self._common["Units"],
-        }
+    def figure_words(self, scale: Literal["odds", "hazard"]) -> Words:
+        """Words of a figure of the run, with the marks of numbers."""
+        words = figures.run_words(self._unit, self.language.code, scale=scale)
         if self.regime:
-            words |= {"with": words["always"], "without": words["never"]}
-        return words | dict(self.language.words["estimator"])
+            words = {**words, "with": words["always"], "without": words["never"]}
+        return words
 
 
 def estimate(rows: pd.DataFrame, interval: str = "") -> digits.Estimate:

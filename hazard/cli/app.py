@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from hazard import languages
 from hazard.errors import UsageError
 from hazard.files import atomic
 from hazard.files.terminal import shown
@@ -66,17 +67,25 @@ class Engine(StrEnum):
     laplace = "laplace"
 
 
-class Language(StrEnum):
-    """Language of a brief or of figures."""
-
-    nb = "nb"
-    en = "en"
+def _language(code: str) -> str:
+    """The code of a language whose catalogue is there and has all texts."""
+    languages.catalogue(code)
+    return code
 
 
 Out = Annotated[Path, typer.Option("--out", help="What to write; must not exist yet.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")]
 Registers = Annotated[Path | None, typer.Option(help="Folder with registers.")]
 Table = Annotated[Path | None, typer.Option(help="Ready table, CSV or Parquet.")]
+Language = Annotated[
+    str,
+    typer.Option(
+        "--lang",
+        parser=_language,
+        metavar="|".join(languages.codes()),
+        help="A language: a file of hazard/languages.",
+    ),
+]
 ModelName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A bundled model, or a .toml file.")
 ]
@@ -112,15 +121,20 @@ def read_rows(
     return rows
 
 
-def tell_left_out(rows: Panel, wanted: ModelSpec) -> None:
+def tell_left_out(rows: Panel, wanted: ModelSpec, lang: str = languages.ENGLISH) -> None:
     """Say how much of what was read the design holds, and what became of the rest."""
     from hazard.fitting import flow
 
     found = flow.of_rows(rows, wanted)
-    quiet = [(flow.text(found), False), (flow.outside(found), False)]
-    for line, aloud in (*quiet, (flow.warning(found), True)):
-        if line:
-            echo(f"Warning: {line}" if aloud else line, err=aloud)
+    for line in filter(None, (flow.text(found, lang), flow.outside(found, lang))):
+        echo(line)
+    if warning := flow.warning(found, lang):
+        echo(languages.words("commands.flow", lang)["warned"].format(warning=warning), err=True)
+
+
+def tell_written(out: Path, lang: str, key: str = "written") -> None:
+    """Say what was written."""
+    echo(languages.words("commands.end", lang)[key].format(out=out))
 
 
 def tell_warnings(warnings: tuple[str, ...]) -> None:

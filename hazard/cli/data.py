@@ -108,7 +108,7 @@ def describe(
     source: Annotated[Path, typer.Argument(metavar="DIR|PANEL", help="Registers, or a table.")],
     out: Out,
     model: Annotated[str, typer.Option(help="Whose definitions or layout to use.")] = "oslo2016",
-    lang: Annotated[Language, typer.Option(help="Language of the figures.")] = Language.en,
+    lang: Language = "en",
 ) -> None:
     """Write the published descriptive tables and figures of registers or of a ready table."""
     from hazard import spec
@@ -127,7 +127,7 @@ def describe(
         found = made_from(source, wanted).without_small_cells
         told("figures", 0.0)
         drawn = (found.series, found.published)
-        words = description.words(lang.value, found.people)
+        words = figures.description_words(lang, found.people)
         with new_folder(out) as folder:
             for name, figure in figures.description(*drawn, words=words).items():
                 for kind in ("png", "svg"):

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazard import languages
 from hazard.cli.app import (
     Engine,
+    Language,
     ModelName,
     Out,
     Registers,
@@ -22,6 +24,7 @@ from hazard.cli.app import (
     refuse_two_sources,
     tell_left_out,
     tell_status,
+    tell_written,
 )
 from hazard.errors import UsageError
 from hazard.progress import progress
@@ -110,6 +113,7 @@ def sensitivity(
         typer.Option(metavar="PRIOR", help="Sampled too, such as horseshoe:0.5 or model."),
     ] = None,
     seed: Seed = 0,
+    lang: Language = "en",
 ) -> None:
     """Refit a model under every lag prior; exit code 4 when sampling did not converge."""
     from hazard import spec
@@ -128,10 +132,12 @@ def sensitivity(
         told("read", 0.0)
         rows = read_rows(wanted, registers, panel)
         found = atlas.run(rows, wanted, plan, progress=told)
-    tell_left_out(rows, wanted)
-    write_sensitivity(out, found)
-    echo(f"{figures.sensitivity_text(found.table)}\nWritten to {out}")
-    for line in atlas.repeated_text(found.repeated):
+    tell_left_out(rows, wanted, lang)
+    write_sensitivity(out, found, lang)
+    labels, words = languages.words("shared.exit", lang), languages.figure("sensitivity", lang)
+    echo(figures.sensitivity_text(found.table, labels=labels, words=words))
+    tell_written(out, lang)
+    for line in atlas.repeated_text(found.repeated, lang):
         echo(line)
     for cell, judged in found.gates.items():
         for failure in judged.failures:

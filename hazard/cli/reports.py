@@ -60,7 +60,7 @@ def tables(
 def brief(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
     out: Out,
-    lang: Annotated[Language, typer.Option()] = Language.nb,
+    lang: Language = "nb",
 ) -> None:
     """Write a brief of a run, or of evidence, as one HTML file."""
     from hazard import brief as briefs
@@ -72,7 +72,7 @@ def brief(
     run = read_folder(folder)
     if isinstance(run, Fit):
         refuse_few_persons(run, "a brief")
-    page = briefs.html(run, lang.value)
+    page = briefs.html(run, lang)
     write_file(out, lambda draft: draft.write_text(page, encoding="utf-8"))
     echo(str(out))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazard import languages
 from hazard.cli.app import (
     Language,
     Out,
@@ -50,7 +51,7 @@ def scenario(
     draws: Annotated[int, typer.Option(min=4, help="Posterior draws.")] = 200,
     replications: Annotated[int, typer.Option(min=1, help="Lives per draw.")] = 2,
     seed: Seed = 0,
-    lang: Annotated[Language, typer.Option(help="Language of the figure.")] = Language.en,
+    lang: Language = "en",
 ) -> None:
     """Simulate all families month by month: who leaves is seen by the others, who then react.
 
@@ -120,15 +121,14 @@ def _system(
     return made, beta, "effect" if finished.spec.identification.declared else "association"
 
 
-def _draw(estimates: pd.DataFrame, reference: str, folder: Path, lang: Language) -> None:
+def _draw(estimates: pd.DataFrame, reference: str, folder: Path, lang: str) -> None:
     """Figure, and its numbers in words for who does not see it."""
     from hazard.output import figures
-    from hazard.studies import scenario as system
 
-    texts = system.words(lang.value)
-    estimates = estimates.assign(arm=estimates["arm"].replace(dict(texts["arm"])))
-    reference = texts["arm"].get(reference, reference)
-    labels, words = texts["exit"], {**figures.SCENARIO_WORDS, **texts["figure"]}
+    arms = languages.words("scenario.arm", lang)
+    estimates = estimates.assign(arm=estimates["arm"].replace(dict(arms)))
+    reference = arms.get(reference, reference)
+    labels, words = languages.words("scenario.exit", lang), languages.figure("scenario", lang)
     figure = figures.scenario(estimates, reference=reference, labels=labels, words=words)
     for kind in ("png", "svg"):
         (folder / f"scenario.{kind}").write_bytes(figures.rendered(figure, kind))

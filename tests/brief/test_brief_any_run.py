@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from hazard import brief
-from hazard.brief.languages import Code
 from hazard.fitting import Fit
 from hazard.output import figures
 from hazard.spec import ModelSpec
@@ -120,7 +119,7 @@ def test_rows_that_are_not_there_make_a_page(seed: int, share: float) -> None:
 # One separated coefficient of the logit: exp(800) is beyond all floating-point numbers.
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("odd", [800.0, -800.0, np.inf, -np.inf])
-def test_a_separated_coefficient_is_told_as_such(lang: Code, odd: float) -> None:
+def test_a_separated_coefficient_is_told_as_such(lang: str, odd: float) -> None:
     run = small_run()
     logit = run.estimates["estimator"].eq("multinomial logit")
     first = run.estimates.index[logit][0]

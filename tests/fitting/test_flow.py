@@ -147,12 +147,28 @@ def test_whom_the_window_excludes_is_told_and_not_warned_of() -> None:
         "the exits."
     )
     assert f"{why} (60 rows, 40 exits)" in flow.text(found)
+    assert flow.outside(found, "nb") == (
+        "Vinduet utelater 60 prosent av personene, 60 prosent av radene, 67 prosent av utfallene."
+    )
     few = flow.Losses(LeftOut(100, 100, 60), LeftOut(95, 95, 57), {why: LeftOut(5, 5, 3)})
     assert flow.outside(few) == ""
     other = "persons with a missing covariate"  # negative control: a loss that nobody asked for
     lost = flow.Losses(LeftOut(100, 100, 60), LeftOut(40, 40, 20), {other: LeftOut(60, 60, 40)})
     assert flow.warning(lost).startswith("60 percent of the persons")
+    assert flow.warning(lost, "nb").endswith(
+        "Fyll ut kolonnen, eller ta leddet ut: [table] har "
+        'incomplete = "drop", som utelater disse personene.'
+    )
     both = {why: LeftOut(60, 60, 40), other: LeftOut(10, 10, 5)}
     found = flow.Losses(LeftOut(100, 100, 60), LeftOut(30, 30, 15), both)
     assert found.shares() == {"persons": 0.25, "rows": 0.25, "exits": 0.25}
     assert found.largest() == other
+
+
+def test_what_is_kept_in_norwegian_by_hand() -> None:
+    why = {"months before the start of the register": LeftOut(100, 1791, 70)}
+    found = flow.Losses(LeftOut(600, 5781, 485), LeftOut(500, 3990, 415), why)
+    assert flow.text(found, "nb").replace("\N{NARROW NO-BREAK SPACE}", " ") == (
+        "Med i analysen: 500 av 600 personer, 3 990 av 5 781 rader, 415 av 485 utfall. Utelatt: "
+        "måneder før registeret begynner (1 791 rader, 70 utfall)."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from hazard import cli
 from hazard.baselines import aalen_johansen, cox, fine_gray, gray
 from hazard.errors import DesignError, EstimandError
 from hazard.fitting import Panel
+from hazard.languages import retold
 from hazard.model import design
 from hazard.output.figures import rendered
 from hazard.output.figures.survival import survival_curves, survival_curves_text
 from hazard.spec import ModelSpec
 from hazard.studies import classical
 from hazard.studies.classical import Classical
+from pages import english, numbers
 from places import REFERENCE
 from small_panels import AGE, BASELINE, CENTRE, NORMAL, SEX, VISIT, WALK
 
@@ -201,7 +204,12 @@ TIMES = 10
 
 
 def analysed(
-    rows: str, folder: Path, *, exits: tuple[str, ...] = ("a",), by: str | None = None
+    rows: str,
+    folder: Path,
+    *,
+    exits: tuple[str, ...] = ("a",),
+    by: str | None = None,
+    lang: str = "en",
 ) -> tuple[Result, dict[str, pd.DataFrame]]:
     """The command on a table given as text, whose columns after the third are covariates.
 
@@ -214,8 +222,8 @@ def analysed(
     (folder / "m.toml").write_text(text, encoding="utf-8")
     (folder / "p.csv").write_text("\n".join(rows.split()) + "\n", encoding="utf-8")
     out = folder / "out"
-    grouped = [] if by is None else ["--by", by]
-    done = call(folder / "m.toml", "--panel", folder / "p.csv", "--out", out, *grouped)
+    options = ["--lang", lang, *([] if by is None else ["--by", by])]
+    done = call(folder / "m.toml", "--panel", folder / "p.csv", "--out", out, *options)
     return done, {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
 
 
@@ -284,6 +292,32 @@ def test_nobody_at_risk_in_the_first_months_is_said(tmp_path: Path) -> None:
     curve = found["incidence"].query("estimator == 'Aalen-Johansen'")
     assert curve["month"].tolist() == [3, 4]
     np.testing.assert_allclose(curve["estimate"], 1 / 3, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "by"), [(NOBODY[0], None), (NOBODY[1], None), (GAP, "g"), (GAP, None)]
+)
+def test_the_command_in_norwegian(rows: str, by: str | None, tmp_path: Path) -> None:
+    """The same tables and the same numbers in other words, remarks of the models too."""
+    folders = {lang: tmp_path / lang for lang in ("en", "nb")}
+    for folder in folders.values():
+        folder.mkdir()
+    done = {lang: analysed(rows, folders[lang], by=by, lang=lang)[0] for lang in folders}
+    said = {lang: done[lang].stdout.replace(str(folders[lang]), "") for lang in folders}
+    assert numbers(said["nb"], "nb") == numbers(said["en"], "en")
+    assert english(said["nb"]) == []
+    assert len(english(said["en"])) > 2  # negative control
+    assert said["nb"].splitlines()[-1].startswith("Skrevet til")
+    text, drawn = (
+        (folders["nb"] / "out" / f"survival.{kind}").read_text(encoding="utf-8")
+        for kind in ("txt", "svg")
+    )
+    assert text.startswith("Fortsatt der (overlevelse), prosent: ")
+    assert "Kumulativ insidens av «a», prosent: " in text
+    assert "Måneder under risiko" in drawn
+    assert english(re.sub(r"<style.*?</style>|<[^>]*>", " ", drawn, flags=re.DOTALL)) == []
+    for path in folders["nb"].glob("out/*.csv"):
+        assert path.read_bytes() == (folders["en"] / "out" / path.name).read_bytes()
 
 
 TAKEN = ("at_risk", "entered", "censored", "survival", "month", "n_at_risk", "exit", "group")
@@ -362,3 +396,6 @@ def test_life_table_and_curves_of_any_panel(
         bad = ~np.isfinite(fitted["estimate"].astype(float))
         assert not bad.any() or len(said) > 1
     assert survival_curves_text(found.incidence)
+    for remark in found.remarks["remark"]:
+        refused = " must " in remark  # an error, which is English everywhere
+        assert refused or remark == "Ties after Efron." or retold(remark, "nb") != remark

@@ -3,7 +3,8 @@
 ``contract.py`` says what a family says of itself; everything else asks that, and knows no family by
 its name. To add one, write ``<family>.py`` after the pattern of its neighbours, put its name below,
 and test it in ``tests/spec/priors/test_<family>.py``. A family that lacks something is refused when
-the package is imported, with what is missing.
+the package is imported, with what is missing. Its label is English; ``prior_<shape>`` in the files
+of ``hazard/languages/`` names it in other languages too.
 
 The record and its algebra stand in one module, before everything that reads or uses a model, so
 that no second place must follow.

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from scipy import integrate, optimize, stats
 
-from hazard import cli, fitting
+from hazard import cli, fitting, languages
 from hazard import spec as specs
 from hazard.brief.folders import read as read_folder
 from hazard.errors import EstimandError, UsageError
@@ -24,6 +25,7 @@ from hazard.inference.nuts import Settings
 from hazard.model.priors import covariance, draws
 from hazard.output import figures
 from hazard.spec import ModelSpec
+from hazard.spec.priors import SHAPES
 from hazard.spec.priors.monotone import MonotonePrior
 from hazard.spec.priors.normal import NormalPrior
 from hazard.spec.priors.pooled import PooledPrior
@@ -31,6 +33,7 @@ from hazard.spec.priors.random_walk import RandomWalkPrior
 from hazard.studies import sensitivity
 from hazard.studies.sensitivity import Cell, Fitted, Plan, Sensitivity
 from hazard.studies.sensitivity.folder import write_sensitivity
+from pages import english, numbers
 from small_panels import (
     BASELINE,
     CENTRE,
@@ -266,6 +269,9 @@ def test_repeated_by_hand(spec: ModelSpec) -> None:
     [line] = sensitivity.repeated_text(apart)
     assert line.startswith(f"model: approximation and sampling are {0.5 / sd:.2f} posterior")
     assert line.endswith("8 of 8 conclusions are the same.")
+    [own] = sensitivity.repeated_text(apart, "nb")
+    assert numbers(own, "nb") == numbers(line, "en")
+    assert english(own) == []
     assert len(sensitivity.repeated(sensitivity.table(fits[:2], spec))) == 0
 
 
@@ -420,6 +426,32 @@ def test_text_counts_the_cells(three: pd.DataFrame) -> None:
     assert figures.sensitivity_text(same).count("1 of 1") == 4
 
 
+def test_priors_have_the_names_of_their_families() -> None:
+    """A family that no language names has its own label."""
+    words, start = languages.words("figures.sensitivity"), "prior_"
+    named = {k.removeprefix(start): text for k, text in words.items() if k.startswith(start)}
+    assert named.pop("model") == "model’s own"
+    assert named == {shape.name: shape.label for shape in SHAPES if shape.name in named}
+    assert len(named) > 5
+
+
+def test_figure_and_text_in_norwegian(three: pd.DataFrame) -> None:
+    words, labels = languages.figure("sensitivity", "nb"), languages.words("shared.exit", "nb")
+    text = figures.sensitivity_text(three, labels=labels, words=words)
+    assert numbers(text, "nb") == numbers(figures.sensitivity_text(three), "en")
+    assert "Assistert retur: etter 6 måneder +2 (+1 til +3) prosentpoeng, over null, 1 av 2" in (
+        text.replace("\xa0", " ")
+    )
+    figure = figures.sensitivity(three, labels=labels, words=words)
+    forest = figure.get_axes()[0]
+    names = [label.get_text() for label in forest.get_yticklabels()]
+    assert names == ["modellens egen", "uavhengig  0,1", "2"]
+    shown = [each.get_text() for each in figure.findobj(Text)]
+    assert english(" ".join([text, *shown])) == []
+    own = figures.sensitivity(three).findobj(Text)
+    assert len(english(" ".join(each.get_text() for each in own))) > 5  # negative control
+
+
 @pytest.fixture
 def record(spec: ModelSpec) -> Sensitivity:
     """Two priors, of which the first was also sampled, with a gate that it did not pass."""
@@ -521,9 +553,30 @@ def test_reference_cell_is_the_ordinary_run(written: Path, tmp_path: Path) -> No
     assert apart("pooled") > 1e-3  # negative control: another prior
 
 
+SAID = {
+    "en": (
+        "Estimates for visit, centre under the model's own priors",
+        "0 of 1",
+        "Written to {out}",
+        "model: approximation and sampling are",
+        "Lag priors and conclusions: visit, centre",
+    ),
+    "nb": (
+        "Anslag for visit, samme mottak under modellens egne apriorifordelinger",
+        "0 av 1",
+        "Skrevet til {out}",
+        "model: Tilnærming og trekning skiller seg med",
+        "Apriorifordelinger og konklusjoner: visit, samme mottak",
+    ),
+}
+
+
+@pytest.mark.parametrize("lang", SAID)
 def test_command_says_how_many_conclusions_stay(
+    lang: str,
     record: Sensitivity,
     tmp_path: Path,
+    *,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -532,15 +585,18 @@ def test_command_says_how_many_conclusions_stay(
     monkeypatch.setattr(fitting, "panel_from_table", lambda *_: None)
     monkeypatch.setattr("hazard.cli.fits.tell_left_out", lambda *_: None)
     monkeypatch.setattr(fitting, "pool_small_levels", lambda rows, _: rows)
-    assert command("sensitivity", "oslo2016", "--panel", "x.csv", "--out", tmp_path / "out") == 4
+    given, out = ("oslo2016", "--panel", "x.csv", "--lang", lang), tmp_path / "out"
+    assert command("sensitivity", *given, "--out", out) == 4
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    assert lines[0].startswith("Estimates for visit, centre under the model's own priors")
-    assert lines[0].count("0 of 1") == 4
-    assert lines[1] == f"Written to {tmp_path / 'out'}"
-    assert lines[2].startswith("model: approximation and sampling are")
+    start, count, written, repeated, title = SAID[lang]
+    assert lines[0].startswith(start)
+    assert lines[0].count(count) == 4
+    assert lines[1] == written.format(out=out)
+    assert lines[2].startswith(repeated)
     assert "Gate, prior 'model': a sentence." in said.err
-    assert (tmp_path / "out" / "manifest.json").is_file()
+    assert title in (out / "sensitivity.svg").read_text(encoding="utf-8")
+    assert (out / "manifest.json").is_file()
 
 
 @pytest.mark.parametrize(
