@@ -23,7 +23,7 @@ demo: $(READY)
 	@echo $(RUN).nb.html
 
 test: check
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 slow: $(READY)
 	$(BIN)/pytest -m slow

@@ -7,6 +7,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,34 @@ import hypothesis
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+import public_data
+from places import ROOT
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 os.environ["MPLBACKEND"] = "Agg"
 
-# Two processes that write one cache of compiled code can read each other's half-written files, so
-# a worker of pytest-xdist gets its own and compiles for itself.
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    compiled = ROOT / ".pytest_cache" / "compiled" / worker
-    os.environ["NUMBA_CACHE_DIR"] = str(compiled / "numba")
-    flags = [os.environ.get("PYTENSOR_FLAGS", ""), f"base_compiledir={compiled / 'pytensor'}"]
+# A worker of pytest-xdist shares compiled code with the others (helper `compiled_once`), but the
+# processes that its tests start have a folder of their own.
+COMPILED = ROOT / ".pytest_cache" / "compiled"
+if WORKER:
+    own = COMPILED / WORKER
+    os.environ["NUMBA_CACHE_DIR"] = str(own / "numba")
+    flags = [os.environ.get("PYTENSOR_FLAGS", ""), f"base_compiledir={own / 'pytensor'}"]
     os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, flags))
+
+LONGEST = (
+    "test_end_to_end",
+    "test_sampled_public_data",
+    "test_start_stop_senators",
+    "test_sbc",
+    "test_nuts_whitened",
+    "test_report",
+    "test_margins_published",
+    "test_compiled",
+    "test_canaries",
+    "test_store_forged",
+    "test_recovery",
+)
 
 # The same examples in every run, and no verdict from a clock.
 hypothesis.settings.register_profile("hazard", derandomize=True, database=None, deadline=None)
@@ -37,6 +55,28 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(patch.undo)
     for name in ("connect", "connect_ex"):
         patch.setattr(socket.socket, name, _closed(getattr(socket.socket, name)))
+
+
+def pytest_sessionstart() -> None:
+    """Workers share compiled code and the cores: threads of each would only wait for the others."""
+    if WORKER:
+        import numba
+        import scipy.linalg  # noqa: F401 - brings the threads that are limited
+        from threadpoolctl import threadpool_limits
+
+        import compiled_once
+
+        compiled_once.share(COMPILED / "all")
+        threadpool_limits(1, user_api="blas")
+        numba.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, or one that begins at the end keeps a worker while the other rests.
+
+    Workers take them in this order (``--no-loadscope-reorder``).
+    """
+    items.sort(key=lambda item: (*LONGEST, item.path.stem).index(item.path.stem))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -82,8 +122,14 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Path of a file with a public data set, by its name in the helper ``public_data``."""
+    return partial(public_data.file, tmp_path_factory.mktemp("public"))
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder beside the repository with public data sets for reference tests; skips without it."""
+    """Folder beside the repository with what no package has; skips without it."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
         pytest.skip("no folder with reference data beside the repository")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines import AalenJohansenFitter
 
+import public_data
 from hazard import spec as specs
 from hazard.baselines import aalen_johansen, life_table
 from hazard.data import table
@@ -264,17 +266,19 @@ def test_reference_left_truncated_pregnancies() -> None:
     ("sex", "years"),
     [("F", [9.853608, 1.323284, 8.823108]), ("M", [8.675012, 1.064693, 10.260294])],
 )
-def test_reference_mean_years_in_state(shared: Path, sex: str, years: list[float]) -> None:
+def test_reference_mean_years_in_state(
+    public: Callable[[str], Path], sex: str, years: list[float]
+) -> None:
     """R survival, vignette on multi-state models and competing risks, p. 7."""
-    panel = table.read(shared / "data" / "mgus2.csv", specs.read("mgus2"))
+    panel = table.read(public("mgus2"), specs.read("mgus2"))
     hazard = aalen_johansen.fit(panel[panel["sex"] == sex])["hazard"]
     months = aalen_johansen.months_in_state(hazard, 240)
     np.testing.assert_allclose(months / 12, years, atol=1e-6)
 
 
-def test_reference_exact_times_of_aidssi(shared: Path) -> None:
+def test_reference_exact_times_of_aidssi() -> None:
     """R mstate tutorial (Putter, Fiocco and Geskus 2007), at 12.936 years."""
-    raw = pd.read_csv(shared / "data" / "aidssi.csv")
+    raw = public_data.aidssi()
     by_time = pd.crosstab(raw["time"], raw["status"])
     n_at_risk = len(raw) - by_time.sum(axis=1).cumsum().shift(fill_value=0)
     time = {"month": by_time.index.to_numpy()}

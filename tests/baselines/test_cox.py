@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,13 +66,13 @@ CASES = {
 }
 
 
-def panel_named(name: str, shared: Path) -> pd.DataFrame:
+def panel_named(name: str) -> pd.DataFrame:
     if name == "mgus2_late":
-        return panels.mgus2(shared, late=18)
+        return panels.mgus2(late=18)
     if name == "rossi_before":
-        known = panels.rossi(shared).dropna()
+        known = panels.rossi().dropna()
         return known.reset_index(drop=True)
-    panel: pd.DataFrame = getattr(panels, name)(shared)
+    panel: pd.DataFrame = getattr(panels, name)()
     return panel.drop(columns="employed_before", errors="ignore")
 
 
@@ -87,24 +85,24 @@ def agrees(found: BaselineFit, wanted: pd.DataFrame) -> bool:
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 @pytest.mark.parametrize("name", CASES)
-def test_reference_coxph(shared: Path, name: str, ties: Ties) -> None:
+def test_reference_coxph(name: str, ties: Ties) -> None:
     wanted = reference("cox", data=name)
-    found = fitted(panel_named(name, shared), *CASES[name], ties=ties)
+    found = fitted(panel_named(name), *CASES[name], ties=ties)
     assert agrees(found, wanted[wanted["estimator"] == ties])
     values = wanted[wanted["estimator"] == ties].groupby("exit")["log_likelihood"].first()
     assert found.log_likelihood == pytest.approx(values.sum(), rel=1e-10)
 
 
 @pytest.mark.parametrize("name", ["mgus2", "first_sex", "rossi"])
-def test_reference_rejects_the_other_ties(shared: Path, name: str) -> None:
+def test_reference_rejects_the_other_ties(name: str) -> None:
     """Negative control: Breslow where R took Efron."""
-    found = fitted(panel_named(name, shared), *CASES[name], ties="breslow")
+    found = fitted(panel_named(name), *CASES[name], ties="breslow")
     assert not agrees(found, reference("cox", data=name, estimator="efron"))
 
 
-def test_reference_rejects_broken_ties(shared: Path, rng: np.random.Generator) -> None:
+def test_reference_rejects_broken_ties(rng: np.random.Generator) -> None:
     """Negative control: who left in the same month put into a random order."""
-    panel = panels.mgus2(shared)
+    panel = panels.mgus2()
     ends = panel.groupby("person").last()
     order = np.lexsort((rng.random(len(ends)), ends["exit"] == "stay", ends["month"]))
     last = np.empty(len(ends), dtype=np.int64)
@@ -114,9 +112,9 @@ def test_reference_rejects_broken_ties(shared: Path, rng: np.random.Generator) -
     assert not agrees(found, reference("cox", data="mgus2", estimator="efron"))
 
 
-def test_reference_rejects_swapped_exits(shared: Path) -> None:
+def test_reference_rejects_swapped_exits() -> None:
     """Negative control."""
-    panel = panels.mgus2(shared)
+    panel = panels.mgus2()
     swapped = panel["exit"].cat.rename_categories({"pcm": "death", "death": "pcm"})
     panel["exit"] = swapped.cat.reorder_categories(["stay", "pcm", "death"])
     assert not agrees(
@@ -124,25 +122,25 @@ def test_reference_rejects_swapped_exits(shared: Path) -> None:
     )
 
 
-def test_reference_rejects_an_entry_that_is_forgotten(shared: Path) -> None:
+def test_reference_rejects_an_entry_that_is_forgotten() -> None:
     """Negative control: months before the entry counted as months at risk."""
-    panel = panels.mgus2(shared, late=18)
+    panel = panels.mgus2(late=18)
     ends = panel.groupby("person").last().reset_index(drop=True)
     spells = ends[["exit", "age", "male"]].assign(last=ends["month"], entry=0)
     found = fitted(panels.panel_of(spells, ["pcm", "death"]), "age", "male")
     assert not agrees(found, reference("cox", data="mgus2_late", estimator="efron"))
 
 
-def test_reference_strata(shared: Path) -> None:
-    panel = panels.mgus2(shared)
+def test_reference_strata() -> None:
+    panel = panels.mgus2()
     found = cox.fit(built(panel, "age"), panel, strata=["male"])
     wanted = reference("cox", data="mgus2_strata")
     assert agrees(found, wanted)
     assert not agrees(fitted(panel, "age"), wanted)
 
 
-def test_reference_sandwich(shared: Path) -> None:
-    panel = panel_named("rossi", shared)
+def test_reference_sandwich() -> None:
+    panel = panel_named("rossi")
     made = built(panel, *CASES["rossi"])
     by_person = robust.clusters(made, panel, ["person"])
     wanted = reference("cox", data="rossi_robust")
@@ -150,9 +148,9 @@ def test_reference_sandwich(shared: Path) -> None:
     assert not agrees(cox.fit(made, panel), wanted)
 
 
-def test_reference_published(shared: Path) -> None:
+def test_reference_published() -> None:
     """Putter, Fiocco and Geskus (2007): AIDS -1.2358 (.3071), SI -.2542 (.2380)."""
-    found = fitted(panels.aidssi(shared), "mutant")
+    found = fitted(panels.aidssi(), "mutant")
     np.testing.assert_allclose(found.estimate[0], [-1.2358, -0.2542], atol=0.5e-4)
     np.testing.assert_allclose(found.standard_error[0], [0.3071, 0.2380], atol=0.5e-4)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,17 +90,17 @@ def test_risk_sets_give_back_the_cumulative_incidence(spells: list[tuple[int, in
 CASES = {"mgus2": ("age", "male"), "mgus2_late": ("age", "male"), "aidssi": ("mutant",)}
 
 
-def panel_named(name: str, shared: Path) -> pd.DataFrame:
+def panel_named(name: str) -> pd.DataFrame:
     if name == "aidssi":
-        return panels.aidssi(shared)
-    return panels.mgus2(shared, late=18 if name == "mgus2_late" else 0)
+        return panels.aidssi()
+    return panels.mgus2(late=18 if name == "mgus2_late" else 0)
 
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 @pytest.mark.parametrize("name", CASES)
-def test_reference_finegray(shared: Path, name: str, ties: Ties) -> None:
+def test_reference_finegray(name: str, ties: Ties) -> None:
     """R: coxph with a cluster per person on the weighted rows of survival::finegray."""
-    found = fitted(panel_named(name, shared), *CASES[name], ties=ties)
+    found = fitted(panel_named(name), *CASES[name], ties=ties)
     wanted = reference("fine_gray", data=name, estimator=ties)
     assert agrees(found, wanted, ["estimate", "standard_error"])
     value = wanted.groupby("exit")["log_likelihood"].first().sum()
@@ -110,9 +108,9 @@ def test_reference_finegray(shared: Path, name: str, ties: Ties) -> None:
 
 
 @pytest.mark.parametrize("name", ["mgus2", "mgus2_late"])
-def test_reference_rejects_the_other_ties(shared: Path, name: str) -> None:
+def test_reference_rejects_the_other_ties(name: str) -> None:
     """Negative control."""
-    found = fitted(panel_named(name, shared), *CASES[name], ties="breslow")
+    found = fitted(panel_named(name), *CASES[name], ties="breslow")
     assert not agrees(found, reference("fine_gray", data=name, estimator="efron"), ["estimate"])
 
 
@@ -127,9 +125,9 @@ def with_chance(panel: pd.DataFrame, chance: FloatArray, *columns: str) -> Basel
 
 
 @pytest.mark.parametrize("name", ["mgus2", "aidssi"])
-def test_reference_crr(shared: Path, name: str) -> None:
+def test_reference_crr(name: str) -> None:
     """R: cmprsk::crr, which counts who leaves in a month among who can be censored in it."""
-    panel = panel_named(name, shared)
+    panel = panel_named(name)
     table = life_table.counts(panel)
     censored = table["n_censored"] / table["n_at_risk"].where(table["n_at_risk"] > 0, 1)
     chance = (1 - censored).cumprod("month").shift(month=1, fill_value=1.0).values
@@ -146,9 +144,9 @@ def test_reference_crr(shared: Path, name: str) -> None:
     assert float((table["standard_error"] / other["standard_error"] - 1).abs().max()) < 0.01
 
 
-def test_reference_rejects_weights_that_are_forgotten(shared: Path) -> None:
+def test_reference_rejects_weights_that_are_forgotten() -> None:
     """Negative controls: other exits as censorings, and as if nobody were ever censored."""
-    panel = panels.mgus2(shared)
+    panel = panels.mgus2()
     wanted = reference("fine_gray", data="mgus2", estimator="breslow")
     naive = cox.fit(built(panel, "age", "male"), panel, ties="breslow")
     assert not agrees(naive, wanted, ["estimate"])

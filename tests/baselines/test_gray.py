@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -53,17 +52,17 @@ def agrees(found: pd.DataFrame, wanted: pd.DataFrame) -> bool:
 @pytest.mark.parametrize(
     ("name", "by"), [("mgus2", "sex"), ("mgus2", "age_group"), ("aidssi", "ccr5")]
 )
-def test_reference_cuminc(shared: Path, name: str, by: str) -> None:
-    panel = getattr(panels, name)(shared)
+def test_reference_cuminc(name: str, by: str) -> None:
+    panel = getattr(panels, name)()
     found = gray.fit(panel, by)
     wanted = reference("gray", data=name, group=by)
     assert agrees(found, wanted)
     assert found["freedom"].tolist() == wanted["freedom"].tolist()
 
 
-def test_reference_rejects_swapped_exits_and_a_logrank_test(shared: Path) -> None:
+def test_reference_rejects_swapped_exits_and_a_logrank_test() -> None:
     """Negative controls."""
-    panel = panels.mgus2(shared)
+    panel = panels.mgus2()
     wanted = reference("gray", data="mgus2", group="sex")
     found = gray.fit(panel, "sex")
     assert not agrees(found.assign(exit=found["exit"].tolist()[::-1]), wanted)
@@ -126,10 +125,10 @@ def test_kaplan_meier_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("name", "late"), [("mgus2", 0), ("mgus2_late", 18)])
-def test_reference_survfit(shared: Path, name: str, late: int) -> None:
+def test_reference_survfit(name: str, late: int) -> None:
     """R: survfit with conf.type = "log-log"."""
-    found = kaplan_meier.fit(panels.mgus2(shared, late=late))
-    swapped = kaplan_meier.fit(panels.mgus2(shared, late=late), level=0.9)
+    found = kaplan_meier.fit(panels.mgus2(late=late))
+    swapped = kaplan_meier.fit(panels.mgus2(late=late), level=0.9)
     for _, row in reference("kaplan_meier", data=name).iterrows():
         at = {"exit": row["exit"], "month": row["month"]}
         for quantity in ("survival", "lower", "upper"):
@@ -138,9 +137,9 @@ def test_reference_survfit(shared: Path, name: str, late: int) -> None:
         assert float(swapped["lower"].sel(at)) != pytest.approx(row["lower"], rel=1e-4)
 
 
-def test_reference_rejects_entry_a_month_early(shared: Path) -> None:
+def test_reference_rejects_entry_a_month_early() -> None:
     """Negative control: at risk in the month before the first row."""
-    panel = panels.mgus2(shared, late=18)
+    panel = panels.mgus2(late=18)
     first = panel[panel["month"] == 19].assign(month=18, exit="stay")
     first = first[first["entry"] == 18].assign(entry=17)
     early = pd.concat([panel, first]).sort_values(["person", "month"], ignore_index=True)

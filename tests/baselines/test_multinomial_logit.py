@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -392,17 +393,17 @@ def row_removal(panel: pd.DataFrame) -> np.ndarray:
 
 # --- public data with published results ---------------------------------------------------------
 def fitted(
-    shared: Path, name: str, file: str, terms: tuple[object, ...] | None = None
+    public: Callable[[str], Path], name: str, file: str, terms: tuple[object, ...] | None = None
 ) -> tuple[Design, BaselineFit]:
     spec = specs.read(name)
     if terms is not None:
         spec = spec.model_copy(update={"term": terms})
-    found = fitting.panel_from_table(shared / "data" / file, spec)
+    found = fitting.panel_from_table(public(file), spec)
     made = design.build(found.frame, found.histories, spec)
     return made, multinomial_logit.fit(made)
 
 
-def test_reference_logit_of_first_sex(shared: Path) -> None:
+def test_reference_logit_of_first_sex(public: Callable[[str], Path]) -> None:
     """Singer and Willett (2003), table 11.3: coefficients, standard errors, deviances."""
     baseline, transition, antisocial = specs.read("first_sex").term
     pt, pas = "parental_transition", "parental_antisociality"
@@ -413,7 +414,7 @@ def test_reference_logit_of_first_sex(shared: Path) -> None:
         ((transition, antisocial), {pt: (0.6605, 0.2367), pas: (0.2964, 0.1254)}, 629.15),
     )
     for terms, expected, deviance in published:
-        made, fit = fitted(shared, "first_sex", "first_sex.csv", (baseline, *terms))
+        made, fit = fitted(public, "first_sex", "first_sex", (baseline, *terms))
         for name, figures in expected.items():
             np.testing.assert_allclose(cell(fit, name, name, "first_sex"), figures, atol=1e-4)
         assert -2 * fit.log_likelihood == pytest.approx(deviance, abs=0.0051)  # two printed digits
@@ -422,7 +423,7 @@ def test_reference_logit_of_first_sex(shared: Path) -> None:
 
 
 def employment(
-    shared: Path, lag: int, breaks: tuple[int, ...] | None = None
+    public: Callable[[str], Path], lag: int, breaks: tuple[int, ...] | None = None
 ) -> tuple[float, float]:
     terms = []
     for term in specs.read("rossi_employment").term:
@@ -432,27 +433,29 @@ def employment(
             terms.append(term.model_copy(update={"breaks": breaks}))
         else:
             terms.append(term)
-    _, fit = fitted(shared, "rossi_employment", "Rossi.csv", tuple(terms))
+    _, fit = fitted(public, "rossi_employment", "rossi", tuple(terms))
     return cell(fit, "employed_own", lag, "arrest")
 
 
 @pytest.mark.parametrize("breaks", [None, tuple(range(1, 53))], ids=["quarters", "weeks"])
-def test_reference_employment_of_rossi(shared: Path, breaks: tuple[int, ...] | None) -> None:
+def test_reference_employment_of_rossi(
+    public: Callable[[str], Path], breaks: tuple[int, ...] | None
+) -> None:
     """Fox, Cox regression appendix: -0.7869 (0.2181) one week later.
 
     With a level per week, the weeks without an arrest are separated.
     """
-    estimate, error = employment(shared, 1, breaks)
+    estimate, error = employment(public, 1, breaks)
     assert estimate == pytest.approx(-0.7869, abs=0.02)
     assert error == pytest.approx(0.2181, abs=0.001)
-    assert employment(shared, 0, breaks)[0] == pytest.approx(-1.3283, abs=0.02)
+    assert employment(public, 0, breaks)[0] == pytest.approx(-1.3283, abs=0.02)
     for wrong in (0, 2):  # negative control: the history shifted by a week
-        assert abs(employment(shared, wrong, breaks)[0] + 0.7869) > 0.02
+        assert abs(employment(public, wrong, breaks)[0] + 0.7869) > 0.02
 
 
-def test_reference_genotype_of_aidssi(shared: Path) -> None:
+def test_reference_genotype_of_aidssi(public: Callable[[str], Path]) -> None:
     """R mstate tutorial (Putter, Fiocco and Geskus 2007): Cox models of the two causes."""
-    _, fit = fitted(shared, "aidssi", "aidssi.csv")
+    _, fit = fitted(public, "aidssi", "aidssi")
     published = {"AIDS": (-1.2358, 0.3071), "SI": (-0.2542, 0.2380)}
     for exit_, figures in published.items():
         np.testing.assert_allclose(cell(fit, "ccr5", "WM", exit_), figures, atol=0.03)

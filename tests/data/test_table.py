@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -664,8 +665,8 @@ def test_frames_of_other_dtypes_give_the_same_panel(backend: str) -> None:
 
 
 # --- public data with published results ---------------------------------------------------------
-def panel_of(shared: Path, name: str, file: str) -> pd.DataFrame:
-    return table.read(shared / "data" / file, specs.read(name))
+def panel_of(public: Callable[[str], Path], name: str, file: str) -> pd.DataFrame:
+    return table.read(public(file), specs.read(name))
 
 
 def without_covariates(name: str) -> ModelSpec:
@@ -674,26 +675,26 @@ def without_covariates(name: str) -> ModelSpec:
     return spec.model_copy(update={"term": kept})
 
 
-def test_reference_counts_of_mgus2(shared: Path) -> None:
-    panel = panel_of(shared, "mgus2", "mgus2.csv")
+def test_reference_counts_of_mgus2(public: Callable[[str], Path]) -> None:
+    panel = panel_of(public, "mgus2", "mgus2")
     assert panel["person"].nunique() == 1384
     assert panel["exit"].value_counts()[["pcm", "death"]].tolist() == [115, 860]
     last = panel.drop_duplicates("person", keep="last")
     assert (last["exit"] == "stay").sum() == 409
 
 
-def test_reference_counts_of_aidssi(shared: Path) -> None:
-    everyone = table.read(shared / "data" / "aidssi.csv", without_covariates("aidssi"))
+def test_reference_counts_of_aidssi(public: Callable[[str], Path]) -> None:
+    everyone = table.read(public("aidssi"), without_covariates("aidssi"))
     last = everyone.drop_duplicates("person", keep="last")
     assert last["exit"].value_counts()[["AIDS", "SI", "stay"]].tolist() == [114, 108, 107]
-    with_genotype = panel_of(shared, "aidssi", "aidssi.csv")
+    with_genotype = panel_of(public, "aidssi", "aidssi")
     assert with_genotype["person"].nunique() == 324
     assert with_genotype.attrs["left_out"] == {"persons with a missing value": (5, 5, 2)}
 
 
-def test_reference_genotype_of_aidssi(shared: Path) -> None:
+def test_reference_genotype_of_aidssi(public: Callable[[str], Path]) -> None:
     """R mstate tutorial (Putter, Fiocco and Geskus 2007): Cox models of the two causes."""
-    panel = panel_of(shared, "aidssi", "aidssi.csv")
+    panel = panel_of(public, "aidssi", "aidssi")
     carrier = (panel["ccr5"] == "WM").to_frame()
     published = {"AIDS": (-1.2358, 0.3071), "SI": (-0.2542, 0.2380)}
     for exit_, expected in published.items():
@@ -702,9 +703,9 @@ def test_reference_genotype_of_aidssi(shared: Path) -> None:
         assert abs(fit.params[0] + expected[0]) > 0.03  # negative control: the other genotype
 
 
-def test_reference_logit_of_first_sex(shared: Path) -> None:
+def test_reference_logit_of_first_sex(public: Callable[[str], Path]) -> None:
     """Singer and Willett (2003), table 11.3: coefficients, standard errors, deviances."""
-    panel = panel_of(shared, "first_sex", "first_sex.csv")
+    panel = panel_of(public, "first_sex", "first_sex")
     assert len(panel) == 822
     covariates = ["parental_transition", "parental_antisociality"]
     published = {
@@ -720,9 +721,9 @@ def test_reference_logit_of_first_sex(shared: Path) -> None:
         assert fit.deviance == pytest.approx(deviance, abs=0.0051)  # two printed digits
 
 
-def test_reference_employment_of_rossi(shared: Path) -> None:
+def test_reference_employment_of_rossi(public: Callable[[str], Path]) -> None:
     """Fox and Weisberg: work in the same week, and one week earlier; an off-by-one shows."""
-    panel = panel_of(shared, "rossi_employment", "Rossi.csv")
+    panel = panel_of(public, "rossi_employment", "rossi")
     assert len(panel) == 19_809
     found = {lag: employment(panel, lag) for lag in (0, 1, 2)}
     assert found[0][0] == 19_809

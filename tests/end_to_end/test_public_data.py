@@ -11,7 +11,7 @@ and of the Stanford heart transplants (a treatment that goes on once it has begu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
+import public_data
 from classical_panels import PRIOR, TERM, reference
 from hazard import cli
 from hazard.arrays import FloatArray
@@ -175,11 +176,12 @@ LABELS = {
 
 @pytest.fixture(scope="module", params=["mgus2", "aidssi"])
 def causes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    public: Callable[[str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[str, Read]:
-    shared: Path = request.getfixturevalue("shared")
     name = request.param
-    return name, run(name, shared / "data" / f"{name}.csv", tmp_path_factory.mktemp(name))
+    return name, run(name, public(name), tmp_path_factory.mktemp(name))
 
 
 def against_published(read: Read, rows: pd.DataFrame) -> list[str]:
@@ -243,9 +245,9 @@ def maximum(
     raise AssertionError("Newton steps do not settle")
 
 
-def prisoners(shared: Path) -> tuple[FloatArray, FloatArray, FloatArray]:
+def prisoners() -> tuple[FloatArray, FloatArray, FloatArray]:
     """Rows of released prisoners by week, with the work of the week before, and the priors."""
-    raw = pd.read_csv(shared / "data" / "Rossi.csv")
+    raw = public_data.rossi()
     rows = []
     for person in raw.to_dict("records"):
         own = [person["fin"] == "yes", person["age"], person["race"] != "black"]
@@ -267,12 +269,12 @@ def prisoners(shared: Path) -> tuple[FloatArray, FloatArray, FloatArray]:
     return matrix[:, :-1], matrix[:, -1], precision
 
 
-def test_reference_work_of_the_week_before(shared: Path, tmp_path: Path) -> None:
+def test_reference_work_of_the_week_before(public: Callable[[str], Path], tmp_path: Path) -> None:
     """Fox and Weisberg print -0.787 (0.218); for work in the same week -1.328."""
-    read = run("rossi_employment", shared / "data" / "Rossi.csv", tmp_path)
+    read = run("rossi_employment", public("rossi"), tmp_path)
     rows = read.estimates[read.estimates["quantity"].eq("lag_coefficient")]
     found = {name: one(rows, estimator=name, lag=1) for name in (LOGIT, MODEL)}
-    x, left, precision = prisoners(shared)
+    x, left, precision = prisoners()
     assert len(left) == 19_377
     plain = maximum(x, left, "cloglog", 0 * precision, -5.0)[0][-1]
     pulled, lean = (each[-1] for each in maximum(x, left, "cloglog", precision, -5.0))
@@ -293,10 +295,10 @@ def test_reference_work_of_the_week_before(shared: Path, tmp_path: Path) -> None
     assert misprinted(read, place) == []
 
 
-def test_reference_first_intercourse(shared: Path, tmp_path: Path) -> None:
+def test_reference_first_intercourse(public: Callable[[str], Path], tmp_path: Path) -> None:
     """Table 11.3 of Singer and Willett: .6605 (.2367) and .2964 (.1254)."""
-    read = run("first_sex", shared / "data" / "first_sex.csv", tmp_path)
-    raw = pd.read_csv(shared / "data" / "first_sex.csv")
+    read = run("first_sex", public("first_sex"), tmp_path)
+    raw = public_data.first_sex()
     rows = raw.loc[raw.index.repeat(raw["grade"] - 6)].reset_index(drop=True)
     grade = 7 + rows.groupby("id").cumcount().to_numpy()
     columns = ["parental_transition", "parental_antisociality"]

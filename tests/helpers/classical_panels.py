@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+import public_data
 from hazard import spec as specs
 from hazard.data import table
 from hazard.model import design
@@ -52,9 +52,9 @@ def reference(name: str, **wanted: object) -> pd.DataFrame:
 
 
 # --- the public data sets as the script in R reads them -----------------------------------------
-def mgus2(shared: Path, late: int = 0) -> pd.DataFrame:
+def mgus2(late: int = 0) -> pd.DataFrame:
     """Months to progression or death; with ``late`` every third person is seen from then on."""
-    raw = pd.read_csv(shared / "data" / "mgus2.csv")
+    raw = public_data.mgus2()
     progressed = raw["pstat"] == 1
     spells = pd.DataFrame({"last": raw["futime"].where(~progressed, raw["ptime"])})
     spells["exit"] = np.select([progressed, raw["death"] == 1], ["pcm", "death"], "stay")
@@ -65,26 +65,26 @@ def mgus2(shared: Path, late: int = 0) -> pd.DataFrame:
     return panel_of(spells[spells["last"] > spells["entry"]], ["pcm", "death"])
 
 
-def aidssi(shared: Path) -> pd.DataFrame:
+def aidssi() -> pd.DataFrame:
     """Exact times as their ranks, which is all that risk sets know."""
-    raw = pd.read_csv(shared / "data" / "aidssi.csv").dropna(subset="ccr5")
+    raw = public_data.aidssi().dropna(subset="ccr5")
     spells = pd.DataFrame({"last": pd.factorize(raw["time"], sort=True)[0] + 1, "entry": 0})
     spells["exit"] = np.array(["stay", "AIDS", "SI"])[raw["status"]]
     mutant = (raw["ccr5"] == "WM").to_numpy()
     return panel_of(spells.assign(mutant=1.0 * mutant, ccr5=raw["ccr5"].tolist()), ["AIDS", "SI"])
 
 
-def first_sex(shared: Path) -> pd.DataFrame:
-    raw = pd.read_csv(shared / "data" / "first_sex.csv")
+def first_sex() -> pd.DataFrame:
+    raw = public_data.first_sex()
     spells = raw.assign(last=raw["grade"] - 6, entry=0)
     spells["exit"] = np.where(raw["censor"] == 0, "first_sex", "stay")
     spells["parental_transition"] = raw["parental_transition"].astype(float)
     return panel_of(spells.drop(columns=["id", "grade", "censor"]), ["first_sex"])
 
 
-def rossi(shared: Path) -> pd.DataFrame:
+def rossi() -> pd.DataFrame:
     """Weeks with employment in the week, and in the week before (missing in week 1)."""
-    raw = pd.read_csv(shared / "data" / "Rossi.csv")
+    raw = public_data.rossi()
     weekly = (raw[[f"emp{week}" for week in range(1, 53)]] == "yes").to_numpy(dtype=float)
     spells = raw[["age", "prio"]].astype(float).assign(last=raw["week"], entry=0)
     spells["financial"] = 1.0 * (raw["fin"] == "yes")

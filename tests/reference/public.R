@@ -2,8 +2,8 @@
 # cause-specific Cox models, the maximum of the discrete likelihood of the model file, and that
 # maximum under its priors. Between the first two lies what months and intervals do, between the
 # last two what the priors do; `mean` is the mean of that posterior, to first order. Versions:
-# versions.csv. The folder with the data is the argument:
-#   Rscript tests/reference/public.R ../shared/data
+# versions.csv. The argument is a folder with the data, as tests/helpers/public_data.py writes them:
+#   Rscript tests/reference/public.R FOLDER
 suppressMessages(library(survival))
 folder <- commandArgs(trailingOnly = TRUE)[1]
 precise <- coxph.control(eps = 1e-12, toler.chol = 1e-13, iter.max = 50)

@@ -1,6 +1,7 @@
-# Reference values of the tests of Cox, Fine and Gray, Gray's test and Kaplan-Meier; the public data
-# sets are read in place, and the versions that made the values stand in versions.csv.
-# Run from the root of the repository:  Rscript tests/reference/survival.R ../shared/data
+# Reference values of the tests of Cox, Fine and Gray, Gray's test and Kaplan-Meier; the
+# versions that made the values stand in versions.csv. The argument is a folder with the public data
+# sets, as tests/helpers/public_data.py writes them. Run from the root of the repository:
+#   Rscript tests/reference/survival.R FOLDER
 suppressMessages({
   library(survival)
   library(cmprsk)
@@ -31,7 +32,7 @@ aids <- aids[!is.na(aids$ccr5), ]
 aids$mutant <- as.numeric(aids$ccr5 == "WM")
 aids$state <- aids$status
 sex <- load_csv("first_sex.csv")
-rossi <- load_csv("Rossi.csv")
+rossi <- load_csv("rossi.csv")
 rossi$financial <- as.numeric(rossi$fin == "yes")
 weeks <- do.call(rbind, lapply(seq_len(nrow(rossi)), function(i) {
   n <- rossi$week[i]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +9,10 @@ import pytest
 from hazard import spec
 from hazard.errors import EstimandError
 from hazard.studies import appendix
+from places import PACKAGE
 from small_runs import estimates
 
+PUBLISHED = PACKAGE / "published"  # test_published.py compares them with the published ones
 KEY = ["outcome", "exposure", "network", "lag_months"]
 
 
@@ -21,8 +21,8 @@ def found() -> pd.DataFrame:
     return appendix.coefficient_table(estimates(spec.read("oslo2016_published")))
 
 
-def test_rows_are_those_of_the_report(found: pd.DataFrame, shared: Path) -> None:
-    printed = pd.read_csv(shared / "published" / "oslo2016_table_7_1.csv")
+def test_rows_are_those_of_the_report(found: pd.DataFrame) -> None:
+    printed = pd.read_csv(PUBLISHED / "oslo2016_table_7_1.csv")
     assert len(found) == len(printed) == 56
     both = found.merge(printed, on=KEY, suffixes=("", "_printed"), validate="one_to_one")
     assert len(both) == 56
@@ -31,8 +31,8 @@ def test_rows_are_those_of_the_report(found: pd.DataFrame, shared: Path) -> None
         assert (both[f"published_{name}"] != both[name]).any()  # ours are other numbers
 
 
-def test_order_is_that_of_the_report(found: pd.DataFrame, shared: Path) -> None:
-    printed = pd.read_csv(shared / "published" / "oslo2016_table_7_1.csv")
+def test_order_is_that_of_the_report(found: pd.DataFrame) -> None:
+    printed = pd.read_csv(PUBLISHED / "oslo2016_table_7_1.csv")
     mixed = estimates(spec.read("oslo2016_published")).sort_values("lag", kind="stable")
     for each in (found, appendix.coefficient_table(mixed)):
         assert each[KEY].to_numpy().tolist() == printed[KEY].to_numpy().tolist()
@@ -74,10 +74,10 @@ WINDOW = ["outcome", "exposure", "network", "lag_window_months"]
 
 
 @pytest.mark.parametrize(("name", "country"), [("iraq", "iraq"), ("afghanistan", "afghanistan")])
-def test_windows_are_those_of_the_report(name: str, country: str, shared: Path) -> None:
+def test_windows_are_those_of_the_report(name: str, country: str) -> None:
     model = spec.read(name)
     found = appendix.in_layout(estimates(model), model)
-    printed = pd.read_csv(shared / "published" / "oslo2016_table_7_2.csv")
+    printed = pd.read_csv(PUBLISHED / "oslo2016_table_7_2.csv")
     assert found[WINDOW].to_numpy().tolist() == printed[WINDOW].to_numpy().tolist()
     for column in (f"{country}_rrr", f"{country}_rrr_se"):
         assert found[f"published_{column}"].tolist() == printed[column].tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_tables_hold_what_the_estimators_found(rng: np.random.Generator) -> None
     assert found.gray is not None
     tested = gray.fit(rows.frame, "sex")
     pd.testing.assert_frame_equal(found.gray[tested.columns], tested)
-    counted = aalen_johansen.fit(rows.frame[rows.panel["sex"] == "male"])
+    counted = aalen_johansen.fit(rows.frame[rows.frame["sex"] == "male"])
     own = found.incidence.query(
         "group == 'male' and estimator == 'Aalen-Johansen' and exit == 'assisted'"
     )
@@ -74,7 +75,7 @@ def test_terms_of_each_model(found: Classical) -> None:
 def test_rows_without_a_history_count_where_no_history_is_needed(rng: np.random.Generator) -> None:
     rows = small_rows(rng)
     plain = small_panels.model(SEX + NORMAL, AGE + NORMAL, exits=2)
-    expected = fine_gray.fit(design.build(rows.frame, {}, plain), rows.panel).table()
+    expected = fine_gray.fit(design.build(rows.frame, {}, plain), rows.frame).table()
     found = classical.analyse(rows, MODEL).fine_gray
     np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=1e-9)
     fewer = design.build(rows.frame, rows.histories, MODEL)
@@ -170,8 +171,10 @@ def call(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli.app, ["survival", *map(str, arguments)])
 
 
-def test_command_writes_everything_or_nothing(shared: Path, tmp_path: Path) -> None:
-    panel = shared / "data" / "mgus2.csv"
+def test_command_writes_everything_or_nothing(
+    public: Callable[[str], Path], tmp_path: Path
+) -> None:
+    panel = public("mgus2")
     done = call("mgus2", "--panel", panel, "--by", "sex", "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     names = {path.name for path in (tmp_path / "out").iterdir()}

@@ -91,7 +91,7 @@ from hazard.studies import sbc
 from hazard.studies.sensitivity import grid, prior_intervals
 model = spec.load(sys.argv[1])
 rows = sbc.small_rows(model)
-built = design.build(rows.panel, rows.histories, model)
+built = design.build(rows.frame, rows.histories, model)
 it = parameterisation.standard(built)
 drawn = prior_draws(it, 4_000, np.random.default_rng(1))["beta_visit_centre"].values
 print(json.dumps({

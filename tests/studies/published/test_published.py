@@ -67,8 +67,8 @@ def test_curves_by_hand(curves: xr.Dataset) -> None:
     assert curves.attrs["half_width"] == pytest.approx(0.0005)
 
 
-def test_bundled_table_is_the_published_one(shared: Path) -> None:
-    name = "oslo2016_table_7_1.csv"
+@pytest.mark.parametrize("name", ["oslo2016_table_7_1.csv", "oslo2016_table_7_2.csv"])
+def test_bundled_table_is_the_published_one(shared: Path, name: str) -> None:
     bundled = PACKAGE / "published" / name
     assert bundled.read_bytes() == (shared / "published" / name).read_bytes()
 
