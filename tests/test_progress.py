@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-shared = importlib.import_module("hazard.cli.app")  # `hazard.cli.app` is the application in it
+shared = importlib.import_module("hazard.progress")
 
 LINE = re.compile(r" *(\d+) s  (\D+?)(?:, (\d+) %)?")
 

@@ -156,8 +156,8 @@ def test_a_column_that_is_nowhere_is_named(daily: Path) -> None:
 def test_a_column_is_read_as_the_model_has_it(daily: Path) -> None:
     model = spec.read(str(daily / "daily.toml"))
     path = daily / "rows.csv"
-    plain = fitting.frame_from_table(path, model).panel
-    more = fitting.frame_from_table(path, model, ["team"]).panel
+    plain = fitting.panel_from_table(path, model).frame
+    more = fitting.panel_from_table(path, model, ["team"]).frame
     pd.testing.assert_frame_equal(more.drop(columns="team"), plain)
     assert sorted(more["team"].unique()) == ["blue", "red"]
 

@@ -40,9 +40,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - a flag of the command line
     if wanted:
-        import hazard
+        from importlib import metadata
 
-        typer.echo(f"hazard {hazard.__version__}")
+        typer.echo(f"hazard {metadata.version('hazard')}")
         raise typer.Exit
 
 

@@ -84,9 +84,9 @@ import json, sys
 import numpy as np
 import hazard
 from hazard import spec
-from hazard.checks.predictive.prior_draws import prior_draws
+from hazard.predictive.prior_draws import prior_draws
 from hazard.model import design, parameterisation, priors
-from hazard.output.figures.sensitivity import _PRIORS
+from hazard.output.figures.sensitivity import _LABELS
 from hazard.studies import sbc
 from hazard.studies.sensitivity import grid, prior_intervals
 model = spec.load(sys.argv[1])
@@ -103,7 +103,7 @@ print(json.dumps({
     "variance": float((drawn**2).mean()),
     "error": float((drawn**2).mean(axis=(0, 2, 3)).std() / drawn.shape[1] ** 0.5),
     "cells": [cell.name for cell in grid.cells(model)],
-    "label": _PRIORS["student"],
+    "label": _LABELS["student"],
     "half_widths": prior_intervals.half_widths(model.term[0].prior, ((0, 0), (1, 1))).tolist(),
 }))
 """
