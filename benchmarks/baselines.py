@@ -67,16 +67,16 @@ def fastest(work: Callable[[], Any], times: int = 3) -> tuple[np.ndarray, Any]:
     return np.min(spent, axis=0), made
 
 
-def read(folder: Path | None, seed: int) -> tuple[fitting.Rows, spec.ModelSpec]:
+def read(folder: Path | None, seed: int) -> tuple[fitting.Panel, spec.ModelSpec]:
     """Panel and histories of the registers."""
     wanted = spec.read("oslo2016_published")
     if folder is not None:
-        return fitting.rows_from_registers(folder, wanted), wanted
+        return fitting.panel_from_registers(folder, wanted), wanted
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as temporary:
         written = Path(temporary) / "r"
         simulation.write(simulation.registers(simulation.truth("published", rng), rng), written)
-        return fitting.rows_from_registers(written, wanted), wanted
+        return fitting.panel_from_registers(written, wanted), wanted
 
 
 # --- ours ---------------------------------------------------------------------------------------
@@ -196,13 +196,13 @@ def scikit_learn(dense: Dense) -> list[Line]:
 
 
 def by_pyfixest(
-    found: fitting.Rows, built: design.Design, wanted: spec.ModelSpec, straight: BaselineFit
+    found: fitting.Panel, built: design.Design, wanted: spec.ModelSpec, straight: BaselineFit
 ) -> list[Line]:
     """Least squares of pyfixest, both exits, centre, nationality and year absorbed."""
     import pyfixest
 
     histories = exposures.to_columns(found.histories)
-    wide = pd.concat([found.panel, histories], axis=1).iloc[built.row]
+    wide = pd.concat([found.frame, histories], axis=1).iloc[built.row]
     wide["year"] = year_of(wide["calendar"].to_numpy())
     for name in ("sex", "large_family", "centre", "nationality"):
         wide[name] = wide[name].astype(str)
@@ -253,10 +253,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="for Newton of statsmodels")
     given = parser.parse_args()
     found, wanted = read(given.registers, given.seed)
-    built = design.build(found.panel, found.histories, wanted)
+    built = design.build(found.frame, found.histories, wanted)
     n_coefficients = equivalent.identified(built).n_coefficients
     print(f"{len(built.row):,} rows, {n_coefficients} coefficients an exit")
-    lines, best, straight = ours(built, found.panel)
+    lines, best, straight = ours(built, found.frame)
     show(lines)
     treated_otherwise(built, best, [term.name for term in wanted.lagged])
     if importlib.util.find_spec("pyfixest"):

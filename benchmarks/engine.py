@@ -66,7 +66,7 @@ def fastest(work: Callable[[], object], times: int) -> float:
     return min(spent)
 
 
-def published_rows(seed: int) -> tuple[fitting.Rows, design.Design, spec.ModelSpec]:
+def published_rows(seed: int) -> tuple[fitting.Panel, design.Design, spec.ModelSpec]:
     """Panel, design and model at the published size."""
     wanted = spec.read("oslo2016")
     rng = np.random.default_rng(seed)
@@ -74,8 +74,8 @@ def published_rows(seed: int) -> tuple[fitting.Rows, design.Design, spec.ModelSp
         simulation.write(
             simulation.registers(simulation.truth("published", rng), rng), Path(folder) / "r"
         )
-        rows = fitting.rows_from_registers(Path(folder) / "r", wanted)
-    return rows, design.build(rows.panel, rows.histories, wanted), wanted
+        rows = fitting.panel_from_registers(Path(folder) / "r", wanted)
+    return rows, design.build(rows.frame, rows.histories, wanted), wanted
 
 
 # --- one log-density ----------------------------------------------------------------------------
@@ -163,12 +163,12 @@ def approximate(seed: int, _: float) -> pd.DataFrame:
     return table
 
 
-def _bam(rows: fitting.Rows) -> tuple[float, str]:
+def _bam(rows: fitting.Panel) -> tuple[float, str]:
     if shutil.which("Rscript") is None:
         return float("nan"), "(R is not installed)"
     from hazard.data import exposures
 
-    wide = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1).dropna()
+    wide = pd.concat([rows.frame, exposures.to_columns(rows.histories)], axis=1).dropna()
     wide["year"] = wide["calendar"] // 12
     edges = [0, 1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 60, np.inf]
     wide["interval"] = pd.cut(wide["month"], edges, labels=[f"m{e}" for e in edges[1:]])

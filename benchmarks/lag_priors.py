@@ -57,16 +57,17 @@ from hazard.errors import ConvergenceError, UsageError, did_you_mean
 from hazard.estimands import incidence
 from hazard.files.atomic import write_file
 from hazard.fitting import versions
-from hazard.model import design, parameterisation
+from hazard.model import design, parameterisation, priors
 from hazard.model.design import Design
-from hazard.model.priors import factor
 from hazard.spec import IncidenceEstimand, ModelSpec
-from hazard.spec.priors import LearnedWalkPrior, MonotonePrior, PolynomialPrior, Prior
+from hazard.spec.priors import Prior
+from hazard.spec.priors.learned_walk import LearnedWalkPrior
+from hazard.spec.priors.monotone import MonotonePrior
+from hazard.spec.priors.polynomial import PolynomialPrior
 from hazard.studies.sbc import engine, outcomes, small_rows
 from hazard.studies.sbc.engines import EngineName, Fit
-from hazard.studies.sensitivity import SCALES, Cell, grid, scaled
+from hazard.studies.sensitivity import SCALES, Cell, cells, scaled
 from hazard.studies.sensitivity.engines import Sampler
-from hazard.studies.sensitivity.prior_intervals import curves
 from hazard.studies.sensitivity.refit import with_priors
 
 MODEL = """
@@ -145,10 +146,10 @@ def tail(prior: Prior, curve: FloatArray) -> float:
     if isinstance(prior, MonotonePrior) and not falls(curve):
         return 0.0
     if isinstance(prior, PolynomialPrior):
-        basis = factor(prior, LAGS)
+        basis = prior.factor(LAGS.astype(float))
         if np.abs(curve - basis @ np.linalg.pinv(basis) @ curve).max() > 1e-9:
             return 0.0
-    every = curves(prior, LAGS, 20_000, np.random.default_rng(0))
+    every = priors.draws(prior, LAGS, 20_000, np.random.default_rng(0))
     inverse = np.linalg.pinv(every @ every.T / every.shape[1], rcond=1e-9)
     far = np.einsum("ls,lm,ms->s", every, inverse, every, optimize=True)
     return float((far >= curve @ inverse @ curve).mean())
@@ -197,7 +198,7 @@ class Study:
 
 def every_cell() -> dict[str, Cell]:
     """Every family at every scale, by name."""
-    found = [cell for cell in grid(spec.load(MODEL)) if cell.scale is not None]
+    found = [cell for cell in cells(spec.load(MODEL)) if cell.scale is not None]
     steps = LearnedWalkPrior(
         family="learned_walk", scale=1.0, reason="neighbours are alike, how much is learned"
     )
@@ -211,11 +212,11 @@ def every_cell() -> dict[str, Cell]:
 def study(setting: Setting) -> Study:
     wanted = spec.load(MODEL)
     rows = small_rows(wanted, persons=setting.persons, seed=setting.seed)
-    built = design.build(rows.panel, rows.histories, wanted)
+    built = design.build(rows.frame, rows.histories, wanted)
     beta = np.zeros((built.n_coefficients, len(built.exits)))
     for name, values in (("intercept", [INTERCEPT]), ("month", BASELINE), ("centre", CENTRES)):
         beta[built.span(name)] = values
-    person = rows.panel["person"].to_numpy(dtype=np.int64)
+    person = rows.frame["person"].to_numpy(dtype=np.int64)
     sampler, every = Sampler(), every_cell()
     fits = []
     for name in setting.priors:
@@ -231,7 +232,7 @@ def piece(setting: Setting, truth: str, repetition: int) -> list[str]:
         rng = np.random.default_rng([setting.seed, list(TRUTHS).index(truth), repetition])
         curve = TRUTHS[truth]
         if curve is None:
-            curve = curves(cell.priors[TERM], LAGS, 1, rng)[:, 0]
+            curve = priors.draws(cell.priors[TERM], LAGS, 1, rng)[:, 0]
         with threadpool_limits(1, user_api="blas"):
             numbers = judged(it, curve, fit, n=DRAWS[setting.engine], rng=rng)
         key = f"{truth},{repetition},{cell.prior},{cell.scale:g}"

@@ -87,8 +87,8 @@ def known(name: str, size: SizeName, seed: int) -> Known:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "registers"
         simulation.write(simulation.registers(truth, rng), folder)
-        rows = fitting.rows_from_registers(folder, observed())
-    return Known(rows.panel, dict(rows.histories), truth)
+        rows = fitting.panel_from_registers(folder, observed())
+    return Known(rows.frame, dict(rows.histories), truth)
 
 
 def paths_of(found: Known) -> interventions.Paths:

@@ -21,7 +21,7 @@ import xarray as xr
 from hazard import fitting
 from hazard.estimands import incidence
 from hazard.estimands.interventions import Added
-from hazard.fitting.store import read_finished
+from hazard.fitting.store import read_with_draws
 from hazard.studies import scenario
 
 ARMS = (
@@ -36,15 +36,15 @@ def prepared(
     registers: Path, folder: Path, horizon: int | None
 ) -> tuple[scenario.System, xr.DataArray]:
     """System and coefficients: all months, or the middle ones."""
-    run = read_finished(folder)
-    rows = fitting.rows_from_registers(registers, run.spec)
-    frozen = fitting.finished(run, rows).design
-    calendar = rows.panel["calendar"].to_numpy()
+    run = read_with_draws(folder)
+    rows = fitting.panel_from_registers(registers, run.spec)
+    frozen = fitting.on_rows(run, rows).design
+    calendar = rows.frame["calendar"].to_numpy()
     first, last = int(calendar[frozen.row].min()), int(calendar.max())
     start = first if horizon is None else (first + last) // 2
-    of = scenario.families(rows.panel, start, horizon=horizon or last - first + 1)
-    system = scenario.system(of, rows.found, ARMS, frozen=frozen, spec=run.spec)
-    return system, incidence.coefficients(run.posterior, system.design)
+    of = scenario.families(rows.frame, start, horizon=horizon or last - first + 1)
+    system = scenario.system(of, rows.registers, ARMS, frozen=frozen, spec=run.spec)
+    return system, incidence.coefficients(run.draws, system.design)
 
 
 def told(found: xr.Dataset) -> dict[str, float]:

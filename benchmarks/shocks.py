@@ -50,8 +50,8 @@ def registers(folder: Path, size: SizeName, seed: int) -> None:
 def sums(folder: Path, model: str) -> pd.DataFrame:
     """Sum over lags on each exit: estimate and interval of 95 percent."""
     wanted = spec.read(model)
-    rows = fitting.rows_from_registers(folder, wanted)
-    built = design.build(rows.panel, rows.histories, wanted)
+    rows = fitting.panel_from_registers(folder, wanted)
+    built = design.build(rows.frame, rows.histories, wanted)
     around = laplace_draws.fit(parameterisation.standard(built))
     drawn = laplace_draws.draws(around, DRAWS, np.random.default_rng(0))
     total = incidence.lag_curves(drawn, wanted)["cumulative_lag_effect"].sel(term=TERM)

@@ -101,6 +101,10 @@ class ConvergenceError(HazardError):
         self.posterior = posterior
 
 
+class ConvergenceWarning(UserWarning):
+    """Draws that did not pass the gate; each sentence names a broken limit."""
+
+
 def nearest_column(word: object, columns: Iterable[object]) -> str:
     """Sentence that proposes the nearest other column by its place, or an empty text.
 

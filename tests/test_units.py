@@ -12,11 +12,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from hazard import brief, fitting, spec, units
-from hazard.brief.languages import language
-from hazard.checks.predictive import Settings
+from hazard import brief, fitting, languages, spec, units
 from hazard.cli import app
 from hazard.output import figures
+from hazard.predictive import Settings
 from small_runs import small_run
 
 UNITS = ("day", "week", "fortnight", "month", "quarter", "year", "grade")
@@ -85,14 +84,14 @@ def test_a_brief_has_the_plural_of_its_unit(unit: str) -> None:
 
 
 @pytest.mark.parametrize("unit", [*UNITS, "wave"])
-def test_units_have_words_in_both_languages(unit: str) -> None:
-    for code in ("en", "nb"):
-        found = language(code).unit(unit)
+def test_units_have_words_in_every_language(unit: str) -> None:
+    for code in languages.codes():
+        found = languages.unit(unit, code)
         assert all(found)
         assert "{" not in "".join(found)
-    assert language("en").unit("day") == ("day", "days", "the first day")
-    assert language("nb").unit("day") == ("dag", "dager", "den første dagen")
-    assert language("nb").unit("wave").several == "perioder (waves)"
+    assert languages.unit("day") == ("day", "days", "the first day")
+    assert languages.unit("day", "nb") == ("dag", "dager", "den første dagen")
+    assert languages.unit("wave", "nb").several == "perioder (waves)"
 
 
 def test_one_unit_is_not_several() -> None:
@@ -157,8 +156,8 @@ def test_a_column_that_is_nowhere_is_named(daily: Path) -> None:
 def test_a_column_is_read_as_the_model_has_it(daily: Path) -> None:
     model = spec.read(str(daily / "daily.toml"))
     path = daily / "rows.csv"
-    plain = fitting.rows_from_table(path, model).panel
-    more = fitting.rows_from_table(path, model, ["team"]).panel
+    plain = fitting.panel_from_table(path, model).frame
+    more = fitting.panel_from_table(path, model, ["team"]).frame
     pd.testing.assert_frame_equal(more.drop(columns="team"), plain)
     assert sorted(more["team"].unique()) == ["blue", "red"]
 

@@ -91,7 +91,8 @@ def fit(
     only a was visited. With a third, c, who was not visited and leaves before both, the likelihood
     is 1 / (r + 2) * r / (r + 1), which is largest at r = sqrt(2).
 
-    >>> from hazard import design, spec
+    >>> from hazard import spec
+    >>> from hazard.model import design
     >>> text = '''name = "example"
     ... question = "an example?"
     ... [outcome]

@@ -73,7 +73,8 @@ def fit(design: Design, panel: pd.DataFrame, *, ties: Ties = "efron") -> Baselin
     month 2 and d stays. b is in both risk sets, so that the likelihood is r / (2 r + 2) times
     1 / (r + 2), which is largest at r = sqrt(2).
 
-    >>> from hazard import design, spec
+    >>> from hazard import spec
+    >>> from hazard.model import design
     >>> text = '''name = "example"
     ... question = "an example?"
     ... [outcome]

@@ -83,7 +83,8 @@ def clusters(design: Design, panel: pd.DataFrame, by: Sequence[str]) -> Clusters
 
     Examples
     --------
-    >>> from hazard import design, spec
+    >>> from hazard import spec
+    >>> from hazard.model import design
     >>> text = '''name = "example"
     ... question = "an example?"
     ... [outcome]

@@ -54,7 +54,8 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
     Two months and an exit in the second: the month has the coefficient 1, for everybody who leaves.
 
     >>> import pandas as pd
-    >>> from hazard import design, spec
+    >>> from hazard import spec
+    >>> from hazard.model import design
     >>> text = '''name = "example"
     ... question = "an example?"
     ... [outcome]

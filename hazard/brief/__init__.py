@@ -1,9 +1,11 @@
-"""A folder of a run, of evidence, of a concordance -> one HTML page, Norwegian or English.
+"""A folder of a run, of evidence, of a concordance -> one HTML page, in any of the languages.
 
-The texts of a language are one catalogue file. Every number comes from the folder.
+The texts are those of :mod:`hazard.languages`. Every number comes from the folder.
 """
 
 from __future__ import annotations
+
+from dataclasses import asdict
 
 import jinja2
 
@@ -20,11 +22,12 @@ from hazard.brief import (
     published,
 )
 from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
-from hazard.brief.languages import Code, Language, language
+from hazard.brief.language import Language, language
 from hazard.brief.view import View
 from hazard.files.terminal import shown
-from hazard.fitting.recheck import Status
-from hazard.fitting.store import Run
+from hazard.fitting.folders import gate_facts
+from hazard.fitting.records import Fit
+from hazard.fitting.status import Status
 from hazard.output import digits
 from hazard.studies.estimators.folder import ConcordanceFolder
 from hazard.studies.published.folder import Evidence
@@ -32,15 +35,15 @@ from hazard.studies.published.folder import Evidence
 __all__ = ["html"]
 
 
-def html(run: Run | Evidence | ConcordanceFolder, lang: Code) -> str:
+def html(fit: Fit | Evidence | ConcordanceFolder, lang: str) -> str:
     """The brief of a run, of evidence or of a concordance, as one page that needs no other file.
 
     Parameters
     ----------
-    run : Run, Evidence or ConcordanceFolder
+    fit : Fit, Evidence or ConcordanceFolder
         As :func:`hazard.brief.folders.read` returns it.
-    lang : {"nb", "en"}
-        Norwegian bokmål or English; the numbers are the same.
+    lang : str
+        One of :func:`hazard.languages.codes`; the numbers are the same in all.
 
     Returns
     -------
@@ -48,11 +51,11 @@ def html(run: Run | Evidence | ConcordanceFolder, lang: Code) -> str:
         HTML without script and without any address outside the page.
     """
     tongue = language(lang)
-    if isinstance(run, Evidence):
-        return rendered(published.page(run, tongue), tongue)
-    if isinstance(run, ConcordanceFolder):
-        return rendered(estimators.page(run, tongue), tongue)
-    return rendered(_page(View(run, tongue)), tongue)
+    if isinstance(fit, Evidence):
+        return rendered(published.page(fit, tongue), tongue)
+    if isinstance(fit, ConcordanceFolder):
+        return rendered(estimators.page(fit, tongue), tongue)
+    return rendered(_page(View(fit, tongue)), tongue)
 
 
 def rendered(page: Page, tongue: Language) -> str:
@@ -69,7 +72,7 @@ def rendered(page: Page, tongue: Language) -> str:
 
 
 def _page(view: View) -> Page:
-    run = view.run
+    fit = view.fit
     gate, banner = _trust(view)
     banners = []
     if view.source == "simulated registers":
@@ -87,8 +90,8 @@ def _page(view: View) -> Page:
     sections += [gate, model_fit.section(view), caveats.section(view), *appendix.sections(view)]
     return Page(
         lang=view.language.code,
-        kicker=view.say("page.kicker", model=run.spec.name),
-        question=view.language.own(run.spec.question),
+        kicker=view.say("page.kicker", model=fit.spec.name),
+        question=view.language.own(fit.spec.question),
         label=view.say("banner.label"),
         banners=tuple(banners),
         sections=tuple(sections),
@@ -97,23 +100,23 @@ def _page(view: View) -> Page:
 
 def _trust(view: View) -> tuple[Section, str | None]:
     """What is known of the computation, and the banner that it needs."""
-    run = view.run
-    if run.status == Status.without_draws:
-        approximate = run.manifest["settings"]["engine"] == "laplace"
+    fit = view.fit
+    if fit.status == Status.without_draws:
+        approximate = fit.facts["settings"]["engine"] == "laplace"
         keys = ["gate.without_draws", *(["gate.approximate"] if approximate else [])]
         unknown = tuple(Paragraph(view.say(key)) for key in keys)
         return Section("gate", view.say("gate.heading"), unknown), "without_draws"
-    if run.gate is None:
+    if fit.gate is None:
         texts = (view.say("gate.approximate"), _how_far_checked(view))
         blocks = tuple(Paragraph(text) for text in texts)
         return Section("gate", view.say("gate.heading"), blocks), "approximate"
-    verdict = checks.checked(run.gate, run.manifest["limits"], [run.manifest["gate"]])
+    verdict = checks.checked(fit.gate.table, asdict(fit.gate.limits), [gate_facts(fit.gate)])
     return checks.section(view.language, verdict), None if verdict.passed else "gate"
 
 
 def _how_far_checked(view: View) -> str:
     """How far the numbers of an approximation were compared with sampled ones."""
-    found = view.run.manifest.get("checked_by")
+    found = view.fit.facts.get("checked_by")
     if found is None or not found["checked"]:
         return view.say("gate.unchecked")
     marks, tongue = view.language.marks, view.language

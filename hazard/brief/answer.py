@@ -153,7 +153,7 @@ def _sure(view: View) -> Paragraph:
         view.say(
             "sure.count",
             did=view.did(name),
-            n=view.language.count(view.run.manifest["panel"]["exits in the design"][name]),
+            n=view.language.count(view.fit.facts["panel"]["exits in the design"][name]),
         )
         for name in view.exits
     ]
@@ -169,6 +169,6 @@ def _mind(view: View) -> Points:
     keys = ["police", "disappeared", "outside"] if view.registers else ["panel", "model"]
     if "disappeared" not in view.exits and view.registers:
         keys.remove("disappeared")
-    k = view.language.whole(view.run.spec.data.disappearance_months)
+    k = view.language.whole(view.fit.spec.data.disappearance_months)
     lines = [(view.say(f"mind.{key}_lead"), view.say(f"mind.{key}", k=k)) for key in keys]
     return Points((*rows.states(view), *lines))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from hazard.brief import coefficients, outcome
 from hazard.brief.blocks import Block, Command, Paragraph, Points, Section, Table, Works
-from hazard.brief.languages import Language
+from hazard.brief.language import Language
 from hazard.brief.view import View, capital, grouped
 
 
@@ -20,21 +20,21 @@ def sections(view: View) -> list[Section]:
         Section("appendix", view.say("appendix.heading"), ()),
         Section("flow", view.say("appendix.flow"), (_flow(view),), level=3),
     ]
-    if view.run.spec.lagged:
+    if view.fit.spec.lagged:
         parts.append(outcome.lag_tables(view))
     parts += [*coefficients.appendix(view), _models(view)]
     parts += [
         Section("priors", view.say("appendix.priors"), tuple(_priors(view)), level=3),
         Section("made", view.say("appendix.run"), tuple(_made(view)), level=3),
     ]
-    if view.run.spec.references:
-        works = Works(view.run.spec.references)
+    if view.fit.spec.references:
+        works = Works(view.fit.spec.references)
         parts.append(Section("references", view.say("appendix.references"), (works,), level=3))
     return parts
 
 
 def _flow(view: View) -> Table:
-    flow, tongue = view.run.flow, view.language
+    flow, tongue = view.fit.flow, view.language
     texts = [name for name in ("step", "reason") if name in flow]
     counts = [name for name in ("persons", "families", "rows", "exits") if name in flow]
     rows = [
@@ -54,7 +54,7 @@ def _flow(view: View) -> Table:
 
 
 def _models(view: View) -> Section:
-    panel, tongue = view.run.manifest["panel"], view.language
+    panel, tongue = view.fit.facts["panel"], view.language
     lines = [
         (
             "",
@@ -66,7 +66,7 @@ def _models(view: View) -> Section:
                 plus=tongue.whole(sum(held["at plus infinity"].values())),
             ),
         )
-        for estimator, held in view.run.manifest["held"].items()
+        for estimator, held in view.fit.facts["held"].items()
     ]
     coefficients = tongue.whole(panel["coefficients per exit"])
     text = Paragraph(view.say("appendix.models_text", coefficients=coefficients))
@@ -76,7 +76,7 @@ def _models(view: View) -> Section:
 
 def _errors(view: View) -> str:
     """How the intervals of the baselines were computed."""
-    by = view.run.spec.baselines.clusters
+    by = view.fit.spec.baselines.clusters
     if by is None:
         return view.say("appendix.errors_rows")
     names = [view.language.name("term", name).lower() for name in by]
@@ -91,7 +91,7 @@ def _priors(view: View) -> list[Block]:
             str(row["distribution"]),
             tongue.own(str(row["reason"])),
         )
-        for row in view.run.priors.to_dict("records")
+        for row in view.fit.priors.to_dict("records")
     ]
     return [
         Paragraph(view.say("appendix.priors_text")),
@@ -115,14 +115,14 @@ def _made(view: View) -> list[Block]:
     return [
         Paragraph(view.say("appendix.command")),
         Command(_command(view)),
-        settings_table(view.language, view.run.manifest),
+        settings_table(view.language, view.fit.facts),
     ]
 
 
 def _command(view: View) -> str:
-    manifest = view.run.manifest
+    manifest = view.fit.facts
     source = "--registers REGISTERS" if view.registers else "--panel TABLE"
-    call = manifest.get("call", {"model": view.run.spec.name, "data": source})
+    call = manifest.get("call", {"model": view.fit.spec.name, "data": source})
     own = {
         name: manifest["settings"][name] for name in ("engine", "seed", "draws", "tune", "chains")
     }

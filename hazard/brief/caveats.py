@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hazard import languages
 from hazard.brief.blocks import Points, Section
 from hazard.brief.view import View
 
@@ -11,7 +12,7 @@ def section(view: View) -> Section:
     keys = _of_registers(view) if view.registers else ["panel"]
     if view.arms:
         keys += ["first"] if view.regime else ["one", "first"]
-    keys += ["pool"] if view.run.manifest["panel"]["levels"] else []
+    keys += ["pool"] if view.fit.facts["panel"]["levels"] else []
     keys += [] if view.registers else ["model"]
     places = _places(view)
     items = [(_lead(view, key), view.say(f"caveat.{key}", **places)) for key in keys]
@@ -19,12 +20,12 @@ def section(view: View) -> Section:
 
 
 def _of_registers(view: View) -> list[str]:
-    chosen = view.run.spec.data
+    chosen = view.fit.spec.data
     keys = ["simulated"] if view.source == "simulated registers" else []
     keys += ["police", "shared", chosen.forced_return, "order"]
     keys += [chosen.unknown_tail] if "disappeared" in view.exits else []
     keys += ["outside"]
-    left_out = view.run.manifest["panel"]["rows left out"]
+    left_out = view.fit.facts["panel"]["rows left out"]
     return keys + (["start"] if any(left_out.values()) else [])
 
 
@@ -34,9 +35,9 @@ def _lead(view: View, key: str) -> str:
 
 
 def _places(view: View) -> dict[str, str]:
-    chosen, tongue = view.run.spec.data, view.language
+    chosen, tongue = view.fit.spec.data, view.language
     order = [tongue.name("kind", name) for name in chosen.exit_order if name in view.exits]
-    left_out = sum(view.run.manifest["panel"]["rows left out"].values())
+    left_out = sum(view.fit.facts["panel"]["rows left out"].values())
     return {
         "order": ", ".join(order),
         "k": tongue.whole(chosen.disappearance_months),
@@ -47,8 +48,8 @@ def _places(view: View) -> dict[str, str]:
 
 
 def _counted(view: View, key: str) -> int:
-    flow = view.run.flow
+    flow = view.fit.flow
     if "reason" not in flow:
         return 0
-    text = {key: text for text, key in view.language.english.items()}[key]
-    return int(flow.loc[flow["reason"].eq(text), "families"].sum())
+    reason = languages.words("shared.text")[key]
+    return int(flow.loc[flow["reason"].eq(reason), "families"].sum())

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hazard.brief.blocks import Paragraph, Section, Table
-from hazard.brief.languages import Language
+from hazard.brief.language import Language
 from hazard.brief.view import grouped
 from hazard.output import digits
 

@@ -70,12 +70,12 @@ def further(view: View) -> str:
 
 # --- which rows ---------------------------------------------------------------------------------
 def _coefficients(view: View) -> pd.DataFrame:
-    rows = view.run.estimates
+    rows = view.fit.estimates
     return rows[rows["quantity"].eq(COEFFICIENT)]
 
 
 def _covariates(view: View) -> list[CovariateTerm]:
-    return [term for term in view.run.spec.term if isinstance(term, CovariateTerm)]
+    return [term for term in view.fit.spec.term if isinstance(term, CovariateTerm)]
 
 
 def _terms(view: View) -> list[str]:
@@ -105,7 +105,7 @@ def _levels(rows: pd.DataFrame, name: str) -> list[str | None]:
 
 
 def _scale(view: View) -> str:
-    return LINKS[view.run.spec.outcome.link].ratio
+    return LINKS[view.fit.spec.outcome.link].ratio
 
 
 # --- texts --------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def _label(view: View, name: str, level: str | None, rows: pd.DataFrame) -> str:
     """A covariate per unit, a level against its reference, or a season against the year."""
     term = capital(view.term_label(name))
     if level is None:
-        key = "one_against_none" if name in view.run.manifest.get("binary", []) else "one_more"
+        key = "one_against_none" if name in view.fit.facts.get("binary", []) else "one_more"
         return view.say(f"coefficients.{key}", term=term)
     reference = _of(rows, name, level)["reference"].iloc[0]
     if pd.isna(reference):
@@ -143,7 +143,7 @@ def _sentence(view: View, rows: pd.DataFrame) -> str:
 
 def _centres(view: View) -> list[Paragraph]:
     """Means from which numeric covariates are measured."""
-    means = view.run.manifest.get("centres", {})
+    means = view.fit.facts.get("centres", {})
     named = [
         f"{capital(view.language.name('term', name))} {_rounded(means[name], view)}"
         for name in _terms(view)
@@ -205,7 +205,7 @@ def _some(levels: Sequence[str | None]) -> list[str | None]:
 
 def _spreads(view: View) -> list[Block]:
     """How far the levels of a group lie apart, and how exits go together in them."""
-    rows, tongue = view.run.estimates, view.language
+    rows, tongue = view.fit.estimates, view.language
     tables: list[Block] = []
     sds = rows[rows["quantity"].isin([GROUP_SD, WALK_SD])]
     if len(sds):

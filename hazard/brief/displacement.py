@@ -18,8 +18,8 @@ _HUNDRED = 100
 
 def sections(view: View) -> list[Section]:
     """One section for every standardised estimand that was answered, and why others were not."""
-    wanted = [e for e in view.run.spec.estimand if isinstance(e, StandardisedEstimand)]
-    facts = view.run.manifest.get("answers", {})
+    wanted = [e for e in view.fit.spec.estimand if isinstance(e, StandardisedEstimand)]
+    facts = view.fit.facts.get("answers", {})
     found = []
     for each in wanted:
         reason = facts.get(each.label, {}).get("not answered")
@@ -30,7 +30,7 @@ def sections(view: View) -> list[Section]:
             text = Paragraph(view.say("more.unanswered", reason=reason))
             found.append(Section(f"more-{each.label}", heading, (text,)))
             continue
-        rows = view.run.estimates
+        rows = view.fit.estimates
         own = rows[rows["estimand"].eq(each.label) & rows["by"].isna()]
         if len(own):
             answered = Answered(view, each, own)
@@ -65,7 +65,7 @@ def _blocks(of: Answered) -> list[Block]:
 
 def _held(of: Answered) -> Mapping[str, int]:
     """Columns that the paths hold at the start, with the number of persons in whom they change."""
-    facts = of.view.run.manifest.get("answers", {}).get(of.wanted.label, {})
+    facts = of.view.fit.facts.get("answers", {}).get(of.wanted.label, {})
     found: Mapping[str, int] = facts.get("persons who change along a path", {})
     return found
 
@@ -202,7 +202,7 @@ def _per_event(of: Answered, versus: str) -> str | None:
     for name in extra["exit"]:
         number = signed(estimate(extra[extra["exit"] == name]), -2, of.view)
         told.append(f"{of.view.exit_labels[name]}: {number}")
-    facts = of.view.run.manifest["answers"][of.wanted.label]
+    facts = of.view.fit.facts["answers"][of.wanted.label]
     around = digits.number(facts["residents per event"], -1, of.view.language.marks)
     return of.say(
         "per_event",
@@ -214,7 +214,7 @@ def _per_event(of: Answered, versus: str) -> str | None:
 
 
 def _cost(of: Answered, versus: str) -> str | None:
-    rows, costs = of.of("cost_change_per_event", arm=versus), of.view.run.spec.costs
+    rows, costs = of.of("cost_change_per_event", arm=versus), of.view.fit.spec.costs
     if not len(rows) or costs is None:
         return None
     marks = of.view.language.marks
@@ -226,7 +226,7 @@ def _cost(of: Answered, versus: str) -> str | None:
             years=", ".join(map(str, costs.price_years)),
         )
     ]
-    facts = of.view.run.manifest["answers"][of.wanted.label]
+    facts = of.view.fit.facts["answers"][of.wanted.label]
     if isinstance(costs.persons, str):
         mean = digits.number(facts["persons per path"], -2, marks)
         texts.append(of.say("cost_persons", mean=mean))
@@ -260,7 +260,7 @@ def identification(view: View) -> list[Section]:
     """On what ground differences are called effects, if the model file says so."""
     if not view.identified:
         return []
-    chosen = view.run.spec.identification
+    chosen = view.fit.spec.identification
     blocks: list[Block] = [
         Paragraph(view.say("identified.strategy", strategy=view.language.own(chosen.strategy))),
         Points(tuple(("", view.language.own(each)) for each in chosen.assumptions)),
@@ -270,7 +270,7 @@ def identification(view: View) -> list[Section]:
 
 def costs(view: View) -> list[Section]:
     """The costs of the model file as stated and as told, with year and source."""
-    chosen = view.run.spec.costs
+    chosen = view.fit.spec.costs
     if chosen is None:
         return []
     told = [] if chosen.prices_of is None else [view.say("costs.head_told", year=chosen.prices_of)]

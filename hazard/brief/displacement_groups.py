@@ -9,8 +9,8 @@ import pandas as pd
 from hazard.brief.blocks import Block, Figure, Paragraph, Section, Table
 from hazard.brief.g_formula import Answered, per_hundred
 from hazard.brief.view import View, capital
-from hazard.checks.predictive import POOLED
 from hazard.output import figures
+from hazard.predictive import POOLED
 from hazard.spec import MADE_GROUPS
 
 
@@ -22,7 +22,7 @@ def sections(everybody: Answered) -> list[Section]:
     everybody : Answered
         Its rows are those without a group.
     """
-    rows = everybody.view.run.estimates
+    rows = everybody.view.fit.estimates
     own = rows[rows["estimand"].eq(everybody.wanted.label)]
     return [_section(everybody, own[own["by"].eq(by)], by) for by in everybody.wanted.by]
 
@@ -70,7 +70,7 @@ def _how(of: Answered, by: str, what: str) -> str:
     if POOLED in set(of.rows["level"]):
         fewest = of.view.language.whole(of.wanted.fewest)
         said.append(of.say("by_pooled", fewest=fewest, pooled=_level(of.view, by, POOLED)))
-    term = next(each for each in of.view.run.spec.lagged if each.name == of.wanted.term)
+    term = next(each for each in of.view.fit.spec.lagged if each.name == of.wanted.term)
     if term.varies_by is None:
         said.append(of.say("by_same"))
     elif term.varies_by.by == by:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from hazard import languages
 from hazard.brief.blocks import Block, Command, Figure, Page, Paragraph, Points, Section, Table
-from hazard.brief.languages import Language
+from hazard.brief.language import Language
 from hazard.brief.view import capital, estimate, grouped
 from hazard.output import digits, figures
 from hazard.studies.estimators import GROUP, verdicts
@@ -87,7 +88,7 @@ def _largest(found: ConcordanceFolder, term: str) -> tuple[str, str]:
 
 
 def _scale(found: ConcordanceFolder, tongue: Language) -> Section:
-    words = {**tongue.words["concordance_figure"], **tongue.words["marks"]}
+    words = languages.figure("concordance", tongue.code)
     labels = _labels(found, tongue)
     figure = Figure(
         name="figure-concordance",

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from hazard.files import seal
 from hazard.fitting.draws_file import DRAWS
-from hazard.fitting.store import Run, read_run
+from hazard.fitting.records import Fit
+from hazard.fitting.store import read_run
 from hazard.studies.estimators.folder import ConcordanceFolder, read_concordance
 from hazard.studies.published.folder import Evidence, read_evidence
 
-_READERS: dict[str, Callable[[Path], Run | Evidence | ConcordanceFolder]] = {
+_READERS: dict[str, Callable[[Path], Fit | Evidence | ConcordanceFolder]] = {
     "evidence": read_evidence,
     "concordance": read_concordance,
 }
 
 
-def read(path: Path) -> Run | Evidence | ConcordanceFolder:
+def read(path: Path) -> Fit | Evidence | ConcordanceFolder:
     """Folder of a run, of evidence or of a concordance read back, without the draws.
 
     Raises

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from hazard.brief.view import View, estimate
+from hazard.languages import Words
 from hazard.output import digits
 from hazard.spec import StandardisedEstimand
 
@@ -47,7 +48,7 @@ class Answered(NamedTuple):
     @property
     def reaches(self) -> bool:
         """Whether the event acts in the model up to the horizon."""
-        lagged = self.view.run.spec.lagged
+        lagged = self.view.fit.spec.lagged
         event = next(term.event for term in lagged if term.name == self.wanted.term)
         longest = max(term.lags[1] for term in lagged if term.event == event)
         return self.wanted.event_month + longest >= self.wanted.horizon_months
@@ -69,7 +70,7 @@ class Answered(NamedTuple):
     @property
     def paths(self) -> int:
         """Number of persons who are followed."""
-        facts = self.view.run.manifest.get("answers", {}).get(self.wanted.label, {})
+        facts = self.view.fit.facts.get("answers", {}).get(self.wanted.label, {})
         return int(facts.get("paths", 0))
 
     @property
@@ -103,10 +104,9 @@ class Answered(NamedTuple):
         return self.say(f"kind_{self.wanted.effect}", exit=self.exit)
 
     @property
-    def figure_words(self) -> dict[str, str]:
+    def figure_words(self) -> Words:
         """Words of the figures, with the marks of numbers."""
-        axes = {name: self.say(name) for name in ("start_axis", "hundred_axis")}
-        return self.view.figure_words("odds") | axes
+        return self.view.figure_words("odds")
 
 
 def per_hundred(rows: pd.DataFrame, view: View) -> str:

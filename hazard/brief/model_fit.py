@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hazard import predictive
 from hazard.brief.blocks import Figure, Paragraph, Section, Table
 from hazard.brief.view import View
-from hazard.checks import predictive
+from hazard.languages import Words
 from hazard.output import digits, figures
 
 _HEADS = ("by", "exit", "levels", "outside", "expected")
@@ -16,15 +17,13 @@ def section(view: View) -> Section:
     return Section("fit", view.say("fit.heading"), blocks)
 
 
-def _words(view: View) -> dict[str, str]:
+def _words(view: View) -> Words:
     """Words of the figure in the unit of the panel, with the marks of numbers."""
-    own = {**view.language.words["predictive"], **view.language.words["marks"]}
-    named = {name: view.say(f"fit.{name}") for name in ("unit", "units")}
-    return {**own, **named, "month": view.say("predictive.month")}
+    return figures.predictive_words(view.fit.spec.table.unit, view.language.code)
 
 
 def _figure(view: View) -> Figure:
-    checked, words, labels = view.run.predictive, _words(view), view.exit_labels
+    checked, words, labels = view.fit.predictive, _words(view), view.exit_labels
     drawn = figures.predictive(checked, labels=labels, words=words, month=view.compared)
     return Figure(
         name="figure-fit",
@@ -37,7 +36,7 @@ def _figure(view: View) -> Figure:
 
 def _table(view: View) -> Table:
     """Levels outside their interval: of groups by incidence, of periods by their exits."""
-    told = predictive.summary(view.run.predictive, month=view.compared)
+    told = predictive.summary(view.fit.predictive, month=view.compared)
     told = told[told["grouping"] != predictive.ALL]
     followed = set(told.loc[told["quantity"] == "cumulative_incidence", "grouping"])
     chosen = told["quantity"].eq("cumulative_incidence") | ~told["grouping"].isin(followed)

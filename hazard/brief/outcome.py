@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from hazard.brief import rows
 from hazard.brief.blocks import Block, Figure, Paragraph, Section, Table
@@ -103,12 +104,12 @@ def lags(view: View) -> Section:
 def lag_tables(view: View) -> Section:
     """Every number of every lag curve."""
     blocks: list[Block] = [Paragraph(view.say("appendix.lags_text"))]
-    blocks += [_lag_table(view, term) for term in view.run.spec.lagged]
+    blocks += [_lag_table(view, term) for term in view.fit.spec.lagged]
     return Section("all-lags", view.say("appendix.lags"), tuple(blocks), level=3)
 
 
-def _scale(view: View) -> str:
-    return LINKS[view.run.spec.outcome.link].ratio
+def _scale(view: View) -> Literal["odds", "hazard"]:
+    return LINKS[view.fit.spec.outcome.link].ratio
 
 
 def _lag_figure(view: View, term: LaggedTerm) -> Figure:

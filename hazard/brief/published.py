@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter
 
+from hazard import languages
 from hazard.brief import checks
 from hazard.brief.appendix import prior_table, settings_table
 from hazard.brief.blocks import Block, Command, Figure, Page, Paragraph, Points, Section, Table
-from hazard.brief.languages import Language
+from hazard.brief.language import Language
 from hazard.brief.view import capital, estimate
-from hazard.fitting.recheck import Status
+from hazard.fitting.status import Status
 from hazard.output import digits, figures
 from hazard.spec.priors import Prior
 from hazard.studies.published.folder import Evidence
@@ -99,7 +100,7 @@ def _label(curve: tuple[str, str], tongue: Language, key: str) -> str:
 
 
 def _curves(found: Evidence, tongue: Language) -> Section:
-    words = dict(tongue.words["evidence_figure"])
+    words = languages.figure("evidence", tongue.code)
     figure = Figure(
         name="figure-evidence",
         numbers="table-sums",

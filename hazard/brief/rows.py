@@ -13,7 +13,7 @@ _SIZES = ("persons", "rows", "exits")
 
 def left_out(view: View) -> list[Block]:
     """How much of what was read is behind the numbers, and a warning where much is not."""
-    facts = view.run.manifest.get("flow")
+    facts = view.fit.facts.get("flow")
     if not facts or not facts["reasons"]:
         return []
     count = view.language.count
@@ -42,7 +42,7 @@ def _outside(view: View, shares: Mapping[str, float]) -> str:
     """How much the window of the model file leaves out; empty where it is little."""
     if not shares:
         return ""
-    rule = view.run.spec.table
+    rule = view.fit.spec.table
     ends = [view.say("flow.window_from", start=rule.window_start)] if rule.window_start else []
     ends += [view.say("flow.window_until", end=rule.window_end)] if rule.window_end else []
     told = {f"share_{name}": _percent(view, share) for name, share in shares.items()}
@@ -51,21 +51,21 @@ def _outside(view: View, shares: Mapping[str, float]) -> str:
 
 def unseen(view: View) -> list[Block]:
     """Periods of which something is said without anybody there, and exits that nobody took."""
-    found: Mapping[str, int] = view.run.manifest.get("unseen", {})
+    found: Mapping[str, int] = view.fit.facts.get("unseen", {})
     texts = []
     if "horizon" in found:
         last, horizon = found["last"], found["horizon"]
         texts.append(view.say("flow.beyond", last=last, after=last + 1, until=horizon))
     if "gap" in found:
         texts.append(view.say("flow.gap", first=found["gap"]))
-    never: Sequence[str] = view.run.manifest.get("notes", {}).get("never", [])
+    never: Sequence[str] = view.fit.facts.get("notes", {}).get("never", [])
     texts += [view.say("flow.never", exit=view.exit_labels[name]) for name in never]
     return [Paragraph(" ".join(texts))] if texts else []
 
 
 def states(view: View) -> list[tuple[str, str]]:
     """Events that are states, of which the model file asks what a single period of them does."""
-    found: Mapping[str, float] = view.run.manifest.get("notes", {}).get("states", {})
+    found: Mapping[str, float] = view.fit.facts.get("notes", {}).get("states", {})
     return [
         (
             view.say("flow.state_lead"),
@@ -89,7 +89,7 @@ def held(view: View, changes: Mapping[str, int] | None = None) -> str:
         Number of persons by column; by default those of the cumulative incidence.
     """
     if changes is None:
-        changes = view.run.manifest.get("notes", {}).get("held", {})
+        changes = view.fit.facts.get("notes", {}).get("held", {})
     if not changes:
         return ""
     name, count = view.language.name, view.language.count

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
-from hazard.brief.languages import Language
+from hazard.brief.language import Language
 from hazard.output import digits
 
 Sign = Literal["up", "down", "flat", "unknown"]

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import pandas as pd
 
-from hazard import units
-from hazard.brief.languages import Language
-from hazard.checks import predictive
-from hazard.fitting.store import Run
-from hazard.output import digits
+from hazard import predictive, units
+from hazard.brief.language import Language
+from hazard.fitting.records import Fit
+from hazard.languages import Words
+from hazard.output import digits, figures
 from hazard.output.tables import HAZARD_MODEL
 from hazard.spec import IncidenceEstimand, LaggedTerm, StandardisedEstimand
 
@@ -25,7 +26,7 @@ _ARMS = {"always": "with", "never": "without", "always - never": "with - without
 class View:
     """A run in one language."""
 
-    run: Run
+    fit: Fit
     language: Language
 
     def say(self, key: str, /, **places: object) -> str:
@@ -37,7 +38,7 @@ class View:
     @cached_property
     def _common(self) -> dict[str, str]:
         tongue, unit = self.language, self.language.unit(self._unit)
-        panel = self.run.manifest["panel"]
+        panel = self.fit.facts["panel"]
         people = tongue.name("people", self._kind)
         return {
             "people": people,
@@ -50,23 +51,23 @@ class View:
             "first_unit": unit.first,
             "event": self.event,
             "horizon": tongue.whole(self.months[-1]),
-            "ci": tongue.whole(100 * self.run.estimates["ci_prob"].iloc[0]),
+            "ci": tongue.whole(100 * self.fit.estimates["ci_prob"].iloc[0]),
             "persons": tongue.count(panel["persons in the design"]),
             "rows": tongue.count(panel["rows in the design"]),
         }
 
     @property
     def _unit(self) -> str:
-        return self.run.spec.table.unit
+        return self.fit.spec.table.unit
 
     @cached_property
     def compared(self) -> int:
         """The period by whose end the predictive check compared levels."""
-        return int(self.run.manifest.get("compared", predictive.DEFAULT.month))
+        return int(self.fit.facts.get("compared", predictive.DEFAULT.month))
 
     def term_label(self, name: str) -> str:
         """A term in words; that of time at risk in the unit of the panel."""
-        times = {term.name for term in self.run.spec.term if term.kind == "baseline"}
+        times = {term.name for term in self.fit.spec.term if term.kind == "baseline"}
         return self.say("figure.month_axis") if name in times else self.language.name("term", name)
 
     @property
@@ -86,17 +87,17 @@ class View:
     @property
     def source(self) -> str:
         """Where the rows came from."""
-        return str(self.run.manifest["source"])
+        return str(self.fit.facts["source"])
 
     @property
     def identified(self) -> bool:
         """Whether the model file says on what ground differences are effects."""
-        return self.run.spec.identification.declared
+        return self.fit.spec.identification.declared
 
     @cached_property
     def incidence_term(self) -> str | None:
         """The lagged term with and without which incidences were computed."""
-        wanted = [e for e in self.run.spec.estimand if isinstance(e, IncidenceEstimand)]
+        wanted = [e for e in self.fit.spec.estimand if isinstance(e, IncidenceEstimand)]
         return next((e.term for e in wanted if e.term is not None), None)
 
     @property
@@ -107,7 +108,7 @@ class View:
     @property
     def regime(self) -> str:
         """Ending of the texts about an exposure that goes on; empty for one event."""
-        wanted = [e for e in self.run.spec.estimand if isinstance(e, IncidenceEstimand)]
+        wanted = [e for e in self.fit.spec.estimand if isinstance(e, IncidenceEstimand)]
         return "_sustained" if any(e.exposure == "sustained" for e in wanted) else ""
 
     @property
@@ -122,9 +123,9 @@ class View:
         The Monte Carlo error is the largest of all months and arms of an exit and of the
         differences, so that numbers that stand together have as many digits.
         """
-        rows = self.run.estimates
+        rows = self.fit.estimates
         rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]
-        others = [e.label for e in self.run.spec.estimand if isinstance(e, StandardisedEstimand)]
+        others = [e.label for e in self.fit.spec.estimand if isinstance(e, StandardisedEstimand)]
         rows = rows[~rows["estimand"].isin(others)]
         own = rows["estimator"] == HAZARD_MODEL
         if self.incidence_term is not None:
@@ -158,7 +159,7 @@ class View:
     @property
     def exits(self) -> tuple[str, ...]:
         """Ways of leaving, in the order of the model."""
-        return self.run.spec.outcome.exits
+        return self.fit.spec.outcome.exits
 
     @property
     def exit_labels(self) -> dict[str, str]:
@@ -177,16 +178,16 @@ class View:
     @cached_property
     def shown_terms(self) -> tuple[LaggedTerm, ...]:
         """Lagged terms that get a figure: those of the exposure that the question is about."""
-        lagged = self.run.spec.lagged
+        lagged = self.fit.spec.lagged
         first = self._term(self.incidence_term) if self.incidence_term else next(iter(lagged), None)
         return tuple(term for term in lagged if first and term.exposure == first.exposure)
 
     def _term(self, name: str) -> LaggedTerm:
-        return next(term for term in self.run.spec.lagged if term.name == name)
+        return next(term for term in self.fit.spec.lagged if term.name == name)
 
     def curves(self, term: LaggedTerm, quantity: str = "lag_coefficient") -> pd.DataFrame:
         """Estimates of a quantity of a lagged term."""
-        rows = self.run.estimates
+        rows = self.fit.estimates
         chosen = rows["quantity"].eq(quantity) & rows["term"].eq(term.name)
         return rows.loc[chosen & rows["level"].isna()]
 
@@ -220,21 +221,12 @@ class View:
             if a and b and c
         )
 
-    def figure_words(self, scale: str) -> dict[str, str]:
-        """Words of a figure, with the marks of numbers; ``scale`` is ``odds`` or ``hazard``."""
-        words = {**self.language.words["figure"], **self.language.words["marks"]}
-        words |= {
-            "ratio_axis": words[f"{scale}_axis"],
-            "lag_text": words[f"lag_{scale}"],
-            "lag_axis": self.say("figure.lag_axis"),
-            "month_axis": self.say("figure.month_axis"),
-            "unit": self._common["unit"],
-            "units": self._common["units"],
-            "Units": self._common["Units"],
-        }
+    def figure_words(self, scale: Literal["odds", "hazard"]) -> Words:
+        """Words of a figure of the run, with the marks of numbers."""
+        words = figures.run_words(self._unit, self.language.code, scale=scale)
         if self.regime:
-            words |= {"with": words["always"], "without": words["never"]}
-        return words | dict(self.language.words["estimator"])
+            words = {**words, "with": words["always"], "without": words["never"]}
+        return words
 
 
 def estimate(rows: pd.DataFrame, interval: str = "") -> digits.Estimate:

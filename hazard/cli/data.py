@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from hazard.cli.app import Language, Out, Seed, app, echo, progress, refuse_existing, tell_warnings
+from hazard.cli.app import Language, Out, Seed, app, echo, refuse_existing, tell_warnings
 from hazard.errors import RegisterError, UsageError
 from hazard.files import atomic
+from hazard.progress import progress
 
 # Written out, so that `--help` need not import the simulator.
 SCENARIOS = (
@@ -92,9 +93,9 @@ def panel(
     wanted = spec.read(model)
     with progress() as told:
         told("read", 0.0)
-        rows = fitting.rows_from_registers(directory, wanted)
+        rows = fitting.panel_from_registers(directory, wanted)
         told("write", 0.0)
-        table = pd.concat([rows.panel, exposures.to_columns(rows.histories)], axis=1)
+        table = pd.concat([rows.frame, exposures.to_columns(rows.histories)], axis=1)
         content = table_files.write_panel(table)
         atomic.write_file(out, lambda draft: atomic.write_bytes(draft, content))
     tell_warnings(rows.warnings)
@@ -107,7 +108,7 @@ def describe(
     source: Annotated[Path, typer.Argument(metavar="DIR|PANEL", help="Registers, or a table.")],
     out: Out,
     model: Annotated[str, typer.Option(help="Whose definitions or layout to use.")] = "oslo2016",
-    lang: Annotated[Language, typer.Option(help="Language of the figures.")] = Language.en,
+    lang: Language = "en",
 ) -> None:
     """Write the published descriptive tables and figures of registers or of a ready table."""
     from hazard import spec
@@ -126,7 +127,7 @@ def describe(
         found = made_from(source, wanted).without_small_cells
         told("figures", 0.0)
         drawn = (found.series, found.published)
-        words = description.words(lang.value, found.people)
+        words = figures.description_words(lang, found.people)
         with new_folder(out) as folder:
             for name, figure in figures.description(*drawn, words=words).items():
                 for kind in ("png", "svg"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazard import languages
 from hazard.cli.app import (
     Engine,
+    Language,
     ModelName,
     Out,
     Registers,
@@ -16,22 +18,21 @@ from hazard.cli.app import (
     Table,
     app,
     echo,
-    progress,
     read_rows,
     read_rows_or_small,
     refuse_existing,
     refuse_two_sources,
     tell_left_out,
     tell_status,
+    tell_written,
 )
 from hazard.errors import UsageError
+from hazard.progress import progress
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from hazard.checks.scores import Score
-    from hazard.fitting import Rows
+    from hazard.fitting import Fit, Panel
     from hazard.spec import ModelSpec
+    from hazard.studies.scores import Score
 
 
 @app.command()
@@ -74,27 +75,27 @@ def run(
         told("read", 0.0)
         rows = read_rows(wanted, registers, panel)
         settings = nuts.Settings(draws, tune, chains, cores, seed=seed, engine=engine.value)
-        analysis = fitting.analyse(rows, wanted, settings, progress=told, kept=kept)
+        fit = fitting.fit(rows, wanted, settings, progress=told, kept=kept)
         if sampled is not None:
-            analysis = fitting.flagged(analysis, *sampled)
+            fit = fitting.flagged(fit, sampled)
         data = "--registers REGISTERS" if registers else "--panel TABLE" if panel else ""
-        analysis = fitting.called(analysis, model, data)
-        write_run(out, analysis)
+        fit = fitting.called(fit, model, data)
+        write_run(out, fit)
     tell_left_out(rows, wanted)
-    for remark in fitting.remarks(analysis.facts["notes"]):
+    for remark in fitting.remarks(fit.facts["notes"]):
         echo(f"Remark: {remark}")
     echo(f"Run written to {out}")
-    for name, facts in analysis.facts["answers"].items():
+    for name, facts in fit.facts["answers"].items():
         if "not answered" in facts:
             echo(f"Estimand {name!r} is not answered: {facts['not answered']}")
-    for remark in analysis.facts["remarks"]["hazard model"]:
+    for remark in fit.facts["remarks"]["hazard model"]:
         echo(remark)
-    if analysis.gate is None:
+    if fit.gate is None:
         echo("The numbers are approximate; --engine nuts samples the posterior.")
     else:
-        for failure in analysis.gate.failures:
+        for failure in fit.gate.failures:
             echo(f"Gate: {failure}", err=True)
-        if not analysis.gate.passed:
+        if not fit.gate.passed:
             raise typer.Exit(4)
 
 
@@ -112,6 +113,7 @@ def sensitivity(
         typer.Option(metavar="PRIOR", help="Sampled too, such as horseshoe:0.5 or model."),
     ] = None,
     seed: Seed = 0,
+    lang: Language = "en",
 ) -> None:
     """Refit a model under every lag prior; exit code 4 when sampling did not converge."""
     from hazard import spec
@@ -130,10 +132,12 @@ def sensitivity(
         told("read", 0.0)
         rows = read_rows(wanted, registers, panel)
         found = atlas.run(rows, wanted, plan, progress=told)
-    tell_left_out(rows, wanted)
-    write_sensitivity(out, found)
-    echo(f"{figures.sensitivity_text(found.table)}\nWritten to {out}")
-    for line in atlas.repeated_text(found.repeated):
+    tell_left_out(rows, wanted, lang)
+    write_sensitivity(out, found, lang)
+    labels, words = languages.words("shared.exit", lang), languages.figure("sensitivity", lang)
+    echo(figures.sensitivity_text(found.table, labels=labels, words=words))
+    tell_written(out, lang)
+    for line in atlas.repeated_text(found.repeated, lang):
         echo(line)
     for cell, judged in found.gates.items():
         for failure in judged.failures:
@@ -162,7 +166,7 @@ def concordance(
     from hazard import spec
     from hazard.files.atomic import check_new
     from hazard.fitting.folders import source_run
-    from hazard.fitting.store import read_finished
+    from hazard.fitting.store import read_with_draws
     from hazard.studies.estimators.folder import write_concordance
 
     models = spec.read(first), spec.read(last)
@@ -175,8 +179,8 @@ def concordance(
 
         told("read", 0.0)
         rows = read_rows(models[1], registers, panel)
-        finished = None if run is None else read_finished(run)
-        drawn = None if finished is None else fitting.finished(finished, rows)
+        finished = None if run is None else read_with_draws(run)
+        drawn = None if finished is None else fitting.on_rows(finished, rows)
         found = agreement.concord(rows, models, drawn=drawn, seed=seed, progress=told)
     tell_left_out(rows, models[1])
     if finished is not None:
@@ -201,26 +205,26 @@ def score(
 ) -> None:
     """Compare how well runs predict persons, centres or months that they have not seen."""
     from hazard.files.atomic import check_new
-    from hazard.fitting.recheck import Status
-    from hazard.fitting.store import read_finished
-    from hazard.studies.scores import write_scores
+    from hazard.fitting.status import Status
+    from hazard.fitting.store import read_with_draws
+    from hazard.studies.scores.folder import write_scores
 
     check_new(out)
     refuse_two_sources("score", registers, panel)
     found: list[Score] = []
-    used: list[tuple[Rows, ModelSpec]] = []
+    used: list[tuple[Panel, ModelSpec]] = []
     statuses: dict[str, Status] = {}
     with progress() as told:
         told("load", 0.0)
         from hazard import fitting
-        from hazard.checks import scores
+        from hazard.studies import scores
 
         plan = scores.Plan(most_refits=refits, seed=seed)
         named = [unit for unit in by or [] if unit != scores.report.FUTURE]
         for run in runs:
-            finished = read_finished(run)
+            finished = read_with_draws(run)
             rows = read_rows(finished.spec, registers, panel, named)
-            fitted = fitting.finished(finished, rows)
+            fitted = fitting.on_rows(finished, rows)
             statuses[fitted.name] = Status(finished.status)
             used.append((rows, finished.spec))
             found += [
@@ -303,8 +307,7 @@ def prior(
     """
     import numpy as np
 
-    from hazard import spec
-    from hazard.checks import predictive
+    from hazard import predictive, spec
     from hazard.files.atomic import write_file
     from hazard.files.tidy_csv import write_table
     from hazard.model import design, parameterisation
@@ -316,11 +319,11 @@ def prior(
     with progress() as told:
         told("prior", 0.0)
         rows = read_rows_or_small("prior", wanted, registers, panel)
-        built = design.build(rows.panel, rows.histories, wanted)
+        built = design.build(rows.frame, rows.histories, wanted)
         drawn = predictive.prior_draws(
             parameterisation.standard(built), draws, np.random.default_rng(seed)
         )
-        person = rows.panel["person"].to_numpy()
+        person = rows.frame["person"].to_numpy()
         found = predictive.prior_predictive(drawn, built, person=person, spec=wanted)
     write_file(out, lambda draft: write_table(found, draft))
     shown = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
@@ -328,18 +331,12 @@ def prior(
     echo(f"Written to {out}")
 
 
-def _sampled(checked_by: Path | None, engine: Engine) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    """What a sampled run says of the approximate engine, and whose run it is."""
+def _sampled(checked_by: Path | None, engine: Engine) -> Fit | None:
+    """A sampled fit that tells how far off the approximate engine was there."""
     from hazard.fitting.store import read_run
 
     if checked_by is None:
         return None
     if engine == Engine.nuts:
         raise UsageError("--checked-by must come with --engine laplace; nuts is what checks.")
-    found = read_run(checked_by)
-    if found.checked is None:
-        raise UsageError(
-            f"--checked-by must name a run with an approximation.csv; {str(checked_by)!r} has none."
-            " Give one of --engine nuts."
-        )
-    return found.checked, found.manifest
+    return read_run(checked_by)

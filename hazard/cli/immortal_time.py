@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hazard.cli.app import Out, Seed, Table, app, echo, progress, read_rows
+from hazard import languages
+from hazard.cli.app import Language, Out, Seed, Table, app, echo, read_rows, tell_written
 from hazard.errors import UsageError
 from hazard.files import atomic
+from hazard.progress import progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,6 +39,7 @@ def ever_treated(
     odds_ratio: Annotated[float, typer.Option(help="Effect to plant, without --panel.")] = 1.5,
     replications: Annotated[int, typer.Option(min=2, help="Samples, without --panel.")] = 200,
     seed: Seed = 0,
+    lang: Language = "en",
 ) -> None:
     """Show what coding a treatment as ever does: by simulation, or on a panel."""
     from hazard.files.atomic import check_new
@@ -45,16 +48,16 @@ def ever_treated(
     if panel is None:
         if treatment is not None or landmark is not None:
             raise UsageError("ever-treated --treatment and --landmark need --panel; name a file.")
-        _simulated(out, odds_ratio, replications, seed)
+        _simulated(out, odds_ratio, replications, seed, lang)
         return
     if treatment is None:
         raise UsageError("ever-treated --panel must come with --treatment; name its column.")
     from hazard.studies.immortal_time import Question
 
-    _of_panel(out, (panel, model), Question(treatment, exit_name, cluster), landmark)
+    _of_panel(out, (panel, model), Question(treatment, exit_name, cluster), landmark, lang)
 
 
-def _simulated(out: Path, odds_ratio: float, replications: int, seed: int) -> None:
+def _simulated(out: Path, odds_ratio: float, replications: int, seed: int, lang: str) -> None:
     import numpy as np
     import pandas as pd
 
@@ -76,20 +79,26 @@ def _simulated(out: Path, odds_ratio: float, replications: int, seed: int) -> No
             for of in (world, helped)
         )
     spread = both.assumptions()
-    said = both.study_sentences(null, planted, spread)
+    said = both.study_sentences(null, planted, spread, lang)
+    words = languages.figure("ever_treated", lang)
     drawn = both.persons(world, np.random.default_rng(seed))
     with new_folder(out) as folder:
         sample = both.panel_of(drawn, world).to_parquet(index=False)
         atomic.write_bytes(folder / "panel.parquet", sample)
-        text = figures.ever_treated_study_text(null, planted)
-        _write(folder, figures.ever_treated_study(null, planted), text, said)
+        text = figures.ever_treated_study_text(null, planted, words)
+        _write(folder, figures.ever_treated_study(null, planted, words), text, said)
         both_studies = pd.concat([null, planted], ignore_index=True)
         seal_folder(folder, "ever-treated", {"study": both_studies, "assumptions": spread})
-    echo("\n".join(said) + f"\nWritten to {out}; panel.parquet is one sample, no effect.")
+    echo("\n".join(said))
+    tell_written(out, lang, "written_with_sample")
 
 
 def _of_panel(
-    out: Path, read_from: tuple[Path, str], question: Question, landmark: str | None
+    out: Path,
+    read_from: tuple[Path, str],
+    question: Question,
+    landmark: str | None,
+    lang: str,
 ) -> None:
     from hazard import months, spec
     from hazard.files.atomic import new_folder
@@ -105,13 +114,16 @@ def _of_panel(
         told("read", 0.0)
         rows = read_rows(wanted, None, path)
         told("designs", 0.0)
-        table = both.compared(rows.panel, rows.histories, wanted, question, landmark=at)
-    said = both.panel_sentences(table, question)
+        table = both.compared(rows.frame, rows.histories, wanted, question, landmark=at)
+    said = both.panel_sentences(table, question, lang)
+    labels, words = languages.words("shared.exit", lang), languages.figure("ever_treated", lang)
     with new_folder(out) as folder:
-        text = figures.ever_treated_panel_text(table, question.exit)
-        _write(folder, figures.ever_treated_panel(table, question.exit), text, said)
+        drawn = {"labels": labels, "words": words}
+        text = figures.ever_treated_panel_text(table, question.exit, **drawn)
+        _write(folder, figures.ever_treated_panel(table, question.exit, **drawn), text, said)
         seal_folder(folder, "ever-treated", {"designs": table})
-    echo("\n".join(said) + f"\nWritten to {out}")
+    echo("\n".join(said))
+    tell_written(out, lang)
 
 
 def _write(folder: Path, figure: Figure, text: str, said: Sequence[str]) -> None:

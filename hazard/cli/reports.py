@@ -19,17 +19,6 @@ class Kind(StrEnum):
     covariates = "covariates"
 
 
-def refuse_few(run: object, what: str) -> None:
-    """Raise when a run is about fewer than ten persons of confidential data, or chosen by only."""
-    from hazard.data import disclosure
-    from hazard.fitting.store import Run
-
-    if not isinstance(run, Run):
-        return
-    if run.manifest["source"] != "table" or run.spec.only or run.spec.table.confidential:
-        disclosure.refuse_few(run.manifest["panel"]["persons in the design"], what)
-
-
 @app.command()
 def tables(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
@@ -46,6 +35,7 @@ def tables(
     """
     from hazard.files.atomic import write_file
     from hazard.files.tidy_csv import write_table
+    from hazard.fitting import refuse_few_persons
     from hazard.fitting.store import read_run
     from hazard.studies import appendix
 
@@ -53,14 +43,14 @@ def tables(
         raise UsageError(f"tables --out must end in .csv; got {str(out)!r}.")
     refuse_existing(out)
     run = read_run(folder)
-    refuse_few(run, "a table")
+    refuse_few_persons(run, "a table")
     if kind is None:
         found = appendix.in_layout(run.estimates, run.spec)
     elif kind == Kind.lags:
         found = appendix.lag_table(run.estimates, run.spec)
     else:
         found = appendix.covariate_table(run.estimates)
-    found = found.assign(checked=run.status.value, manifest=run.manifest["digest"])
+    found = found.assign(checked=run.status.value, manifest=run.facts["digest"])
     write_file(out, lambda draft: write_table(found, draft))
     tell_status(folder.name, run.status)
     echo(f"{len(found)} rows written to {out}")
@@ -70,17 +60,19 @@ def tables(
 def brief(
     folder: Annotated[Path, typer.Argument(metavar="RUN")],
     out: Out,
-    lang: Annotated[Language, typer.Option()] = Language.nb,
+    lang: Language = "nb",
 ) -> None:
     """Write a brief of a run, or of evidence, as one HTML file."""
     from hazard import brief as briefs
     from hazard.brief.folders import read as read_folder
     from hazard.files.atomic import write_file
+    from hazard.fitting import Fit, refuse_few_persons
 
     refuse_existing(out)
     run = read_folder(folder)
-    refuse_few(run, "a brief")
-    page = briefs.html(run, lang.value)
+    if isinstance(run, Fit):
+        refuse_few_persons(run, "a brief")
+    page = briefs.html(run, lang)
     write_file(out, lambda draft: draft.write_text(page, encoding="utf-8"))
     echo(str(out))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazard import languages
 from hazard.cli.app import (
     Language,
     Out,
@@ -15,18 +16,18 @@ from hazard.cli.app import (
     Seed,
     app,
     echo,
-    progress,
     read_rows,
     tell_status,
 )
 from hazard.errors import UsageError
 from hazard.files import atomic
+from hazard.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from hazard.fitting import FinishedRun
+    from hazard.fitting import Fit
     from hazard.studies.scenario import ScenarioArm, System
     from hazard.studies.scenario.tidy import Wording
 
@@ -50,7 +51,7 @@ def scenario(
     draws: Annotated[int, typer.Option(min=4, help="Posterior draws.")] = 200,
     replications: Annotated[int, typer.Option(min=1, help="Lives per draw.")] = 2,
     seed: Seed = 0,
-    lang: Annotated[Language, typer.Option(help="Language of the figure.")] = Language.en,
+    lang: Language = "en",
 ) -> None:
     """Simulate all families month by month: who leaves is seen by the others, who then react.
 
@@ -59,8 +60,8 @@ def scenario(
     """
     from hazard.files.atomic import check_new, new_folder
     from hazard.fitting.folders import seal_folder, source_run
-    from hazard.fitting.recheck import MARKS, Status
-    from hazard.fitting.store import read_finished
+    from hazard.fitting.status import MARKS, Status
+    from hazard.fitting.store import read_with_draws
 
     if registers is None:
         raise UsageError("scenario must be given --registers DIR, for it needs dated events.")
@@ -71,7 +72,7 @@ def scenario(
         from hazard.studies import scenario as system
 
         told("read", 0.0)
-        finished = read_finished(run)
+        finished = read_with_draws(run)
         made, beta, wording = _system((finished, registers), (start, horizon), asked)
         told("simulate", 0.0)
         plan = system.Plan(draws=draws, replications=replications, seed=seed)
@@ -95,7 +96,7 @@ def scenario(
 
 
 def _system(
-    source: tuple[FinishedRun, Path],
+    source: tuple[Fit, Path],
     period: tuple[str | None, int | None],
     arms: Sequence[ScenarioArm],
 ) -> tuple[System, xr.DataArray, Wording]:
@@ -106,29 +107,28 @@ def _system(
 
     (finished, registers), (start, horizon) = source, period
     rows = read_rows(finished.spec, registers, None)
-    frozen = fitting.finished(finished, rows).design
-    if rows.found is None:
+    frozen = fitting.on_rows(finished, rows).design
+    if rows.registers is None:
         raise UsageError("scenario must have registers, for it needs dated events.")
     for column, level in {pair for arm in arms for pair in arm.at.items()}:
         fitting.refuse_small_level(rows, finished.spec, column, level)
-    known = rows.panel["calendar"].to_numpy()[frozen.row]
+    known = rows.frame["calendar"].to_numpy()[frozen.row]
     first = int(known.min()) if start is None else months.month_number(start)
-    last = int(rows.panel["calendar"].max())
-    of = system.families(rows.panel, first, horizon=horizon or last - first + 1)
-    made = system.system(of, rows.found, arms, frozen=frozen, spec=finished.spec)
-    beta = incidence.coefficients(finished.posterior, made.design)
+    last = int(rows.frame["calendar"].max())
+    of = system.families(rows.frame, first, horizon=horizon or last - first + 1)
+    made = system.system(of, rows.registers, arms, frozen=frozen, spec=finished.spec)
+    beta = incidence.coefficients(finished.draws, made.design)
     return made, beta, "effect" if finished.spec.identification.declared else "association"
 
 
-def _draw(estimates: pd.DataFrame, reference: str, folder: Path, lang: Language) -> None:
+def _draw(estimates: pd.DataFrame, reference: str, folder: Path, lang: str) -> None:
     """Figure, and its numbers in words for who does not see it."""
     from hazard.output import figures
-    from hazard.studies import scenario as system
 
-    texts = system.words(lang.value)
-    estimates = estimates.assign(arm=estimates["arm"].replace(dict(texts["arm"])))
-    reference = texts["arm"].get(reference, reference)
-    labels, words = texts["exit"], {**figures.SCENARIO_WORDS, **texts["figure"]}
+    arms = languages.words("scenario.arm", lang)
+    estimates = estimates.assign(arm=estimates["arm"].replace(dict(arms)))
+    reference = arms.get(reference, reference)
+    labels, words = languages.words("scenario.exit", lang), languages.figure("scenario", lang)
     figure = figures.scenario(estimates, reference=reference, labels=labels, words=words)
     for kind in ("png", "svg"):
         (folder / f"scenario.{kind}").write_bytes(figures.rendered(figure, kind))

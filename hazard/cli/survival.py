@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hazard import languages
 from hazard.cli.app import (
+    Language,
     ModelName,
     Out,
     Registers,
     Table,
     app,
     echo,
-    progress,
     read_rows,
     refuse_two_sources,
     tell_left_out,
+    tell_written,
 )
 from hazard.errors import UsageError
 from hazard.files import atomic
+from hazard.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +38,7 @@ def survival(
         str | None,
         typer.Option(metavar="COLUMN", help="Compare the levels of a column, at most twelve."),
     ] = None,
+    lang: Language = "en",
 ) -> None:
     """Write life table, Kaplan-Meier, cumulative incidence, Gray's test, Cox and Fine-Gray."""
     from hazard import spec
@@ -62,19 +66,22 @@ def survival(
         told("curves and models", 0.0)
         found = classical.analyse(rows, wanted, by=by)
         told("figures", 0.0)
-        words = figures.survival_words(wanted.table.unit)
-        text = figures.survival_curves_text(found.incidence, words=words)
+        words = figures.survival_words(wanted.table.unit, lang)
+        labels = languages.words("shared.exit", lang)
+        text = figures.survival_curves_text(found.incidence, labels=labels, words=words)
         with new_folder(out) as folder:
-            figure = figures.survival_curves(found.incidence, words=words)
+            figure = figures.survival_curves(found.incidence, labels=labels, words=words)
             for kind in ("png", "svg"):
                 (folder / f"survival.{kind}").write_bytes(figures.rendered(figure, kind))
             atomic.write_text(folder / "survival.txt", text)
             seal_folder(folder, "survival", found.tables)
-    tell_left_out(rows, wanted)
-    echo("\n".join([text, *_told(found.remarks), f"Written to {out}"]))
+    tell_left_out(rows, wanted, lang)
+    echo("\n".join([text, *_told(found.remarks, lang)]))
+    tell_written(out, lang)
 
 
-def _told(remarks: pd.DataFrame) -> list[str]:
+def _told(remarks: pd.DataFrame, lang: str) -> list[str]:
     """What a reader of the curves and the coefficients has to know, one line each."""
     own = remarks[~remarks["remark"].str.startswith("Ties after ")]
-    return [f"{row.estimator}: {row.remark}" for row in own.itertuples()]
+    texts = own.astype(str)[["estimator", "remark"]].itertuples(index=False)
+    return [f"{estimator}: {languages.retold(remark, lang)}" for estimator, remark in texts]

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import narwhals
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -27,7 +28,7 @@ from pyarrow import parquet
 
 from hazard.data import cells
 from hazard.data.roles import Roles
-from hazard.errors import PanelError
+from hazard.errors import PanelError, UsageError
 
 _SOURCE = b"hazard.source"  # metadata of a Parquet file
 _BLOCK = 2**31 - 1  # bytes, the most that pyarrow takes; a quoted cell may hold line breaks
@@ -82,6 +83,52 @@ def read_parquet(path: Path) -> pd.DataFrame:
             "file again."
         ) from None
     return frame
+
+
+def of_frame(frame: Any) -> pd.DataFrame:
+    """Table of a data frame of any kind, its cells as those of a Parquet file.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of pandas, polars, pyarrow or another package that narwhals reads, in memory.
+
+    Raises
+    ------
+    UsageError
+        If it is no data frame.
+    PanelError
+        If a column holds values of several types.
+
+    Examples
+    --------
+    >>> of_frame({"person": [1]})
+    Traceback (most recent call last):
+    hazard.errors.UsageError: table must be a data frame in memory, such as one of pandas or \
+polars; got dict.
+    """
+    try:
+        eager = narwhals.from_native(frame, eager_only=True)
+    except TypeError:
+        raise UsageError(
+            "table must be a data frame in memory, such as one of pandas or polars; got "
+            f"{type(frame).__name__}."
+        ) from None
+    strange = [name for name in eager.columns if not isinstance(name, str)]
+    if strange:
+        raise PanelError(
+            f"columns of a table must have names that are text; got {len(strange)} that are not "
+            f"(first: column {[*eager.columns].index(strange[0]) + 1}). Name them."
+        )
+    try:
+        table = eager.to_arrow()
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        raise PanelError(
+            "columns of a table must hold values of one type each; at least one holds several. "
+            "Make each all numbers, all text, or all dates."
+        ) from None
+    known: pd.DataFrame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+    return known
 
 
 def write_panel(panel: pd.DataFrame) -> bytes:

@@ -59,7 +59,8 @@ def changes(beta: xr.DataArray, design: Design, terms: Sequence[LaggedTerm]) -> 
     --------
     Two person-months, one exposed; odds 1 without and 3 with the event: 3/4 - 1/2.
 
-    >>> from hazard import design, spec
+    >>> from hazard import spec
+    >>> from hazard.model import design
     >>> import pandas as pd
     >>> text = '''name = "example"
     ... question = "an example?"

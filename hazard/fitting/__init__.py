@@ -1,34 +1,48 @@
-"""From rows to everything a run folder holds; the one place where the stages are put in line."""
+"""Fitting: the stages in line, from rows to everything that is said of one fitted model."""
 
 from hazard.fitting.flow import Losses
+from hazard.fitting.inference_data import inference_data
 from hazard.fitting.metadata import refuse_constant, rows_digest, versions
-from hazard.fitting.records import Analysis, FinishedRun, Kept, Progress, Rows, silent
+from hazard.fitting.records import Fit, Kept, Panel, Progress, silent
 from hazard.fitting.remarks import remarks
-from hazard.fitting.rerun import called, finished, flagged
-from hazard.fitting.rows import refuse_broken, rows_from_registers, rows_from_table, warnings
-from hazard.fitting.small_levels import by_level, pool_small_levels, refuse_small_level
-from hazard.fitting.stages import analyse
+from hazard.fitting.rerun import called, flagged, on_rows
+from hazard.fitting.rows import (
+    panel_from_frame,
+    panel_from_registers,
+    panel_from_table,
+    refuse_broken,
+    warnings,
+)
+from hazard.fitting.small_levels import (
+    by_level,
+    pool_small_levels,
+    refuse_few_persons,
+    refuse_small_level,
+)
+from hazard.fitting.stages import fit
 
 __all__ = [
-    "Analysis",
-    "FinishedRun",
+    "Fit",
     "Kept",
     "Losses",
+    "Panel",
     "Progress",
-    "Rows",
-    "analyse",
     "by_level",
     "called",
-    "finished",
+    "fit",
     "flagged",
+    "inference_data",
+    "on_rows",
+    "panel_from_frame",
+    "panel_from_registers",
+    "panel_from_table",
     "pool_small_levels",
     "refuse_broken",
     "refuse_constant",
+    "refuse_few_persons",
     "refuse_small_level",
     "remarks",
     "rows_digest",
-    "rows_from_registers",
-    "rows_from_table",
     "silent",
     "versions",
     "warnings",

@@ -10,23 +10,23 @@ import pandas as pd
 import xarray as xr
 
 from hazard import units
-from hazard.checks.scores.records import thinned
 from hazard.errors import EstimandError
 from hazard.estimands import incidence, marginal_effects
-from hazard.fitting.g_formula import Asked, risks
+from hazard.fitting.g_formula import risks
 from hazard.fitting.g_formula_estimates import Answered, estimates_of
 from hazard.fitting.quantities import joined
+from hazard.fitting.records import Fit
 from hazard.fitting.residents import mean_residents
+from hazard.inference.thinning import thinned
 from hazard.output.summaries import Compared
 from hazard.output.tables import Told, empty, quantity_estimates
 from hazard.spec import AverageChangeEstimand, StandardisedEstimand
 
-__all__ = ["Answer", "Asked", "answers"]
 _CHANGE_DRAWS = 400  # each takes a tenth of a second at the published size
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class AveragedEstimand:
     """What the posterior says of one estimand.
 
     Attributes
@@ -50,18 +50,18 @@ class Answer:
     facts: Mapping[str, Any]
 
 
-def answers(asked: Asked, begin: Callable[[str], None] = lambda _: None) -> list[Answer]:
+def averages_of(fit: Fit, begin: Callable[[str], None] = lambda _: None) -> list[AveragedEstimand]:
     """Answers to all average changes and standardised risks that a model file asks for.
 
     Parameters
     ----------
-    asked : Asked
+    fit : Fit
     begin : callable
         Called with the name of every estimand as it begins.
 
     Returns
     -------
-    list of Answer
+    list of AveragedEstimand
         In the order of the file.
 
     Raises
@@ -70,33 +70,35 @@ def answers(asked: Asked, begin: Callable[[str], None] = lambda _: None) -> list
         If registers cannot answer one of them. Of a ready table the reason is a fact of the answer.
     """
     found = []
-    for wanted in asked.spec.estimand:
+    for wanted in fit.spec.estimand:
         if isinstance(wanted, AverageChangeEstimand | StandardisedEstimand):
             begin(wanted.label)
         if isinstance(wanted, AverageChangeEstimand):
-            found.append(_average_change(asked, wanted))
+            found.append(_average_change(fit, wanted))
         if isinstance(wanted, StandardisedEstimand):
-            found.append(_told_or_not(asked, wanted))
+            found.append(_told_or_not(fit, wanted))
     return found
 
 
-def _told_or_not(asked: Asked, wanted: StandardisedEstimand) -> Answer:
+def _told_or_not(fit: Fit, wanted: StandardisedEstimand) -> AveragedEstimand:
     """The answer; of a ready table without what it takes, the reason why there is none."""
     try:
-        return _standardised(asked, wanted)
+        return _standardised(fit, wanted)
     except EstimandError as error:
-        if asked.rows.found is not None:
+        if fit.panel.registers is not None:
             raise
-        return Answer(wanted.label, xr.Dataset(), empty(), {}, {"not answered": str(error)})
+        return AveragedEstimand(
+            wanted.label, xr.Dataset(), empty(), {}, {"not answered": str(error)}
+        )
 
 
-def _average_change(asked: Asked, wanted: AverageChangeEstimand) -> Answer:
-    posterior = thinned(asked.posterior, _CHANGE_DRAWS)
-    beta = incidence.coefficients(posterior, asked.built)
-    terms = [term for term in asked.spec.lagged if wanted.term in (None, term.name)]
-    by_lag = marginal_effects.changes(beta, asked.built, terms)
+def _average_change(fit: Fit, wanted: AverageChangeEstimand) -> AveragedEstimand:
+    posterior = thinned(fit.draws, _CHANGE_DRAWS)
+    beta = incidence.coefficients(posterior, fit.design)
+    terms = [term for term in fit.spec.lagged if wanted.term in (None, term.name)]
+    by_lag = marginal_effects.changes(beta, fit.design, terms)
     total = marginal_effects.summed(by_lag["average_change"])
-    unit = f"probability per {asked.spec.table.unit}"
+    unit = f"probability per {fit.spec.table.unit}"
     parts = []
     for values, quantity in (
         (by_lag["average_change"], "average_change"),
@@ -110,9 +112,9 @@ def _average_change(asked: Asked, wanted: AverageChangeEstimand) -> Answer:
             arm="with - without",
             held=Compared(0.0, wanted.relevant),
         )
-        rows = quantity_estimates(values, told, asked.spec)
+        rows = quantity_estimates(values, told, fit.spec)
         parts.append(rows[rows["estimate"].notna()])
-    return Answer(
+    return AveragedEstimand(
         wanted.label,
         by_lag.assign(summed_change=total),
         joined(parts),
@@ -121,14 +123,14 @@ def _average_change(asked: Asked, wanted: AverageChangeEstimand) -> Answer:
     )
 
 
-def _standardised(asked: Asked, wanted: StandardisedEstimand) -> Answer:
-    found = risks(asked, wanted)
-    term = next(each for each in asked.spec.lagged if each.name == wanted.term)
-    residents = mean_residents(asked.rows, term, wanted.residents)
-    answered = Answered(asked.spec, wanted, found, residents)
-    months = [*units.printed(wanted.horizon_months, asked.spec.table.unit)]
+def _standardised(fit: Fit, wanted: StandardisedEstimand) -> AveragedEstimand:
+    found = risks(fit, wanted)
+    term = next(each for each in fit.spec.lagged if each.name == wanted.term)
+    residents = mean_residents(fit.panel, term, wanted.residents)
+    answered = Answered(fit.spec, wanted, found, residents)
+    months = [*units.printed(wanted.horizon_months, fit.spec.table.unit)]
     difference = answered.differences().sel(month=months)
-    return Answer(
+    return AveragedEstimand(
         wanted.label,
         _flat(found.everybody, found.by),
         joined(estimates_of(answered)),

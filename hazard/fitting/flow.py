@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from hazard import languages
 from hazard.arrays import IntArray
 from hazard.data.left_out import LeftOut
-from hazard.fitting.records import Rows
+from hazard.fitting.records import Panel
+from hazard.languages import ENGLISH, Words
 from hazard.model import design
 from hazard.model.design import Design
 from hazard.model.terms import lagged
+from hazard.output import digits
 from hazard.spec import ModelSpec
 
 ONLY = "not among those that the model is of"
 WINDOW = "in the window"
 WARNED_SHARE = 0.05
+_TABLE = "commands.flow"
 _SIZES = ("persons", "rows", "exits")
-_HISTORY = (
-    'Shorten the lags, or let history_before_start of the term be "zero" or "carry" if one of them '
-    "is true."
-)
-_CURES: Mapping[str, str] = MappingProxyType(
-    {
-        "history": _HISTORY,
-        "missing": "Complete the column, or leave its term out: [table] has incomplete = "
-        '"drop", which leaves these persons out.',
-        "other": "See flow.csv.",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -118,26 +110,26 @@ def counted(frame: pd.DataFrame) -> LeftOut:
     return LeftOut(int(frame["person"].nunique()), len(frame), exits)
 
 
-def losses(rows: Rows, built: Design) -> Losses:
+def losses(rows: Panel, built: Design) -> Losses:
     """What left between the rows that were read and a design of them.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
     built : Design
         Of these rows, not collapsed.
     """
     return _losses(rows, built.row, built.left_out)
 
 
-def of_rows(rows: Rows, spec: ModelSpec) -> Losses:
+def of_rows(rows: Panel, spec: ModelSpec) -> Losses:
     """As :func:`losses`, of rows of which no design was built yet."""
-    kept, left_out = design.kept_rows(rows.panel, rows.histories, spec)
+    kept, left_out = design.kept_rows(rows.frame, rows.histories, spec)
     return _losses(rows, kept, left_out)
 
 
-def _losses(rows: Rows, kept: IntArray, left_out: Mapping[str, LeftOut]) -> Losses:
-    panel, inside = counted(rows.panel), counted(rows.panel.iloc[kept])
+def _losses(rows: Panel, kept: IntArray, left_out: Mapping[str, LeftOut]) -> Losses:
+    panel, inside = counted(rows.frame), counted(rows.frame.iloc[kept])
     before = list(rows.left_out.values())
     read = LeftOut(*(sum(each) for each in zip(panel, *before, strict=True)))
     return Losses(read, inside, {**rows.left_out, **left_out})
@@ -190,7 +182,7 @@ def _asked(reason: str) -> bool:
     return reason == ONLY or WINDOW in reason
 
 
-def text(found: Losses) -> str:
+def text(found: Losses, lang: str = ENGLISH) -> str:
     """What is in the design and what is not, in one line; empty where nothing left.
 
     Examples
@@ -200,18 +192,21 @@ def text(found: Losses) -> str:
     """
     if not found.reasons:
         return ""
-    inside = ", ".join(
-        f"{n:,} of {all_:,} {name}"
+    words, whole = languages.words(_TABLE, lang), partial(_whole, lang)
+    kept = ", ".join(
+        words[f"kept_{name}"].format(n=whole(n), all=whole(all_))
         for name, n, all_ in zip(_SIZES, found.inside, found.read, strict=True)
     )
-    left = "; ".join(
-        f"{reason} ({each.rows:,} rows, {each.exits:,} exits)"
+    reasons = "; ".join(
+        words["reason"].format(
+            reason=languages.own(reason, lang), rows=whole(each.rows), exits=whole(each.exits)
+        )
         for reason, each in found.reasons.items()
     )
-    return f"In the design: {inside}. Left out: {left}."
+    return words["kept"].format(kept=kept, reasons=reasons)
 
 
-def warning(found: Losses) -> str:
+def warning(found: Losses, lang: str = ENGLISH) -> str:
     """What must be said aloud: more than a few percent left; empty where it is less.
 
     Examples
@@ -222,16 +217,16 @@ reason. See flow.csv.
     """
     if not found.warned:
         return ""
-    told = ", ".join(
-        f"{100 * share:.0f} percent of the {name}"
-        for name, share in found.shares().items()
-        if share > WARNED_SHARE
+    words, largest = languages.words(_TABLE, lang), str(found.largest())
+    large = {name: share for name, share in found.shares().items() if share > WARNED_SHARE}
+    return words["warning"].format(
+        shares=_shares(large, words),
+        reason=languages.own(largest, lang),
+        cure=words[f"cure_{cure(largest)}"],
     )
-    largest = str(found.largest())
-    return f"{told} are left out, most rows for this reason: {largest}. {_CURES[cure(largest)]}"
 
 
-def outside(found: Losses) -> str:
+def outside(found: Losses, lang: str = ENGLISH) -> str:
     """How much the window of the model file leaves out; empty where it is a few percent.
 
     Examples
@@ -241,7 +236,14 @@ def outside(found: Losses) -> str:
     The window leaves out 25 percent of the persons, 10 percent of the rows, 50 percent of the \
 exits.
     """
-    told = ", ".join(
-        f"{100 * share:.0f} percent of the {n}" for n, share in found.outside().items()
-    )
-    return f"The window leaves out {told}." if told else ""
+    shares, words = found.outside(), languages.words(_TABLE, lang)
+    return words["outside"].format(shares=_shares(shares, words)) if shares else ""
+
+
+def _shares(shares: Mapping[str, float], words: Words) -> str:
+    texts = (words[f"share_{name}"].format(share=f"{100 * s:.0f}") for name, s in shares.items())
+    return ", ".join(texts)
+
+
+def _whole(lang: str, n: int) -> str:
+    return digits.number(n, 0, digits.language_marks(lang))

@@ -12,32 +12,22 @@ import xarray as xr
 
 from hazard import months, units
 from hazard.arrays import IntArray
-from hazard.checks.predictive.levels import Grouping, groupings
-from hazard.checks.scores.records import thinned
 from hazard.errors import EstimandError
 from hazard.estimands import g_formula, incidence, interventions
 from hazard.estimands.interventions import Around, Paths
 from hazard.estimands.interventions.event_histories import stock
 from hazard.fitting.costs import Counted, counted, persons_of
-from hazard.fitting.records import Rows
+from hazard.fitting.records import Fit
 from hazard.fitting.remarks import columns
-from hazard.model.design import Design, apply
+from hazard.inference.thinning import thinned
+from hazard.model.design import apply
+from hazard.predictive.levels import Grouping, groupings
 from hazard.spec import CENTRE_SIZE, SINCE_START, Arm, ModelSpec, StandardisedEstimand
 
 _AT_ONCE = 2000  # paths: it bounds the memory
 _LOOKED_UP = 1000  # paths, evenly spaced, of which the support is looked up
 _SIZES = {"1-9": 1, "10-19": 10, "20-39": 20, "40 or more": 40}
 UNSEEN_CENTRE = "a centre that was not seen"
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """A fitted model, and the rows that it was fitted to."""
-
-    posterior: xr.Dataset
-    built: Design
-    rows: Rows
-    spec: ModelSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +56,12 @@ class Risks:
     counted: Counted | None = None
 
 
-def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
+def risks(fit: Fit, wanted: StandardisedEstimand) -> Risks:
     """Mean risks over persons as if nobody left, under every arm of an estimand.
 
     Parameters
     ----------
-    asked : Asked
+    fit : Fit
     wanted : StandardisedEstimand
 
     Returns
@@ -81,24 +71,24 @@ def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
     Raises
     ------
     EstimandError
-        If the paths cannot start or go on as asked, a history is unknown, or in a month more paths
+        If the paths cannot start or go on as fit, a history is unknown, or in a month more paths
         than ``refuse_share`` have histories far from all that was observed.
     """
-    of = _paths(asked, wanted)
-    around = _around(asked, of, wanted.seed)
-    support = {arm.name: _support(asked, around, wanted, arm) for arm in wanted.compared}
-    grouped = _groups(around, wanted, asked.spec.table.unit)
+    of = _paths(fit, wanted)
+    around = _around(fit, of, wanted.seed)
+    support = {arm.name: _support(fit, around, wanted, arm) for arm in wanted.compared}
+    grouped = _groups(around, wanted, fit.spec.table.unit)
     rng = np.random.default_rng(wanted.seed)
-    posterior = thinned(asked.posterior, wanted.draws)
-    first = next(_rows(asked, around.part(slice(0, 1)), wanted))
+    posterior = thinned(fit.draws, wanted.draws)
+    first = next(_rows(fit, around.part(slice(0, 1)), wanted))
     beta = incidence.coefficients(posterior, next(iter(first.arms.values())), rng)
     found = g_formula.standardise_by(
         beta,
-        _rows(asked, around, wanted),
-        {each.name: each.code for each in grouped} | persons_of(of.starts(), asked.spec.costs),
-        branches=_branches(asked.spec, wanted),
+        _rows(fit, around, wanted),
+        {each.name: each.code for each in grouped} | persons_of(of.starts(), fit.spec.costs),
+        branches=_branches(fit.spec, wanted),
     )
-    cost = counted(asked.spec.costs, found)
+    cost = counted(fit.spec.costs, found)
     return Risks(
         found[g_formula.EVERYBODY],
         {each.name: _labelled(found[each.name], each) for each in grouped},
@@ -107,10 +97,9 @@ def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
             "paths": len(of.row),
             "left out": dict(of.left_out),
             "months that repeat the last year": of.n_repeated,
-            "persons who change along a path": interventions.held(of, columns(asked.spec)),
+            "persons who change along a path": interventions.held(of, columns(fit.spec)),
             "draws": beta.sizes["chain"] * beta.sizes["draw"],
-            "draws of the posterior": asked.posterior.sizes["chain"]
-            * asked.posterior.sizes["draw"],
+            "draws of the posterior": fit.draws.sizes["chain"] * fit.draws.sizes["draw"],
             **({} if cost is None else {"persons per path": cost.per_path}),
         },
         cost,
@@ -118,8 +107,8 @@ def risks(asked: Asked, wanted: StandardisedEstimand) -> Risks:
 
 
 # --- paths --------------------------------------------------------------------------------------
-def _paths(asked: Asked, wanted: StandardisedEstimand) -> Paths:
-    panel, among = asked.rows.panel, asked.built.row
+def _paths(fit: Fit, wanted: StandardisedEstimand) -> Paths:
+    panel, among = fit.panel.frame, fit.design.row
     if wanted.starts == "first":
         rows = interventions.first_rows(panel, among)
     elif wanted.starts == "drawn":
@@ -147,21 +136,19 @@ def _of_month(panel: pd.DataFrame, among: IntArray, month: str) -> IntArray:
     return np.intersect1d(rows, among).astype(np.int64)
 
 
-def _around(asked: Asked, of: Paths, seed: int) -> Around:
-    lagged, found = asked.spec.lagged, asked.rows.found
+def _around(fit: Fit, of: Paths, seed: int) -> Around:
+    lagged, found = fit.spec.lagged, fit.panel.registers
     if found is None:
-        return interventions.from_rows(of, asked.rows.histories, lagged, seed=seed)
-    centre = asked.spec.data.history_centre
+        return interventions.from_rows(of, fit.panel.histories, lagged, seed=seed)
+    centre = fit.spec.data.history_centre
     return interventions.from_registers(of, found, lagged, history_centre=centre, seed=seed)
 
 
-def _rows(
-    asked: Asked, around: Around, wanted: StandardisedEstimand
-) -> Iterator[g_formula.PathRows]:
+def _rows(fit: Fit, around: Around, wanted: StandardisedEstimand) -> Iterator[g_formula.PathRows]:
     """Rows of the paths under every arm; at one centre that was not seen, if that is asked."""
     if wanted.centres == "observed":
         yield from g_formula.path_rows(
-            around, wanted.compared, asked.built, asked.spec, n_paths=_AT_ONCE
+            around, wanted.compared, fit.design, fit.spec, n_paths=_AT_ONCE
         )
         return
     for part in around.parts(_AT_ONCE):
@@ -171,9 +158,7 @@ def _rows(
         designs = {}
         for arm in wanted.compared:
             around_them = interventions.histories(part, arm)
-            designs[arm.name] = apply(
-                asked.built, elsewhere, around_them, asked.spec, unseen="draw"
-            )
+            designs[arm.name] = apply(fit.design, elsewhere, around_them, fit.spec, unseen="draw")
         yield g_formula.PathRows(designs, part.paths.horizon)
 
 
@@ -219,15 +204,13 @@ def _labelled(found: xr.Dataset, grouping: Grouping) -> xr.Dataset:
 
 
 # --- support ------------------------------------------------------------------------------------
-def _support(
-    asked: Asked, around: Around, wanted: StandardisedEstimand, arm: Arm
-) -> dict[str, float]:
+def _support(fit: Fit, around: Around, wanted: StandardisedEstimand, arm: Arm) -> dict[str, float]:
     """How far the histories of an arm are from observed ones, over the terms that arms act on."""
     named = {one.term for each in wanted.compared for one in each.interventions} or {wanted.term}
     terms = tuple(t for t in around.terms if named.intersection(t.called))
     step = max(1, len(around.paths.row) // _LOOKED_UP)
     some = replace(around.part(slice(None, None, step)), terms=terms)
-    observed = {term.name: asked.rows.histories[term.name] for term in terms}
+    observed = {term.name: fit.panel.histories[term.name] for term in terms}
     every = interventions.support(
         some, interventions.histories(some, arm), observed, far=wanted.far
     )

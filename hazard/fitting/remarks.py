@@ -12,7 +12,7 @@ from hazard.data import disclosure
 from hazard.data.exposures.own import happened
 from hazard.estimands import interventions
 from hazard.estimands.interventions import OneInMonth, Paths
-from hazard.fitting.records import Rows
+from hazard.fitting.records import Panel
 from hazard.fitting.small_levels import levels_of
 from hazard.model.design import Design
 from hazard.spec import (
@@ -34,12 +34,12 @@ _NEVER = (
 )
 
 
-def notes(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, Any]:
+def notes(rows: Panel, built: Design, spec: ModelSpec) -> dict[str, Any]:
     """Facts about a question and its rows that a reader must be told.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
     built : Design
         Of these rows.
     spec : ModelSpec
@@ -57,7 +57,7 @@ def notes(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, Any]:
     """
     asked = any(isinstance(each, IncidenceEstimand) for each in spec.estimand)
     pulsed = _pulsed(spec)
-    shares = {term.name: goes_on(rows.panel, term) for term in spec.lagged if term in pulsed}
+    shares = {term.name: goes_on(rows.frame, term) for term in spec.lagged if term in pulsed}
     return {
         "unit": spec.table.unit,
         "states": {name: share for name, share in shares.items() if share >= GOES_ON},
@@ -97,10 +97,10 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _small_levels(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, int]:
+def _small_levels(rows: Panel, built: Design, spec: ModelSpec) -> dict[str, int]:
     if rows.of_registers or spec.table.confidential is not None:
         return {}
-    panel = rows.panel.iloc[built.row]
+    panel = rows.frame.iloc[built.row]
     return disclosure.n_small_levels(panel, levels_of(panel, spec))
 
 
@@ -144,14 +144,14 @@ def columns(spec: ModelSpec) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _held(rows: Rows, built: Design, spec: ModelSpec) -> dict[str, int]:
-    panel = rows.panel.iloc[built.row]
-    starts = interventions.first_rows(rows.panel, built.row)
+def _held(rows: Panel, built: Design, spec: ModelSpec) -> dict[str, int]:
+    panel = rows.frame.iloc[built.row]
+    starts = interventions.first_rows(rows.frame, built.row)
     used = columns(spec)
     timed = any(isinstance(term, CalendarTerm) for term in spec.term)
     if timed or CALENDAR in spec.group_columns:
         used.append(CALENDAR)
-    found = interventions.held(Paths(rows.panel, starts, 1, {}), used)
+    found = interventions.held(Paths(rows.frame, starts, 1, {}), used)
     acting = {each.term for each in spec.estimand if isinstance(each, IncidenceEstimand)}
     for term in spec.lagged:
         if term.name not in acting and term.event not in acting:

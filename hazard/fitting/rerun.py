@@ -1,39 +1,43 @@
-"""A run beside another one: a finished run on its rows, an approximation beside a sampled one."""
+"""A fit beside another one: on its rows again, or an approximation beside a sampled fit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-import pandas as pd
-
-from hazard.checks import scores
-from hazard.errors import DesignError
+from hazard.errors import DesignError, UsageError
 from hazard.fitting.metadata import rows_digest
-from hazard.fitting.records import Analysis, FinishedRun, Rows
+from hazard.fitting.records import Fit, Panel
 from hazard.model import design
 from hazard.output import tables
 
 
-def flagged(analysis: Analysis, checked: pd.DataFrame, facts: Mapping[str, Any]) -> Analysis:
-    """An approximate analysis, each number with how far it was checked against sampling.
+def flagged(approximate: Fit, sampled: Fit) -> Fit:
+    """An approximate fit, each number with how far it was checked against sampling.
 
     Parameters
     ----------
-    analysis : Analysis
-    checked : DataFrame
-        Of the sampled analysis.
-    facts : mapping
-        Of the sampled analysis: ``model_digest``, ``rows_digest``, ``posterior_digest``.
+    approximate : Fit
+    sampled : Fit
+        Read back from its folder.
+
+    Raises
+    ------
+    UsageError
+        If the other fit was not sampled.
     """
-    estimates = tables.flagged(analysis.estimates, checked)
+    if sampled.approximation is None:
+        raise UsageError(
+            f"--checked-by must name a run with an approximation.csv; {sampled.name!r} has none."
+            " Give one of --engine nuts."
+        )
+    facts = sampled.facts
+    estimates = tables.flagged(approximate.estimates, sampled.approximation)
     own = estimates[estimates["estimator"] == tables.HAZARD_MODEL]
     own = own[own["sd"].notna()]  # numbers that have draws
     ends = own[["apart", "apart_lower", "apart_upper"]].abs()
     checked_by = {
-        "same_model": facts["model_digest"] == analysis.spec.digest,
-        "same_rows": facts["rows_digest"] == analysis.facts["rows_digest"],
+        "same_model": facts["model_digest"] == approximate.spec.digest,
+        "same_rows": facts["rows_digest"] == approximate.facts["rows_digest"],
         "posterior_digest": facts["posterior_digest"],
         "numbers": len(own),
         "checked": int(own["apart"].notna().sum()),
@@ -42,45 +46,43 @@ def flagged(analysis: Analysis, checked: pd.DataFrame, facts: Mapping[str, Any])
         "largest_apart_of_an_end": float(ends[["apart_lower", "apart_upper"]].max().max()),
     }
     return replace(
-        analysis, estimates=estimates, facts={**analysis.facts, "checked_by": checked_by}
+        approximate, estimates=estimates, facts={**approximate.facts, "checked_by": checked_by}
     )
 
 
-def called(analysis: Analysis, model: str, data: str) -> Analysis:
-    """An analysis with what makes it again: the model as it was given, and an option for its data.
+def called(fit: Fit, model: str, data: str) -> Fit:
+    """A fit with what makes it again: the model as it was given, and an option for its data.
 
     Parameters
     ----------
-    analysis : Analysis
+    fit : Fit
     model : str
         A bundled model, or a file.
     data : str
         With a placeholder for the path, which may say more of a place than a reader may know; empty
         for data that come with the package.
     """
-    return replace(analysis, facts={**analysis.facts, "call": {"model": model, "data": data}})
+    return replace(fit, facts={**fit.facts, "call": {"model": model, "data": data}})
 
 
-def finished(run: FinishedRun, rows: Rows) -> scores.Fitted:
-    """A run that was written, on its rows again.
+def on_rows(fit: Fit, rows: Panel) -> Fit:
+    """A fit that was read from a folder, on its rows again.
 
     Parameters
     ----------
-    run : FinishedRun
-    rows : Rows
+    fit : Fit
+    rows : Panel
         Those it was made from, with the persons in any order.
 
     Raises
     ------
     DesignError
-        If the rows are not those of the run.
+        If the rows are not those of the fit.
     """
-    built = design.build(rows.panel, rows.histories, run.spec)
-    if rows_digest(built, rows.panel) != run.facts["rows_digest"]:
+    built = design.build(rows.frame, rows.histories, fit.spec)
+    if rows_digest(built, rows.frame) != fit.facts["rows_digest"]:
         raise DesignError(
-            f"rows must be those that run {run.name!r} was made from; got others. Give the same "
+            f"rows must be those that run {fit.name!r} was made from; got others. Give the same "
             "registers or table."
         )
-    engine = run.facts["settings"]["engine"]
-    found = scores.fitted(built, rows.panel, spec=run.spec, posterior=run.posterior, engine=engine)
-    return replace(found, name=run.name)
+    return replace(fit, rows=rows, built=built)

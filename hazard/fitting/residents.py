@@ -6,7 +6,7 @@ import numpy as np
 
 from hazard.arrays import FloatArray
 from hazard.errors import EstimandError
-from hazard.fitting.records import Rows
+from hazard.fitting.records import Panel
 from hazard.spec import LaggedTerm
 
 _COLUMNS = {
@@ -16,12 +16,12 @@ _COLUMNS = {
 }
 
 
-def residents_of_events(rows: Rows, term: LaggedTerm) -> FloatArray:
+def residents_of_events(rows: Panel, term: LaggedTerm) -> FloatArray:
     """Number of other families at risk in the network of every event, in its month.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
         From registers.
     term : LaggedTerm
         An event is a month in which its threshold was reached in a network, within the months of
@@ -38,15 +38,15 @@ def residents_of_events(rows: Rows, term: LaggedTerm) -> FloatArray:
         If the rows came without registers, or the network of the term is not a group of families.
     """
     columns = _COLUMNS.get(term.network)
-    if rows.found is None or columns is None:
+    if rows.registers is None or columns is None:
         raise EstimandError(
             f"residents of term {term.name!r} must be counted from registers, for a network of "
             f"{list(_COLUMNS)}; got a ready table, or the network {term.network!r}. State their "
             "number in the estimand."
         )
     key = [*columns, "calendar"]
-    panel = rows.panel[["person", *key]].astype(dict.fromkeys(columns, str))
-    events = rows.found.events
+    panel = rows.frame[["person", *key]].astype(dict.fromkeys(columns, str))
+    events = rows.registers.events
     events = events[events["exposure"] == term.exposure].dropna(subset=list(columns))
     events = events[["person", *key]].astype(dict.fromkeys(columns, str))
     events = events[events["calendar"].between(panel["calendar"].min(), panel["calendar"].max())]
@@ -58,12 +58,12 @@ def residents_of_events(rows: Rows, term: LaggedTerm) -> FloatArray:
     return np.asarray(number, dtype=np.float64)
 
 
-def mean_residents(rows: Rows, term: LaggedTerm, stated: float | str) -> float | None:
+def mean_residents(rows: Panel, term: LaggedTerm, stated: float | str) -> float | None:
     """Mean number of families to whom an event happens: as stated, or as observed.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
     term : LaggedTerm
     stated : float or str
         A number, or ``observed``.
@@ -80,12 +80,12 @@ def mean_residents(rows: Rows, term: LaggedTerm, stated: float | str) -> float |
     ...                   history_before_start="missing", prior=prior)
     >>> import pandas as pd
     >>> none = pd.DataFrame()
-    >>> mean_residents(Rows(none, {}, none, "table"), term, 20.0)
+    >>> mean_residents(Panel(none, {}, none, "table"), term, 20.0)
     20.0
     """
     if not isinstance(stated, str):
         return float(stated)
-    if rows.found is None or term.network not in _COLUMNS:
+    if rows.registers is None or term.network not in _COLUMNS:
         return None
     found = residents_of_events(rows, term)
     return float(found.mean()) if len(found) else None

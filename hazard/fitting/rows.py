@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,15 +16,15 @@ from hazard.data.exposures.own import happened
 from hazard.data.left_out import LeftOut
 from hazard.errors import HistoryError, RegisterError, UsageError
 from hazard.fitting.flow import ONLY, counted, lines
-from hazard.fitting.records import Rows
+from hazard.fitting.records import Panel
 from hazard.model import memory
 from hazard.spec import PERIODS, CovariateTerm, GroupTerm, LaggedTerm, ModelSpec
-from hazard.spec.priors import NormalPrior
+from hazard.spec.priors.normal import NormalPrior
 
 _PRIOR = NormalPrior(family="normal", scale=1.0, reason="only read, and in no model")
 
 
-def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
+def panel_from_registers(directory: Path, spec: ModelSpec) -> Panel:
     """Panel and exposure histories of a register folder, under the definitions of the model."""
     found = registers.read(directory)
     report = registers.check(found)
@@ -37,7 +38,7 @@ def rows_from_registers(directory: Path, spec: ModelSpec) -> Rows:
     simulated = (directory / "truth").is_dir()
     source = "simulated registers" if simulated else "registers"
     flow = pd.concat([defined.flow, *_noted(found, report)], ignore_index=True).convert_dtypes()
-    rows = Rows(built, histories, flow, source, defined, warnings=warnings(report))
+    rows = Panel(built, histories, flow, source, defined, warnings=warnings(report))
     return _only(replace(rows, of_registers=True), spec)
 
 
@@ -93,7 +94,7 @@ def refuse_broken(report: pd.DataFrame) -> None:
         )
 
 
-def rows_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] = ()) -> Rows:
+def panel_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] = ()) -> Panel:
     """Panel and exposure histories of a ready table, or of the model's bundled example.
 
     Parameters
@@ -103,26 +104,46 @@ def rows_from_table(path: Path | None, spec: ModelSpec, further: Sequence[str] =
     further : sequence of str
         Columns that the panel is to have, as text, although no term names them.
     """
-    built = _of_table(path, spec)
+    rows = _panel(lambda wanted: _of_table(path, wanted), spec, further)
+    if path is not None and table_files.is_of_registers(path):
+        rows = replace(rows, of_registers=True)
+    return rows
+
+
+def panel_from_frame(frame: Any, spec: ModelSpec, further: Sequence[str] = ()) -> Panel:
+    """Panel and exposure histories of a data frame: pandas, polars, or any that narwhals reads.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As the file of :func:`panel_from_table`; its cells have types, as those of Parquet have.
+    spec : ModelSpec
+    further : sequence of str
+    """
+    raw = table_files.of_frame(frame)
+    return _panel(lambda wanted: table.panel(raw, wanted), spec, further)
+
+
+def _panel(
+    made: Callable[[ModelSpec], pd.DataFrame], spec: ModelSpec, further: Sequence[str]
+) -> Panel:
+    built = made(spec)
     lost = [name for name in further if name not in built and name not in PERIODS]
     if lost:  # as groups that the model does not have
         more = tuple(GroupTerm(kind="group", by=name, prior=_PRIOR) for name in lost)
-        built = _of_table(path, spec.model_copy(update={"term": (*spec.term, *more)}))
+        built = made(spec.model_copy(update={"term": (*spec.term, *more)}))
     memory.refuse_too_large(spec, size(built, spec))
     own = [term for term in spec.lagged if term.network == "own"]
     peers = [term for term in spec.lagged if term.network != "own"]
     histories = {term.name: exposures.own_history(built, term) for term in own}
     histories |= exposures.from_columns(built, peers)
-    told = built.attrs.get("left_out", {})
-    left_out = {reason: each for reason, each in told.items() if each.rows}
+    reasons = built.attrs.get("left_out", {})
+    left_out = {reason: each for reason, each in reasons.items() if each.rows}
     counts = [("excluded", reason, each) for reason, each in left_out.items()]
     counts.append(("kept", "in the panel", counted(built)))
     flow = lines(pd.DataFrame(), counts)
-    rows = Rows(built, histories, flow, "table", left_out=left_out)
-    if path is not None and table_files.is_of_registers(path):
-        rows = replace(rows, of_registers=True)
-    rows = _only(rows, spec)
-    _refuse_unvarying(rows.panel, own)
+    rows = _only(Panel(built, histories, flow, "table", left_out=left_out), spec)
+    _refuse_unvarying(rows.frame, own)
     return rows
 
 
@@ -158,20 +179,20 @@ def _of_table(path: Path | None, spec: ModelSpec) -> pd.DataFrame:
     )
 
 
-def _only(rows: Rows, spec: ModelSpec) -> Rows:
+def _only(rows: Panel, spec: ModelSpec) -> Panel:
     """The rows that the model asks for; their exposures stay those that everybody made."""
     if not spec.only:
         return rows
-    which = subset.chosen(rows.panel, spec.only)
-    kept = subset.of_rows(rows.panel, which)
-    everybody, chosen = counted(rows.panel), counted(kept)
+    which = subset.chosen(rows.frame, spec.only)
+    kept = subset.of_rows(rows.frame, which)
+    everybody, chosen = counted(rows.frame), counted(kept)
     gone = LeftOut(*(a - b for a, b in zip(everybody, chosen, strict=True)))
     more = lines(
         rows.flow, [("excluded", ONLY, gone), ("kept", "those that the model is of", chosen)]
     )
     return replace(
         rows,
-        panel=kept,
+        frame=kept,
         histories={name: each[which] for name, each in rows.histories.items()},
         flow=pd.concat([rows.flow, more], ignore_index=True),
         left_out={**rows.left_out, ONLY: gone},

@@ -13,30 +13,30 @@ from hazard.data import cells, disclosure
 from hazard.data.contracts import numeric
 from hazard.data.disclosure import BETWEEN, Levels
 from hazard.data.exposures.own import happened
-from hazard.fitting.records import Rows
+from hazard.fitting.records import Fit, Panel
 from hazard.model import design
 from hazard.model.terms import covariate
 from hazard.model.terms.group import combinations
 from hazard.spec import PERIODS, CovariateTerm, GroupTerm, ModelSpec
 
 
-def is_confidential(rows: Rows, spec: ModelSpec) -> bool:
+def is_confidential(rows: Panel, spec: ModelSpec) -> bool:
     """Whether small levels are put together: as the model file says, else where rows come from."""
     said = spec.table.confidential
     return rows.of_registers if said is None else said
 
 
-def pool_small_levels(rows: Rows, spec: ModelSpec) -> Rows:
+def pool_small_levels(rows: Panel, spec: ModelSpec) -> Panel:
     """The rows of confidential data, with the levels that are put together in every term.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
     spec : ModelSpec
 
     Returns
     -------
-    Rows
+    Panel
         With the same columns. Persons are counted among the rows with a known history, of which
         the model is. Rows of a table that nobody called confidential are as they were.
 
@@ -55,19 +55,19 @@ def pool_small_levels(rows: Rows, spec: ModelSpec) -> Rows:
     """
     if not is_confidential(rows, spec):
         if rows.of_registers or spec.only:
-            disclosure.refuse_few(rows.panel["person"].nunique(), "a model")
+            disclosure.refuse_few(rows.frame["person"].nunique(), "a model")
         return rows
-    kept, _ = design.kept_rows(rows.panel, rows.histories, spec)
-    panel = rows.panel.iloc[kept]
+    kept, _ = design.kept_rows(rows.frame, rows.histories, spec)
+    panel = rows.frame.iloc[kept]
     if len(kept):  # rows without any are refused where the design is built
         disclosure.refuse_few(panel["person"].nunique(), "a model")
         histories = {name: each.isel(row=kept) for name, each in rows.histories.items()}
         _refuse_rare(panel, histories, spec)
     small = disclosure.small_levels_of(panel, levels_of(panel, spec)) if len(kept) else {}
-    return replace(rows, panel=disclosure.with_small_levels(rows.panel, small))
+    return replace(rows, frame=disclosure.with_small_levels(rows.frame, small))
 
 
-def by_level(rows: Rows, column: str, spec: ModelSpec) -> Rows:
+def by_level(rows: Panel, column: str, spec: ModelSpec) -> Panel:
     """The rows, small levels of a column by which they are compared put together in the column.
 
     Those of a table that nobody called confidential are as they were.
@@ -77,13 +77,13 @@ def by_level(rows: Rows, column: str, spec: ModelSpec) -> Rows:
     DisclosureError
         If the column tells who a person is, or is left with one level.
     """
-    if not is_confidential(rows, spec) or column not in rows.panel or column in PERIODS:
+    if not is_confidential(rows, spec) or column not in rows.frame or column in PERIODS:
         return rows  # refused where the levels are compared
-    pooled = disclosure.pooled(rows.panel, column)
-    return replace(rows, panel=rows.panel.assign(**{column: pooled}))
+    pooled = disclosure.pooled(rows.frame, column)
+    return replace(rows, frame=rows.frame.assign(**{column: pooled}))
 
 
-def refuse_small_level(rows: Rows, spec: ModelSpec, column: str, level: str) -> None:
+def refuse_small_level(rows: Panel, spec: ModelSpec, column: str, level: str) -> None:
     """Raise when something would be about one level of confidential data with few persons.
 
     Raises
@@ -91,12 +91,24 @@ def refuse_small_level(rows: Rows, spec: ModelSpec, column: str, level: str) -> 
     DisclosureError
         If the level has persons, but fewer than ten.
     """
-    if not is_confidential(rows, spec) or column not in rows.panel:
+    if not is_confidential(rows, spec) or column not in rows.frame:
         return
-    there = cells.labels(rows.panel[column]) == level
+    there = cells.labels(rows.frame[column]) == level
     if there.any():
-        n_persons = rows.panel.loc[there.to_numpy(), "person"].nunique()
+        n_persons = rows.frame.loc[there.to_numpy(), "person"].nunique()
         disclosure.refuse_few(n_persons, f"a level of {column!r}")
+
+
+def refuse_few_persons(fit: Fit, what: str) -> None:
+    """Raise when something would be told of fewer than ten persons of confidential data.
+
+    Raises
+    ------
+    DisclosureError
+        One sentence.
+    """
+    if fit.facts["source"] != "table" or fit.spec.only or fit.spec.table.confidential:
+        disclosure.refuse_few(fit.facts["panel"]["persons in the design"], what)
 
 
 def levels_of(panel: pd.DataFrame, spec: ModelSpec) -> dict[str, Levels]:

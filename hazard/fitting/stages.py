@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hazard import predictive
 from hazard.baselines import aalen_johansen, linear_probability, multinomial_logit, robust
 from hazard.baselines.fit import BaselineFit
-from hazard.checks import predictive
 from hazard.errors import ConvergenceError
 from hazard.estimands import incidence
-from hazard.fitting import recheck
-from hazard.fitting.averages import Answer, Asked, answers
+from hazard.fitting import log_densities, recheck
+from hazard.fitting.averages import AveragedEstimand, averages_of
 from hazard.fitting.costs import persons_of
 from hazard.fitting.flow import losses, with_design
 from hazard.fitting.metadata import (
@@ -30,7 +30,7 @@ from hazard.fitting.metadata import (
     versions,
 )
 from hazard.fitting.quantities import baseline_estimates, by_draw, hazard_estimates, joined
-from hazard.fitting.records import Analysis, Kept, Progress, Rows, silent
+from hazard.fitting.records import Fit, Kept, Panel, Progress, silent
 from hazard.fitting.remarks import notes
 from hazard.fitting.rows import size
 from hazard.inference import laplace, laplace_draws, nuts
@@ -39,19 +39,19 @@ from hazard.output import coefficients, tables
 from hazard.spec import ModelSpec
 
 
-def analyse(
-    rows: Rows,
+def fit(
+    rows: Panel,
     spec: ModelSpec,
     settings: nuts.Settings,
     *,
     progress: Progress = silent,
     kept: Kept = lambda _: nuts.NOT_KEPT,
-) -> Analysis:
+) -> Fit:
     """Fit the hazard model and the baselines to the same rows, and compute the estimands.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
     spec : ModelSpec
     settings : Settings
     progress : callable
@@ -61,86 +61,77 @@ def analyse(
 
     Returns
     -------
-    Analysis
+    Fit
         Also when the gate is not passed: the failure is in ``gate`` and travels along.
     """
     clock = Clock(progress)
     memory.refuse_too_large(
-        spec, replace(size(rows.panel, spec), draws=settings.draws * settings.chains)
+        spec, replace(size(rows.frame, spec), draws=settings.draws * settings.chains)
     )
     clock.start("design")
-    built = design.build(rows.panel, rows.histories, spec)
+    built = design.build(rows.frame, rows.histories, spec)
     refuse_constant(built)
     lost = losses(rows, built)
-    persons_of(rows.panel, spec.costs)  # what cannot be counted is told before anything is sampled
+    persons_of(rows.frame, spec.costs)  # what cannot be counted is told before anything is sampled
     clock.start("baselines")
-    fits, without = _baselines(built, rows.panel, spec)
-    life = aalen_johansen.fit(rows.panel)
+    baselines, without = _baselines(built, rows.frame, spec)
+    life = aalen_johansen.fit(rows.frame)
     clock.start("approximation")
-    around = laplace_draws.fit(parameterisation.standard(built))
-    drawn = _ENGINES[settings.engine](around, settings, clock, kept)
+    approximation = laplace_draws.fit(parameterisation.standard(built))
+    tree = _ENGINES[settings.engine](approximation, settings, clock, kept)
+    fitted = Fit(spec, tree, name=spec.name, rows=rows, built=built)
     clock.start("estimands")
-    posterior = drawn["posterior"].to_dataset()
-    found = by_draw(posterior, built, rows.panel, spec)
-    answered = answers(
-        Asked(posterior, built, rows, spec), lambda label: clock.start(f"estimand {label}")
-    )
-    groups = {f"answer_{each.label}": xr.DataTree(each.draws) for each in answered}
-    tree = drawn.assign({"estimands": xr.DataTree(xr.Dataset(found)), **groups})
-    own = joined(
-        [_estimates(found, answered, spec), coefficients.hazard_estimates(posterior, built, spec)]
-    )
-    own = own.assign(engine=settings.engine)
-    verdict, checked = None, None
+    fitted, averages = _with_estimands(fitted, lambda label: clock.start(f"estimand {label}"))
+    fitted = replace(fitted, estimates=fitted.estimates.assign(engine=settings.engine))
+    fitted = replace(fitted, posterior=_with_densities(fitted, approximation.coordinates))
     if settings.engine == "nuts":
-        tree = tree.assign(
-            {recheck.JUDGED: recheck.kept(_judged_besides(posterior, built, answered, spec))}
-        )
-        verdict = recheck.gate_of(tree)
+        fitted = _judged(fitted, averages)
         clock.start("check of the approximation")
-        near = laplace_draws.draws(around, _CHECKED_DRAWS, np.random.default_rng(settings.seed))
-        beside = answers(Asked(near, built, rows, spec))
-        told = _estimates(by_draw(near, built, rows.panel, spec), beside, spec)
-        told = joined([told, coefficients.hazard_estimates(near, built, spec)])
-        checked = tables.apart(told[told["sd"].notna()], own)
+        rng = np.random.default_rng(settings.seed)
+        near = laplace_draws.draws(approximation, _CHECKED_DRAWS, rng)
+        beside, _ = _with_estimands(
+            replace(fitted, posterior=xr.DataTree.from_dict({"posterior": near}))
+        )
+        compared = beside.estimates[beside.estimates["sd"].notna()]
+        fitted = replace(fitted, approximation=tables.apart(compared, fitted.estimates))
     clock.start("predictive check")
-    beta = incidence.coefficients(posterior, built)
-    checks = predictive.Settings.of(int(rows.panel["month"].iloc[built.row].max()), spec.table.unit)
+    checks = predictive.Settings.of(int(rows.frame["month"].iloc[built.row].max()), spec.table.unit)
     replicated = predictive.check(
-        beta, built, panel=rows.panel, by=spec.group_columns, settings=checks
+        incidence.coefficients(fitted.draws, built),
+        built,
+        panel=rows.frame,
+        by=spec.group_columns,
+        settings=checks,
     )
-    estimates = joined([own, *baseline_estimates(fits, life, built, spec)])
-    if checked is None:  # approximate numbers, none of which is checked yet
+    estimates = joined([fitted.estimates, *baseline_estimates(baselines, life, built, spec)])
+    if settings.engine == "laplace":  # none of the numbers is checked yet
         estimates = estimates.reindex(columns=[*tables.COLUMNS, *tables.CHECK])
-    beyond = unseen(rows.panel, spec)
+    beyond = unseen(rows.frame, spec)
     clock.start("done")
-    return Analysis(
-        spec=spec,
-        posterior=tree,
+    return replace(
+        fitted,
         estimates=estimates,
         predictive=replicated,
-        gate=verdict,
-        checked=checked,
         priors=priors.describe(spec),
         flow=with_design(rows.flow, lost, built),
         facts={
             "source": rows.source,
             "register_warnings": list(rows.warnings),
-            "panel": counts(rows.panel, built),
+            "panel": counts(rows.frame, built),
             "compared": checks.month,
             "centres": coefficients.centres(built),
             "binary": coefficients.binary(built),
             "flow": lost.facts(),
             "notes": notes(rows, built, spec),
             "unseen": beyond,
-            "held": {fit.estimator: held(fit) for fit in fits},
+            "held": {each.estimator: held(each) for each in baselines},
             "remarks": {
-                **{fit.estimator: list(fit.remarks) for fit in fits},
+                **{each.estimator: list(each.remarks) for each in baselines},
                 **without,
                 tables.HAZARD_MODEL: unseen_remarks(beyond, spec.table.unit),
             },
-            "rows_digest": rows_digest(built, rows.panel),
-            "answers": {each.label: dict(each.facts) for each in answered},
+            "rows_digest": rows_digest(built, rows.frame),
+            "answers": {each.label: dict(each.facts) for each in averages},
             "settings": asdict(settings),
             "seconds": clock.seconds,
             "versions": versions(),
@@ -148,22 +139,41 @@ def analyse(
     )
 
 
-def _judged_besides(
-    posterior: xr.Dataset, built: design.Design, answered: Sequence[Answer], spec: ModelSpec
-) -> dict[str, xr.DataArray]:
-    """What the gate judges besides parameters, lags, sums and incidences."""
-    quantities = coefficients.made(posterior, built, spec)
-    for answer in answered:
-        if answer.facts.get("draws") == posterior.sizes["chain"] * posterior.sizes["draw"]:
-            quantities |= answer.judged
-    return quantities
+def _with_estimands(
+    fitted: Fit, begin: Callable[[str], None] = lambda _: None
+) -> tuple[Fit, list[AveragedEstimand]]:
+    """A fit with everything that its draws say, draw by draw and in one table."""
+    spec, built, draws = fitted.spec, fitted.design, fitted.draws
+    found = by_draw(draws, built, fitted.panel.frame, spec)
+    averages = averages_of(fitted, begin)
+    estimates = joined(
+        [
+            joined([hazard_estimates(found, spec), *(each.estimates for each in averages)]),
+            coefficients.hazard_estimates(draws, built, spec),
+        ]
+    )
+    groups = {f"answer_{each.label}": xr.DataTree(each.draws) for each in averages}
+    tree = fitted.tree.assign({"estimands": xr.DataTree(xr.Dataset(found)), **groups})
+    return replace(fitted, posterior=tree, estimates=estimates), averages
 
 
-def _estimates(
-    found: Mapping[str, xr.DataArray], answered: Sequence[Answer], spec: ModelSpec
-) -> pd.DataFrame:
-    """Everything that a posterior says, in one table."""
-    return joined([hazard_estimates(found, spec), *(each.estimates for each in answered)])
+def _with_densities(fitted: Fit, coordinates: parameterisation.Coordinates) -> xr.DataTree:
+    """Draws with their log-prior, term by term, and log-likelihood: what power scaling needs."""
+    return fitted.tree.assign(
+        log_prior=xr.DataTree(log_densities.log_prior(fitted.draws, coordinates)),
+        log_likelihood=xr.DataTree(log_densities.total_log_likelihood(fitted.draws, fitted.design)),
+    )
+
+
+def _judged(fitted: Fit, averages: Sequence[AveragedEstimand]) -> Fit:
+    """A sampled fit with its gate: of parameters, lags, sums, incidences, and what is beside."""
+    draws = fitted.draws
+    beside = coefficients.made(draws, fitted.design, fitted.spec)
+    for average in averages:
+        if average.facts.get("draws") == draws.sizes["chain"] * draws.sizes["draw"]:
+            beside |= average.judged
+    tree = fitted.tree.assign({recheck.JUDGED: recheck.kept(beside)})
+    return replace(fitted, posterior=tree, gate=recheck.gate_of(tree))
 
 
 def _baselines(

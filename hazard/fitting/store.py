@@ -9,13 +9,10 @@ of each table hold, with a digest of every other file. Nothing of the input rows
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 
 from hazard.errors import IntegrityError
 from hazard.files.atomic import new_folder
@@ -30,10 +27,8 @@ from hazard.fitting.folders import (
     table_if_any,
     write_tables,
 )
-from hazard.fitting.recheck import Status
-from hazard.fitting.records import Analysis, FinishedRun
+from hazard.fitting.records import Fit
 from hazard.output.tables import COLUMNS
-from hazard.spec import ModelSpec
 
 _TABLES = {
     "estimates": Columns((*COLUMNS, "engine"), ("estimate", "lower", "upper")),
@@ -45,58 +40,31 @@ _TABLES = {
 }
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run folder as read back, its draws against everything that is said of them.
-
-    Attributes
-    ----------
-    spec : ModelSpec
-    manifest : dict
-        Facts; ``gate`` and ``limits`` are those of the draws and of this version, not the written
-        ones, and ``digest`` is that of the manifest itself.
-    status : Status
-        What the draws say of the computation.
-    gate, checked : DataFrame or None
-        None for the approximate engine; ``gate`` also where the draws are not in the folder.
-    """
-
-    spec: ModelSpec
-    manifest: dict[str, Any]
-    status: Status
-    estimates: pd.DataFrame
-    predictive: pd.DataFrame
-    gate: pd.DataFrame | None
-    checked: pd.DataFrame | None
-    priors: pd.DataFrame
-    flow: pd.DataFrame
-
-
-def write_run(path: Path, analysis: Analysis) -> None:
-    """Run folder of an analysis."""
+def write_run(path: Path, fit: Fit) -> None:
+    """Run folder of a fit."""
     with new_folder(path) as folder:
         tables = {
-            "estimates": analysis.estimates,
-            "predictive": analysis.predictive,
-            "gate": None if analysis.gate is None else analysis.gate.table,
-            "approximation": analysis.checked,
-            "priors": analysis.priors,
-            "flow": analysis.flow,
+            "estimates": fit.estimates,
+            "predictive": fit.predictive,
+            "gate": None if fit.gate is None else fit.gate.table,
+            "approximation": fit.approximation,
+            "priors": fit.priors,
+            "flow": fit.flow,
         }
         facts = {
             "kind": "run",
             "columns": write_tables(folder, tables),
-            "model": analysis.spec.model_dump(mode="json"),
-            "model_digest": analysis.spec.digest,
-            "gate": None if analysis.gate is None else gate_facts(analysis.gate),
-            "limits": None if analysis.gate is None else asdict(analysis.gate.limits),
-            **analysis.facts,
+            "model": fit.spec.model_dump(mode="json"),
+            "model_digest": fit.spec.digest,
+            "gate": None if fit.gate is None else gate_facts(fit.gate),
+            "limits": None if fit.gate is None else asdict(fit.gate.limits),
+            **fit.facts,
         }
-        write_draws(folder, analysis.posterior, facts)
+        write_draws(folder, fit.tree, facts)
 
 
-def read_run(path: Path) -> Run:
-    """Run folder read back, without the draws; the gate is that of the draws.
+def read_run(path: Path) -> Fit:
+    """Run folder read back; the gate is that of the draws, none where they are missing.
 
     Raises
     ------
@@ -105,10 +73,6 @@ def read_run(path: Path) -> Run:
     UsageError
         If it is a folder of another kind.
     """
-    return _read_run(path)[0]
-
-
-def _read_run(path: Path) -> tuple[Run, xr.DataTree | None]:
     facts = read_facts(path, "run", may_lack=DRAWS)
     spec = spec_of(facts["model"], path)
     if spec.digest != facts["model_digest"]:
@@ -116,41 +80,43 @@ def _read_run(path: Path) -> tuple[Run, xr.DataTree | None]:
     if set(facts["panel"]["exits in the design"]) != set(spec.outcome.exits):
         raise IntegrityError(f"panel of {str(path)!r} must count the exits of its model. {AGAIN}")
     tree = bound_draws(path, facts)
-    verdict = None if tree is None else of_draws(path, lambda: recheck.gate_of(tree))
+    gate = None if tree is None else of_draws(path, lambda: recheck.gate_of(tree))
     tables = {name: table(path, name, facts, columns) for name, columns in _TABLES.items()}
     if tree is not None:
         of_draws(path, lambda: recheck.check_estimates(tree, spec, tables["estimates"]))
     judged = {
-        "gate": None if verdict is None else gate_facts(verdict),
-        "limits": None if verdict is None else asdict(verdict.limits),
+        "gate": None if gate is None else gate_facts(gate),
+        "limits": None if gate is None else asdict(gate.limits),
     }
-    run = Run(
+    return Fit(
         spec=spec,
-        manifest={**facts, **judged},
-        status=recheck.status_of(tree, verdict),
-        gate=None if verdict is None else verdict.table,
-        checked=table_if_any(path, "approximation", facts),
-        **tables,
+        posterior=tree,
+        facts={**facts, **judged},
+        gate=gate,
+        approximation=table_if_any(path, "approximation", facts),
+        name=path.name,
+        estimates=tables["estimates"],
+        predictive=tables["predictive"],
+        priors=tables["priors"],
+        flow=tables["flow"],
     )
-    return run, tree
 
 
-def read_finished(path: Path) -> FinishedRun:
-    """Run folder with its draws.
+def read_with_draws(path: Path) -> Fit:
+    """Run folder that goes on with its draws.
 
     Raises
     ------
     IntegrityError
         As of :func:`read_run`; if the draws are not there, or not finite.
     """
-    run, tree = _read_run(path)
-    if tree is None:
+    fit = read_run(path)
+    if fit.posterior is None:
         raise IntegrityError(f"{str(path)!r} must hold its draws; {DRAWS} is missing. {AGAIN}")
-    posterior = tree["posterior"].to_dataset()
-    lost = [str(name) for name, values in posterior.items() if not np.isfinite(values).all()]
+    lost = [str(name) for name, values in fit.draws.items() if not np.isfinite(values).all()]
     if lost:
         raise IntegrityError(
             f"draws of {str(path)!r} must be finite; got NaN or infinity in {len(lost)} of "
-            f"{len(posterior)} variables. {AGAIN}"
+            f"{len(fit.draws)} variables. {AGAIN}"
         )
-    return FinishedRun(path.name, run.spec, posterior, run.manifest, run.status)
+    return fit

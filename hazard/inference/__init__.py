@@ -7,6 +7,7 @@ In the order of imports:
     gibbs.py          coefficients whose prior is not normal, given a normal likelihood
     laplace_draws.py  the Laplace approximation as a map of normals, and as draws
     nuts.py           NUTS in whitened coordinates -> DataTree
+    thinning.py       fewer draws of a posterior
     chains.py         finished chains, kept beside a run until it is written
     convergence.py    the convergence gate
     new_levels.py     effects of a centre or a nationality that the rows did not have

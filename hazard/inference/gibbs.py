@@ -3,7 +3,8 @@
 The approximate engine meets a horseshoe or a monotone prior with the likelihood of the coefficients
 alone, all others integrated out and taken as normal: exp(f'c - c'P c / 2). Given its scales a
 coefficient of a horseshoe is normal, and so is the height of a monotone curve given its shape:
-Gibbs steps are exact, however much the likelihood says.
+Gibbs steps are exact, however much the likelihood says. A family without such a step is drawn by
+elliptical slices of the standard normals of which it makes its coefficients.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import numpy.typing as npt
 
 from hazard.arrays import FloatArray
 from hazard.compiled import compiled
-from hazard.spec.priors import HorseshoePrior, MonotonePrior
+from hazard.model.priors import NUMBERS
+from hazard.spec.priors import TransformedFamily
 
 _CHAINS = 64
 _WARM_UP = 300
@@ -31,20 +33,18 @@ class Curve:
 
     Attributes
     ----------
-    prior : HorseshoePrior or MonotonePrior
+    prior : TransformedFamily
     place : ndarray of int64, shape (n,)
         Of its coefficients among all that are drawn.
     """
 
-    prior: HorseshoePrior | MonotonePrior
+    prior: TransformedFamily
     place: npt.NDArray[np.int64]
 
     @property
     def ratio(self) -> float:
         """Scale of a horseshoe in units of its slab; 0 for a monotone curve."""
-        if isinstance(self.prior, HorseshoePrior):
-            return self.prior.scale / self.prior.slab
-        return 0.0
+        return self.prior.scale / self.prior.reach if self.prior.gibbs == "half_cauchy" else 0.0
 
 
 def draws(
@@ -55,7 +55,7 @@ def draws(
     n: int,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Draws of all coefficients, in units of the slab, or of the scale of a monotone prior.
+    """Draws of all coefficients, each in units of the reach of its prior.
 
     Parameters
     ----------
@@ -81,6 +81,8 @@ def draws(
     * ``monotone``: c_l = b r_l with r_0 = 1. Given r the height b is normal, of either sign; given
       b each r_l lies between its neighbours, with a density that is that of the likelihood.
 
+    Where any family has no step of its own, all curves are drawn by elliptical slices.
+
     References
     ----------
     .. [1] Yu and Meng (2011), To center or not to center: that is not the question, Journal of
@@ -89,12 +91,15 @@ def draws(
 
     Examples
     --------
+    >>> from hazard.spec.priors.monotone import MonotonePrior
     >>> prior = MonotonePrior(family="monotone", scale=2.0, reason="an example")
     >>> flat = np.zeros((2, 2)), np.zeros(2)
     >>> drawn = draws([Curve(prior, np.arange(2))], *flat, n=5, rng=np.random.default_rng(1))
     >>> drawn.shape, bool((abs(drawn[1]) <= abs(drawn[0])).all())
     ((2, 5), True)
     """
+    if not all(curve.prior.gibbs for curve in curves):
+        return _by_slices(curves, (precision + precision.T) / 2, force, n=n, rng=rng)
     starts = np.concatenate([[0], np.cumsum([len(curve.place) for curve in curves])])
     order = np.concatenate([curve.place for curve in curves])
     ratio = np.array([curve.ratio for curve in curves])
@@ -276,3 +281,64 @@ def _monotone(state: _State, members: npt.NDArray[np.int64], left: FloatArray) -
             low, high = (proposal, high) if proposal < left[i] else (low, proposal)
         left[i] = proposal
         _put(state, i, height * proposal)
+
+
+# --- any family ---------------------------------------------------------------------------------
+def _by_slices(
+    curves: Sequence[Curve],
+    precision: FloatArray,
+    force: FloatArray,
+    *,
+    n: int,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """As :func:`draws`, by elliptical slices of the normals of each curve; all chains at once.
+
+    ``c`` are the coefficients (coefficient, chain), ``normals`` what each curve is made of.
+    """
+    c, normals = np.zeros((len(force), _CHAINS)), []
+    for curve in curves:
+        x = rng.standard_normal((curve.prior.n_normals(len(curve.place)), _CHAINS))
+        c[curve.place] = _coefficients(curve, x)
+        normals.append(x)
+    kept = []
+    for sweep in range(_WARM_UP + _THIN * -(-n // _CHAINS)):
+        for curve, x in zip(curves, normals, strict=True):
+            pull = force[curve.place, None] - precision[curve.place] @ c
+            c[curve.place] = _elliptical(curve, x, (c[curve.place], pull, precision), rng)
+        if sweep >= _WARM_UP and (sweep - _WARM_UP) % _THIN == 0:
+            kept.append(c.copy())
+    return np.concatenate(kept, axis=1)[:, :n]
+
+
+def _coefficients(curve: Curve, x: FloatArray) -> FloatArray:
+    """Coefficients (coefficient, chain) of a curve in units of its reach, from its normals."""
+    made = curve.prior.transform(x, len(curve.place), NUMBERS)
+    return np.asarray(made / curve.prior.reach)
+
+
+def _elliptical(
+    curve: Curve,
+    x: FloatArray,
+    given: tuple[FloatArray, FloatArray, FloatArray],
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Move the normals of a curve, in place; returns its coefficients.
+
+    ``given`` are the coefficients, the pull f - P c of the likelihood on them, and P.
+    """
+    c, pull, precision = given
+    own = precision[np.ix_(curve.place, curve.place)]
+    start, other = x.copy(), rng.standard_normal(x.shape)
+    level = -rng.standard_exponential(x.shape[1])
+    angle = np.asarray(rng.uniform(0.0, 2 * np.pi, x.shape[1]))
+    low, high = angle - 2 * np.pi, angle
+    moved, moving = c.copy(), np.ones(x.shape[1], dtype=bool)
+    while moving.any():
+        x[:, moving] = (start * np.cos(angle) + other * np.sin(angle))[:, moving]
+        moved[:, moving] = _coefficients(curve, x[:, moving])
+        change = moved - c
+        moving &= ~((change * (pull - 0.5 * (own @ change))).sum(axis=0) > level)
+        low, high = np.where(angle < 0, angle, low), np.where(angle < 0, high, angle)
+        angle = np.where(moving, rng.uniform(low, high), angle)
+    return moved

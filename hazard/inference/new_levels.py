@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from hazard.errors import EstimandError
-from hazard.spec.priors import CorrelatedPrior, InterceptPrior, NormalPrior, PooledPrior, Prior
+from hazard.spec.intercept import InterceptPrior
+from hazard.spec.priors import IID, Prior, PriorFamily, listed
 
 
 def draw(
@@ -28,7 +29,7 @@ def draw(
     name : str
         Of the term.
     prior : Prior
-        Of the term: ``pooled``, ``correlated`` or ``normal``.
+        Of the term; its coefficients must be exchangeable, as under ``pooled``.
     labels : sequence of str
         Of the new coefficients.
     rng : Generator or None
@@ -51,6 +52,7 @@ def draw(
     Examples
     --------
     >>> sigma = xr.DataArray(np.zeros((1, 2, 1)), {"exit": ["left"]}, ("chain", "draw", "exit"))
+    >>> from hazard.spec.priors.pooled import PooledPrior
     >>> prior = PooledPrior(family="pooled", scale=1.0, reason="an example only")
     >>> posterior = xr.Dataset({"sigma_centre": sigma})
     >>> draw(posterior, "centre", prior, ["new"], np.random.default_rng(1)).values.ravel().tolist()
@@ -79,11 +81,11 @@ def draw(
 
 
 def _sigma(posterior: xr.Dataset, name: str, prior: Prior | InterceptPrior | None) -> xr.DataArray:
-    if isinstance(prior, PooledPrior | CorrelatedPrior):
+    if not isinstance(prior, PriorFamily) or not prior.iid:
+        raise EstimandError(
+            f"term {name!r} must have a prior of family {listed(IID)} for effects of new levels; "
+            "it has another."
+        )
+    if prior.known_sd is None:
         return posterior[f"sigma_{name}"].transpose("chain", "draw", "exit")
-    if isinstance(prior, NormalPrior):
-        return xr.full_like(posterior["intercept"].transpose("chain", "draw", "exit"), prior.scale)
-    raise EstimandError(
-        f"term {name!r} must have a prior of family 'pooled', 'correlated' or 'normal' for effects "
-        "of new levels; it has another."
-    )
+    return xr.full_like(posterior["intercept"].transpose("chain", "draw", "exit"), prior.known_sd)

@@ -7,10 +7,12 @@ In the order of imports:
     terms/               one term of the linear predictor per module
     design.py            panel + histories + spec -> the linear predictor as index tables
     equivalent.py        a design in another form: fewer rows or blocks, reference levels
-    priors.py            prior families -> factors and transformations; a table with the reasons
+    priors.py            priors in numbers: covariances and draws; a table with the reasons
     correlations.py      learned covariances over exits, from sds and partial correlations
     kernels.py           loops over rows: log-likelihood, gradient, curvature of a table of levels
     likelihood.py        log-likelihood of a design, its gradient and curvature in coefficients
+    units.py             rows put together by person, centre or another unit
+    unit_likelihood.py   log-likelihood of every unit in every draw
     parameterisation.py  coordinates in which every prior is an independent normal
     pymc_model.py        build_model(coordinates) -> pm.Model; never samples
     jax_likelihood.py    the same likelihood in JAX, for samplers that are written in it

@@ -233,3 +233,25 @@ def correlation(partial: FloatArray, n_exits: int) -> FloatArray:
         for a, entry in enumerate(row):
             factor[..., b, a] = entry
     return np.asarray(factor @ np.swapaxes(factor, -1, -2))
+
+
+def partial(correlation: FloatArray) -> FloatArray:
+    """Partial correlations of correlation matrices: the inverse of :func:`correlation`.
+
+    Parameters
+    ----------
+    correlation : ndarray, shape (..., n_exits, n_exits)
+
+    Returns
+    -------
+    ndarray, shape (..., pair)
+
+    Examples
+    --------
+    >>> partial(np.array([[1.0, 0.6], [0.6, 1.0]])).round(12)
+    array([0.6])
+    """
+    factor = np.linalg.cholesky(correlation)
+    rest = [1 - (factor[..., b, :a] ** 2).sum(axis=-1) for a, b in pairs(factor.shape[-1])]
+    own = [factor[..., b, a] for a, b in pairs(factor.shape[-1])]
+    return np.stack(own, axis=-1) / np.sqrt(np.stack(rest, axis=-1))

@@ -88,7 +88,8 @@ def exit_probabilities(
 
 
 @compiled
-def _hazard_rows(link: int, eta: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> None:
+def hazard_rows(link: int, eta: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> None:
+    """Write the probability of each exit of every row to ``out``; both of shape (row, exit)."""
     for i in range(eta.shape[0]):
         exit_probabilities(link, eta[i], out[i])
 
@@ -139,5 +140,5 @@ def hazard(eta: xr.DataArray, link: LinkName = "softmax") -> xr.DataArray:
     values = np.ascontiguousarray(ordered.values, dtype=np.float64)
     rows = values.reshape(-1, values.shape[-1])
     out = np.empty_like(rows)
-    _hazard_rows(LINKS[link].code, rows, out)
+    hazard_rows(LINKS[link].code, rows, out)
     return ordered.copy(data=out.reshape(values.shape)).transpose(*eta.dims)

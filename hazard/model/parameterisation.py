@@ -18,9 +18,9 @@ from hazard.arrays import FloatArray
 from hazard.model import correlations
 from hazard.model.design import Design
 from hazard.model.likelihood import Rows, fast_rows
-from hazard.model.priors import concentration, factor, learned_scale, stand_in
 from hazard.model.terms.block import Block
-from hazard.spec.priors import HorseshoePrior, InterceptPrior, MonotonePrior, NormalPrior
+from hazard.spec.intercept import InterceptPrior
+from hazard.spec.priors import LearnedFamily, TransformedFamily
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Coordinates:
         Prior sd of the coordinates of every block that is not in standard units: those whose levels
         are their coefficients, so that their basis stays the identity.
     learned : tuple of Learned
-    transformed : dict of str to HorseshoePrior or MonotonePrior
+    transformed : dict of str to TransformedFamily
         Blocks whose prior is not normal; their coordinates are coefficients over ``factors``.
     intercept : InterceptPrior
     """
@@ -95,7 +95,7 @@ class Coordinates:
     factors: dict[str, FloatArray]
     widths: dict[str, float]
     learned: tuple[Learned, ...]
-    transformed: dict[str, HorseshoePrior | MonotonePrior]
+    transformed: dict[str, TransformedFamily]
     intercept: InterceptPrior
 
     @property
@@ -166,8 +166,8 @@ class Coordinates:
 
 def standard(design: Design) -> Coordinates:
     """Standard coordinates of a design, from the priors of its blocks."""
-    blocks, factors, widths, scales = [], {}, {}, {}
-    transformed: dict[str, HorseshoePrior | MonotonePrior] = {}
+    blocks, factors, widths, spreads = [], {}, {}, {}
+    transformed: dict[str, TransformedFamily] = {}
     intercept = InterceptPrior()
     for block in design.blocks:
         prior = block.prior
@@ -177,21 +177,21 @@ def standard(design: Design) -> Coordinates:
             continue
         if prior is None:
             raise TypeError(f"block {block.name!r} has no prior")
-        wide = stand_in(prior)
-        if isinstance(prior, HorseshoePrior | MonotonePrior):
+        if isinstance(prior, TransformedFamily):
             transformed[block.name] = prior
-        own = np.asarray(
-            np.kron(np.eye(block.copies), factor(wide, block.places())), dtype=np.float64
-        )
-        if block.basis is None and isinstance(prior, NormalPrior):
-            widths[block.name], own = prior.scale, np.eye(block.n_coefficients)
+        if isinstance(prior, LearnedFamily):
+            spreads[block.name] = prior.spread
+        lag = np.asarray(block.places(), dtype=np.float64)
+        own = np.asarray(np.kron(np.eye(block.copies), prior.factor(lag)), dtype=np.float64)
+        if block.basis is None and prior.known_sd is not None:
+            widths[block.name], own = prior.known_sd, np.eye(block.n_coefficients)
         factors[block.name] = own
         blocks.append(_in_coordinates(block, own))
-        scale = learned_scale(prior)
-        if scale is not None:
-            scales[block.name] = (scale, concentration(prior))
     made = replace(design, blocks=tuple(blocks))
-    learned = tuple(Learned(name, made.span(name), *own) for name, own in scales.items())
+    learned = tuple(
+        Learned(name, made.span(name), spread.scale, spread.concentration)
+        for name, spread in spreads.items()
+    )
     return Coordinates(made, design, factors, widths, learned, transformed, intercept)
 
 

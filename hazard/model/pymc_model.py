@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,14 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_basic
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
-from hazard.arrays import FloatArray
+from hazard.arrays import AnyIntArray, FloatArray
 from hazard.compiled import digest_of
 from hazard.model import correlations
 from hazard.model.kernels import kernel
+from hazard.model.likelihood import rows
+from hazard.model.links import hazard_rows
 from hazard.model.parameterisation import Anchor, Coordinates, Learned
-from hazard.model.priors import Functions, n_normals, transform
+from hazard.spec.priors import Functions
 
 SYMBOLS = Functions(pt.erfc, pt.tan, pt.log, pt.exp)
 
@@ -116,7 +118,13 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
     data = coordinates.rows
     coords = _coords(coordinates)
     with pm.Model(coords=coords) as model:
-        beta = pt.concatenate(_coefficients(coordinates, anchors or {}))
+        at = anchors or {}
+
+        def anchored(group: Learned) -> Any:
+            shape = (group.span.stop - group.span.start, coordinates.n_exits)
+            return _pooled(group, at.get(group.name) or Anchor.empty(*shape), shape[1])
+
+        beta = pt.concatenate(_coefficients(coordinates, anchored))
         parts, start = [], 0
         for b, block in enumerate(data.blocks):
             own = beta[start : start + block.n_coefficients]
@@ -132,6 +140,88 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
     return model
 
 
+def build_observed_model(coordinates: Coordinates) -> pm.Model:
+    """PyMC model of the same posterior, in which the exits of the rows are an observed variable.
+
+    It is the one to go on with in PyMC: ``pm.sample``, ``pm.sample_prior_predictive``,
+    ``pm.sample_posterior_predictive``. Rows are those of the panel, none of them joined, so that it
+    is slower than :func:`build_model`.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+
+    Returns
+    -------
+    pm.Model
+        Variables of :func:`build_model`, but for ``v_<term>``: effects with a learned covariance
+        are made of standard normals ``z_<term>`` too. And ``exits`` (row): 0 for who stays, else
+        the number of the exit, from 1.
+    """
+    data = rows(coordinates.original)
+    coords = {**_coords(coordinates), "row": np.arange(len(data.index))}
+    with pm.Model(coords=coords) as model:
+        _coefficients(coordinates, lambda group: _scaled(group, coordinates.n_exits))
+        names = [block.variable for block in coordinates.original.blocks[1:]]
+        beta = [model["intercept"][None, :], *(model[name] for name in names)]
+        parts = [
+            own if block.basis is None else pm.Data(f"basis_{b}", block.basis) @ own
+            for b, (block, own) in enumerate(zip(data.blocks, beta, strict=True))
+        ]
+        link, n_exits = data.link, data.n_exits
+
+        def log_probability(value: Any, table: Any, index: Any, weight: Any) -> Any:
+            return LogLikelihood(link, n_exits)(table, index, value, weight)[0]
+
+        def drawn(table: Any, index: Any, weight: Any, rng: Any = None, size: Any = None) -> Any:
+            return simulated(link, table, index, rng.random((*(size or ()), len(index))))
+
+        pm.CustomDist(
+            "exits",
+            pt.concatenate(parts),
+            pm.Data("index", data.index, dims=("row", "block")),
+            pm.Data("weight", data.weight, dims="row"),
+            logp=log_probability,
+            random=drawn,
+            signature="(l,j),(n,b),(n)->(n)",
+            dtype="int8",
+            observed=data.outcome,
+            dims="row",
+        )
+    return model
+
+
+def simulated(link: int, table: FloatArray, index: AnyIntArray, uniform: FloatArray) -> Any:
+    """Exit of every row, drawn by inverting the distribution over staying and the exits.
+
+    Parameters
+    ----------
+    link : int
+    table : ndarray, shape (level, exit)
+        Stacked table of all blocks.
+    index : ndarray of int, shape (row, block)
+    uniform : ndarray, shape (..., row)
+        Uniform in [0, 1).
+
+    Returns
+    -------
+    ndarray of int8, shape (..., row)
+        0 for who stays.
+
+    Examples
+    --------
+    Odds of 1 against staying: a uniform number below a half leaves.
+
+    >>> simulated(0, np.zeros((1, 1)), np.zeros((2, 1), dtype=int), np.array([0.4, 0.6])).tolist()
+    [1, 0]
+    """
+    eta = np.ascontiguousarray(table[index].sum(axis=1), dtype=np.float64)
+    leave = np.empty_like(eta)
+    hazard_rows(link, eta, leave)
+    below = uniform[..., None] < np.cumsum(leave, axis=-1)
+    return np.where(below.any(axis=-1), below.argmax(axis=-1) + 1, 0).astype(np.int8)
+
+
 def _coords(coordinates: Coordinates) -> dict[str, Any]:
     exits = list(coordinates.design.exits)
     pairs = [f"{exits[a]}, {exits[b]}" for a, b in correlations.pairs(len(exits))]
@@ -142,7 +232,7 @@ def _coords(coordinates: Coordinates) -> dict[str, Any]:
         if block.name not in coordinates.transformed:
             coords[f"{block.name}_coordinate"] = np.arange(moved.n_coefficients)
         else:
-            n = n_normals(coordinates.transformed[block.name], block.n_coefficients)
+            n = coordinates.transformed[block.name].n_normals(block.n_coefficients)
             coords[f"{block.name}_normal"] = np.arange(n)
     return coords
 
@@ -152,17 +242,15 @@ def dimension(name: str) -> str:
     return f"{name}_level"
 
 
-def _coefficients(coordinates: Coordinates, anchors: Mapping[str, Anchor]) -> list[Any]:
-    """Coordinates of every block, in the order of the design."""
+def _coefficients(coordinates: Coordinates, effects: Callable[[Learned], Any]) -> list[Any]:
+    """Coordinates of every block, in the order of the design; ``effects`` of learned ones."""
     learned = {group.name: group for group in coordinates.learned}
     prior = coordinates.intercept
     parts = [pm.Normal("intercept", prior.mean, prior.scale, dims="exit")[None, :]]
     for block in coordinates.design.blocks[1:]:
-        name, shape = block.name, (block.n_coefficients, coordinates.n_exits)
+        name = block.name
         if name in learned:
-            own = _pooled(
-                learned[name], anchors.get(name) or Anchor.empty(*shape), coordinates.n_exits
-            )
+            own = effects(learned[name])
         elif name in coordinates.transformed:
             parts.append(_transformed(coordinates, name))
             continue
@@ -201,15 +289,21 @@ def _pooled(group: Learned, anchor: Anchor, n_exits: int) -> Any:
     return pt.stack(u, axis=1)
 
 
+def _scaled(group: Learned, n_exits: int) -> Any:
+    """Effects with a learned covariance as multiples of standard normals, (coordinate, exit)."""
+    sigma = pm.HalfNormal(
+        f"sigma_{group.name}", pm.Data(f"scale_{group.name}", group.scale), dims="exit"
+    )
+    z = pm.Normal(f"z_{group.name}", 0.0, 1.0, dims=(f"{group.name}_coordinate", "exit"))
+    factor = _correlation_factor(group, n_exits)
+    return (z if factor is None else z @ _whole(factor).T) * sigma
+
+
 def _precision(group: Learned, sigma: Any, n_exits: int) -> list[list[Any]]:
     """Inverse of the learned covariance, lower triangle; keeps the correlations among the draws."""
-    if group.concentration is None or n_exits == 1:
+    factor = _correlation_factor(group, n_exits)
+    if factor is None:
         return [[*([0.0] * b), sigma[b] ** -2] for b in range(n_exits)]
-    shape = correlations.beta_parameter(group.concentration, n_exits)
-    partial = pm.Beta(f"partial_{group.name}", shape, shape, dims="pair")
-    factor = correlations.cholesky(2 * partial - 1, n_exits)
-    whole = pt.stack([pt.stack([*row, *[0.0] * (n_exits - len(row))]) for row in factor])
-    pm.Deterministic(f"correlation_{group.name}", whole @ whole.T, dims=("exit", "other_exit"))
     inverse = correlations.inverse_of(factor)
     return [
         [
@@ -220,12 +314,29 @@ def _precision(group: Learned, sigma: Any, n_exits: int) -> list[list[Any]]:
     ]
 
 
+def _correlation_factor(group: Learned, n_exits: int) -> list[list[Any]] | None:
+    """Factor of the learned correlations, which are kept among the draws; None without any."""
+    if group.concentration is None or n_exits == 1:
+        return None
+    shape = correlations.beta_parameter(group.concentration, n_exits)
+    partial = pm.Beta(f"partial_{group.name}", shape, shape, dims="pair")
+    factor = correlations.cholesky(2 * partial - 1, n_exits)
+    whole = _whole(factor)
+    pm.Deterministic(f"correlation_{group.name}", whole @ whole.T, dims=("exit", "other_exit"))
+    return factor
+
+
+def _whole(factor: list[list[Any]]) -> Any:
+    """A lower factor, with zeros above, as one matrix."""
+    return pt.stack([pt.stack([*row, *[0.0] * (len(factor) - len(row))]) for row in factor])
+
+
 def _transformed(coordinates: Coordinates, name: str) -> Any:
     """Coordinates of a block whose prior is not normal."""
     prior, matrix = coordinates.transformed[name], coordinates.factors[name]
     n = len(matrix)
     x = pm.Normal(f"x_{name}", 0.0, 1.0, dims=(f"{name}_normal", "exit"))
     beta = pm.Deterministic(
-        f"beta_{name}", transform(prior, x, n, SYMBOLS), dims=(dimension(name), "exit")
+        f"beta_{name}", prior.transform(x, n, SYMBOLS), dims=(dimension(name), "exit")
     )
     return beta / np.diag(matrix)[:, None]

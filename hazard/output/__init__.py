@@ -6,5 +6,6 @@ In the order of imports:
     tables.py        draws and fits -> tidy tables with interval, unit and error
     coefficients.py  coefficients that are no lags: covariates, calendar, baseline, spreads
     digits.py        estimates -> text with no digit finer than the Monte Carlo error
-    figures/         tidy tables -> figures; no computation
+    figures/         tidy tables -> figures of a brief, in words; no computation
+    plots.py         tidy tables -> one axes each, for a notebook
 """

@@ -26,7 +26,7 @@ from hazard.output.summaries import Compared
 from hazard.output.tables import Told, baseline_rows, quantity_estimates
 from hazard.spec import CovariateTerm, ModelSpec
 from hazard.spec.links import LINKS
-from hazard.spec.priors import LearnedWalkPrior
+from hazard.spec.priors import LearnedFamily
 
 INTERCEPT, COEFFICIENT = "intercept", "coefficient"
 GROUP_SD, WALK_SD, CORRELATION = "group_sd", "walk_sd", "group_correlation"
@@ -243,8 +243,8 @@ def _spreads(posterior: xr.Dataset, built: Design) -> Iterator[tuple[xr.DataArra
     """Learned standard deviations, one per term and exit."""
     for block in built.blocks:
         if (name := f"sigma_{block.name}") in posterior:
-            walk = isinstance(block.prior, LearnedWalkPrior)
-            yield posterior[name], {"quantity": WALK_SD if walk else GROUP_SD, "term": block.name}
+            steps = isinstance(block.prior, LearnedFamily) and block.prior.spread.of == "steps"
+            yield posterior[name], {"quantity": WALK_SD if steps else GROUP_SD, "term": block.name}
 
 
 def _correlations(

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hazard import languages
+
 NARROW, FIXED = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
 # Standard error of a 2.5 percent quantile over that of the mean, for normal draws.
 _TAIL = 2.67
@@ -43,6 +45,17 @@ class Marks:
 
 
 ENGLISH = Marks()
+
+
+def language_marks(code: str) -> Marks:
+    """Marks of a language.
+
+    Examples
+    --------
+    >>> language_marks("nb").decimal, language_marks("en") == ENGLISH
+    (',', True)
+    """
+    return Marks(**languages.words("shared.marks", code))
 
 
 def place(finest: int, mcse: float = math.nan) -> int:

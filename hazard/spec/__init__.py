@@ -2,7 +2,8 @@
 
 A model file names the question, the definitions of the data, the outcome, the terms of the linear
 predictor with a prior and a reason for each, and the estimands. An unknown key is an error that
-proposes the nearest known one.
+proposes the nearest known one. A file that varies another says what is different
+(:mod:`hazard.spec.variants`); every family of priors is a module (:mod:`hazard.spec.priors`).
 """
 
 from hazard.spec.arms import (

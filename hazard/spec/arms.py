@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hazard.spec.names import Label
-from hazard.spec.priors import Events, Period, Periods, Record, Seed, Share, Whole
+from hazard.spec.records import Events, Period, Periods, Record, Seed, Share, Whole
 
 
 class _OnTerm(Record):

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from hazard.spec.names import Name
-from hazard.spec.priors import Record
+from hazard.spec.records import Record
 
 
 class BaselinesSpec(Record):

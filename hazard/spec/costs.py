@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from hazard.spec.names import Name
-from hazard.spec.priors import Positive, Record, Whole
+from hazard.spec.records import Positive, Record, Whole
 
 Year = Annotated[int, Field(ge=1900, le=2200)]
 Persons = Annotated[

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from hazard.spec.intercept import InterceptPrior
 from hazard.spec.links import LinkName
 from hazard.spec.names import Label, Name
-from hazard.spec.priors import InterceptPrior, Period, Record, Seed
+from hazard.spec.records import Period, Record, Seed
 
 
 class DataSpec(Record):

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from hazard.errors import did_you_mean
 from hazard.spec.arms import Arm, NoEvents, OneInMonth, Sustained
 from hazard.spec.names import Label, Month, Name
-from hazard.spec.priors import Period, Periods, Positive, Record, Seed, Share, Whole
+from hazard.spec.records import Period, Periods, Positive, Record, Seed, Share, Whole
 
 EFFECTS = ("total", "controlled_direct", "separable")
 Effect = Literal["total", "controlled_direct", "separable"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from hazard.spec.priors import Record
+from hazard.spec.records import Record
 
 NO_STRATEGY = "none"
 SENTENCE = r"^\S[\s\S]*[.!?]$"

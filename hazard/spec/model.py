@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from hazard.errors import did_you_mean
+from hazard.errors import SpecError, did_you_mean
 from hazard.spec.baselines import BaselinesSpec
 from hazard.spec.costs import CostsSpec
 from hazard.spec.data import DataSpec, OutcomeSpec
 from hazard.spec.estimands import Estimand, IncidenceEstimand, StandardisedEstimand, check_terms
 from hazard.spec.identification import IdentificationSpec
 from hazard.spec.names import PERIODS, Levels, Name, clash
-from hazard.spec.priors import Record
+from hazard.spec.priors import Prior
+from hazard.spec.records import Record
 from hazard.spec.tables import TableSpec
 from hazard.spec.terms import CovariateTerm, GroupTerm, LaggedTerm, Term
 
@@ -166,7 +167,62 @@ class ModelSpec(Record):
         named += [term.varies_by.by for term in self.lagged if term.varies_by is not None]
         return tuple(dict.fromkeys("calendar" if each in PERIODS else each for each in named))
 
+    def replace(self, **changes: Any) -> ModelSpec:
+        """The model with other parts, checked as a file is.
+
+        Parameters
+        ----------
+        **changes
+            By the keys of a model file, such as ``question``, ``outcome``, ``term``.
+
+        Raises
+        ------
+        SpecError
+            One sentence per rule that the changed model breaks.
+        """
+        unknown = [name for name in changes if name not in type(self).model_fields]
+        if unknown:
+            known = list(type(self).model_fields)
+            raise SpecError(
+                f"model has no part {unknown[0]!r}; known are {known}."
+                + did_you_mean(unknown[0], known)
+            )
+        from hazard.spec.text import validated
+
+        return validated({**self.model_dump(), **changes}, f"model {self.name!r}")
+
+    def with_prior(self, term: str, prior: Prior | Mapping[str, Any]) -> ModelSpec:
+        """The model with another prior of one term.
+
+        Parameters
+        ----------
+        term : str
+            Name of the term.
+        prior : Prior or mapping
+            As in a model file: family, scale, reason.
+
+        Raises
+        ------
+        SpecError
+            If there is no such term, or it cannot have this prior.
+        """
+        names = [each.name for each in self.term]
+        if term not in names:
+            raise SpecError(
+                f"term must be one of model {self.name!r}, {names}; got {term!r}."
+                + did_you_mean(term, names)
+            )
+        terms = [
+            {**each.model_dump(), "prior": _content(prior)} if each.name == term else each
+            for each in self.term
+        ]
+        return self.replace(term=terms)
+
     @property
     def digest(self) -> str:
         """SHA-256 of the content, independent of comments and layout of the file."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def _content(prior: Prior | Mapping[str, Any]) -> Any:
+    return prior.model_dump() if isinstance(prior, Record) else dict(prior)

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from hazard.months import Written
 from hazard.spec.names import Label, Month, Name
-from hazard.spec.priors import Period, Positive, Real, Record, Whole
+from hazard.spec.records import Period, Positive, Real, Record, Whole
 
 Code = Annotated[
     Annotated[Label, Tag("text")] | Annotated[Whole, Tag("number")],

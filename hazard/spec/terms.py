@@ -7,16 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hazard.spec.names import Label, Name, Names
-from hazard.spec.priors import (
-    CorrelatedPrior,
-    Events,
-    Lag,
-    Period,
-    PooledPrior,
-    Prior,
-    Record,
-    Whole,
-)
+from hazard.spec.priors import IID, LevelPrior, Prior, listed
+from hazard.spec.records import Events, Lag, Period, Record, Whole
 
 AT_RISK = "_at_risk"  # after the name of an event of which only those at risk are told
 _OF_CENTRE = ("centre", "centre_nationality", "centre_other", "nationality_elsewhere")
@@ -108,11 +100,10 @@ class CalendarTerm(Record):
 
     @model_validator(mode="after")
     def _exchangeable(self) -> CalendarTerm:
-        families = ("normal", "pooled", "correlated")
-        if self.by == "season" and self.prior.family not in families:
+        if self.by == "season" and not self.prior.iid:
             raise ValueError(
-                "a season must have a prior of family 'normal', 'pooled' or 'correlated': its "
-                f"coefficients are waves, without an order in time; got {self.prior.family!r}"
+                f"a season must have a prior of family {listed(IID)}: its coefficients are waves, "
+                f"without an order in time; got {self.prior.family!r}"
             )
         return self
 
@@ -159,7 +150,7 @@ class VariesBy(Record):
 
     by: Name
     levels: tuple[Label, ...] | None = Field(None, min_length=1, max_length=1_000)
-    prior: Annotated[PooledPrior | CorrelatedPrior, Field(discriminator="family")]
+    prior: LevelPrior
 
     @model_validator(mode="after")
     def _distinct(self) -> VariesBy:
@@ -242,10 +233,10 @@ class LaggedTerm(Record):
                 "windows must come with measure 'at_least', of which a window says whether it "
                 f"happened in any of its months; got {self.measure!r}"
             )
-        if self.prior.family == "spike" and any(a <= 0 <= b and a < b for a, b in self.windows):
+        if self.prior.singles_out_event and any(a <= 0 <= b and a < b for a, b in self.windows):
             raise ValueError(
-                "windows must have lag 0 by itself with a prior of family 'spike', whose spike is "
-                "in the month of the event"
+                f"windows must have lag 0 by itself with a prior of family {self.prior.family!r}, "
+                "which singles out the month of the event"
             )
         return self
 

@@ -1,8 +1,9 @@
-"""Model files: text in, and where they are looked for."""
+"""Model files: text in, and where they and the models that they extend are looked for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -12,9 +13,12 @@ from pydantic import ValidationError
 from hazard.errors import SpecError, UsageError, did_you_mean
 from hazard.files.terminal import excerpt
 from hazard.files.toml import parsed, text_of
-from hazard.spec import words
+from hazard.spec import variants, words
 from hazard.spec.model import ModelSpec
-from hazard.spec.priors import Record
+from hazard.spec.records import Record
+from hazard.spec.variants import VariantSpec
+
+_MOST_BASES = 5
 
 
 def load(text: str, where: str = "model file") -> ModelSpec:
@@ -25,26 +29,33 @@ def load(text: str, where: str = "model file") -> ModelSpec:
     SpecError
         If the text is not TOML or breaks the vocabulary; all problems in one message.
     """
-    content = parsed(text, where)
-    try:
-        return ModelSpec.model_validate(content)
-    except ValidationError as error:
-        problems = "; ".join(_few(_problems(error)))
-        raise SpecError(f"{where}: {problems}{'' if problems.endswith('?') else '.'}") from None
+    return _model(text, _Place(where))[1]
+
+
+def validated(content: Any, where: str) -> ModelSpec:
+    """Model from the content of a file.
+
+    Raises
+    ------
+    SpecError
+        If it breaks the vocabulary; all problems in one message.
+    """
+    return _valid(ModelSpec, content, where)
 
 
 def read(name_or_path: str) -> ModelSpec:
     """Model by the name of a file that ships with the package, or from a path to a TOML file."""
     path = Path(name_or_path)
     if path.suffix == ".toml":
-        return load(text_of(path, "model file"), where=path.name)
-    known = {item.stem: item for item in models_folder().iterdir() if item.suffix == ".toml"}
+        return _model(text_of(path, "model file"), _Place(path.name, path))[1]
+    known = _bundled()
     if name_or_path not in known:
         raise UsageError(
             f"model must be a .toml file or one of {sorted(known)}; got {name_or_path!r}."
             + did_you_mean(name_or_path, known)
         )
-    return load(known[name_or_path].read_text(encoding="utf-8"), where=f"{name_or_path}.toml")
+    path = known[name_or_path]
+    return _model(text_of(path, "model file"), _Place(path.name, path))[1]
 
 
 def models_folder() -> Path:
@@ -54,8 +65,96 @@ def models_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "models"
 
 
-def _problems(error: ValidationError) -> list[str]:
-    items = error.errors(include_url=False)
+def _bundled() -> dict[str, Path]:
+    """The files that ship with the package, by the names of their models."""
+    return {item.stem: item for item in models_folder().iterdir() if item.suffix == ".toml"}
+
+
+# --- a file and its bases -----------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Place:
+    """A model file in sentences and on disk, and the files that it is a base of, nearest last."""
+
+    where: str
+    path: Path | None = None
+    variants: tuple[_Place, ...] = ()
+
+
+def _model(text: str, place: _Place) -> tuple[dict[str, Any], ModelSpec]:
+    """Content of a model file, with that of its bases, and the model."""
+    content, where = parsed(text, place.where), place.where
+    if key := variants.stray(content):
+        raise SpecError(
+            f"{where}: {key} must come with extends, which names the model that the file varies."
+        )
+    own: dict[tuple[str, int], int] = {}
+    if "extends" in content:
+        variant = _valid(VariantSpec, content, where)
+        path = _base(variant.extends, place)
+        above = _Place(path.name, path, (*place.variants, place))
+        base, model = _model(text_of(path, f"base of {where}"), above)
+        try:
+            content, own = variants.merged(variant, base, model)
+        except ValueError as error:
+            raise SpecError(f"{where}: {error}") from None
+    return content, _valid(ModelSpec, content, where, own)
+
+
+def _base(name: str, place: _Place) -> Path:
+    """The file that a variant extends."""
+    known = _bundled()
+    path = known.get(name)
+    if Path(name).suffix == ".toml":
+        path = _beside(name, place)
+    if path is None:
+        raise SpecError(
+            f"{place.where}: extends must be a .toml file beside it or one of {sorted(known)}; "
+            f"got {name!r}.{did_you_mean(name, known)}"
+        )
+    line = [*place.variants, place]
+    if path in [each.path for each in line]:
+        names = ", ".join(each.where for each in [*line, _Place(path.name)])
+        raise SpecError(f"{place.where}: extends must not lead back to a file; got {names}.")
+    if len(line) > _MOST_BASES:
+        raise SpecError(
+            f"{line[0].where}: extends must lead through at most {_MOST_BASES} files; got more. "
+            "Extend a model nearer to the first."
+        )
+    return path
+
+
+def _beside(name: str, place: _Place) -> Path:
+    """A file in the folder of a variant."""
+    if place.path is None:
+        raise SpecError(f"{place.where}: extends must name a bundled model; got a file, {name!r}.")
+    path = place.path.parent / name
+    if Path(name).name != name or path.resolve().parent != place.path.parent.resolve():
+        raise SpecError(
+            f"{place.where}: extends must name a file in the same folder, without a path or a "
+            f"link; got {name!r}. Put the base beside the variant."
+        )
+    return path
+
+
+# --- what is wrong ------------------------------------------------------------------------------
+def _valid[R: Record](
+    record: type[R], content: Any, where: str, own: Mapping[tuple[str, int], int] | None = None
+) -> R:
+    """Content as a record, or all that is wrong with it in one sentence.
+
+    Entries are counted as in the file, where ``own`` says which of them are its own.
+    """
+    try:
+        return record.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(_few(_problems(error, own or {})))
+        raise SpecError(f"{where}: {problems}{'' if problems.endswith('?') else '.'}") from None
+
+
+def _problems(error: ValidationError, own: Mapping[tuple[str, int], int]) -> list[str]:
+    items: list[dict[str, Any]] = [
+        {**item, "loc": _counted(item["loc"], own)} for item in error.errors(include_url=False)
+    ]
     lines = []
     for item in items:
         place = ".".join(excerpt(str(part)) for part in item["loc"] if part != "[key]")
@@ -69,6 +168,16 @@ def _problems(error: ValidationError) -> list[str]:
             message = item["msg"].removeprefix("Value error, ").rstrip(".")
             lines.append(f"{place}: {message[:1].lower()}{message[1:]}".removeprefix(": "))
     return [line.rstrip(".") for line in lines]
+
+
+def _counted(
+    place: tuple[int | str, ...], own: Mapping[tuple[str, int], int]
+) -> tuple[int | str, ...]:
+    """A place with the number of an entry as the file counts it."""
+    kind, number = (*place, "", "")[:2]
+    if isinstance(kind, str) and isinstance(number, int) and (kind, number) in own:
+        return kind, own[kind, number], *place[2:]
+    return place
 
 
 def _few(problems: list[str], most: int = 10) -> list[str]:
@@ -86,6 +195,7 @@ def _inside(item: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
 def _hint(place: tuple[int | str, ...]) -> str:
     """The nearest key of the table in which an unknown one stands, or all keys of this table."""
     known = {key for record in _records_at(place[:-1]) for key in record.model_fields}
+    known |= set(variants.KEYS) if len(place) == 1 else set()
     near = did_you_mean(str(place[-1]), known)
     return near or f" Its table has {', '.join(sorted(known))}"
 

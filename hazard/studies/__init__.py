@@ -3,7 +3,7 @@
 In the order of imports:
 
     classical.py    the classical survival analysis of a panel, as tidy tables
-    scores.py       the folder of scores of several runs
+    scores/         how well a model predicts a person, a centre, the months to come
     sensitivity/    the model under every lag prior, on the same rows
     sbc/            simulation-based calibration: prior -> exits -> posterior -> ranks
     scenario/       the whole system month by month: exits that others see, and what they do

@@ -11,7 +11,7 @@ import pandas as pd
 from hazard.baselines import aalen_johansen, cox, fine_gray, gray, kaplan_meier, life_table
 from hazard.baselines.fit import BaselineFit
 from hazard.errors import ConvergenceError, DesignError, EstimandError
-from hazard.fitting import Rows
+from hazard.fitting import Panel
 from hazard.model import design
 from hazard.model.terms.block import column
 from hazard.output import tables
@@ -67,12 +67,12 @@ class Classical:
         return {name: rows for name, rows in named.items() if rows is not None}
 
 
-def analyse(rows: Rows, spec: ModelSpec, *, by: str | None = None) -> Classical:
+def analyse(rows: Panel, spec: ModelSpec, *, by: str | None = None) -> Classical:
     """Life table, Kaplan-Meier, Aalen-Johansen, Gray's test, Cox and Fine-Gray of a panel.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
     spec : ModelSpec
         Its terms are those of the Cox model, but for the baseline; its terms that do not change
         within persons are those of the Fine-Gray model.
@@ -92,16 +92,16 @@ def analyse(rows: Rows, spec: ModelSpec, *, by: str | None = None) -> Classical:
         If the column changes within persons, or has one level or more than twelve.
     """
     _refuse_any(spec)
-    groups = [(EVERYBODY, rows.panel)]
+    groups = [(EVERYBODY, rows.frame)]
     if by is not None:
-        groups += list(_groups(rows.panel, by))
+        groups += list(_groups(rows.frame, by))
     fits, remarks = _models(rows, spec)
     unit = spec.table.unit
     remarks = [remark for group in groups for remark in _unseen(*group, unit)] + remarks
     return Classical(
         life_table=pd.concat([_counts(*group) for group in groups], ignore_index=True),
         incidence=pd.concat([_curves(*group) for group in groups], ignore_index=True),
-        gray=None if by is None else gray.fit(rows.panel, by).assign(by=by),
+        gray=None if by is None else gray.fit(rows.frame, by).assign(by=by),
         cox=_with_ratios(fits["Cox"]),
         fine_gray=_with_ratios(fits["Fine-Gray"]),
         remarks=pd.DataFrame(remarks, columns=["estimator", "remark"]),
@@ -201,17 +201,17 @@ def _curves(group: str, panel: pd.DataFrame) -> pd.DataFrame:
 
 
 def _models(
-    rows: Rows, spec: ModelSpec
+    rows: Panel, spec: ModelSpec
 ) -> tuple[dict[str, BaselineFit | None], list[tuple[str, str]]]:
     """Fits by name, and remarks; None where a model does not exist on the rows."""
     lasting = spec.model_copy(
         update={"term": tuple(term for term in spec.term if term.kind != "lagged")}
     )
-    whole = design.build(rows.panel, rows.histories, spec)
-    fixed = design.build(rows.panel, {}, lasting)  # no row lacks a history that is not needed
+    whole = design.build(rows.frame, rows.histories, spec)
+    fixed = design.build(rows.frame, {}, lasting)  # no row lacks a history that is not needed
     attempts: dict[str, Callable[[], BaselineFit]] = {
-        "Cox": lambda: cox.fit(whole, rows.panel),
-        "Fine-Gray": lambda: fine_gray.fit(fixed, rows.panel),
+        "Cox": lambda: cox.fit(whole, rows.frame),
+        "Fine-Gray": lambda: fine_gray.fit(fixed, rows.frame),
     }
     fits: dict[str, BaselineFit | None] = {}
     remarks = [("Cox", f"Left out, {why}: {n.rows:,} rows.") for why, n in whole.left_out.items()]

@@ -398,8 +398,8 @@ def fitted(
     spec = specs.read(name)
     if terms is not None:
         spec = spec.model_copy(update={"term": terms})
-    found = fitting.rows_from_table(public(file), spec)
-    made = design.build(found.panel, found.histories, spec)
+    found = fitting.panel_from_table(public(file), spec)
+    made = design.build(found.frame, found.histories, spec)
     return made, multinomial_logit.fit(made)
 
 

@@ -33,8 +33,8 @@ def with_clusters(spec: ModelSpec, *by: str) -> ModelSpec:
 
 
 def lags(small: SmallPanel, spec: ModelSpec) -> pd.DataFrame:
-    rows = fitting.Rows(small.panel, small.histories, pd.DataFrame(), "table")
-    found = fitting.analyse(rows, spec, Settings(draws=20, engine="laplace")).estimates
+    rows = fitting.Panel(small.panel, small.histories, pd.DataFrame(), "table")
+    found = fitting.fit(rows, spec, Settings(draws=20, engine="laplace")).estimates
     own = found[(found["quantity"] == "lag_coefficient") & (found["estimator"] != "hazard model")]
     return own.set_index(KEY).sort_index()
 

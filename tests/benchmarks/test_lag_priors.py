@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from hazard.errors import ConvergenceError, UsageError
-from hazard.spec.priors import NormalPrior
+from hazard.spec.priors.normal import NormalPrior
 from hazard.studies.sbc.engines import Drawn
 from places import BENCHMARKS
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from hazard import brief
-from hazard.brief.languages import Code
-from hazard.fitting.store import Run
+from hazard.fitting import Fit
 from hazard.output import figures
 from hazard.spec import ModelSpec
 from odd_pages import DRAWN, check
@@ -68,18 +67,18 @@ def poisoned(rows: pd.DataFrame | None, rng: np.random.Generator, share: float) 
     return odd
 
 
-def renamed(run: Run, names: dict[str, str]) -> Run:
+def renamed(run: Fit, names: dict[str, str]) -> Fit:
     """The same run with other names of exits."""
     text = run.spec.model_dump(mode="json")
     text["outcome"]["exits"] = [names[name] for name in run.spec.outcome.exits]
     frames = {
         name: getattr(run, name).replace({"exit": names}) for name in ("estimates", "predictive")
     }
-    counts = dict(run.manifest["panel"])
+    counts = dict(run.facts["panel"])
     for key in ("exits", "exits in the design"):
         counts[key] = {names[name]: n for name, n in counts[key].items()}
-    manifest = {**run.manifest, "panel": counts}
-    return replace(run, spec=ModelSpec.model_validate(text), manifest=manifest, **frames)
+    manifest = {**run.facts, "panel": counts}
+    return replace(run, spec=ModelSpec.model_validate(text), facts=manifest, **frames)
 
 
 @given(st.sampled_from(MODELS), st.integers(0, 2**32), st.sampled_from((0.02, 0.3, 1.0)))
@@ -91,7 +90,7 @@ def test_any_number_makes_a_page(name: str, seed: int, share: float) -> None:
             run,
             estimates=poisoned(run.estimates, rng, share),
             predictive=poisoned(run.predictive, rng, share),
-            gate=poisoned(run.gate, rng, share),
+            gate=replace(run.gate, table=poisoned(run.gate.table, rng, share)),
         )
     )
 
@@ -120,7 +119,7 @@ def test_rows_that_are_not_there_make_a_page(seed: int, share: float) -> None:
 # One separated coefficient of the logit: exp(800) is beyond all floating-point numbers.
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("odd", [800.0, -800.0, np.inf, -np.inf])
-def test_a_separated_coefficient_is_told_as_such(lang: Code, odd: float) -> None:
+def test_a_separated_coefficient_is_told_as_such(lang: str, odd: float) -> None:
     run = small_run()
     logit = run.estimates["estimator"].eq("multinomial logit")
     first = run.estimates.index[logit][0]

@@ -11,8 +11,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from hazard import brief, fitting, spec
+from hazard.fitting import Fit
 from hazard.fitting.quantities import joined
-from hazard.fitting.store import Run, read_run, write_run
+from hazard.fitting.store import read_run, write_run
 from hazard.inference import nuts
 from hazard.output import figures
 from odd_pages import DRAWN, check
@@ -61,14 +62,14 @@ def table(exits: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["person", "month", "exit", "x", "ev"])
 
 
-def run_of(folder: Path, exits: Sequence[str], rows: pd.DataFrame, asked: str = ASKED) -> Run:
+def run_of(folder: Path, exits: Sequence[str], rows: pd.DataFrame, asked: str = ASKED) -> Fit:
     """The run of a small model, as read back from its folder."""
     outcome = f'name = "m"\nquestion = "How do they leave?"\n[outcome]\nexits = {list(exits)}\n'
     (folder / "m.toml").write_text(outcome + LAGGED + COVARIATE + asked, encoding="utf-8")
     rows.to_parquet(folder / "p.parquet", index=False)
     model = spec.read(str(folder / "m.toml"))
-    read = fitting.rows_from_table(folder / "p.parquet", model)
-    write_run(folder / "run", fitting.analyse(read, model, SETTINGS))
+    read = fitting.panel_from_table(folder / "p.parquet", model)
+    write_run(folder / "run", fitting.fit(read, model, SETTINGS))
     return read_run(folder / "run")
 
 

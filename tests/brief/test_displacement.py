@@ -14,8 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from hazard import brief
-from hazard.brief.languages import Code
-from hazard.fitting.store import Run
+from hazard.fitting import Fit
 from hazard.output import figures
 from hazard.spec import StandardisedEstimand, VariesBy
 from pages import LANGUAGES, Tree, claims, numbers, rows_of
@@ -29,7 +28,7 @@ VARIES = {
 }
 
 
-def grouped_run(by: Sequence[str] = tuple(LEVELS), **changed: Any) -> Run:
+def grouped_run(by: Sequence[str] = tuple(LEVELS), **changed: Any) -> Fit:
     """A run with rows of groups; ``changed`` are fields of the estimand."""
     run = small_run()
     wanted = run.spec.estimand[-1]
@@ -87,7 +86,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def pages() -> dict[Code, str]:
+def pages() -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         empty(patch, OTHERS)
         return {lang: brief.html(grouped_run(), lang) for lang in LANGUAGES}
@@ -113,7 +112,7 @@ AFTER = {
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize(("longest", "kind"), [(None, 0), (22, 0), (23, 1)])
 def test_after_the_window_it_is_said_what_acts(
-    undrawn: None, lang: Code, longest: int | None, kind: int
+    undrawn: None, lang: str, longest: int | None, kind: int
 ) -> None:
     run = grouped_run()
     if longest is not None:
@@ -130,7 +129,7 @@ def test_after_the_window_it_is_said_what_acts(
 
 
 # --- the figure ---------------------------------------------------------------------------------
-def test_figure_says_what_it_shows_in_both_languages(pages: dict[Code, str]) -> None:
+def test_figure_says_what_it_shows_in_both_languages(pages: dict[str, str]) -> None:
     english, norwegian = said(pages["en"]), said(pages["nb"])
     assert (
         "total difference, averaged over 603 families. Line: estimate. Bands: 50 and 95" in english
@@ -144,7 +143,7 @@ def test_figure_says_what_it_shows_in_both_languages(pages: dict[Code, str]) -> 
 
 
 # The figure marks the risk difference of month 7, which here is 0.9 x 3.1 = 2.8 per 100.
-def test_figure_in_words_by_hand(pages: dict[Code, str]) -> None:
+def test_figure_in_words_by_hand(pages: dict[str, str]) -> None:
     assert (
         "Applied for assisted return: after 7 months +2.8 (+1.7 to +3.9) per 100; "
         "after 24 months +2.2 (+1.1 to +3.3) per 100."
@@ -156,7 +155,7 @@ def test_figure_in_words_by_hand(pages: dict[Code, str]) -> None:
 
 
 @pytest.mark.usefixtures("alone")
-def test_figure_has_the_numbers_of_everybody(pages: dict[Code, str]) -> None:
+def test_figure_has_the_numbers_of_everybody(pages: dict[str, str]) -> None:
     run = grouped_run()
     rows = run.estimates[run.estimates["estimand"].eq("standardised")]
     assert rows["by"].notna().any()
@@ -227,7 +226,7 @@ def test_section_says_from_when_persons_are_followed(starts: str, told: str) -> 
 
 # --- groups -------------------------------------------------------------------------------------
 # Chad, first exit: 1.1 per 100 after 7 months and 2.2 after 24; everybody as in the section.
-def test_groups_by_hand(pages: dict[Code, str]) -> None:
+def test_groups_by_hand(pages: dict[str, str]) -> None:
     rows = rows_of(pages["en"], "table-more-standardised-nationality-with")
     plain = [[cell.replace("\u00a0", " ") for cell in row] for row in rows]
     assert len(plain) == 3 * 4
@@ -246,7 +245,7 @@ def test_groups_by_hand(pages: dict[Code, str]) -> None:
 
 
 # The third level of the first exit: 3 x 1.1 = 3.3 per 100 after 7 months, 6.6 after 24.
-def test_figure_of_groups_in_words_by_hand(pages: dict[Code, str]) -> None:
+def test_figure_of_groups_in_words_by_hand(pages: dict[str, str]) -> None:
     assert (
         "Applied for assisted return: Everybody +2.2 (+1.1 to +3.3); Chad +2.2 (+0.2 to +4.2); "
         "Mali +4.4 (+2.4 to +6.4); Others, put together +6.6 (+4.6 to +8.6)."
@@ -254,7 +253,7 @@ def test_figure_of_groups_in_words_by_hand(pages: dict[Code, str]) -> None:
     assert "Søkt om assistert retur: Alle +2,2 (+1,1 til +3,3); 20–39 +2,2" in said(pages["nb"])
 
 
-def test_groups_are_the_same_numbers_in_both_languages(pages: dict[Code, str]) -> None:
+def test_groups_are_the_same_numbers_in_both_languages(pages: dict[str, str]) -> None:
     found = {lang: numbers(Tree(pages[lang]).said(), lang) for lang in LANGUAGES}
     assert found["nb"] == found["en"]
     assert "Andre, slått sammen" in pages["nb"]
@@ -262,11 +261,11 @@ def test_groups_are_the_same_numbers_in_both_languages(pages: dict[Code, str]) -
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_groups_speak_of_association(pages: dict[Code, str], lang: Code) -> None:
+def test_groups_speak_of_association(pages: dict[str, str], lang: str) -> None:
     assert claims(Tree(pages[lang]).said(without=("cite", "q"))) == []
 
 
-def test_every_grouping_has_a_heading_a_figure_and_a_table(pages: dict[Code, str]) -> None:
+def test_every_grouping_has_a_heading_a_figure_and_a_table(pages: dict[str, str]) -> None:
     page = pages["en"]
     for by, heading in (("nationality", "nationality"), ("centre_size", "size of the centre")):
         assert re.search(rf"<h3 [^>]*>By {heading}", page)
@@ -283,14 +282,14 @@ def test_without_groups_there_is_no_section_of_them() -> None:
     assert "more-standardised-nationality" not in plain
 
 
-def test_levels_put_together_are_said_to_be(pages: dict[Code, str]) -> None:
+def test_levels_put_together_are_said_to_be(pages: dict[str, str]) -> None:
     text = said(pages["en"])
     together = "Levels with fewer than 100 families are put together, as “Others, put together”."
     assert text.count(together) == 1  # of nationalities, and not of centre sizes
     assert together in text[text.index("By nationality") : text.index("By size of the centre")]
 
 
-def test_classes_are_in_words_and_few_are_not_counted(pages: dict[Code, str]) -> None:
+def test_classes_are_in_words_and_few_are_not_counted(pages: dict[str, str]) -> None:
     rows = rows_of(pages["nb"], "table-more-standardised-centre_size-with")
     assert [row[-4:-2] for row in rows[:3]] == [
         ["Alle", "603"],
@@ -352,7 +351,7 @@ def test_one_level_alone_is_no_group() -> None:
 
 @pytest.mark.usefixtures("alone")
 def test_order_of_other_rows_changes_nothing(
-    pages: dict[Code, str], rng: np.random.Generator
+    pages: dict[str, str], rng: np.random.Generator
 ) -> None:
     """Rows of other estimands may stand anywhere in the table."""
     run = grouped_run()
@@ -367,7 +366,7 @@ def test_order_of_other_rows_changes_nothing(
 
 
 # --- brought forward ----------------------------------------------------------------------------
-def first_exit(run: Run, quantity: str, month: int, value: float) -> None:
+def first_exit(run: Fit, quantity: str, month: int, value: float) -> None:
     """Another estimate of the first exit, interval and all."""
     rows = run.estimates
     own = rows["estimand"].eq("standardised") & rows["by"].isna() & rows["exit"].eq("assisted")

@@ -19,7 +19,7 @@ import xarray as xr
 from pyarrow import parquet
 
 import small_registers
-from hazard import cli
+from hazard import cli, languages
 from hazard.data import registers
 from hazard.spec import models_folder
 from small_registers import Person
@@ -210,6 +210,12 @@ WRONG_USE = {
         "run folder must hold a manifest.json that a run wrote; none in '{}/registers'."
     ),
     "score {}/registers --out {}/text.txt": "output '{}/text.txt' " + FREE,
+    "brief {}/registers --out {}/new.html --lang fr": (
+        f"language must be one of {[*languages.codes()]}; got 'fr'."
+    ),
+    "sensitivity rossi --out {}/new --lang nbb": (
+        f"language must be one of {[*languages.codes()]}; got 'nbb'. Did you mean 'nb'?"
+    ),
     "prior mgus2 --out {}/new.txt": "prior --out must end in .csv; got '{}/new.txt'.",
     "prior mgus2 --registers {}/registers --panel {}/table.csv --out {}/new.csv": (
         "prior must be given --registers or --panel, not both."
@@ -258,7 +264,6 @@ def test_wrong_use_is_one_sentence(hazard: Call, place: Path, command: str) -> N
         "run rossi",
         "run rossi --out {}/new --draws 0",
         "run rossi --out {}/new --cores two",
-        "brief {}/registers --out {}/new.html --lang fr",
         "evidence",
         "models twice",
     ],
@@ -286,8 +291,8 @@ BROKEN_MODELS = {
         MODEL.replace("normal", "norml"),
         (
             ": term.0.covariate.prior must have as its family one of 'normal', 'pooled', "
-            "'correlated', 'random_walk', 'learned_walk', 'decay', 'hump', 'polynomial', 'spike', "
-            "'horseshoe', 'monotone'; got 'norml'."
+            "'correlated', 'random_walk', 'learned_walk', 'horseshoe', 'decay', 'hump', "
+            "'polynomial', 'spike', 'monotone'; got 'norml'."
         ),
     ),
     "reason": (

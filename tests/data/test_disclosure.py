@@ -275,10 +275,10 @@ def test_the_sign_of_an_effect_does_not_tell_an_exit(
     frame["exit"] = np.where(np.arange(120) == 119, "left", frame["exit"])
     model, panel = written(frame, GROUP.format('"house"'), tmp_path)
     wanted = specs.read(str(model))
-    rows = fitting.rows_from_table(panel, wanted)
+    rows = fitting.panel_from_table(panel, wanted)
 
-    def posterior(of: fitting.Rows) -> xr.Dataset:
-        built = design.build(of.panel, of.histories, wanted)
+    def posterior(of: fitting.Panel) -> xr.Dataset:
+        built = design.build(of.frame, of.histories, wanted)
         around = laplace_draws.fit(parameterisation.standard(built))
         return laplace_draws.draws(around, 200, np.random.default_rng(1))
 

@@ -103,19 +103,19 @@ def test_events_of_everybody_still_count(tmp_path: Path, rng: np.random.Generato
     """Metamorphic: the rows of one nationality have the histories they had among all."""
     folder = write(random_registers(rng, 80), tmp_path)
     whole = specs.read("iraq").model_copy(update={"only": {}})
-    every = fitting.rows_from_registers(folder, whole)
-    nationality = every.panel["nationality"].astype(str)
+    every = fitting.panel_from_registers(folder, whole)
+    nationality = every.frame["nationality"].astype(str)
     most = nationality.mode()[0]
-    own = fitting.rows_from_registers(
+    own = fitting.panel_from_registers(
         folder, whole.model_copy(update={"only": {"nationality": most}})
     )
     which = (nationality == most).to_numpy()
     assert 0 < which.sum() < len(which)
     name = "forced_return_centre"
     np.testing.assert_array_equal(own.histories[name].values, every.histories[name].values[which])
-    expected = every.panel[which].reset_index(drop=True)
-    pd.testing.assert_frame_equal(own.panel, expected, check_categorical=False)
-    persons = [int(each.panel["person"].nunique()) for each in (every, own)]
+    expected = every.frame[which].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own.frame, expected, check_categorical=False)
+    persons = [int(each.frame["person"].nunique()) for each in (every, own)]
     assert own.flow.tail(2)["families"].tolist() == [persons[0] - persons[1], persons[1]]
     before = own.flow.iloc[:-2]
     pd.testing.assert_frame_equal(before[every.flow.columns], every.flow, check_dtype=False)
@@ -128,6 +128,6 @@ def test_rows_of_a_table(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text(text, encoding="utf-8")
     spec = model(SEX + NORMAL, exits=1).model_copy(update={"only": {"country": "B"}})
-    found = fitting.rows_from_table(path, spec)
-    assert found.panel["sex"].astype(str).tolist() == ["female", "male"]
+    found = fitting.panel_from_table(path, spec)
+    assert found.frame["sex"].astype(str).tolist() == ["female", "male"]
     assert found.flow["persons"].tolist() == [3, 1, 2]

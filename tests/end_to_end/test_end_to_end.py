@@ -134,13 +134,13 @@ def test_run_without_a_maximum_of_the_likelihood(
 def test_panel_and_registers_give_the_same_design(
     registers: Path, panel: Path, oslo: ModelSpec
 ) -> None:
-    direct = fitting.rows_from_registers(registers, oslo)
-    written = fitting.rows_from_table(panel, oslo)
-    one = design.build(direct.panel, direct.histories, oslo)
-    assert same_design(one, design.build(written.panel, written.histories, oslo))
+    direct = fitting.panel_from_registers(registers, oslo)
+    written = fitting.panel_from_table(panel, oslo)
+    one = design.build(direct.frame, direct.histories, oslo)
+    assert same_design(one, design.build(written.frame, written.histories, oslo))
     later = dict(written.histories)  # negative control: one history a lag later
     later["forced_return_centre"] = later["forced_return_centre"].roll(lag=1)
-    assert not same_design(one, design.build(written.panel, later, oslo))
+    assert not same_design(one, design.build(written.frame, later, oslo))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from hazard import fitting, simulation
 from hazard import spec as specs
 from hazard.baselines import multinomial_logit
 from hazard.baselines.fit import BaselineFit
-from hazard.fitting import Rows
+from hazard.fitting import Panel
 from hazard.model import design
 
 SPEC = specs.read("oslo2016")
@@ -22,19 +22,19 @@ PLANTED = ["assisted", "disappeared"]
 MOST = 3.5
 
 
-def registers(truth: simulation.Truth, folder: Path, rng: np.random.Generator) -> Rows:
+def registers(truth: simulation.Truth, folder: Path, rng: np.random.Generator) -> Panel:
     """The panel and histories of the written registers, by the ordinary way from the files."""
     simulation.write(simulation.registers(truth, rng), folder)
-    return fitting.rows_from_registers(folder, SPEC)
+    return fitting.panel_from_registers(folder, SPEC)
 
 
-def fitted(rows: Rows, shift: Literal[-1, 0, 1] = 0) -> BaselineFit:
+def fitted(rows: Panel, shift: Literal[-1, 0, 1] = 0) -> BaselineFit:
     """Multinomial logit, with histories that are read ``shift`` months too early or too late."""
     histories = {name: history.copy() for name, history in rows.histories.items()}
     for history in histories.values():
         if shift:
             history.values[:] = np.roll(history.values, shift, axis=1)
-    return multinomial_logit.fit(design.build(rows.panel, histories, SPEC))
+    return multinomial_logit.fit(design.build(rows.frame, histories, SPEC))
 
 
 def distances(fit: BaselineFit, truth: simulation.Truth) -> xr.DataArray:

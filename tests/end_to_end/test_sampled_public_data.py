@@ -22,9 +22,9 @@ from hazard.spec import IncidenceEstimand, ModelSpec
 KEY = ["exit", "month"]
 
 
-def fitted(rows: fitting.Rows, spec: ModelSpec) -> tuple[Design, np.ndarray]:
+def fitted(rows: fitting.Panel, spec: ModelSpec) -> tuple[Design, np.ndarray]:
     """Design, and the coefficients at the posterior mode: no sampling."""
-    built = design.build(rows.panel, rows.histories, spec)
+    built = design.build(rows.frame, rows.histories, spec)
     around = laplace.fit(parameterisation.standard(built))
     return built, around.coordinates.coefficients(around.mode.beta)
 
@@ -80,7 +80,7 @@ def test_a_constant_hazard_disagrees_with_aalen_johansen(
 ) -> None:
     # negative control without sampling: more die soon after the diagnosis than later
     spec = specs.read("mgus2")
-    rows = fitting.rows_from_table(public("mgus2"), spec)
+    rows = fitting.panel_from_table(public("mgus2"), spec)
     estimates = pd.read_csv(mgus2 / "estimates.csv")
     flat = spec.model_copy(update={"term": spec.term[1:]})
     found = disagreement(estimates, incidence_at_mode(rows, spec)).abs()
@@ -88,12 +88,12 @@ def test_a_constant_hazard_disagrees_with_aalen_johansen(
     assert disagreement(estimates, incidence_at_mode(rows, flat)).abs().max() > 3
 
 
-def incidence_at_mode(rows: fitting.Rows, spec: ModelSpec) -> pd.Series:
+def incidence_at_mode(rows: fitting.Panel, spec: ModelSpec) -> pd.Series:
     built, beta = fitted(rows, spec)
     draw = xr.DataArray(beta[None, None], dims=("chain", "draw", "coefficient", "exit"))
     draw = draw.assign_coords(chain=[0], draw=[0])
     wanted = IncidenceEstimand(kind="cumulative_incidence", horizon_months=max(MONTHS))
-    found = incidence.incidence(draw, built, rows.panel["person"].to_numpy(), wanted)
+    found = incidence.incidence(draw, built, rows.frame["person"].to_numpy(), wanted)
     return found.squeeze(drop=True).to_series()
 
 
@@ -115,9 +115,9 @@ def posterior(published: tuple[float, float], spec: ModelSpec, name: str) -> tup
 def test_rossi_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spec = specs.read("rossi")
-    rows = fitting.rows_from_table(None, spec)
-    assert rows.panel["person"].nunique() == 432
-    assert (rows.panel["exit"] == "arrest").sum() == 114
+    rows = fitting.panel_from_table(None, spec)
+    assert rows.frame["person"].nunique() == 432
+    assert (rows.frame["exit"] == "arrest").sum() == 114
     built, beta = fitted(rows, spec)
     mean, _ = posterior(AID, spec, "fin")
     assert abs(beta[built.span("fin")].item() - mean) < DISCRETE
@@ -167,6 +167,6 @@ def shifted(path: Path) -> pd.DataFrame:
 
 
 def employment_at_mode(path: Path, spec: ModelSpec) -> float:
-    rows = fitting.rows_from_table(path, spec)
+    rows = fitting.panel_from_table(path, spec)
     built, beta = fitted(rows, spec)
     return beta[built.span("employed_own")].item()

@@ -16,7 +16,8 @@ from hazard.data import panel as panels
 from hazard.data import registers as regs
 from hazard.errors import EstimandError
 from hazard.estimands import g_formula, incidence, interventions, marginal_effects
-from hazard.fitting.averages import Answer, Asked, answers
+from hazard.fitting import Fit
+from hazard.fitting.averages import AveragedEstimand, averages_of
 from hazard.fitting.costs import Counted
 from hazard.fitting.g_formula import Risks
 from hazard.fitting.g_formula_estimates import Answered, estimates_of
@@ -62,28 +63,34 @@ def spec_of(**estimand: object) -> ModelSpec:
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> fitting.Rows:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> fitting.Panel:
     folder = tmp_path_factory.mktemp("simulated") / "registers"
     rng = np.random.default_rng(4)
     simulation.write(simulation.registers(simulation.truth("small", rng), rng), folder)
-    return fitting.rows_from_registers(folder, specs.load(TEXT))
+    return fitting.panel_from_registers(folder, specs.load(TEXT))
 
 
 @pytest.fixture(scope="module")
-def asked(rows: fitting.Rows) -> Asked:
+def fit(rows: fitting.Panel) -> Fit:
     spec = specs.load(TEXT)
-    built = design.build(rows.panel, rows.histories, spec)
+    built = design.build(rows.frame, rows.histories, spec)
     around = laplace_draws.fit(parameterisation.standard(built))
     posterior = laplace_draws.draws(around, 24, np.random.default_rng(1))
-    return Asked(posterior, built, rows, spec)
+    return fit_of(posterior, built, rows, spec)
 
 
-def answer(asked: Asked, **estimand: object) -> Answer:
-    [found] = answers(replace(asked, spec=spec_of(**estimand)))
+def fit_of(
+    posterior: xr.Dataset, built: design.Design, rows: fitting.Panel, spec: ModelSpec
+) -> Fit:
+    return Fit(spec, xr.DataTree.from_dict({"posterior": posterior}), rows=rows, built=built)
+
+
+def answer(fit: Fit, **estimand: object) -> AveragedEstimand:
+    [found] = averages_of(replace(fit, spec=spec_of(**estimand)))
     return found
 
 
-def estimate(found: Answer, quantity: str, **where: object) -> float:
+def estimate(found: AveragedEstimand, quantity: str, **where: object) -> float:
     rows = found.estimates[found.estimates["quantity"] == quantity]
     for name, value in where.items():
         rows = rows[rows[name].isna()] if value is None else rows[rows[name] == value]
@@ -92,14 +99,14 @@ def estimate(found: Answer, quantity: str, **where: object) -> float:
 
 
 # --- against a loop -----------------------------------------------------------------------------
-def looped(asked: Asked, *, month: int) -> np.ndarray:
+def looped(fit: Fit, *, month: int) -> np.ndarray:
     """Cumulative incidence after 8 months with one event in a month, in the first draw."""
-    spec, panel = asked.spec, asked.rows.panel
-    of = interventions.paths(panel, interventions.first_rows(panel, asked.built.row), horizon=8)
-    around = interventions.from_registers(of, asked.rows.found, spec.lagged)
+    spec, panel = fit.spec, fit.panel.frame
+    of = interventions.paths(panel, interventions.first_rows(panel, fit.design.row), horizon=8)
+    around = interventions.from_registers(of, fit.panel.registers, spec.lagged)
     arm = specs.Arm(name="with", interventions=(specs.OneInMonth(term=TERM, month=month),))
-    applied = design.apply(asked.built, of.frame(), interventions.histories(around, arm), spec)
-    beta = incidence.coefficients(asked.posterior, asked.built).values[0, 0]
+    applied = design.apply(fit.design, of.frame(), interventions.histories(around, arm), spec)
+    beta = incidence.coefficients(fit.draws, fit.design).values[0, 0]
     columns = [block.matrix()[applied.index[:, b]] for b, block in enumerate(applied.blocks)]
     left, there, leave = np.zeros(3), np.ones(len(of.row)), np.empty(3)
     for row, eta in enumerate(np.hstack(columns) @ beta):
@@ -109,24 +116,24 @@ def looped(asked: Asked, *, month: int) -> np.ndarray:
     return left / len(of.row)
 
 
-def test_risks_against_a_loop(asked: Asked) -> None:
-    found = answer(asked).draws["cumulative_incidence"].sel(arm="with", month=8)
+def test_risks_against_a_loop(fit: Fit) -> None:
+    found = answer(fit).draws["cumulative_incidence"].sel(arm="with", month=8)
     own = found.isel(chain=0, draw=0).values
-    np.testing.assert_allclose(own, looped(asked, month=1), rtol=1e-10)  # sums of 8 x 1e3 products
-    away = np.abs(own - looped(asked, month=2)).max()  # negative control: a month later
+    np.testing.assert_allclose(own, looped(fit, month=1), rtol=1e-10)  # sums of 8 x 1e3 products
+    away = np.abs(own - looped(fit, month=2)).max()  # negative control: a month later
     assert away > 1e-6
 
 
-def test_probabilities_sum_to_one_in_every_draw(asked: Asked) -> None:
+def test_probabilities_sum_to_one_in_every_draw(fit: Fit) -> None:
     for effect, exit_name in (("total", None), ("separable", "assisted")):
-        draws = answer(asked, effect=effect, exit=exit_name).draws
+        draws = answer(fit, effect=effect, exit=exit_name).draws
         total = draws["survival"] + draws["cumulative_incidence"].sum("exit")
         np.testing.assert_allclose(total, 1.0, rtol=1e-12)
 
 
-def test_arms_that_do_not_differ_give_exactly_nothing(asked: Asked) -> None:
+def test_arms_that_do_not_differ_give_exactly_nothing(fit: Fit) -> None:
     same = [{"name": name, "interventions": [{"kind": "none", "term": TERM}]} for name in "ab"]
-    found = answer(asked, arms=same).estimates
+    found = answer(fit, arms=same).estimates
     zero = ["risk_difference", "additional", "brought_forward", "change_in_stay"]
     zero += ["saved_months_per_event", "extra_exits_per_event"]
     rows = found[found["quantity"].isin(zero)]
@@ -135,18 +142,18 @@ def test_arms_that_do_not_differ_give_exactly_nothing(asked: Asked) -> None:
     assert set(rows["arm"]) == {"b - a"}
 
 
-def test_a_model_without_the_event_has_no_difference(asked: Asked) -> None:
+def test_a_model_without_the_event_has_no_difference(fit: Fit) -> None:
     """Coefficients of the event at zero; those of the posterior are the negative control."""
-    changed = asked.posterior.assign({f"beta_{TERM}": 0 * asked.posterior[f"beta_{TERM}"]})
-    none = answer(replace(asked, posterior=changed)).draws["cumulative_incidence"]
+    changed = fit.draws.assign({f"beta_{TERM}": 0 * fit.draws[f"beta_{TERM}"]})
+    none = answer(replace(fit, posterior=changed)).draws["cumulative_incidence"]
     assert float(abs(none.diff("arm")).max()) < 1e-14
-    some = answer(asked).draws["cumulative_incidence"]
+    some = answer(fit).draws["cumulative_incidence"]
     assert float(abs(some.diff("arm")).max()) > 1e-4
 
 
 # --- numbers that are told ----------------------------------------------------------------------
-def test_estimates_follow_from_the_draws(asked: Asked) -> None:
-    found = answer(asked, relevant=0.01, residents=20)
+def test_estimates_follow_from_the_draws(fit: Fit) -> None:
+    found = answer(fit, relevant=0.01, residents=20)
     assert tuple(found.estimates.columns) == COLUMNS
     assert not found.estimates.duplicated(list(KEY)).any()
     assert set(found.estimates["effect"]) == {"total"}
@@ -172,21 +179,21 @@ def test_estimates_follow_from_the_draws(asked: Asked) -> None:
     assert row["relevant"] == 0.01
 
 
-def test_without_months_after_the_window_nothing_is_taken_apart(asked: Asked) -> None:
-    found = answer(asked, horizon_months=4).estimates
+def test_without_months_after_the_window_nothing_is_taken_apart(fit: Fit) -> None:
+    found = answer(fit, horizon_months=4).estimates
     assert "additional" not in set(found["quantity"])
     assert "risk_difference" in set(found["quantity"])
 
 
-def test_effects_are_told_apart(asked: Asked) -> None:
-    total = answer(asked)
-    direct = answer(asked, effect="controlled_direct", exit="assisted")
+def test_effects_are_told_apart(fit: Fit) -> None:
+    total = answer(fit)
+    direct = answer(fit, effect="controlled_direct", exit="assisted")
     assert set(direct.estimates["effect"]) == {"controlled_direct"}
     assert set(direct.estimates["exit"].dropna()) == {"assisted"}
     at = {"exit": "assisted", "arm": "with", "month": 8}
     alone = estimate(direct, "cumulative_incidence", **at)
     assert alone > estimate(total, "cumulative_incidence", **at)  # nobody leaves otherwise
-    parts = answer(asked, effect="separable", exit="assisted")
+    parts = answer(fit, effect="separable", exit="assisted")
     at = {"exit": "assisted", "month": 8}
     both = [estimate(parts, f"separable_{name}", **at) for name in ("direct", "indirect")]
     whole = estimate(parts, "risk_difference", **at)
@@ -194,8 +201,8 @@ def test_effects_are_told_apart(asked: Asked) -> None:
     assert whole == pytest.approx(estimate(total, "risk_difference", **at), abs=1e-12)
 
 
-def test_groups_average_to_everybody(asked: Asked) -> None:
-    found = answer(asked, by=["nationality", "centre_size"]).draws
+def test_groups_average_to_everybody(fit: Fit) -> None:
+    found = answer(fit, by=["nationality", "centre_size"]).draws
     everybody = found["cumulative_incidence"]
     for by in ("nationality", "centre_size"):
         share = found[f"n_persons_by_{by}"] / found[f"n_persons_by_{by}"].sum()
@@ -205,8 +212,8 @@ def test_groups_average_to_everybody(asked: Asked) -> None:
         assert found.sizes[by] > 1
 
 
-def test_paths_of_the_table_weigh_levels_to_everybody(asked: Asked) -> None:
-    found = answer(asked, by=["nationality"])
+def test_paths_of_the_table_weigh_levels_to_everybody(fit: Fit) -> None:
+    found = answer(fit, by=["nationality"])
     own = found.estimates[found.estimates["by"].eq("nationality")].set_index("level")
     paths = own.loc[own["quantity"] == "paths", "estimate"].astype(float)
     at = {"quantity": "risk_difference", "exit": "assisted", "month": 8}
@@ -218,26 +225,26 @@ def test_paths_of_the_table_weigh_levels_to_everybody(asked: Asked) -> None:
     assert levels.mean() != pytest.approx(whole, abs=1e-12)  # negative control: levels alike
 
 
-def test_new_centres_are_less_certain(asked: Asked) -> None:
+def test_new_centres_are_less_certain(fit: Fit) -> None:
     """One unseen centre for all: its spread is that of a centre, not that of their mean."""
-    seen, new = answer(asked), answer(asked, centres="new")
+    seen, new = answer(fit), answer(fit, centres="new")
     left = [each.draws["cumulative_incidence"].sel(arm="without", month=8) for each in (seen, new)]
     sd = [each.std(("chain", "draw")).values for each in left]
     assert (sd[1] > 2 * sd[0]).all()
-    again = answer(asked, centres="new").draws["cumulative_incidence"]
+    again = answer(fit, centres="new").draws["cumulative_incidence"]
     xr.testing.assert_identical(again, new.draws["cumulative_incidence"])
-    other = answer(asked, centres="new", seed=1).draws["cumulative_incidence"]
+    other = answer(fit, centres="new", seed=1).draws["cumulative_incidence"]
     assert float(abs(other - again).max()) > 1e-3
 
 
-def test_starts_and_thinning_are_facts(asked: Asked) -> None:
-    found = answer(asked, draws=6).facts
+def test_starts_and_thinning_are_facts(fit: Fit) -> None:
+    found = answer(fit, draws=6).facts
     assert (found["draws"], found["draws of the posterior"]) == (6, 24)
-    panel = asked.rows.panel
-    month = int(panel["calendar"].iloc[asked.built.row].mode().iloc[0])
-    at_risk = panel["calendar"].iloc[asked.built.row].eq(month).sum()
-    assert answer(asked, starts=months.month_text(month)).facts["paths"] == at_risk
-    assert answer(asked, starts="drawn").facts["paths"] == answer(asked).facts["paths"]
+    panel = fit.panel.frame
+    month = int(panel["calendar"].iloc[fit.design.row].mode().iloc[0])
+    at_risk = panel["calendar"].iloc[fit.design.row].eq(month).sum()
+    assert answer(fit, starts=months.month_text(month)).facts["paths"] == at_risk
+    assert answer(fit, starts="drawn").facts["paths"] == answer(fit).facts["paths"]
 
 
 # --- support ------------------------------------------------------------------------------------
@@ -249,17 +256,17 @@ MANY = {
 NONE = {"name": "none", "interventions": [{"kind": "none", "term": TERM}]}
 
 
-def test_support_is_a_number_of_the_table(asked: Asked) -> None:
-    found = answer(asked)
+def test_support_is_a_number_of_the_table(fit: Fit) -> None:
+    found = answer(fit)
     shares = [estimate(found, "unsupported_share", arm=name) for name in ARMS]
     assert shares == [each["flagged"] for each in found.facts["support"].values()]
     assert shares == [0.0, 0.0]
 
 
-def test_arms_far_from_what_was_seen_are_refused(asked: Asked) -> None:
+def test_arms_far_from_what_was_seen_are_refused(fit: Fit) -> None:
     """Only histories without any event were observed; the arm has four of four in the end."""
-    histories = {TERM: asked.rows.histories[TERM] * 0}
-    lone = replace(asked, rows=replace(asked.rows, histories=histories))
+    histories = {TERM: fit.panel.histories[TERM] * 0}
+    lone = replace(fit, rows=replace(fit.panel, histories=histories))
     with pytest.raises(EstimandError, match="histories of an arm must be near observed ones"):
         answer(lone, arms=[NONE, MANY])
     found = answer(lone, arms=[NONE, MANY], refuse_share=1.0)
@@ -268,13 +275,13 @@ def test_arms_far_from_what_was_seen_are_refused(asked: Asked) -> None:
     assert estimate(found, "unsupported_share", arm="none") < 3 / 8
 
 
-def test_support_is_that_of_both_terms_of_an_event(asked: Asked) -> None:
+def test_support_is_that_of_both_terms_of_an_event(fit: Fit) -> None:
     """Of those at risk only histories without any event were observed; the arm has many."""
     content = spec_of(arms=[NONE, MANY], refuse_share=1.0).model_dump()
     (event,) = [term for term in content["term"] if term["kind"] == "lagged"]
     there = {**event, "lags": (1, 8), "history_before_risk": "zero"}
     spec = ModelSpec.model_validate({**content, "term": [*content["term"], there]})
-    panel, found = asked.rows.panel, asked.rows.found
+    panel, found = fit.panel.frame, fit.panel.registers
     assert found is not None
     histories = exposures.register_histories(panel, found, spec.lagged)
     histories[f"{TERM}_at_risk"] = histories[f"{TERM}_at_risk"] * 0
@@ -282,9 +289,10 @@ def test_support_is_that_of_both_terms_of_an_event(asked: Asked) -> None:
     drawn = laplace_draws.draws(
         laplace_draws.fit(parameterisation.standard(built)), 4, np.random.default_rng(1)
     )
-    both = Asked(drawn, built, replace(asked.rows, histories=histories), spec)
-    [of_both] = answers(both)
-    alone = answer(asked, arms=[NONE, MANY], refuse_share=1.0)  # the control: of one term
+    rows = replace(fit.panel, histories=histories)
+    both = fit_of(drawn, built, rows, spec)
+    [of_both] = averages_of(both)
+    alone = answer(fit, arms=[NONE, MANY], refuse_share=1.0)  # the control: of one term
     # Months 1 to 8 of a path look back on 0 to 7 events since its start: more than one in 6 of 8.
     assert estimate(of_both, "unsupported_share", arm="many") >= 6 / 8
     assert estimate(alone, "unsupported_share", arm="many") < 6 / 8
@@ -307,13 +315,13 @@ def test_residents_by_hand() -> None:
         window=("2005-01", "2005-12", "2006-12"),
     )
     defined = regs.define(found, DataSpec())
-    rows = fitting.Rows(panels.build(defined), {}, pd.DataFrame(), "registers", defined)
+    rows = fitting.Panel(panels.build(defined), {}, pd.DataFrame(), "registers", defined)
     term = specs.load(TEXT).lagged[0]
     assert sorted(residents_of_events(rows, term)) == [0, 0, 1, 2]
     assert mean_residents(rows, term, "observed") == 3 / 4
     two = term.model_copy(update={"at_least": 2})
     assert mean_residents(rows, two, "observed") is None  # it never happened
-    table = replace(rows, found=None)
+    table = replace(rows, registers=None)
     assert mean_residents(table, term, "observed") is None
     with pytest.raises(EstimandError, match="must be counted from registers"):
         residents_of_events(table, term)
@@ -361,38 +369,38 @@ exits.forced = { value = 5000, year = 2015, source = "an example only" }
 """
 
 
-def with_costs(asked: Asked, *, sizes: np.ndarray | None = None, **costs: object) -> Asked:
+def with_costs(fit: Fit, *, sizes: np.ndarray | None = None, **costs: object) -> Fit:
     """The same with costs, and with sizes of the families in place of their own."""
-    panel = asked.rows.panel if sizes is None else asked.rows.panel.assign(family_size=sizes)
+    panel = fit.panel.frame if sizes is None else fit.panel.frame.assign(family_size=sizes)
     given = {**specs.load(TEXT + COSTS).model_dump()["costs"], **costs}
     spec = spec_of().model_copy(update={"costs": CostsSpec.model_validate(given)})
-    return replace(asked, spec=spec, rows=replace(asked.rows, panel=panel))
+    return replace(fit, spec=spec, rows=replace(fit.panel, frame=panel))
 
 
-def cost(asked: Asked) -> pd.Series:
-    [found] = answers(asked)
+def cost(fit: Fit) -> pd.Series:
+    [found] = averages_of(fit)
     rows = found.estimates
     return rows[rows["quantity"] == "cost_change_per_event"].iloc[0]
 
 
-def test_costs_are_those_of_every_path_by_itself(asked: Asked) -> None:
+def test_costs_are_those_of_every_path_by_itself(fit: Fit) -> None:
     """Every path with its own risks, and its size looked up in the panel."""
-    given = with_costs(asked, persons="family_size")
+    given = with_costs(fit, persons="family_size")
     [wanted] = given.spec.estimand
     assert isinstance(wanted, StandardisedEstimand)
     of = interventions.paths(
-        asked.rows.panel, interventions.first_rows(asked.rows.panel, asked.built.row), horizon=8
+        fit.panel.frame, interventions.first_rows(fit.panel.frame, fit.design.row), horizon=8
     )
-    around = interventions.from_registers(of, asked.rows.found, asked.spec.lagged)
-    beta = incidence.coefficients(asked.posterior, asked.built)
-    rows = g_formula.path_rows(around, wanted.compared, asked.built, asked.spec)
+    around = interventions.from_registers(of, fit.panel.registers, fit.spec.lagged)
+    beta = incidence.coefficients(fit.draws, fit.design)
+    rows = g_formula.path_rows(around, wanted.compared, fit.design, fit.spec)
     each = g_formula.standardise_by(beta, rows, {"path": np.arange(len(of.row))})["path"]
     left = each["cumulative_incidence"].sel(month=8)
     paid = 3000 * left.sel(exit="assisted") + 5000 * left.sel(exit="forced")
     paid = paid + 1000 * each["survival"].sel(month=slice(1, 7)).sum("month")
     by_path = (paid.sel(arm="with") - paid.sel(arm="without")).mean(("chain", "draw")).values
-    size = asked.rows.panel["family_size"].to_numpy()[of.row]
-    found = answers(given)[0]
+    size = fit.panel.frame["family_size"].to_numpy()[of.row]
+    found = averages_of(given)[0]
     residents = found.facts["residents per event"]
     own = residents * float((size * by_path).mean())
     told = cost(given)["estimate"]
@@ -404,23 +412,23 @@ def test_costs_are_those_of_every_path_by_itself(asked: Asked) -> None:
     means = residents * size.mean() * by_path.mean()
     assert abs(other - own) > 1e-6 * abs(own)
     assert abs(means - own) > 1e-6 * abs(own)
-    assert cost(with_costs(asked, persons=float(size.mean())))["estimate"] == pytest.approx(means)
+    assert cost(with_costs(fit, persons=float(size.mean())))["estimate"] == pytest.approx(means)
 
 
-def test_families_of_one_person_are_the_number_one(asked: Asked) -> None:
-    ones = np.ones(len(asked.rows.panel), dtype=np.int64)
-    by_column, number = with_costs(asked, sizes=ones, persons="family_size"), with_costs(asked)
-    found, expected = (answers(each)[0] for each in (by_column, number))
+def test_families_of_one_person_are_the_number_one(fit: Fit) -> None:
+    ones = np.ones(len(fit.panel.frame), dtype=np.int64)
+    by_column, number = with_costs(fit, sizes=ones, persons="family_size"), with_costs(fit)
+    found, expected = (averages_of(each)[0] for each in (by_column, number))
     pd.testing.assert_frame_equal(found.estimates, expected.estimates)
     xr.testing.assert_identical(found.draws, expected.draws)
 
 
-def test_persons_that_cannot_be_counted_are_told_before_sampling(asked: Asked) -> None:
+def test_persons_that_cannot_be_counted_are_told_before_sampling(fit: Fit) -> None:
     stages: list[str] = []
     with pytest.raises(EstimandError, match=r"^persons of costs must be a number or a column"):
-        fitting.analyse(
-            asked.rows,
-            with_costs(asked, persons="family_sizes").spec,
+        fitting.fit(
+            fit.panel,
+            with_costs(fit, persons="family_sizes").spec,
             nuts.Settings(),
             progress=lambda stage, _: stages.append(stage),
         )
@@ -428,13 +436,13 @@ def test_persons_that_cannot_be_counted_are_told_before_sampling(asked: Asked) -
 
 
 # --- average change, ready tables ---------------------------------------------------------------
-def test_average_change_is_that_of_changes(asked: Asked) -> None:
+def test_average_change_is_that_of_changes(fit: Fit) -> None:
     spec = ModelSpec.model_validate(
-        {**asked.spec.model_dump(), "estimand": [{"kind": "average_change", "term": TERM}]}
+        {**fit.spec.model_dump(), "estimand": [{"kind": "average_change", "term": TERM}]}
     )
-    [found] = answers(replace(asked, spec=spec))
-    beta = incidence.coefficients(asked.posterior, asked.built)
-    direct = marginal_effects.changes(beta, asked.built, spec.lagged)["average_change"]
+    [found] = averages_of(replace(fit, spec=spec))
+    beta = incidence.coefficients(fit.draws, fit.design)
+    direct = marginal_effects.changes(beta, fit.design, spec.lagged)["average_change"]
     at = {"lag": 2, "exit": "assisted"}
     mean = float(direct.sel(at).mean())
     assert estimate(found, "average_change", **at) == pytest.approx(mean, rel=1e-12)
@@ -443,10 +451,10 @@ def test_average_change_is_that_of_changes(asked: Asked) -> None:
     assert set(found.estimates["term"]) == {TERM}
 
 
-def test_a_ready_table_says_why_there_is_no_answer(asked: Asked) -> None:
-    table = replace(asked.rows, found=None)
-    found = answer(replace(asked, rows=table), by=["centre_size"])
+def test_a_ready_table_says_why_there_is_no_answer(fit: Fit) -> None:
+    table = replace(fit.panel, registers=None)
+    found = answer(replace(fit, rows=table), by=["centre_size"])
     assert "must come from registers" in found.facts["not answered"]
     assert found.estimates.empty
     with pytest.raises(EstimandError, match=r"^paths must start at one row"):
-        answer(asked, starts="1990-01")
+        answer(fit, starts="1990-01")

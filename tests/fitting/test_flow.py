@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hazard.cli.app import tell_left_out
 from hazard.data.left_out import LeftOut
 from hazard.errors import DesignError
-from hazard.fitting import Rows, flow, rows_from_table
+from hazard.fitting import Panel, flow, panel_from_table
 from hazard.model import design
 from hazard.model.terms import lagged
 from hazard.spec import ModelSpec
@@ -41,11 +41,11 @@ def raw_table(rng: np.random.Generator, persons: int = 25) -> pd.DataFrame:
     return every.sample(frac=1.0, random_state=1)
 
 
-def read(raw: pd.DataFrame, wanted: ModelSpec) -> Rows:
+def read(raw: pd.DataFrame, wanted: ModelSpec) -> Panel:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         raw.to_csv(path, index=False)
-        return rows_from_table(path, wanted)
+        return panel_from_table(path, wanted)
 
 
 @given(seed=st.integers(0, 2**32), last=LAST_LAG, only=st.booleans())
@@ -58,7 +58,7 @@ def test_rows_in_are_rows_out_and_counted(seed: int, last: int, only: bool) -> N
         wanted = wanted.model_copy(update={"only": {"sex": ("1",)}})
     rows = read(raw, wanted)
     try:
-        built = design.build(rows.panel, rows.histories, wanted)
+        built = design.build(rows.frame, rows.histories, wanted)
     except DesignError:
         return  # nobody was followed for so long
     found = flow.losses(rows, built)
@@ -70,7 +70,7 @@ def test_rows_in_are_rows_out_and_counted(seed: int, last: int, only: bool) -> N
     assert sum(each.exits for each in lost) + int((built.outcome > 0).sum()) == exits
     assert found.read.exits == exits
     assert found.read.persons == raw["person"].nunique()
-    kept = rows.panel["person"].to_numpy()[built.row]
+    kept = rows.frame["person"].to_numpy()[built.row]
     assert found.inside == (len(np.unique(kept)), len(kept), int((built.outcome > 0).sum()))
     table = flow.with_design(rows.flow, found, built)
     assert table.iloc[-1][["step", "persons", "rows", "exits"]].tolist() == [
@@ -90,7 +90,7 @@ def test_reasons_by_hand() -> None:
     panel["age"], panel["exit"] = [1.0, 1.0, 1.0, 2.0], ["stay", "stay", "left", "moved"]
     wanted = model(1)
     rows = read(panel.assign(sex="x"), wanted)
-    _, left_out = design.kept_rows(rows.panel, rows.histories, wanted)
+    _, left_out = design.kept_rows(rows.frame, rows.histories, wanted)
     assert left_out == {
         lagged.BEFORE_PERSON: LeftOut(persons=1, rows=2, exits=1),
         lagged.WITHOUT_ROW: LeftOut(persons=0, rows=1, exits=1),
@@ -98,7 +98,7 @@ def test_reasons_by_hand() -> None:
     peers = wanted.term[1].model_copy(update={"network": "centre"})
     of_others = wanted.model_copy(update={"term": (peers,)})
     history = rows.histories["work_own"]
-    _, others = design.kept_rows(rows.panel, {"work_centre": history}, of_others)
+    _, others = design.kept_rows(rows.frame, {"work_centre": history}, of_others)
     assert others == {lagged.BEFORE_REGISTER: LeftOut(persons=1, rows=3, exits=2)}
 
 
@@ -147,12 +147,28 @@ def test_whom_the_window_excludes_is_told_and_not_warned_of() -> None:
         "the exits."
     )
     assert f"{why} (60 rows, 40 exits)" in flow.text(found)
+    assert flow.outside(found, "nb") == (
+        "Vinduet utelater 60 prosent av personene, 60 prosent av radene, 67 prosent av utfallene."
+    )
     few = flow.Losses(LeftOut(100, 100, 60), LeftOut(95, 95, 57), {why: LeftOut(5, 5, 3)})
     assert flow.outside(few) == ""
     other = "persons with a missing covariate"  # negative control: a loss that nobody asked for
     lost = flow.Losses(LeftOut(100, 100, 60), LeftOut(40, 40, 20), {other: LeftOut(60, 60, 40)})
     assert flow.warning(lost).startswith("60 percent of the persons")
+    assert flow.warning(lost, "nb").endswith(
+        "Fyll ut kolonnen, eller ta leddet ut: [table] har "
+        'incomplete = "drop", som utelater disse personene.'
+    )
     both = {why: LeftOut(60, 60, 40), other: LeftOut(10, 10, 5)}
     found = flow.Losses(LeftOut(100, 100, 60), LeftOut(30, 30, 15), both)
     assert found.shares() == {"persons": 0.25, "rows": 0.25, "exits": 0.25}
     assert found.largest() == other
+
+
+def test_what_is_kept_in_norwegian_by_hand() -> None:
+    why = {"months before the start of the register": LeftOut(100, 1791, 70)}
+    found = flow.Losses(LeftOut(600, 5781, 485), LeftOut(500, 3990, 415), why)
+    assert flow.text(found, "nb").replace("\N{NARROW NO-BREAK SPACE}", " ") == (
+        "Med i analysen: 500 av 600 personer, 3 990 av 5 781 rader, 415 av 485 utfall. Utelatt: "
+        "måneder før registeret begynner (1 791 rader, 70 utfall)."
+    )

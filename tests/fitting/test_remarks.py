@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from hazard import brief, spec
-from hazard.brief import answer, coefficients, languages, rows
-from hazard.brief.languages import Code
+from hazard.brief import answer, coefficients, rows
+from hazard.brief.language import language
 from hazard.brief.view import View
 from hazard.data import exposures
 from hazard.data.left_out import LeftOut
-from hazard.fitting import Rows, metadata, remarks
+from hazard.fitting import Panel, metadata, remarks
 from hazard.fitting.flow import Losses
 from hazard.fitting.remarks import notes
 from hazard.model import design
@@ -34,7 +34,7 @@ def asking(**changes: object) -> spec.ModelSpec:
 def told(panel: pd.DataFrame, wanted: spec.ModelSpec) -> dict[str, object]:
     history = {"state_own": exposures.own_history(panel, wanted.lagged[0])}
     built = design.build(panel, history, wanted)
-    return notes(Rows(panel, history, pd.DataFrame(), "table"), built, wanted)
+    return notes(Panel(panel, history, pd.DataFrame(), "table"), built, wanted)
 
 
 def test_a_state_is_told_where_a_single_month_of_it_is_asked(rng: np.random.Generator) -> None:
@@ -59,15 +59,15 @@ def test_what_is_held_is_counted_by_persons(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "nb"])
-def test_brief_says_what_was_left_out(lang: Code) -> None:
+def test_brief_says_what_was_left_out(lang: str) -> None:
     lost = Losses(
         LeftOut(2888, 30687, 1190),
         LeftOut(1716, 16336, 552),
         {lagged.BEFORE_PERSON: LeftOut(2888, 14351, 638)},
     )
     run = small_run("rossi_employment")
-    many = replace(run, manifest={**run.manifest, "flow": lost.facts()})
-    [counts, warning] = rows.left_out(View(many, languages.language(lang)))
+    many = replace(run, facts={**run.facts, "flow": lost.facts()})
+    [counts, warning] = rows.left_out(View(many, language(lang)))
     digits = [re.sub(r"\D", "", each) for each in re.findall(r"\d[\d,\s]*", counts.text)]
     assert digits[:6] == ["30687", "2888", "1190", "16336", "1716", "552"]
     assert [int(n) for n in re.findall(r"\d+", warning.text)] == [47, 41, 54]
@@ -75,18 +75,18 @@ def test_brief_says_what_was_left_out(lang: Code) -> None:
     few = Losses(
         LeftOut(50, 1000, 40), LeftOut(50, 960, 40), {lagged.WITHOUT_ROW: LeftOut(9, 40, 0)}
     )
-    some = replace(run, manifest={**run.manifest, "flow": few.facts()})
-    assert len(rows.left_out(View(some, languages.language(lang)))) == 1
-    assert rows.left_out(View(run, languages.language(lang))) == []
+    some = replace(run, facts={**run.facts, "flow": few.facts()})
+    assert len(rows.left_out(View(some, language(lang)))) == 1
+    assert rows.left_out(View(run, language(lang))) == []
 
 
 @pytest.mark.parametrize("lang", ["en", "nb"])
-def test_brief_says_whom_the_window_leaves_out(lang: Code) -> None:
+def test_brief_says_whom_the_window_leaves_out(lang: str) -> None:
     why = "spells without a whole year in the window"
     lost = Losses(LeftOut(933, 5280, 828), LeftOut(415, 4762, 319), {why: LeftOut(518, 518, 509)})
     run = small_run("senators")
-    many = replace(run, manifest={**run.manifest, "flow": lost.facts()})
-    [_, window] = rows.left_out(View(many, languages.language(lang)))
+    many = replace(run, facts={**run.facts, "flow": lost.facts()})
+    [_, window] = rows.left_out(View(many, language(lang)))
     assert re.findall(r"[\d-]+", window.text) == ["1965-06", "2013-09", "56", "10", "61"]
     assert "window_start" not in window.text
 
@@ -94,11 +94,11 @@ def test_brief_says_whom_the_window_leaves_out(lang: Code) -> None:
 @pytest.mark.parametrize(
     ("lang", "counted"), [("en", "Counted in the panel:"), ("nb", "Talt opp i panelet:")]
 )
-def test_headline_tells_what_was_counted_where_the_model_is_off(lang: Code, counted: str) -> None:
+def test_headline_tells_what_was_counted_where_the_model_is_off(lang: str, counted: str) -> None:
     # Counted: 30 percent times 1 - exp(-t / 7); the model has 4 percent times 1 - exp(-t / 9).
     run = small_run("rossi")
-    off = replace(run, manifest={**run.manifest, "notes": {"held": {"wexp": 34}}})
-    [opening, points, notes_] = answer.sections(View(off, languages.language(lang)))[0].blocks
+    off = replace(run, facts={**run.facts, "notes": {"held": {"wexp": 34}}})
+    [opening, points, notes_] = answer.sections(View(off, language(lang)))[0].blocks
     assert counted in points.items[0][1]
     assert "wexp" in notes_.text
     assert "34" in notes_.text
@@ -107,7 +107,7 @@ def test_headline_tells_what_was_counted_where_the_model_is_off(lang: Code, coun
     same = own[model].assign(estimator="Aalen-Johansen")
     alike = pd.concat([own[own["estimator"].ne("Aalen-Johansen")], same], ignore_index=True)
     near = replace(off, estimates=alike)  # negative control: counted as the model has it
-    [opening, points, notes_] = answer.sections(View(near, languages.language(lang)))[0].blocks
+    [opening, points, notes_] = answer.sections(View(near, language(lang)))[0].blocks
     assert counted not in points.items[0][1]
     assert "wexp" not in notes_.text
     assert not re.search("happened|skjedde", opening.text)
@@ -124,7 +124,7 @@ def test_answer_says_where_further_covariates_are(levels: int) -> None:
         estimate=0.1, lower=-0.1, upper=0.3, mcse=0.001, reference="a reference",
     )  # fmt: skip
     found = replace(run, estimates=pd.concat([run.estimates, made], ignore_index=True))
-    view = View(found, languages.language("en"))
+    view = View(found, language("en"))
     assert len(coefficients.in_words(view)) == min(len(labels), 8)
     assert coefficients.in_words(view)[0][0].endswith("one more:")  # single comparisons first
     assert (coefficients.further(view) != "") == (len(labels) > 8)
@@ -143,17 +143,17 @@ def test_an_exit_that_never_occurs_is_told(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "nb"])
-def test_brief_says_what_nobody_was_there_for(lang: Code) -> None:
+def test_brief_says_what_nobody_was_there_for(lang: str) -> None:
     run = small_run("rossi_employment")
     metadata = {"unseen": {"last": 17, "horizon": 52, "gap": 5}}
     metadata["notes"] = {"states": {}, "held": {}, "never": ["arrest"]}
-    many = replace(run, manifest={**run.manifest, **metadata})
-    [block] = rows.unseen(View(many, languages.language(lang)))
+    many = replace(run, facts={**run.facts, **metadata})
+    [block] = rows.unseen(View(many, language(lang)))
     assert re.findall(r"\d+", block.text) == ["17", "18", "52", "5"]
-    arrested = languages.language(lang).name("exit", "arrest")
+    arrested = language(lang).name("exit", "arrest")
     assert arrested in block.text
     assert block.text in brief.html(many, lang)
-    assert rows.unseen(View(run, languages.language(lang))) == []  # negative control
+    assert rows.unseen(View(run, language(lang))) == []  # negative control
 
 
 def test_what_nobody_was_there_for_by_hand() -> None:
@@ -168,20 +168,18 @@ def test_what_nobody_was_there_for_by_hand() -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "nb"])
-def test_nobody_is_a_number_and_a_few_are_not(lang: Code) -> None:
-    tongue = languages.language(lang)
+def test_nobody_is_a_number_and_a_few_are_not(lang: str) -> None:
+    tongue = language(lang)
     few = tongue.words["page"]["few"]
     assert [tongue.count(n) for n in (0, 1, 9, 10)] == ["0", few, few, "10"]
 
 
 @pytest.mark.parametrize("lang", ["en", "nb"])
-def test_infinities_of_either_sign_are_told_apart(lang: Code) -> None:
+def test_infinities_of_either_sign_are_told_apart(lang: str) -> None:
     run = small_run()
     minus, plus = {"assisted": 5, "forced": 8}, {"assisted": 1, "forced": 2}
     held = {"not identified": 4, "at minus infinity": minus, "at plus infinity": plus}
-    page = brief.html(
-        replace(run, manifest={**run.manifest, "held": {"multinomial logit": held}}), lang
-    )
+    page = brief.html(replace(run, facts={**run.facts, "held": {"multinomial logit": held}}), lang)
     word = {"en": "infinity", "nb": "uendelig"}[lang]
     [line] = [text for text in re.findall(r"<li>.*?</li>", page, re.DOTALL) if word in text]
     assert re.findall(r"\d+", re.sub("<[^>]*>", "", line)) == ["4", "13", "3"]

@@ -128,13 +128,13 @@ def test_the_printed_command_makes_the_run_again(place: Path, code: str) -> None
     filled = {"TABLE": place / "rows.csv", "RUN": place / f"again {code}"}
     called(*(filled.get(each, each) for each in argv))
     again = json.loads((place / f"again {code}" / "manifest.json").read_text(encoding="utf-8"))
-    assert again["posterior_digest"] == run.manifest["posterior_digest"]
+    assert again["posterior_digest"] == run.facts["posterior_digest"]
 
 
 def test_a_run_of_data_of_the_package_needs_no_table() -> None:
     run = small_run("mgus2")
-    made = {**run.manifest, "call": {"model": "mgus2", "data": ""}}
-    assert "--panel" not in command(brief.html(replace(run, manifest=made), "en"))
+    made = {**run.facts, "call": {"model": "mgus2", "data": ""}}
+    assert "--panel" not in command(brief.html(replace(run, facts=made), "en"))
     assert "--panel" in command(brief.html(run, "en"))  # a folder that does not say
 
 

@@ -342,10 +342,10 @@ def simulated(tmp_path: Path) -> Path:
 
 def test_design_of_a_rate_from_registers(simulated: Path, model_file: Path) -> None:
     wanted = spec.read(str(model_file))
-    rows = fitting.rows_from_registers(simulated, wanted)
-    built = design.build(rows.panel, rows.histories, wanted)
+    rows = fitting.panel_from_registers(simulated, wanted)
+    built = design.build(rows.frame, rows.histories, wanted)
     # only the first month of the register has no month before it
-    first = rows.panel["calendar"] == regs.read(simulated).window.first
+    first = rows.frame["calendar"] == regs.read(simulated).window.first
     assert sum(each.rows for each in built.left_out.values()) == first.sum() > 0
     around = laplace.fit(parameterisation.standard(built))
     mode = around.coordinates.coefficients(around.mode.beta)[built.span(NAME)]

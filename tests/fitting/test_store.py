@@ -1,4 +1,4 @@
-"""Run and evidence folders: whole or not at all, unchanged when read, briefed from the terminal."""
+"""Fit and evidence folders: whole or not at all, unchanged when read, briefed from the terminal."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from hazard.errors import IntegrityError, UsageError
 from hazard.files import seal
 from hazard.files.atomic import write_file
 from hazard.files.tidy_csv import write_table
-from hazard.fitting import folders
+from hazard.fitting import Fit, folders
 from hazard.fitting.draws_file import content_digest, read_posterior
-from hazard.fitting.recheck import Status
-from hazard.fitting.store import Run, read_run, write_run
+from hazard.fitting.status import Status
+from hazard.fitting.store import read_run, write_run
 from hazard.output import figures
 from hazard.studies import published
 from hazard.studies.published.folder import Evidence, read_evidence, write_evidence
@@ -73,13 +73,13 @@ def evidence_folder(written: Path, tmp_path: Path) -> Path:
 # --- there and back -------------------------------------------------------------------------------
 def test_run_comes_back_as_it_was(run_folder: Path) -> None:
     written, found = small_analysis(np.random.default_rng(1)), read_folder(run_folder)
-    assert isinstance(found, Run)
+    assert isinstance(found, Fit)
     assert found.spec == written.spec
-    assert found.manifest["source"] == "registers"
-    assert found.manifest["limits"]["ess"] == 400
+    assert found.facts["source"] == "registers"
+    assert found.facts["limits"]["ess"] == 400
     estimates = [rows.convert_dtypes() for rows in (found.estimates, written.estimates)]
     pd.testing.assert_frame_equal(*estimates, check_dtype=False, rtol=1e-12)
-    pd.testing.assert_frame_equal(found.gate, written.gate.table, check_dtype=False)
+    pd.testing.assert_frame_equal(found.gate.table, written.gate.table, check_dtype=False)
     pd.testing.assert_frame_equal(found.flow, written.flow)
     pd.testing.assert_frame_equal(found.priors, written.priors)
 
@@ -176,7 +176,7 @@ def test_what_is_there_is_not_overwritten(
 def test_an_empty_folder_is_filled(tmp_path: Path, rng: np.random.Generator) -> None:
     (tmp_path / "new").mkdir()
     WRITERS["run"](tmp_path / "new", rng)
-    assert read_run(tmp_path / "new").manifest["kind"] == "run"
+    assert read_run(tmp_path / "new").facts["kind"] == "run"
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_changed_or_missing_file_is_told(run_folder: Path, name: str) -> None:
     (run_folder / name).unlink()
     if name == "posterior.nc":
         found = read_folder(run_folder)
-        assert isinstance(found, Run)
+        assert isinstance(found, Fit)
         assert found.status == Status.without_draws
         return
     with pytest.raises(IntegrityError, match=sentence):
@@ -240,10 +240,10 @@ def test_a_changed_or_missing_file_is_told(run_folder: Path, name: str) -> None:
 def test_registers_with_a_truth_are_simulated(tmp_path: Path) -> None:
     write(registers(Person("P1")), tmp_path)
     model = spec.read("oslo2016")
-    assert fitting.rows_from_registers(tmp_path, model).source == "registers"
+    assert fitting.panel_from_registers(tmp_path, model).source == "registers"
     (tmp_path / "truth").mkdir()
-    assert fitting.rows_from_registers(tmp_path, model).source == "simulated registers"
-    assert fitting.rows_from_table(None, spec.read("rossi")).source == "table"
+    assert fitting.panel_from_registers(tmp_path, model).source == "simulated registers"
+    assert fitting.panel_from_table(None, spec.read("rossi")).source == "table"
 
 
 # --- from the terminal ----------------------------------------------------------------------------

@@ -22,10 +22,10 @@ import xarray as xr
 from hazard import spec
 from hazard.errors import IntegrityError
 from hazard.files import seal
-from hazard.fitting import draws_file
+from hazard.fitting import Fit, draws_file
 from hazard.fitting.draws_file import content_digest, read_posterior
-from hazard.fitting.recheck import Status
-from hazard.fitting.store import Run, read_run, write_run
+from hazard.fitting.status import Status
+from hazard.fitting.store import read_run, write_run
 from hazard.studies.published.folder import read_evidence, write_evidence
 from small_runs import small_analysis, small_evidence_result
 
@@ -57,7 +57,7 @@ def refused(folder: Path) -> None:
         read_run(folder)
 
 
-def read_or_refused(folder: Path) -> Run | None:
+def read_or_refused(folder: Path) -> Fit | None:
     try:
         return read_run(folder)
     except IntegrityError:
@@ -178,14 +178,14 @@ def test_a_run_that_is_written_anew_does_not_pass(failed: Path, run: Path, kind:
     if after is None:
         return
     assert after.status == Status.failed
-    assert after.manifest["gate"] == before.manifest["gate"]
-    assert after.manifest["limits"] == before.manifest["limits"]
-    assert after.manifest["digest"] != before.manifest["digest"]
-    assert after.manifest["posterior_digest"] == before.manifest["posterior_digest"]
+    assert after.facts["gate"] == before.facts["gate"]
+    assert after.facts["limits"] == before.facts["limits"]
+    assert after.facts["digest"] != before.facts["digest"]
+    assert after.facts["posterior_digest"] == before.facts["posterior_digest"]
 
 
 def test_a_copy_is_what_it_was(failed: Path, run: Path) -> None:  # negative control
-    assert read_run(run).manifest == read_run(failed).manifest
+    assert read_run(run).facts == read_run(failed).facts
     tell_draws(run)
     seal_again(run)
     assert read_run(run).status == Status.failed
@@ -244,7 +244,9 @@ def test_a_fabricated_gate_is_not_read(failed: Path, run: Path) -> None:
     seal_again(run)
     found, gate = read_run(run), read_run(failed).gate
     assert found.status == Status.failed
-    pd.testing.assert_frame_equal(found.gate, gate)
+    assert found.gate is not None
+    assert gate is not None
+    pd.testing.assert_frame_equal(found.gate.table, gate.table)
 
 
 # --- draws ----------------------------------------------------------------------------------------
@@ -302,7 +304,7 @@ def test_forged_draws_are_refused_or_fail(failed: Path, run: Path, kind: str) ->
     if after is None:
         return
     assert after.status == Status.failed
-    assert after.manifest["posterior_digest"] != read_run(failed).manifest["posterior_digest"]
+    assert after.facts["posterior_digest"] != read_run(failed).facts["posterior_digest"]
 
 
 ATTRIBUTES = {
@@ -328,7 +330,7 @@ def test_an_attribute_of_the_draws_changes_nothing(failed: Path, run: Path, kind
     tell_draws(run)
     seal_again(run)
     after = read_or_refused(run)
-    assert after is None or after.manifest["gate"] == read_run(failed).manifest["gate"]
+    assert after is None or after.facts["gate"] == read_run(failed).facts["gate"]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ATTRIBUTES if "called" in kind])
@@ -434,7 +436,7 @@ def test_another_unit_of_time_does_not_change_the_gate(failed: Path, run: Path) 
     tell_draws(run)
     seal_again(run)
     after = read_or_refused(run)
-    assert after is None or after.manifest["gate"] == read_run(failed).manifest["gate"]
+    assert after is None or after.facts["gate"] == read_run(failed).facts["gate"]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"x" * 4096])
@@ -456,4 +458,4 @@ def test_a_run_without_draws_says_so(run: Path) -> None:
     found = read_run(run)
     assert found.status == Status.without_draws
     assert found.gate is None
-    assert found.manifest["gate"] is None
+    assert found.facts["gate"] is None

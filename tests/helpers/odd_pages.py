@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from hazard import brief
-from hazard.fitting.store import Run
+from hazard.fitting import Fit
 from pages import LANGUAGES, Tree, numbers
 
 DRAWN = ("incidence", "lag_curves", "more_or_earlier", "more_by_level", "predictive")
@@ -15,7 +15,7 @@ def text_of(page: str) -> str:
     return Tree(page).said()
 
 
-def check(run: Run) -> None:
+def check(run: Fit) -> None:
     """There is a page in both languages, with the same numbers, all of them digits or a dash."""
     pages = {lang: text_of(brief.html(run, lang)) for lang in LANGUAGES}
     for text in pages.values():

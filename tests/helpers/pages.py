@@ -6,9 +6,15 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
-from hazard.brief.languages import Code
+LANGUAGES: tuple[str, ...] = ("nb", "en")
 
-LANGUAGES: tuple[Code, ...] = ("nb", "en")
+
+_ENGLISH = r"\b(the|of|and|with|without|percent|from|left|under which|month|odds ratio|prior)\b"
+
+
+def english(text: str) -> list[str]:
+    """English words of a text that should be Norwegian."""
+    return re.findall(_ENGLISH, text)
 
 
 class Tree(HTMLParser):
@@ -48,7 +54,7 @@ class Tree(HTMLParser):
         return " ".join([text for tags, text in self.texts if not hidden & set(tags)] + heard)
 
 
-def numbers(text: str, lang: Code) -> Counter[str]:
+def numbers(text: str, lang: str) -> Counter[str]:
     """Numbers with a decimal point and without thousands marks."""
     if lang == "nb":
         plain = re.sub(r"(?<=\d)\u202f(?=\d)", "", text)

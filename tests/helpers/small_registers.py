@@ -14,7 +14,7 @@ import pandas as pd
 from hazard.data.registers import Registers, Window
 from hazard.months import month_number, month_text
 from hazard.spec import DataSpec, LaggedTerm
-from hazard.spec.priors import NormalPrior
+from hazard.spec.priors.normal import NormalPrior
 
 START, END, FOLLOW_UP = "2005-01", "2005-12", "2006-12"
 Rows = Sequence[tuple[str | None, ...]]

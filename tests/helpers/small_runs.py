@@ -1,4 +1,4 @@
-"""Run and evidence records from tidy frames, without sampling."""
+"""Fit and evidence records from tidy frames, without sampling."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard import spec
-from hazard.checks import predictive
-from hazard.fitting import Analysis, recheck, versions
+from hazard import predictive, spec
+from hazard.fitting import Fit, recheck, versions
 from hazard.fitting.quantities import hazard_estimates, joined
-from hazard.fitting.recheck import Status
-from hazard.fitting.store import Run
-from hazard.inference.convergence import EXPLORE, PUBLISH
+from hazard.fitting.status import Status
+from hazard.inference.convergence import EXPLORE, PUBLISH, Gate
 from hazard.inference.nuts import Settings
 from hazard.model import priors
 from hazard.output import coefficients
@@ -206,12 +204,12 @@ def flow(*, registers: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["step", "reason", "persons", "families"])
 
 
-def small_run(name: str = "oslo2016", *, source: str | None = None, passed: bool = True) -> Run:
+def small_run(name: str = "oslo2016", *, source: str | None = None, passed: bool = True) -> Fit:
     """A run of a bundled model, as read back from its folder."""
     model = spec.read(name)
     source = source or ("registers" if name in ("oslo2016", "forced_return_costs") else "table")
     exits = {exit_name: (88, 291, 7)[e] for e, exit_name in enumerate(model.outcome.exits)}
-    manifest = {
+    known = {
         "kind": "run",
         "model": model.model_dump(mode="json"),
         "model_digest": model.digest,
@@ -221,16 +219,25 @@ def small_run(name: str = "oslo2016", *, source: str | None = None, passed: bool
         "posterior_digest": "0" * 64,
         "digest": "1" * 64,
     }
-    return Run(
+    verdict: dict[str, Any] = PASSED if passed else FAILED
+    return Fit(
         spec=model,
-        manifest=manifest,
-        status=Status.passed if passed else Status.failed,
+        posterior=xr.DataTree(),
+        facts=known,
         estimates=estimates(model),
         predictive=checked(model),
-        gate=gate_table(model, 1.002 if passed else 1.234),
-        checked=None,
+        gate=Gate(
+            gate_table(model, 1.002 if passed else 1.234),
+            divergences=verdict["divergences"],
+            bfmi=tuple(verdict["bfmi"]),
+            chains=verdict["chains"],
+            limits=EXPLORE,
+            failures=tuple(verdict["failures"]),
+            copies=verdict["copies"],
+        ),
         priors=priors.describe(model),
         flow=flow(registers=source != "table"),
+        name=name,
     )
 
 
@@ -266,9 +273,7 @@ def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def small_analysis(
-    rng: np.random.Generator, model: ModelSpec | None = None, n: int = 600
-) -> Analysis:
+def small_analysis(rng: np.random.Generator, model: ModelSpec | None = None, n: int = 600) -> Fit:
     """An analysis with draws that its numbers, its gate and its labels are of.
 
     ``n`` draws a chain; with 600 of independent draws the gate is passed.
@@ -291,13 +296,12 @@ def small_analysis(
     named = intercept.assign(term="intercept", quantity="intercept", level=None)
     of_draws = joined([hazard_estimates(estimands, own), named])
     exits = {name: (88, 291, 7)[e] for e, name in enumerate(own.outcome.exits)}
-    return Analysis(
+    return Fit(
         spec=own,
         posterior=tree,
         estimates=joined([of_draws, counted]).assign(engine="nuts"),
         predictive=checked(own),
         gate=recheck.gate_of(tree),
-        checked=None,
         priors=priors.describe(own),
         flow=run.flow,
         facts={**COMPLETE, **facts("registers", exits)},

@@ -10,8 +10,9 @@ import pytest
 from hazard.arrays import FloatArray
 from hazard.inference import gibbs, laplace, laplace_draws
 from hazard.model import design, parameterisation
-from hazard.model.priors import n_normals, transform
-from hazard.spec.priors import HorseshoePrior, MonotonePrior
+from hazard.model.priors import NUMBERS
+from hazard.spec.priors.horseshoe import HorseshoePrior
+from hazard.spec.priors.monotone import MonotonePrior
 from small_panels import BASELINE, NORMAL, VISIT, model, small_panel
 
 HORSESHOE = HorseshoePrior(family="horseshoe", scale=0.2, slab=1.0, reason="an example only")
@@ -30,8 +31,8 @@ def by_importance(
     prior: HorseshoePrior | MonotonePrior, rng: np.random.Generator, *, strength: float
 ) -> tuple[FloatArray, FloatArray]:
     """Posterior moments from prior draws weighted by the likelihood, and their standard errors."""
-    x = rng.standard_normal((n_normals(prior, 3), 400_000))
-    c = transform(prior, x, 3)
+    x = rng.standard_normal((prior.n_normals(3), 400_000))
+    c = prior.transform(x, 3, NUMBERS)
     fit = strength * (FORCE @ c - 0.5 * (c * (PRECISION @ c)).sum(axis=0))
     weight = np.exp(fit - fit.max())
     weight /= weight.sum()
@@ -47,7 +48,7 @@ def by_gibbs(
     curve = gibbs.Curve(prior, np.arange(3))
     c = gibbs.draws([curve], strength * PRECISION, strength * FORCE, n=N, rng=rng)
     assert c.shape == (3, N)
-    chains = moments(c).reshape(-1, 64, N // 64).mean(axis=2)
+    chains = moments(c).reshape(-1, N // 64, 64).mean(axis=1)  # draw i is of chain i modulo 64
     return chains.mean(axis=1), chains.std(axis=1, ddof=1) / 8
 
 
@@ -124,3 +125,53 @@ def test_approximation_puts_each_exit_in_its_place(rng: np.random.Generator) -> 
     assert drawn.std(axis=0) == pytest.approx(sd, rel=5 / np.sqrt(2 * 64))
     swapped = np.abs(drawn.mean(axis=0) - mode[:, ::-1]) / sd
     assert swapped.max() > 5 / 8  # negative control
+
+
+# --- a family without a step of its own -----------------------------------------------------------
+class SlicedHorseshoe(HorseshoePrior):
+    gibbs = None
+
+
+class SlicedMonotone(MonotonePrior):
+    gibbs = None
+
+
+SLICED = {
+    "horseshoe": (SlicedHorseshoe(**HORSESHOE.model_dump()), HORSESHOE),
+    "monotone": (SlicedMonotone(**MONOTONE.model_dump()), MONOTONE),
+}
+
+
+@pytest.mark.parametrize("name", SLICED)
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_slices_reference_importance_sampling(
+    name: str, strength: float, rng: np.random.Generator
+) -> None:
+    """The same eleven moments by elliptical slices, which move more slowly."""
+    sliced, whole = SLICED[name]
+    found = by_gibbs(sliced, rng, strength=strength)
+    assert apart(found, by_importance(whole, rng, strength=strength)) < 5
+    # negative control: another strength of the likelihood
+    assert apart(found, by_importance(whole, rng, strength=strength + 0.6)) > 5
+
+
+def test_slices_are_in_units_of_the_reach() -> None:
+    wide = SlicedMonotone(family="monotone", scale=7.0, reason="an example only")
+    one, other = (
+        gibbs.draws(
+            [gibbs.Curve(prior, np.arange(3))], PRECISION, FORCE, n=70, rng=np.random.default_rng(1)
+        )
+        for prior in (SLICED["monotone"][0], wide)
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_slices_and_steps_meet_in_the_likelihood(rng: np.random.Generator) -> None:
+    """Two curves of one coefficient whose sum is known: each is what the other is not."""
+    curves = [
+        gibbs.Curve(HORSESHOE, np.array([1])),
+        gibbs.Curve(SLICED["monotone"][0], np.array([0])),
+    ]
+    c = gibbs.draws(curves, 1e2 * np.ones((2, 2)), np.zeros(2), n=N, rng=rng)
+    assert np.abs(c.sum(axis=0)).max() < 0.6
+    assert np.corrcoef(c)[0, 1] < -0.9

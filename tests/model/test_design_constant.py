@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hazard.baselines import linear_probability, multinomial_logit
 from hazard.errors import DesignError, HistoryError
-from hazard.fitting import refuse_constant, rows_from_table
+from hazard.fitting import panel_from_table, refuse_constant
 from hazard.model import design
 from raw_tables import model as own_model
 from small_panels import AGE, BASELINE, NORMAL, SEX, VISIT, WALK, model, small_panel
@@ -63,7 +63,7 @@ def test_own_exposures_that_do_not_vary_are_refused(value: int, rule: str, last:
         path = Path(folder) / "rows.csv"
         panel.assign(work=value).to_csv(path, index=False)
         with pytest.raises(HistoryError, match=r"^exposure of term 'work_own' must vary among the"):
-            rows_from_table(path, own_model(last, rule))
+            panel_from_table(path, own_model(last, rule))
 
 
 @given(seed=st.integers(0, 2**32), always=st.booleans())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hazard.model import correlations, design, parameterisation
-from hazard.model.priors import covariance, learned_scale, stand_in
+from hazard.spec.priors import PriorFamily, TransformedFamily
 from small_models import FAMILIES, lagged, made, prior
 from small_panels import dense, small_panel
 
@@ -36,13 +36,12 @@ def test_coordinates_identity_same_prior(name: str, rng: np.random.Generator) ->
     precision = standard.prior_precision(theta)
     given = {g.name: own for g, own in zip(standard.learned, theta, strict=True)}
     for block in it.design.blocks[1:]:
-        if block.prior is None:
-            continue
+        assert isinstance(block.prior, PriorFamily)
         root = standard.factors[block.name]
         own = np.linalg.inv(precision[standard.design.span(block.name)])
         found = np.einsum("kc,cab,mc->kamb", root, own, root)
-        unit = learned_scale(block.prior)
-        curve = covariance(stand_in(block.prior), block.places()) / (unit or 1.0) ** 2
+        unit = block.prior.factor(np.asarray(block.places(), dtype=float))
+        curve = unit @ unit.T
         over_exits = (
             correlations.covariance(given[block.name], n) if block.name in given else np.eye(n)
         )
@@ -72,8 +71,8 @@ def test_what_is_not_normal_keeps_its_coefficients(name: str) -> None:
     [(term, own)] = it.standard.transformed.items()
     block = next(block for block in it.design.blocks if block.name == term)
     assert own is block.prior
-    scale = stand_in(own).scale  # type: ignore[union-attr]
-    np.testing.assert_array_equal(it.standard.factors[term], scale * np.eye(4))
+    assert isinstance(own, TransformedFamily)
+    np.testing.assert_array_equal(it.standard.factors[term], own.reach * np.eye(4))
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from scipy import special, stats
 
 from hazard.arrays import FloatArray
 from hazard.model.parameterisation import Anchor, Learned
-from hazard.model.priors import factor
 from hazard.model.pymc_model import build_model, dimension
 from hazard.model.terms.block import Block
-from hazard.spec.priors import HorseshoePrior, MonotonePrior
+from hazard.spec.priors.horseshoe import HorseshoePrior
+from hazard.spec.priors.monotone import MonotonePrior
 from small_models import NAMES, Made, Point, densities, made
 from small_panels import slow_log_likelihood
 
@@ -155,7 +155,10 @@ def coefficients(it: Made, point: Point, anchors: dict[str, Anchor]) -> FloatArr
         if name in learned:
             z = np.array([u for u, _ in levels(it, learned[name], point, anchors[name])])
         if name not in it.standard.widths:
-            z = np.kron(np.eye(block.copies), factor(prior, block.places())) @ z
+            z = (
+                np.kron(np.eye(block.copies), prior.factor(np.asarray(block.places(), dtype=float)))
+                @ z
+            )
         parts.append(z)
     return np.vstack(parts)
 

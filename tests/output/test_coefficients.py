@@ -18,7 +18,8 @@ from hazard.baselines import linear_probability, multinomial_logit
 from hazard.brief.coefficients import ratio
 from hazard.data import table
 from hazard.errors import EstimandError
-from hazard.fitting.store import Run, read_run, write_run
+from hazard.fitting import Fit
+from hazard.fitting.store import read_run, write_run
 from hazard.inference.nuts import Settings
 from hazard.model import design
 from hazard.model.design import Design
@@ -194,7 +195,7 @@ def test_spreads_and_correlations_by_hand(rng: np.random.Generator) -> None:
 
 # --- a run --------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Fit:
     """A finished run with covariates, groups, lags and calendar time."""
     rng = np.random.default_rng(20260101)
     year = TERM + '"calendar"\nby = "year"\n'
@@ -202,23 +203,23 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     wanted = model(*terms, NATIONALITY + CORRELATED, VISIT + WALK, exits=2)
     small = small_panel(wanted, rng, persons=150)
     flow = pd.DataFrame({"step": ["in the panel"], "persons": [150]})
-    rows = fitting.Rows(small.panel, small.histories, flow, "table")
-    analysis = fitting.analyse(rows, wanted, Settings(draws=100, chains=1, engine="laplace"))
+    rows = fitting.Panel(small.panel, small.histories, flow, "table")
+    analysis = fitting.fit(rows, wanted, Settings(draws=100, chains=1, engine="laplace"))
     folder = tmp_path_factory.mktemp("coefficients") / "run"
     write_run(folder, analysis)
     return read_run(folder)
 
 
-def test_centres_and_references_come_back_with_the_run(run: Run) -> None:
-    assert run.manifest["centres"].keys() == {"age"}
-    assert 28 < run.manifest["centres"]["age"] < 32
+def test_centres_and_references_come_back_with_the_run(run: Fit) -> None:
+    assert run.facts["centres"].keys() == {"age"}
+    assert 28 < run.facts["centres"]["age"] < 32
     found = run.estimates[run.estimates["term"].eq("sex")]
     assert set(found["reference"]) == {"male"}
     assert set(found["estimator"]) == {"hazard model", *BASELINES}
     assert set(run.estimates["quantity"]) >= {"intercept", "group_sd", "group_correlation"}
 
 
-def test_covariates_are_a_table_of_a_run(run: Run) -> None:
+def test_covariates_are_a_table_of_a_run(run: Fit) -> None:
     found = appendix.covariate_table(run.estimates)
     row = one_row(found, term="age", exit="assisted")
     own = run.estimates[run.estimates["term"].eq("age") & run.estimates["exit"].eq("assisted")]
@@ -242,8 +243,8 @@ def score(built: Design, beta: np.ndarray) -> np.ndarray:
 def test_financial_aid_is_that_of_the_published_cox_model(tmp_path: Path) -> None:
     """Fox and Weisberg print -0.379 for financial aid, with the error 0.191: a ratio of 0.684."""
     wanted: ModelSpec = spec.read("rossi")
-    rows = fitting.rows_from_table(None, wanted)
-    built = design.build(rows.panel, rows.histories, wanted)
+    rows = fitting.panel_from_table(None, wanted)
+    built = design.build(rows.frame, rows.histories, wanted)
     fit = multinomial_logit.fit(built)
     found = coefficients.baseline_estimates(fit, built, wanted)
     row = one_row(found, term="fin", quantity="coefficient")
@@ -259,7 +260,7 @@ def test_financial_aid_is_that_of_the_published_cox_model(tmp_path: Path) -> Non
 
 
 # --- the brief ----------------------------------------------------------------------------------
-def wrong(page: str, run: Run) -> list[str]:
+def wrong(page: str, run: Fit) -> list[str]:
     """Cells of the table of covariates that are not a rounded number of the estimates."""
     problems = []
     rows = run.estimates[run.estimates["quantity"].eq("coefficient")]
@@ -282,7 +283,7 @@ def wrong(page: str, run: Run) -> list[str]:
     return problems
 
 
-def test_covariates_of_a_brief_are_numbers_of_the_estimates(run: Run) -> None:
+def test_covariates_of_a_brief_are_numbers_of_the_estimates(run: Fit) -> None:
     page = brief.html(run, "en")
     assert len(cells(page, "table-covariates")) == 2 * 3  # age, and two levels of sex
     assert wrong(page, run) == []
@@ -298,7 +299,7 @@ def test_covariates_of_a_brief_are_numbers_of_the_estimates(run: Run) -> None:
     assert len(cells(norwegian, "table-covariates")) == 2 * 3
 
 
-def test_a_brief_of_a_folder_without_coefficients_has_no_table_of_them(run: Run) -> None:
+def test_a_brief_of_a_folder_without_coefficients_has_no_table_of_them(run: Fit) -> None:
     kept = run.estimates[run.estimates["quantity"].eq("cumulative_incidence")]
     page = brief.html(replace(run, estimates=kept, spec=without_lags(run.spec)), "en")
     assert "table-covariates" not in page
@@ -309,7 +310,7 @@ def without_lags(wanted: ModelSpec) -> ModelSpec:
     return wanted.model_copy(update={"term": tuple(t for t in wanted.term if t.kind != "lagged")})
 
 
-def test_infinite_and_unknown_coefficients_are_dashes(run: Run) -> None:
+def test_infinite_and_unknown_coefficients_are_dashes(run: Fit) -> None:
     rows = run.estimates.copy()
     logit = rows["estimator"].eq("multinomial logit") & rows["term"].eq("sex")
     rows.loc[logit, ["estimate", "lower", "upper", "sd"]] = [-np.inf, np.nan, np.nan, np.nan]
@@ -330,9 +331,9 @@ def test_a_tiny_unit_keeps_its_digits() -> None:
 def test_the_question_of_the_bundled_model_is_answered(tmp_path: Path) -> None:
     """Does financial aid put it off? The published ratio is 0.68, from 0.47 to 1.00."""
     wanted = spec.read("rossi")
-    rows = fitting.rows_from_table(None, wanted)
+    rows = fitting.panel_from_table(None, wanted)
     settings = Settings(draws=400, chains=1, engine="laplace")
-    write_run(tmp_path / "run", fitting.analyse(rows, wanted, settings))
+    write_run(tmp_path / "run", fitting.fit(rows, wanted, settings))
     found = read_run(tmp_path / "run")
     row = one_row(found.estimates, term="fin", estimator="hazard model")
     # the prior, Normal(0, 1), draws a normal estimate to 0 by the share s^2 / (1 + s^2)
@@ -391,7 +392,7 @@ def test_what_is_infinite_has_neither_error_nor_interval() -> None:
         assert known.all(axis=1).tolist() == known.any(axis=1).tolist() == finite.tolist()
 
 
-def test_every_coefficient_finds_itself_where_it_was_checked(run: Run) -> None:
+def test_every_coefficient_finds_itself_where_it_was_checked(run: Fit) -> None:
     """Whatever order the terms come in: a number is known by what it is, not by its place."""
     own = run.estimates[run.estimates["estimator"].eq("hazard model")]
     coefs = own[own["quantity"].isin(["intercept", "coefficient", "group_sd", "group_correlation"])]

@@ -1,4 +1,4 @@
-"""The model file for a table of one's own in README.md is one that runs."""
+"""The model files in README.md: one for a table of one's own runs, one that varies is bundled."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from places import ROOT
 README = ROOT / "README.md"
 
 
-def example() -> str:
+def example(name: str = "jobs") -> str:
     blocks = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    [whole] = [block for block in blocks if block.startswith("name = ")]
+    [whole] = [block for block in blocks if block.startswith(f'name = "{name}"')]
     return str(whole)
 
 
@@ -43,18 +43,24 @@ def job_seekers(persons: int = 60, months: int = 4) -> pd.DataFrame:
 def test_the_model_file_of_the_readme_runs(tmp_path: Path) -> None:
     wanted = spec.load(example())
     job_seekers().to_csv(tmp_path / "panel.csv", index=False)
-    rows = fitting.rows_from_table(tmp_path / "panel.csv", wanted)
-    assert rows.panel["exit"].astype(str).tolist() == job_seekers()["exit"].tolist()
+    rows = fitting.panel_from_table(tmp_path / "panel.csv", wanted)
+    assert rows.frame["exit"].astype(str).tolist() == job_seekers()["exit"].tolist()
     settings = Settings(draws=50, chains=1, engine="laplace")
-    found = fitting.analyse(rows, wanted, settings).estimates
+    found = fitting.fit(rows, wanted, settings).estimates
     asked = found[found["quantity"].eq("risk_difference") & found["month"].eq(12)]
     assert set(asked["exit"]) == {"job", "education"}
     assert set(asked["term"]) == {"course_own"}
     assert np.isfinite(asked["estimate"].astype(float)).all()
 
 
+def test_the_variant_of_the_readme_is_the_bundled_one() -> None:
+    assert spec.load(example("threshold_two")).digest == spec.read("threshold_two").digest
+    other = example("threshold_two").replace("at_least = 2", "at_least = 3")  # negative control
+    assert spec.load(other.replace("2plus", "3plus")).digest != spec.read("threshold_two").digest
+
+
 def test_an_empty_exit_is_refused(tmp_path: Path) -> None:
     empty = job_seekers().replace({"exit": {"stay": ""}})
     empty.to_csv(tmp_path / "panel.csv", index=False)
     with pytest.raises(HazardError, match="exit"):
-        fitting.rows_from_table(tmp_path / "panel.csv", spec.load(example()))
+        fitting.panel_from_table(tmp_path / "panel.csv", spec.load(example()))

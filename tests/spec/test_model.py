@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from hazard import spec as specs
 from hazard.errors import SpecError, UsageError
 from hazard.spec import IncidenceEstimand, ModelSpec, models_folder
-from hazard.spec.priors import Record
+from hazard.spec.records import Record
 from places import ROOT
 
 NAMES = sorted(path.stem for path in models_folder().glob("*.toml"))
@@ -206,8 +206,8 @@ WRONG: dict[str, tuple[str, ...]] = {
     "happened in any of its months; got 'count'.": (
         *("lags", 'windows = [[0, 2]]\nmeasure = "count"\nlags'),
     ),
-    "term.2.lagged: windows must have lag 0 by itself with a prior of family 'spike', whose spike "
-    "is in the month of the event.": (
+    "term.2.lagged: windows must have lag 0 by itself with a prior of family 'spike', which "
+    "singles out the month of the event.": (
         VISIT,
         VISIT.replace("lags", "windows = [[0, 1], [2, 2]]\nlags").replace(
             '"normal"', '"spike", rest = 0.1'

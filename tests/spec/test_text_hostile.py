@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -259,6 +260,116 @@ def test_a_hostile_file_is_one_sentence(kind: str, tmp_path: Path) -> None:
         spec.read(name)
     assert isinstance(error.value, HazardError)
     assert error.value.exit_code == 2
+
+
+# --- a file that names another ------------------------------------------------------------------
+VARIANT = 'name = "example"\nquestion = "Does anything else happen here?"\n'
+OUTSIDE = (
+    'name = "outside"\nquestion = "canary, not to be read?"\noutcome = { exits = ["canary"] }\n'
+)
+BASES = {
+    "a file above": "../outside.toml",
+    "a file above, by a detour": "inner/../../outside.toml",
+    "a file below": "inner/model.toml",
+    "an absolute path": "{}/outside.toml",
+    "this folder": "./base.toml",
+    "a path of Windows": "..\\\\outside.toml",
+    "a home": "~/outside.toml",
+    "an address": "https://example.org/outside.toml",
+    "a link out of the folder": "link.toml",
+    "a folder": "inner.toml",
+    "a pipe": "pipe.toml",
+    "itself": "model.toml",
+    "other bytes": "bytes.toml",
+    "five million letters": "large.toml",
+    "no name": ".toml",
+    "nothing": "",
+    "a path to a bundled model": "../models/oslo2016",
+    "an escape": "\\u001b[2J.toml",
+    "a NUL": "ba\\u0000se.toml",
+    "a direction": "\\u202elmot.toml",
+    "a thousand letters": "b" * 1_000 + ".toml",
+    "two hundred letters": "b" * 190 + ".toml",
+    "no model": "list.toml",
+}
+SAID: dict[str, Callable[[], str]] = {
+    "a number": lambda: "extends = 3\n",
+    "a list": lambda: 'extends = ["base.toml"]\n',
+    "a table": lambda: "[extends]\nname = 1\n",
+    "twice": lambda: 'extends = "base.toml"\n' * 2,
+    "a hundred thousand entries": lambda: 'extends = "base.toml"\n' + "[[term]]\n" * 100_000,
+    "entries each behind the last": lambda: (
+        'extends = "base.toml"\n' + '[[term]]\nafter = "sex"\n' * 30_000
+    ),
+    "entries of no table": lambda: 'extends = "base.toml"\nterm = [[], 1, "sex"]\n',
+    "everything left out, often": lambda: (
+        f'extends = "base.toml"\nwithout_terms = {["sex"] * 100_000}\n'
+    ),
+    "no text left out": lambda: 'extends = "base.toml"\nwithout_terms = [1, [2]]\n',
+    "a change of truth": lambda: 'extends = "base.toml"\n[[term]]\nchanges = true\n',
+    "a change of itself": lambda: (
+        'extends = "base.toml"\n[[term]]\nchanges = "sex"\nchanges = "sex"\n'
+    ),
+    "an escape of a name": lambda: 'extends = "base.toml"\n[[term]]\nchanges = "\\u001b[2J"\n',
+    "an escape of a key": lambda: 'extends = "base.toml"\n"\\u001b[2J" = 1\n',
+    "keys 5,000 deep": lambda: 'extends = "base.toml"\n' + ".".join("a" * 5_000) + " = 1",
+    "keys of a class": lambda: 'extends = "base.toml"\nmodel_config = 1\n__class__ = 2\n',
+    "a reason taken from another prior": lambda: (
+        'extends = "base.toml"\n[[term]]\nchanges = "sex"\n'
+        'prior = { family = "normal", scale = 9.0 }\n'
+    ),
+}
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A folder with a base and much else, and a canary outside of it."""
+    folder = tmp_path / "models"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "inner.toml").mkdir()
+    (tmp_path / "outside.toml").write_text(OUTSIDE, encoding="utf-8")
+    (folder / "base.toml").write_text(MODEL, encoding="utf-8")
+    (folder / "inner" / "model.toml").write_text(MODEL, encoding="utf-8")
+    (folder / "link.toml").symlink_to(tmp_path / "outside.toml")
+    (folder / "bytes.toml").write_bytes(b"name = '\xff'")
+    (folder / "large.toml").write_bytes(b"#" * 5_000_000)
+    (folder / "list.toml").write_text("term = [1]", encoding="utf-8")
+    os.mkfifo(folder / "pipe.toml")
+    return folder
+
+
+def refused_variant(folder: Path, text: str) -> str:
+    """The one sentence by which a variant in a folder is refused, within five seconds."""
+    (folder / "model.toml").write_text(VARIANT + text, encoding="utf-8")
+    since = time.monotonic()
+    with pytest.raises((SpecError, UsageError)) as error:
+        spec.read(str(folder / "model.toml"))
+    assert time.monotonic() - since < 5
+    assert error.value.exit_code == 2
+    return str(error.value)
+
+
+def test_the_base_is_a_base(base: Path) -> None:  # positive control of what follows
+    (base / "model.toml").write_text(VARIANT + 'extends = "base.toml"\n', encoding="utf-8")
+    assert spec.read(str(base / "model.toml")).term == load(MODEL).term
+
+
+@pytest.mark.suite("hostile model files")
+@pytest.mark.parametrize("kind", BASES)
+def test_a_hostile_base_is_one_sentence(kind: str, base: Path) -> None:
+    sentence = refused_variant(base, f'extends = "{BASES[kind].format(base.parent)}"\n')
+    assert sentence.isprintable()
+    assert "canary" not in sentence
+    assert len(sentence) < 2_500
+
+
+@pytest.mark.suite("hostile model files")
+@pytest.mark.parametrize("kind", SAID)
+def test_a_hostile_variant_is_one_sentence(kind: str, base: Path) -> None:
+    sentence = refused_variant(base, SAID[kind]())
+    assert sentence.isprintable()
+    assert sentence.startswith("model.toml")
+    assert len(sentence) < 2_500
 
 
 # --- what a legitimate file may say -------------------------------------------------------------

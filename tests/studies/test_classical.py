@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,13 +18,15 @@ import small_panels
 from hazard import cli
 from hazard.baselines import aalen_johansen, cox, fine_gray, gray
 from hazard.errors import DesignError, EstimandError
-from hazard.fitting import Rows
+from hazard.fitting import Panel
+from hazard.languages import retold
 from hazard.model import design
 from hazard.output.figures import rendered
 from hazard.output.figures.survival import survival_curves, survival_curves_text
 from hazard.spec import ModelSpec
 from hazard.studies import classical
 from hazard.studies.classical import Classical
+from pages import english, numbers
 from places import REFERENCE
 from small_panels import AGE, BASELINE, CENTRE, NORMAL, SEX, VISIT, WALK
 
@@ -32,9 +35,9 @@ MODEL = small_panels.model(
 )
 
 
-def small_rows(rng: np.random.Generator, spec: ModelSpec = MODEL) -> Rows:
+def small_rows(rng: np.random.Generator, spec: ModelSpec = MODEL) -> Panel:
     made = small_panels.small_panel(spec, rng, persons=150)
-    return Rows(made.panel, made.histories, pd.DataFrame(), "table")
+    return Panel(made.panel, made.histories, pd.DataFrame(), "table")
 
 
 @pytest.fixture
@@ -45,14 +48,14 @@ def found(rng: np.random.Generator) -> Classical:
 def test_tables_hold_what_the_estimators_found(rng: np.random.Generator) -> None:
     rows = small_rows(rng)
     found = classical.analyse(rows, MODEL, by="sex")
-    built = design.build(rows.panel, rows.histories, MODEL)
-    fit = cox.fit(built, rows.panel)
+    built = design.build(rows.frame, rows.histories, MODEL)
+    fit = cox.fit(built, rows.frame)
     pd.testing.assert_frame_equal(found.cox[fit.table().columns], fit.table())
     np.testing.assert_allclose(found.cox["ratio"], np.exp(found.cox["estimate"]), rtol=1e-12)
     assert found.gray is not None
-    tested = gray.fit(rows.panel, "sex")
+    tested = gray.fit(rows.frame, "sex")
     pd.testing.assert_frame_equal(found.gray[tested.columns], tested)
-    counted = aalen_johansen.fit(rows.panel[rows.panel["sex"] == "male"])
+    counted = aalen_johansen.fit(rows.frame[rows.frame["sex"] == "male"])
     own = found.incidence.query(
         "group == 'male' and estimator == 'Aalen-Johansen' and exit == 'assisted'"
     )
@@ -72,12 +75,12 @@ def test_terms_of_each_model(found: Classical) -> None:
 def test_rows_without_a_history_count_where_no_history_is_needed(rng: np.random.Generator) -> None:
     rows = small_rows(rng)
     plain = small_panels.model(SEX + NORMAL, AGE + NORMAL, exits=2)
-    expected = fine_gray.fit(design.build(rows.panel, {}, plain), rows.panel).table()
+    expected = fine_gray.fit(design.build(rows.frame, {}, plain), rows.frame).table()
     found = classical.analyse(rows, MODEL).fine_gray
     np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=1e-9)
-    fewer = design.build(rows.panel, rows.histories, MODEL)
-    assert len(fewer.row) < len(rows.panel)
-    other = fine_gray.fit(fewer, rows.panel).table()
+    fewer = design.build(rows.frame, rows.histories, MODEL)
+    assert len(fewer.row) < len(rows.frame)
+    other = fine_gray.fit(fewer, rows.frame).table()
     assert not np.allclose(other["estimate"], expected["estimate"], rtol=1e-3)
 
 
@@ -107,7 +110,7 @@ def test_model_without_terms_says_why_there_is_no_fit(rng: np.random.Generator) 
 
 def test_refuses_columns_that_make_no_groups(rng: np.random.Generator) -> None:
     rows = small_rows(rng)
-    one = Rows(rows.panel.assign(same="a"), rows.histories, rows.flow, rows.source)
+    one = Panel(rows.frame.assign(same="a"), rows.histories, rows.flow, rows.source)
     with pytest.raises(EstimandError, match=r"^panel column 'same' must have 2 to 12 .*got 1\."):
         classical.analyse(one, MODEL, by="same")
     with pytest.raises(EstimandError, match=r"^panel column 'person' must have 2 to 12.*got 150\."):
@@ -156,7 +159,7 @@ def test_figure_without_groups_shows_what_the_kaplan_meier_of_an_exit_is_not(
 def test_figure_of_few_persons_is_drawn_to_the_end(rng: np.random.Generator) -> None:
     made = small_panels.small_panel(MODEL, rng, persons=9)
     plain = small_panels.model(BASELINE + WALK, exits=2)
-    found = classical.analyse(Rows(made.panel, {}, pd.DataFrame(), "table"), plain)
+    found = classical.analyse(Panel(made.panel, {}, pd.DataFrame(), "table"), plain)
     figure = survival_curves(found.incidence)
     last = int(found.incidence["month"].max())
     assert figure.axes[0].get_lines()[0].get_xdata()[-1] == last
@@ -204,7 +207,12 @@ TIMES = 10
 
 
 def analysed(
-    rows: str, folder: Path, *, exits: tuple[str, ...] = ("a",), by: str | None = None
+    rows: str,
+    folder: Path,
+    *,
+    exits: tuple[str, ...] = ("a",),
+    by: str | None = None,
+    lang: str = "en",
 ) -> tuple[Result, dict[str, pd.DataFrame]]:
     """The command on a table given as text, whose columns after the third are covariates.
 
@@ -217,8 +225,8 @@ def analysed(
     (folder / "m.toml").write_text(text, encoding="utf-8")
     (folder / "p.csv").write_text("\n".join(rows.split()) + "\n", encoding="utf-8")
     out = folder / "out"
-    grouped = [] if by is None else ["--by", by]
-    done = call(folder / "m.toml", "--panel", folder / "p.csv", "--out", out, *grouped)
+    options = ["--lang", lang, *([] if by is None else ["--by", by])]
+    done = call(folder / "m.toml", "--panel", folder / "p.csv", "--out", out, *options)
     return done, {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
 
 
@@ -289,6 +297,32 @@ def test_nobody_at_risk_in_the_first_months_is_said(tmp_path: Path) -> None:
     np.testing.assert_allclose(curve["estimate"], 1 / 3, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("rows", "by"), [(NOBODY[0], None), (NOBODY[1], None), (GAP, "g"), (GAP, None)]
+)
+def test_the_command_in_norwegian(rows: str, by: str | None, tmp_path: Path) -> None:
+    """The same tables and the same numbers in other words, remarks of the models too."""
+    folders = {lang: tmp_path / lang for lang in ("en", "nb")}
+    for folder in folders.values():
+        folder.mkdir()
+    done = {lang: analysed(rows, folders[lang], by=by, lang=lang)[0] for lang in folders}
+    said = {lang: done[lang].stdout.replace(str(folders[lang]), "") for lang in folders}
+    assert numbers(said["nb"], "nb") == numbers(said["en"], "en")
+    assert english(said["nb"]) == []
+    assert len(english(said["en"])) > 2  # negative control
+    assert said["nb"].splitlines()[-1].startswith("Skrevet til")
+    text, drawn = (
+        (folders["nb"] / "out" / f"survival.{kind}").read_text(encoding="utf-8")
+        for kind in ("txt", "svg")
+    )
+    assert text.startswith("Fortsatt der (overlevelse), prosent: ")
+    assert "Kumulativ insidens av «a», prosent: " in text
+    assert "Måneder under risiko" in drawn
+    assert english(re.sub(r"<style.*?</style>|<[^>]*>", " ", drawn, flags=re.DOTALL)) == []
+    for path in folders["nb"].glob("out/*.csv"):
+        assert path.read_bytes() == (folders["en"] / "out" / path.name).read_bytes()
+
+
 TAKEN = ("at_risk", "entered", "censored", "survival", "month", "n_at_risk", "exit", "group")
 
 
@@ -343,7 +377,7 @@ def test_life_table_and_curves_of_any_panel(
     panel = pd.DataFrame(rows, columns=["person", "month", "exit", "x", "g"])
     panel["exit"] = pd.Categorical(panel["exit"], ["stay", "a", "b"])
     by = "g" if len(panel["g"].unique()) > 1 else None
-    found = classical.analyse(Rows(panel, {}, pd.DataFrame(), "table"), SPEC, by=by)
+    found = classical.analyse(Panel(panel, {}, pd.DataFrame(), "table"), SPEC, by=by)
     for group, life in found.life_table.groupby("group"):
         own = panel if group == "all" else panel[panel["g"] == group]
         staying, ended = 1.0, False
@@ -365,3 +399,6 @@ def test_life_table_and_curves_of_any_panel(
         bad = ~np.isfinite(fitted["estimate"].astype(float))
         assert not bad.any() or len(said) > 1
     assert survival_curves_text(found.incidence)
+    for remark in found.remarks["remark"]:
+        refused = " must " in remark  # an error, which is English everywhere
+        assert refused or remark == "Ties after Efron." or retold(remark, "nb") != remark

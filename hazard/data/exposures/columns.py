@@ -69,7 +69,7 @@ def from_columns(frame: pd.DataFrame, terms: Sequence[LaggedTerm]) -> dict[str, 
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", measure="count",
     ...                   lags=(0, 0), history_before_start="zero", prior=prior)

@@ -41,7 +41,7 @@ def own_history(panel: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = LaggedTerm(kind="lagged", exposure="work", network="own", lags=(1, 2),
     ...                   history_before_start="missing", prior=prior)
@@ -85,7 +85,7 @@ def happened(panel: pd.DataFrame, term: LaggedTerm) -> FloatArray:
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = LaggedTerm(kind="lagged", exposure="work", network="own", lags=(0, 0),
     ...                   history_before_start="missing", prior=prior)

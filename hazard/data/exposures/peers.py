@@ -122,7 +122,7 @@ def peer_histories(
     The example in the head of :mod:`hazard.data.exposures`; person 0 is the one of the row, and the
     persons 6 and 7 have no event.
 
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> iraq, iran = "Irak", "Iran"
     >>> everyone = pd.DataFrame({"person": range(8), "calendar": 420, "exposure": "resident"})
     >>> everyone["centre"] = pd.Categorical(["A", "A", "A", "A", "B", None, "A", "A"])

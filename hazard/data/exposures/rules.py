@@ -42,7 +42,7 @@ def ruled(values: Float32Array, at: range, term: LaggedTerm) -> xr.DataArray:
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", lags=(-2, 1),
     ...                   history_before_start="carry", prior=prior)
@@ -84,7 +84,7 @@ def since_risk(history: xr.DataArray, rows: pd.DataFrame, term: LaggedTerm) -> x
     --------
     The third month at risk, of somebody who saw an event in each of the last five months.
 
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", lags=(0, 4),
     ...                   history_before_start="missing", history_before_risk="zero", prior=prior)

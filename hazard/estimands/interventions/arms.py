@@ -67,7 +67,7 @@ def histories(around: Around, arm: Arm, *, unknown: Unknown = "refuse") -> dict[
     >>> import pandas as pd
     >>> from hazard.estimands.interventions.event_histories import from_rows
     >>> from hazard.estimands.interventions.paths import Paths
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", lags=(0, 1),
     ...                   history_before_start="missing",
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))

@@ -118,7 +118,7 @@ def from_registers(
     January to April at centre A, where the families 0 and 1 are returned.
 
     >>> from hazard.estimands.interventions.paths import paths
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> from hazard.data.registers import Window
     >>> term = LaggedTerm(kind="lagged", exposure="forced_return", network="centre", lags=(0, 1),
     ...                   history_before_start="missing",
@@ -175,7 +175,7 @@ def from_rows(
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", lags=(0, 1),
     ...                   history_before_start="missing",
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))

@@ -70,7 +70,7 @@ def support(
     --------
     >>> from hazard.estimands.interventions.event_histories import from_rows
     >>> from hazard.estimands.interventions.paths import Paths
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", lags=(0, 1),
     ...                   history_before_start="missing",
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))

@@ -23,7 +23,7 @@ def build(term: BaselineTerm, rows: pd.DataFrame) -> tuple[Block, IntArray]:
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = BaselineTerm(kind="baseline", breaks=(1, 3), prior=prior)
     >>> block, index = build(term, pd.DataFrame({"month": [1, 2, 3, 9]}))
@@ -65,7 +65,7 @@ def level_of_month(block: Block, months: npt.ArrayLike) -> IntArray:
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = BaselineTerm(kind="baseline", months=3, prior=prior)
     >>> block, _ = build(term, pd.DataFrame({"month": [1]}))

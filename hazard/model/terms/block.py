@@ -12,7 +12,8 @@ import pandas as pd
 
 from hazard.arrays import FloatArray, IntArray
 from hazard.errors import DesignError, did_you_mean
-from hazard.spec.priors import InterceptPrior, Prior
+from hazard.spec.intercept import InterceptPrior
+from hazard.spec.priors import Prior
 
 
 @dataclass(frozen=True)

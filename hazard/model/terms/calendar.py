@@ -36,7 +36,7 @@ def build(
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> rows = pd.DataFrame({"calendar": [420, 432, 433]})
     >>> block, index = build(CalendarTerm(kind="calendar", by="year", prior=prior), rows)

@@ -41,7 +41,7 @@ def build(
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = CovariateTerm(kind="covariate", column="age", prior=prior)
     >>> block, index = build(term, pd.DataFrame({"person": [0, 0, 1], "age": [20.0, 20.0, 30.0]}))

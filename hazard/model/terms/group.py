@@ -29,7 +29,7 @@ def build(
 
     Examples
     --------
-    >>> from hazard.spec.priors import PooledPrior
+    >>> from hazard.spec.priors.pooled import PooledPrior
     >>> prior = PooledPrior(family="pooled", scale=1.0, reason="an example only")
     >>> term = GroupTerm(kind="group", by="centre", prior=prior)
     >>> block, index = build(term, pd.DataFrame({"centre": ["B", "A", "B"]}))

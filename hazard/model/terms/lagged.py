@@ -46,7 +46,7 @@ def build(
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example only")
     >>> term = LaggedTerm(kind="lagged", exposure="event", network="centre", lags=(0, 1),
     ...                   history_before_start="missing", prior=prior)

@@ -11,7 +11,7 @@ from hazard.arrays import FloatArray, IntArray
 from hazard.model.terms import baseline, calendar, covariate, group, lagged
 from hazard.model.terms.block import Block
 from hazard.spec import ModelSpec, Term
-from hazard.spec.priors import InterceptPrior
+from hazard.spec.intercept import InterceptPrior
 
 Part = tuple[Block, IntArray]
 

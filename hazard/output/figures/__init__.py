@@ -2,7 +2,7 @@
 
 A figure is a ``matplotlib.figure.Figure``; :func:`rendered` makes it a file, :func:`svg` an element
 of a page. Every figure has a function of the same name with ``_text`` that says its numbers in
-words.
+words. Both take words of a language, and have English ones of their own where these are not given.
 """
 
 from hazard.output.figures.description import description, description_text
@@ -12,9 +12,8 @@ from hazard.output.figures.displacement import (
     more_or_earlier,
     more_or_earlier_text,
 )
-from hazard.output.figures.estimators import CONCORDANCE_WORDS, concordance, concordance_text
+from hazard.output.figures.estimators import concordance, concordance_text
 from hazard.output.figures.immortal_time import (
-    EVER_TREATED_WORDS,
     ever_treated_panel,
     ever_treated_panel_text,
     ever_treated_study,
@@ -22,38 +21,29 @@ from hazard.output.figures.immortal_time import (
 )
 from hazard.output.figures.incidence import incidence, incidence_text
 from hazard.output.figures.lag_curves import lag_curves, lag_curves_text
+from hazard.output.figures.panels import description_words
 from hazard.output.figures.predictive import (
-    PREDICTIVE_WORDS,
     grouping_in_words,
     predictive,
     predictive_text,
+    predictive_words,
 )
-from hazard.output.figures.published import (
-    EVIDENCE_WORDS,
-    evidence_lag_curves,
-    evidence_lag_curves_text,
-)
-from hazard.output.figures.scenario import SCENARIO_WORDS, scenario, scenario_text
+from hazard.output.figures.published import evidence_lag_curves, evidence_lag_curves_text
+from hazard.output.figures.scenario import scenario, scenario_text
 from hazard.output.figures.sensitivity import sensitivity, sensitivity_text
-from hazard.output.figures.style import rendered, svg
+from hazard.output.figures.style import rendered, run_words, svg
 from hazard.output.figures.survival import (
-    SURVIVAL_WORDS,
     survival_curves,
     survival_curves_text,
     survival_words,
 )
 
 __all__ = [
-    "CONCORDANCE_WORDS",
-    "EVER_TREATED_WORDS",
-    "EVIDENCE_WORDS",
-    "PREDICTIVE_WORDS",
-    "SCENARIO_WORDS",
-    "SURVIVAL_WORDS",
     "concordance",
     "concordance_text",
     "description",
     "description_text",
+    "description_words",
     "ever_treated_panel",
     "ever_treated_panel_text",
     "ever_treated_study",
@@ -71,7 +61,9 @@ __all__ = [
     "more_or_earlier_text",
     "predictive",
     "predictive_text",
+    "predictive_words",
     "rendered",
+    "run_words",
     "scenario",
     "scenario_text",
     "sensitivity",

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hazard.output import digits
-from hazard.output.figures.panels import Panel, Words, groups
+from hazard.output.figures.panels import Panel, Words, description_words, groups
 from hazard.output.figures.style import GREY, GREY_INK, INK, STYLE, exit_colours, marks
 
 _WIDTH = 9.0
@@ -28,7 +28,7 @@ _PRINTED: Any = MappingProxyType(
 
 
 def description(
-    series: pd.DataFrame, published: pd.DataFrame, *, words: Words
+    series: pd.DataFrame, published: pd.DataFrame, *, words: Words | None = None
 ) -> dict[str, Figure]:
     """Figures of the descriptive series, by the name of their group.
 
@@ -36,9 +36,9 @@ def description(
     ----------
     series, published : DataFrame
         As in ``hazard.studies.describe.Description``.
-    words : mapping of str to mapping
-        Texts by section and key, as of ``hazard.studies.describe.texts``. Exits, levels and units
-        that are not in them keep their names.
+    words : mapping of str to mapping, optional
+        Of :func:`description_words`, by default in English and of families. Exits, levels and
+        units that are not in them keep their names.
 
     Returns
     -------
@@ -47,12 +47,12 @@ def description(
         unit share their axis. Groups of which all is skipped are left out.
     """
     colours = exit_colours(series["exit"].dropna().unique())
-    figures = groups(series, published, words)
+    figures = groups(series, published, words or description_words())
     return {name: _multiples(name, panels, colours) for name, panels in figures.items()}
 
 
 def description_text(
-    series: pd.DataFrame, published: pd.DataFrame, *, words: Words
+    series: pd.DataFrame, published: pd.DataFrame, *, words: Words | None = None
 ) -> dict[str, str]:
     """Text alternatives of :func:`description`: every number that is drawn.
 
@@ -61,6 +61,7 @@ def description_text(
     dict of str to str
         One line per panel, below the title.
     """
+    words = words or description_words()
     figures = groups(series, published, words)
     return {
         name: "\n".join([words["figure"][name], *map(_panel_text, panels)])

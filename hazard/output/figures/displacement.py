@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
+from hazard.languages import Words
 from hazard.output import digits
 from hazard.output.figures.style import (
     GREY_INK,
@@ -19,6 +20,7 @@ from hazard.output.figures.style import (
     exit_colours,
     exit_sentence,
     marks,
+    run_words,
     unit_of,
 )
 
@@ -35,7 +37,7 @@ def more_or_earlier(
     *,
     ends: Sequence[int],
     labels: Mapping[str, str],
-    words: Mapping[str, str],
+    words: Words | None = None,
 ) -> Figure:
     """Difference in cumulative incidence between two arms, month by month, one panel per exit.
 
@@ -49,15 +51,15 @@ def more_or_earlier(
         that is before the horizon, and the horizon.
     labels : mapping of exit to text
         Exits that are not in it keep their names.
-    words : mapping
-        ``start_axis``, ``hundred_axis`` and the marks of numbers; in words also
-        ``difference_text`` and ``units``.
+    words : mapping, optional
+        Of :func:`run_words`, by default in English, for months and odds.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
+    words = words or run_words()
     exits = list(curves["exit"].unique())
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, 3.1))
@@ -81,7 +83,7 @@ def more_or_earlier_text(
     *,
     ends: Sequence[int],
     labels: Mapping[str, str],
-    words: Mapping[str, str],
+    words: Words | None = None,
 ) -> str:
     """Text alternative of :func:`more_or_earlier`: the differences at the marked months.
 
@@ -90,6 +92,7 @@ def more_or_earlier_text(
     str
         One sentence per exit.
     """
+    words = words or run_words()
     lines = []
     for name, curve in curves.groupby("exit", sort=False):
         parts = [
@@ -105,7 +108,7 @@ def more_or_earlier_text(
 
 
 def more_by_level(
-    rows: pd.DataFrame, *, labels: Mapping[str, str], words: Mapping[str, str]
+    rows: pd.DataFrame, *, labels: Mapping[str, str], words: Words | None = None
 ) -> Figure:
     """Difference between two arms at one month for every level of a group, one panel per exit.
 
@@ -117,14 +120,15 @@ def more_by_level(
         first, which is everybody, has a dotted line through all others.
     labels : mapping of exit to text
         Exits that are not in it keep their names.
-    words : mapping
-        ``hundred_axis`` and the marks of numbers.
+    words : mapping, optional
+        Of :func:`run_words`, by default in English, for months and odds.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
+    words = words or run_words()
     exits, levels = list(rows["exit"].unique()), list(rows["level"].unique())
     height = 0.95 + 0.23 * len(levels)
     with mpl.rc_context(dict(STYLE)):
@@ -150,7 +154,7 @@ def more_by_level(
 
 
 def more_by_level_text(
-    rows: pd.DataFrame, *, labels: Mapping[str, str], words: Mapping[str, str]
+    rows: pd.DataFrame, *, labels: Mapping[str, str], words: Words | None = None
 ) -> str:
     """Text alternative of :func:`more_by_level`: every difference with its interval.
 
@@ -159,6 +163,7 @@ def more_by_level_text(
     str
         One sentence per exit.
     """
+    words = words or run_words()
     lines = []
     for name, levels in rows.groupby("exit", sort=False):
         parts = [
@@ -184,14 +189,14 @@ def _estimate(rows: pd.DataFrame) -> digits.Estimate:
     return digits.Estimate(*rows[_NUMBERS].astype(float).iloc[0].tolist())
 
 
-def _number_axis(axis: Axis, words: Mapping[str, str]) -> None:
+def _number_axis(axis: Axis, words: Words) -> None:
     """Round numbers with their sign, all with as many decimals."""
     axis.set_major_locator(mpl.ticker.MaxNLocator(6, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(_Signed(words))
 
 
 class _Signed(mpl.ticker.Formatter):
-    def __init__(self, words: Mapping[str, str]) -> None:
+    def __init__(self, words: Words) -> None:
         self._words = words
 
     def __call__(self, value: float, pos: int | None = None) -> str:
@@ -217,7 +222,7 @@ def _curve(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
     panel.plot(month, percent["estimate"], color=colour, linewidth=1.8)
 
 
-def _ends(panel: Axes, rows: pd.DataFrame, colour: str, words: Mapping[str, str]) -> None:
+def _ends(panel: Axes, rows: pd.DataFrame, colour: str, words: Words) -> None:
     """Vertical lines at the months of the rows, with the numbers of that month above them."""
     months = rows["month"].astype(float).tolist()
     near = len(months) > 1 and months[1] - months[0] < _NEAR * months[1]

@@ -10,20 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hazard import languages
+from hazard.languages import Words
 from hazard.output import digits
 from hazard.output.figures.style import GREY, GREY_INK, INK, STYLE, marks
 
-CONCORDANCE_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "linear probability": "linear probability",
-        "multinomial logit": "multinomial logit",
-        "hazard model": "hazard model",
-        "axis": "Change of the monthly probability, percentage points",
-        "months": "Months since the event",
-        "text": "{exit}, {term}, {estimator}: {months}.",
-        "decimal": ".",
-    }
-)
 COLOURS = MappingProxyType(
     {"linear probability": "#B84A00", "multinomial logit": "#00734F", "hazard model": "#0072B2"}
 )
@@ -37,7 +28,7 @@ def concordance(
     estimates: pd.DataFrame,
     *,
     labels: Mapping[str, str] = MappingProxyType({}),
-    words: Mapping[str, str] = CONCORDANCE_WORDS,
+    words: Words | None = None,
 ) -> Figure:
     """Change of the monthly probability by one event, lag by lag, of each estimator.
 
@@ -48,14 +39,15 @@ def concordance(
         exit, of the rows with ``quantity == "average_change"``.
     labels : mapping
         Names of terms and exits.
-    words : mapping
-        Texts, by the keys of ``CONCORDANCE_WORDS``.
+    words : mapping, optional
+        Texts, by the keys of ``figures.concordance`` of a language; by default English.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
+    words = words or languages.figure("concordance")
     shown = estimates[estimates["quantity"] == "average_change"]
     terms, exits = shown["term"].unique(), shown["exit"].unique()
     with mpl.rc_context(dict(STYLE)):
@@ -88,9 +80,10 @@ def concordance_text(
     estimates: pd.DataFrame,
     *,
     labels: Mapping[str, str] = MappingProxyType({}),
-    words: Mapping[str, str] = CONCORDANCE_WORDS,
+    words: Words | None = None,
 ) -> str:
     """Text alternative of :func:`concordance`: every estimate."""
+    words = words or languages.figure("concordance")
     shown = estimates[estimates["quantity"] == "average_change"]
     lines = []
     for (term, name, estimator), rows in shown.groupby(["term", "exit", "estimator"], sort=False):
@@ -109,7 +102,7 @@ def concordance_text(
     return "\n".join(lines)
 
 
-def _panel(panel: Axes, estimates: pd.DataFrame, words: Mapping[str, str]) -> None:
+def _panel(panel: Axes, estimates: pd.DataFrame, words: Words) -> None:
     panel.axhline(0.0, color=GREY, linewidth=0.8, zorder=1)
     names = [name for name in COLOURS if name in set(estimates["estimator"])]
     for place, name in enumerate(names):
@@ -133,7 +126,7 @@ def _panel(panel: Axes, estimates: pd.DataFrame, words: Mapping[str, str]) -> No
     panel.tick_params(labelbottom=True, labelleft=True)
 
 
-def _legend(figure: Figure, panel: Axes, words: Mapping[str, str]) -> None:
+def _legend(figure: Figure, panel: Axes, words: Words) -> None:
     handles, names = panel.get_legend_handles_labels()
     figure.legend(
         handles,

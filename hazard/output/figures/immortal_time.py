@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import matplotlib as mpl
 import numpy as np
@@ -12,34 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from hazard import languages
+from hazard.languages import Words
 from hazard.output import digits
 from hazard.output.figures.style import EXIT_COLOURS, GREY, GREY_INK, INK, STYLE, marks
 
-EVER_TREATED_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "title": "An orientation talk without any effect, as the regression of 2016 sees it",
-        "left": "Ever had a talk, by least squares",
-        "right": "The hazard model",
-        "change": "Change of the probability of ever returning assisted",
-        "odds": "Odds ratio in a month",
-        "simulated": "no effect: mean and 95 percent of simulated samples",
-        "published": "as printed by Proba (2016), with 95 percent interval",
-        "beyond": "to {value}",
-        "all": "All",
-        "ever_treated_within": "All, within\nnationality",
-        "hazard": "talk from its\nmonth on",
-        "hazard_ever": "talk coded\nas ever",
-        "truth": "True odds ratio {ratio}",
-        "panel_title": "One treatment, two codings",
-        "ever_treated": "ever treated,\nleast squares",
-        "landmark": "landmark:\ntreated so far",
-        "panel_hazard": "treated so far",
-        "panel_hazard_ever": "ever treated",
-        "panel_change": "Change of the probability of leaving: {exit}",
-        "panel_odds": "Odds ratio in a month: {exit}",
-        "decimal": ".",
-    }
-)
 _ODDS = (0.45, 2.2)  # which are always on the axis
 _TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 _COLOUR = EXIT_COLOURS["assisted"]
@@ -47,10 +23,11 @@ _STEP = 0.23  # of the height of a sample, from its middle to each year
 _WIDEST = 0.6
 _BLOCK = 2.7  # codings of one true effect, and their heading
 _PER_ROW, _AROUND = 0.5, 1.75  # inches
+_ENDS = ("mean", "low", "high")
 
 
 def ever_treated_study(
-    null: pd.DataFrame, planted: pd.DataFrame, words: Mapping[str, str] = EVER_TREATED_WORDS
+    null: pd.DataFrame, planted: pd.DataFrame, words: Words | None = None
 ) -> Figure:
     """What each design finds where a talk does nothing, beside the printed coefficients.
 
@@ -58,14 +35,15 @@ def ever_treated_study(
     ----------
     null, planted : DataFrame
         Of :func:`hazard.studies.immortal_time.study`, without and with an effect.
-    words : mapping
-        Texts, by the keys of ``EVER_TREATED_WORDS``.
+    words : mapping, optional
+        Texts, by the keys of ``figures.ever_treated`` of a language; by default English.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
+    words = words or languages.figure("ever_treated")
     least = null[null["design"].str.startswith("ever_treated")]
     labels = list(dict.fromkeys(zip(least["design"], least["sample"], strict=True)))
     height = _AROUND + _PER_ROW * len(labels)
@@ -81,7 +59,7 @@ def ever_treated_study(
 
 
 def ever_treated_study_text(
-    null: pd.DataFrame, planted: pd.DataFrame, words: Mapping[str, str] = EVER_TREATED_WORDS
+    null: pd.DataFrame, planted: pd.DataFrame, words: Words | None = None
 ) -> str:
     """Text alternative of :func:`ever_treated_study`: every interval, and what was printed.
 
@@ -90,6 +68,7 @@ def ever_treated_study_text(
     str
         One line per sample and year, or per coding, after the title.
     """
+    words = words or languages.figure("ever_treated")
     lines = [words["title"] + "."]
     for _, row in null[null["design"].str.startswith("ever_treated")].iterrows():
         name = _sample(row["design"], row["sample"], words).replace("\n", " ")
@@ -99,15 +78,19 @@ def ever_treated_study_text(
         lines.append(f"{name}, {row['term'][-4:]}: {_spread(row, words)}{printed}.")
     for table in (null, planted):
         for _, row in table[table["design"].str.startswith("hazard")].iterrows():
-            truth = words["truth"].format(ratio=f"{row['odds_ratio']:g}")
+            truth = words["truth"].format(ratio=_plain(row["odds_ratio"], words))
             name = words[row["design"]].replace("\n", " ")
-            ratios = {end: np.exp(row[end]) for end in ("mean", "low", "high")}
+            ratios = {end: np.exp(row[end]) for end in _ENDS}
             lines.append(f"{truth}, {name}: {_spread(ratios, words)}.")
     return "\n".join(lines)
 
 
 def ever_treated_panel(
-    table: pd.DataFrame, exit_name: str, words: Mapping[str, str] = EVER_TREATED_WORDS
+    table: pd.DataFrame,
+    exit_name: str,
+    *,
+    labels: Mapping[str, str] | None = None,
+    words: Words | None = None,
 ) -> Figure:
     """Estimates of one treatment on one panel, ever treated beside treated so far.
 
@@ -116,14 +99,18 @@ def ever_treated_panel(
     table : DataFrame
         Of :func:`hazard.studies.immortal_time.compared`.
     exit_name : str
-    words : mapping
-        Texts, by the keys of ``EVER_TREATED_WORDS``.
+    labels : mapping of exit to text, optional
+        Exits that are not in it keep their names.
+    words : mapping, optional
+        Texts, by the keys of ``figures.ever_treated`` of a language; by default English.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
+    words = words or languages.figure("ever_treated")
+    label = (labels or {}).get(exit_name, exit_name)
     rows = table[table["exit"] == exit_name].set_index("design")
     differences = [name for name in ("ever_treated", "landmark") if name in rows.index]
     with mpl.rc_context(dict(STYLE)):
@@ -131,19 +118,23 @@ def ever_treated_panel(
         left = figure.add_axes((0.14, 0.25, 0.32, 0.52))
         _bars(left, rows.loc[differences], [words[name] for name in differences])
         left.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
-        left.set_xlabel(words["panel_change"].format(exit=exit_name))
-        left.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(x, words)))
+        left.set_xlabel(words["panel_change"].format(exit=label))
+        left.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(round(x, 3), words)))
         right = figure.add_axes((0.64, 0.25, 0.32, 0.52))
         names = ["hazard", "hazard_ever"]
         _bars(right, rows.loc[names], [words[f"panel_{name}"] for name in names])
         _odds_axis(right, words)
-        right.set_xlabel(words["panel_odds"].format(exit=exit_name))
+        right.set_xlabel(words["panel_odds"].format(exit=label))
         figure.text(0.012, 0.88, words["panel_title"], size=11.5, weight="bold")
     return figure
 
 
 def ever_treated_panel_text(
-    table: pd.DataFrame, exit_name: str, words: Mapping[str, str] = EVER_TREATED_WORDS
+    table: pd.DataFrame,
+    exit_name: str,
+    *,
+    labels: Mapping[str, str] | None = None,
+    words: Words | None = None,
 ) -> str:
     """Text alternative of :func:`ever_treated_panel`.
 
@@ -152,14 +143,16 @@ def ever_treated_panel_text(
     str
         One line per design, after the title.
     """
+    words = words or languages.figure("ever_treated")
+    label = (labels or {}).get(exit_name, exit_name)
     lines = [words["panel_title"] + "."]
     for _, row in table[table["exit"] == exit_name].iterrows():
         log = row["unit"] == "log-odds"
         name = words[f"panel_{row['design']}" if log else row["design"]].replace("\n", " ")
-        unit = words["panel_odds" if log else "panel_change"].format(exit=exit_name)
+        unit = words["panel_odds" if log else "panel_change"].format(exit=label)
         values = row[["estimate", "lower", "upper"]].astype(float)
-        mean, low, high = (_three(value, words) for value in (np.exp(values) if log else values))
-        lines.append(f"{unit}, {name}: {mean} ({low} to {high}).")
+        shown = dict(zip(_ENDS, np.exp(values) if log else values, strict=True))
+        lines.append(f"{unit}, {name}: {_spread(shown, words)}.")
     return "\n".join(lines)
 
 
@@ -168,7 +161,7 @@ def _least_squares(
     panel: Axes,
     least: pd.DataFrame,
     labels: Sequence[tuple[str, str]],
-    words: Mapping[str, str],
+    words: Words,
 ) -> None:
     panel.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
     years: dict[float, str] = {}
@@ -193,7 +186,7 @@ def _least_squares(
     panel.tick_params(axis="y", length=0)
     panel.set_ylim(len(labels) - 0.4, -0.6)
     panel.set_xlim(-0.45, _WIDEST)
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(x, words)))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(round(x, 3), words)))
     panel.set_xlabel(words["change"])
     _heading(panel, words["left"], 34)
     _heading(panel, words["simulated"], 19, colour=_COLOUR)
@@ -206,7 +199,7 @@ def _simulated(panel: Axes, at: float, ends: tuple[float, float, float], colour:
     panel.vlines(mean, at - 0.17, at + 0.17, color=colour, linewidth=2.0)
 
 
-def _printed(panel: Axes, at: float, row: pd.Series, words: Mapping[str, str]) -> None:
+def _printed(panel: Axes, at: float, row: pd.Series, words: Words) -> None:
     half = 1.96 * row["published_se"]
     low, high = row["published"] - half, row["published"] + half
     panel.hlines(at, low, min(high, _WIDEST), color=GREY_INK, linewidth=1.0)
@@ -217,7 +210,7 @@ def _printed(panel: Axes, at: float, row: pd.Series, words: Mapping[str, str]) -
 
 
 # --- the hazard model ---------------------------------------------------------------------------
-def _hazards(panel: Axes, tables: Sequence[pd.DataFrame], words: Mapping[str, str]) -> None:
+def _hazards(panel: Axes, tables: Sequence[pd.DataFrame], words: Words) -> None:
     names: dict[float, str] = {}
     for block, table in enumerate(tables):
         top = _BLOCK * block
@@ -229,7 +222,7 @@ def _hazards(panel: Axes, tables: Sequence[pd.DataFrame], words: Mapping[str, st
             names[at] = words[design]
         ratio = float(table["odds_ratio"].iloc[0])
         panel.vlines(ratio, top - 0.35, top + 1.35, color=INK, linewidth=1.2, linestyle=":")
-        text = words["truth"].format(ratio=f"{ratio:g}")
+        text = words["truth"].format(ratio=_plain(ratio, words))
         panel.annotate(text, (0.02, top - 0.45), xycoords=("axes fraction", "data"), va="bottom")
     panel.set_yticks(list(names), labels=list(names.values()))
     panel.set_ylim(_BLOCK * len(tables) - 1.2, -1.1)
@@ -251,7 +244,7 @@ def _bars(panel: Axes, rows: pd.DataFrame, names: Sequence[str]) -> None:
     panel.tick_params(axis="y", length=0)
 
 
-def _odds_axis(panel: Axes, words: Mapping[str, str]) -> None:
+def _odds_axis(panel: Axes, words: Words) -> None:
     if not panel.dataLim.intervalx[1] > 0:  # nothing was estimated, or only at minus infinity
         panel.set_xlim(*_ODDS)
     panel.set_xscale("log")
@@ -259,7 +252,7 @@ def _odds_axis(panel: Axes, words: Mapping[str, str]) -> None:
     panel.set_xlim(min(low, _ODDS[0]), max(high, _ODDS[1]))
     panel.xaxis.set_major_locator(FixedLocator(_TICKS))
     panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(x, words)))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(round(x, 3), words)))
     panel.axvline(1.0, color=INK, linewidth=0.8, zorder=1)
 
 
@@ -276,18 +269,18 @@ def _heading(panel: Axes, text: str, above: float, colour: str = INK) -> None:
     )
 
 
-def _sample(design: str, sample: str, words: Mapping[str, str]) -> str:
+def _sample(design: str, sample: str, words: Words) -> str:
     return words[design] if design == "ever_treated_within" else words.get(sample, sample)
 
 
-def _spread(row: pd.Series | Mapping[str, float], words: Mapping[str, str]) -> str:
-    mean, low, high = (_three(row[name], words) for name in ("mean", "low", "high"))
-    return f"{mean} ({low} to {high})"
+def _spread(row: pd.Series | Mapping[str, float], words: Words) -> str:
+    mean, low, high = (_three(row[name], words) for name in _ENDS)
+    return f"{mean} ({low} {words['to']} {high})"
 
 
-def _three(value: float, words: Mapping[str, str]) -> str:
+def _three(value: float, words: Words) -> str:
     return digits.number(value, -3, marks(words))
 
 
-def _plain(value: float, words: Mapping[str, str]) -> str:
-    return f"{round(value, 3):g}".replace("-", "−").replace(".", words["decimal"])
+def _plain(value: float, words: Words) -> str:
+    return f"{value:g}".replace("-", "−").replace(".", words["decimal"])

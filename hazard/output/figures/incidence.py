@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hazard.languages import Words
 from hazard.output import digits
 from hazard.output.figures.style import (
     GREY_INK,
@@ -18,6 +19,7 @@ from hazard.output.figures.style import (
     exit_colours,
     exit_sentence,
     marks,
+    run_words,
     unit_of,
 )
 
@@ -25,7 +27,7 @@ _OBSERVED = "Aalen-Johansen"
 
 
 def incidence(
-    curves: pd.DataFrame, *, labels: Mapping[str, str], words: Mapping[str, str]
+    curves: pd.DataFrame, *, labels: Mapping[str, str], words: Words | None = None
 ) -> Figure:
     """Share that has left through each exit, month by month, in each arm.
 
@@ -36,16 +38,15 @@ def incidence(
         month to show. One column of panels per exit; differences, where there are any, below.
     labels : mapping of exit to text
         Exits that are not in it keep their names.
-    words : mapping
-        ``month_axis``, ``share_axis``, ``difference_axis``, the names of the arms (``with``,
-        ``without``, ``model``, ``panel``), and the marks of numbers; in words also
-        ``incidence_text`` and ``units``.
+    words : mapping, optional
+        Of :func:`run_words`, by default in English, for months and odds.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
+    words = words or run_words()
     exits = list(curves["exit"].unique())
     contrast = curves[curves["quantity"] == "risk_difference"]
     rows = 2 if len(contrast) else 1
@@ -80,7 +81,7 @@ def incidence_text(
     *,
     months: Sequence[int],
     labels: Mapping[str, str],
-    words: Mapping[str, str],
+    words: Words | None = None,
 ) -> str:
     """Text alternative of :func:`incidence`: percent in each arm after some months.
 
@@ -89,6 +90,7 @@ def incidence_text(
     str
         One sentence per exit.
     """
+    words = words or run_words()
     modelled = curves[curves["estimator"] != _OBSERVED]
     shown = modelled if len(modelled) else curves
     lines = []
@@ -106,7 +108,7 @@ def incidence_text(
     return " ".join(lines)
 
 
-def _arms_text(rows: pd.DataFrame, words: Mapping[str, str]) -> str:
+def _arms_text(rows: pd.DataFrame, words: Words) -> str:
     numbers = rows[["estimate", "lower", "upper", "mcse"]].astype(float)
     arms = zip(rows["arm"], rows["estimator"], numbers.itertuples(index=False), strict=True)
     return ", ".join(
@@ -121,7 +123,7 @@ def _word(arm: str, estimator: str) -> str:
     return "model" if arm == "observed" else arm
 
 
-def _arms(panel: Axes, curves: pd.DataFrame, colour: str, words: Mapping[str, str]) -> None:
+def _arms(panel: Axes, curves: pd.DataFrame, colour: str, words: Words) -> None:
     looks = {
         "panel": (INK, ":", 1.2),
         "without": (GREY_INK, "--", 1.5),
@@ -176,7 +178,7 @@ def _end_labels(panel: Axes, ends: list[tuple[float, str, str]], last: float) ->
         )
 
 
-def _axes(grid: np.ndarray, words: Mapping[str, str]) -> None:
+def _axes(grid: np.ndarray, words: Words) -> None:
     for row, key in zip(grid, ("share_axis", "difference_axis"), strict=False):
         row[0].set_ylabel(words[key])
         for panel in row:
@@ -188,7 +190,7 @@ def _axes(grid: np.ndarray, words: Mapping[str, str]) -> None:
         panel.set_xlabel(words["month_axis"])
 
 
-def _percent_text(words: Mapping[str, str]) -> mpl.ticker.Formatter:
+def _percent_text(words: Words) -> mpl.ticker.Formatter:
     def text(value: float, _: int) -> str:
         whole = abs(100 * value - round(100 * value)) < 1e-6
         return digits.number(100 * value, 0 if whole else -1, marks(words))

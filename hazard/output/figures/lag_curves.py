@@ -10,15 +10,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hazard.languages import Words
 from hazard.output import digits
-from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours, marks
+from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, run_words
 
 _RATIOS = (0.01, 0.03, 0.1, 0.25, 0.5, 1, 2, 4, 10, 30, 100)
 _SHAPE = {"hazard model": "o", "multinomial logit": "s", "linear probability": "D"}
 
 
 def lag_curves(
-    curves: pd.DataFrame, *, labels: Mapping[str, str], words: Mapping[str, str]
+    curves: pd.DataFrame, *, labels: Mapping[str, str], words: Words | None = None
 ) -> Figure:
     """Change in each exit, by months since the event, according to each estimator.
 
@@ -30,15 +31,15 @@ def lag_curves(
         percentage points. One row of panels per exit; estimates that are not finite are left out.
     labels : mapping of exit to text
         Exits that are not in it keep their names.
-    words : mapping
-        ``lag_axis``, ``ratio_axis``, ``log_axis``, ``points_axis``, the three estimators, and the
-        marks of numbers; in words also ``lag_text`` and ``Units``.
+    words : mapping, optional
+        Of :func:`run_words`, by default in English, for months and odds.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
+    words = words or run_words()
     exits = list(curves["exit"].unique())
     height = 1.25 + 1.5 * len(exits)
     with mpl.rc_context(dict(STYLE)):
@@ -66,7 +67,7 @@ def lag_curves(
 
 
 def lag_curves_text(
-    curves: pd.DataFrame, *, labels: Mapping[str, str], words: Mapping[str, str]
+    curves: pd.DataFrame, *, labels: Mapping[str, str], words: Words | None = None
 ) -> str:
     """Text alternative of :func:`lag_curves`: the ratios of the hazard model, month by month.
 
@@ -75,6 +76,7 @@ def lag_curves_text(
     str
         One sentence per exit.
     """
+    words = words or run_words()
     modelled = curves[curves["estimator"] == "hazard model"]
     lines = []
     for name, rows in modelled.groupby("exit", sort=False):
@@ -94,7 +96,7 @@ def lag_curves_text(
     return " ".join(lines)
 
 
-def _span(lags: pd.Series, words: Mapping[str, str]) -> str:
+def _span(lags: pd.Series, words: Words) -> str:
     ends = sorted({lags.min(), lags.max()})
     return "–".join(digits.number(lag, 0, marks(words)) for lag in ends)
 
@@ -121,7 +123,7 @@ def _draw(panel: Axes, curve: pd.DataFrame, colours: Mapping[str, str]) -> None:
         )
 
 
-def _ratio_axis(panels: Iterable[Axes], words: Mapping[str, str]) -> None:
+def _ratio_axis(panels: Iterable[Axes], words: Words) -> None:
     for panel in panels:
         low, high = panel.get_ylim()
         shown = [ratio for ratio in _RATIOS if low <= np.log(ratio) <= high]
@@ -135,11 +137,11 @@ def _ratio_axis(panels: Iterable[Axes], words: Mapping[str, str]) -> None:
         right.tick_params(colors=GREY_INK)
 
 
-def _ratio_text(value: float, words: Mapping[str, str]) -> str:
+def _ratio_text(value: float, words: Words) -> str:
     return f"{value:g}".replace(".", words["decimal"])
 
 
-def _points_axis(panels: Iterable[Axes], words: Mapping[str, str]) -> None:
+def _points_axis(panels: Iterable[Axes], words: Words) -> None:
     for panel in panels:
         panel.set_ylabel(words["points_axis"])
         panel.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
@@ -148,16 +150,14 @@ def _points_axis(panels: Iterable[Axes], words: Mapping[str, str]) -> None:
         )
 
 
-def _headings(figure: Figure, height: float, words: Mapping[str, str]) -> None:
+def _headings(figure: Figure, height: float, words: Words) -> None:
     """The estimators, each behind its own mark."""
     for left, estimator in ((0.08, "hazard model"), (0.26, "multinomial logit")):
         _key(figure, (left, 1 - 0.25 / height), estimator, words)
     _key(figure, (0.61, 1 - 0.25 / height), "linear probability", words)
 
 
-def _key(
-    figure: Figure, place: tuple[float, float], estimator: str, words: Mapping[str, str]
-) -> None:
+def _key(figure: Figure, place: tuple[float, float], estimator: str, words: Words) -> None:
     ink = GREY_INK if estimator == "multinomial logit" else INK
     mark = mpl.lines.Line2D(
         [place[0]],

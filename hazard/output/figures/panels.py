@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from hazard import languages
 from hazard.arrays import FloatArray
+from hazard.languages import ENGLISH
 from hazard.output import digits
 from hazard.output.figures.style import marks
+from hazard.units import plural
 
 _PROBABILITY = "monthly_probability"
 GROUPS = MappingProxyType(
@@ -31,7 +35,39 @@ GROUPS = MappingProxyType(
 )
 """Tables and quantities of each figure; the name is that of its file."""
 
-Words = Mapping[str, Mapping[str, str]]
+Words = Mapping[str, languages.Words]
+_OF_PERSONS = ("figure", "panel", "axis")
+
+
+def description_words(
+    code: str = ENGLISH, people: Literal["families", "persons"] = "families"
+) -> Words:
+    """Texts of the descriptive figures in a language, by table and key.
+
+    Parameters
+    ----------
+    code : str
+    people : {"families", "persons"}
+        Families of the report, or persons of another panel, with texts of their own and without
+        the places in the report.
+
+    Examples
+    --------
+    >>> description_words("nb")["exit"]["forced"]
+    'Tvangsretur'
+    """
+    whole = languages.catalogue(code)
+    own = {table: whole["describe"][f"{table}_of_persons"] for table in _OF_PERSONS}
+    known = {name: languages.unit(name, code) for name in whole["shared"]["unit"]}
+    texts: Words = {
+        **whole["describe"],
+        "marks": whole["shared"]["marks"],
+        "unit": {name: each.one for name, each in known.items()},
+        "units": {plural(name): each.several.capitalize() for name, each in known.items()},
+    }
+    if people == "families":
+        return texts
+    return {**texts, **{name: {**texts[name], **own[name]} for name in own}, "report": {}}
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import matplotlib as mpl
 import numpy as np
@@ -11,38 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hazard.checks.predictive import ALL, MONTH, POOLED, at_month, summary
+from hazard import languages
+from hazard.languages import ENGLISH, Words
 from hazard.output import digits
 from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, unit_of
+from hazard.predictive import ALL, MONTH, POOLED, at_month, summary
 
-PREDICTIVE_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "everybody": "Left after so many {units} at risk, percent of all",
-        "levels": "{Grouping}: left within {month} {units}, observed minus predicted, percentage "
-        "points",
-        "periods": "{Grouping}: leaving per {unit}, observed minus predicted, percentage points",
-        "centre": "centre",
-        "nationality": "nationality",
-        "month": "month at risk",
-        "quarter": "quarter",
-        "year": "year",
-        "smaller ones": "smaller ones",
-        "observed": "observed",
-        "replicated": "model, 95 percent",
-        "outside": "{n} of {levels} outside, {expected} by chance",
-        "sorted": "each a level, in order of the difference",
-        "note": "Bars: 95 percent of the replicates drawn from the model. Coloured: what was "
-        "observed lies outside of them.\n"
-        "Bars of small levels are cut at the edge. A level with a term of its own in the model "
-        "lies inside more often than by chance.",
-        "text": "{exit}: within {month} {units} {observed} percent left, {predicted} ({lower} to "
-        "{upper}) predicted; outside the 95 percent of the replicates {groupings}.",
-        "text_grouping": "{n} of {levels} by {grouping}",
-        "unit": "month",
-        "units": "months",
-        "decimal": ".",
-    }
-)
 _PERIODS = (MONTH, "quarter", "year")
 _NAMED = (*_PERIODS, "centre", "nationality")
 _TOP, _CURVES, _ROW, _GAP, _BOTTOM = 0.55, 1.75, 1.3, 0.62, 0.8  # inches
@@ -50,11 +23,24 @@ _SEEN = 0.95  # share of the rows whose levels are drawn whole
 _INSIDE, _BAR = "#8a8a8a", "#d4d4d4"
 
 
+def predictive_words(unit: str = "month", code: str = ENGLISH) -> Words:
+    """Words of the figure in a language, for a panel in this unit of time.
+
+    Examples
+    --------
+    >>> predictive_words("week", "nb")["month"]
+    'uke under risiko'
+    """
+    own, time = languages.figure("predictive", code), languages.unit(unit, code)
+    named = {"unit": time.one, "units": time.several}
+    return {**own, **named, "month": own["month"].format(**named)}
+
+
 def predictive(
     checked: pd.DataFrame,
     *,
     labels: Mapping[str, str],
-    words: Mapping[str, str] = PREDICTIVE_WORDS,
+    words: Words | None = None,
     month: int = 12,
 ) -> Figure:
     """Cumulative incidence of everybody over its replicates, and every level beside its own.
@@ -62,12 +48,13 @@ def predictive(
     Parameters
     ----------
     checked : DataFrame
-        From :func:`hazard.checks.predictive.check`. One column of panels per exit; one row for the
+        From :func:`hazard.predictive.check`. One column of panels per exit; one row for the
         curve of everybody, then one for each grouping.
     labels : mapping of exit to text
         Exits that are not in it keep their names.
-    words : mapping
-        Texts, by the keys of ``PREDICTIVE_WORDS``; groupings that are not in it keep their names.
+    words : mapping, optional
+        Of :func:`predictive_words`, by default in English and for months; groupings that are not
+        in it keep their names.
     month : int
         As in the settings of the check.
 
@@ -76,6 +63,7 @@ def predictive(
     Figure
         900 pixels wide at 100 dots per inch.
     """
+    words = words or predictive_words()
     exits = exit_colours(checked["exit"].unique())
     groupings = _groupings(checked)
     height = _TOP + _CURVES + (_GAP + _ROW) * len(groupings) + _BOTTOM
@@ -109,7 +97,7 @@ def predictive_text(
     checked: pd.DataFrame,
     *,
     labels: Mapping[str, str],
-    words: Mapping[str, str] = PREDICTIVE_WORDS,
+    words: Words | None = None,
     month: int = 12,
 ) -> str:
     """Text alternative of :func:`predictive`: everybody, and how many levels lie outside.
@@ -119,6 +107,7 @@ def predictive_text(
     str
         One sentence per exit.
     """
+    words = words or predictive_words()
     summed, lines = summary(checked, month=month), []
     for name in checked["exit"].unique():
         row = at_month(_of(checked, ALL, name), month).iloc[0]
@@ -205,7 +194,7 @@ def _curve(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
     panel.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
 
 
-def _differences(panel: Axes, rows: pd.DataFrame, colour: str, words: Mapping[str, str]) -> None:
+def _differences(panel: Axes, rows: pd.DataFrame, colour: str, words: Words) -> None:
     grouping = rows["grouping"].iloc[0]
     if grouping not in _PERIODS:
         rows = rows.sort_values("apart")
@@ -239,7 +228,7 @@ def _limits(rows: pd.DataFrame) -> tuple[float, float]:
     return (low, high) if low < high else (-1.0, 1.0)
 
 
-def _period_ticks(panel: Axes, levels: list[str], words: Mapping[str, str]) -> None:
+def _period_ticks(panel: Axes, levels: list[str], words: Words) -> None:
     """Names of some periods in the order of time; the smaller ones are the last."""
     named = [k for k, level in enumerate(levels) if level != POOLED]
     most = 4 if max(map(len, levels[:1])) <= 4 else 3
@@ -260,7 +249,7 @@ def _period_ticks(panel: Axes, levels: list[str], words: Mapping[str, str]) -> N
         )
 
 
-def _extremes(panel: Axes, rows: pd.DataFrame, words: Mapping[str, str]) -> None:
+def _extremes(panel: Axes, rows: pd.DataFrame, words: Words) -> None:
     """Names of the first and the last level, where these lie outside."""
     for k, side, shift in ((0, "left", -9), (len(rows) - 1, "right", 9)):
         row = rows.iloc[k]
@@ -276,7 +265,7 @@ def _extremes(panel: Axes, rows: pd.DataFrame, words: Mapping[str, str]) -> None
             )
 
 
-def _corner(panel: Axes, counted: pd.DataFrame, words: Mapping[str, str]) -> None:
+def _corner(panel: Axes, counted: pd.DataFrame, words: Words) -> None:
     row = counted[counted["quantity"] == _quantity(counted["grouping"].iloc[0])].iloc[0]
     text = words["outside"].format(
         n=row["n_outside"],
@@ -288,12 +277,12 @@ def _corner(panel: Axes, counted: pd.DataFrame, words: Mapping[str, str]) -> Non
     written.set(color=GREY_INK, bbox=paper)
 
 
-def grouping_in_words(name: str, words: Mapping[str, str]) -> str:
+def grouping_in_words(name: str, words: Words) -> str:
     """A grouping in words, or its own name; a column may be called like another of the words."""
     return words[name] if name in _NAMED else name
 
 
-def _title(grouping: str, words: Mapping[str, str], month: int) -> str:
+def _title(grouping: str, words: Words, month: int) -> str:
     if grouping == ALL:
         return words["everybody"].format(units=words["units"])
     name = grouping_in_words(grouping, words)
@@ -312,16 +301,16 @@ def _heading(panel: Axes, text: str) -> None:
     )
 
 
-def _key(panel: Axes, colour: str, words: Mapping[str, str]) -> None:
+def _key(panel: Axes, colour: str, words: Words) -> None:
     for height, key, ink in ((0.16, "observed", INK), (0.04, "replicated", colour)):
         panel.text(0.97, height, words[key], transform=panel.transAxes, color=ink, ha="right")
 
 
-def _percent(share: float, words: Mapping[str, str]) -> str:
+def _percent(share: float, words: Words) -> str:
     return digits.number(100 * share, -1, marks(words))
 
 
-def _number(words: Mapping[str, str]) -> mpl.ticker.Formatter:
+def _number(words: Words) -> mpl.ticker.Formatter:
     def text(value: float, _: int) -> str:
         whole = abs(value - round(value)) < 1e-6
         return digits.number(value, 0 if whole else -1, marks(words))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -12,39 +11,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hazard import languages
+from hazard.languages import Words
 from hazard.output import digits
 from hazard.output.figures.style import EXIT_COLOURS, GREY, GREY_INK, INK, STYLE, marks
-
-EVIDENCE_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "title": "What the printed coefficients of Oslo Economics (2016) say, prior by prior",
-        "assisted": "Applications for assisted return",
-        "disappeared": "Disappearances",
-        "centre": "after a forced return at the same centre",
-        "nationality": "after a forced return of the same nationality",
-        "published": "as printed",
-        "wide": "practically no prior",
-        "independent": "prior: each month by itself",
-        "random_walk": "prior: neighbouring months alike",
-        "decay": "prior: fading with the months",
-        "posterior": "under the prior",
-        "month": "Months since the forced return",
-        "change": "Change in log-odds",
-        "ratio": "Odds ratio",
-        "sum": "Sum {estimate} ({lower} to {upper})",
-        "note": "Dots and bars: estimate and {ci} percent interval of each month. Sum: all months, "
-        "under the prior.\nThe errors of different months are taken as independent; how they vary "
-        "together was not printed.",
-        "text": "{exit} {network}, {prior}. Months 0 to {last}: {months}. {sum}.",
-        "decimal": ".",
-    }
-)
 
 
 def evidence_lag_curves(
     estimates: pd.DataFrame,
     *,
-    words: Mapping[str, str] = EVIDENCE_WORDS,
+    words: Words | None = None,
 ) -> Figure:
     """Lag curves of forced returns under each prior, over what was printed.
 
@@ -55,14 +31,15 @@ def evidence_lag_curves(
         Shown are the multinomial logit and the exposure ``forced_return``: one row of panels per
         exit and network, one column per prior (``wide`` is left out: it repeats the printed
         numbers).
-    words : mapping
-        Texts, by the keys of ``EVIDENCE_WORDS``.
+    words : mapping, optional
+        Texts, by the keys of ``figures.evidence`` of a language; by default English.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
+    words = words or languages.figure("evidence")
     shown = _forced_mnlogit(estimates)
     rows = _curves(shown)
     priors = _priors(shown)
@@ -88,7 +65,7 @@ def evidence_lag_curves(
 def evidence_lag_curves_text(
     estimates: pd.DataFrame,
     *,
-    words: Mapping[str, str] = EVIDENCE_WORDS,
+    words: Words | None = None,
 ) -> str:
     """Text alternative of :func:`evidence_lag_curves`: every estimate, and every sum's interval.
 
@@ -97,6 +74,7 @@ def evidence_lag_curves_text(
     str
         One line per curve and prior, after the title.
     """
+    words = words or languages.figure("evidence")
     shown = _forced_mnlogit(estimates)
     lines = [words["title"] + "."]
     for exit_name, network in _curves(shown):
@@ -139,14 +117,14 @@ def _percent(shown: pd.DataFrame) -> str:
     return f"{100 * shown['ci_prob'].iloc[0]:g}"
 
 
-def _sum_text(total: pd.DataFrame, words: Mapping[str, str]) -> str:
+def _sum_text(total: pd.DataFrame, words: Words) -> str:
     row = total.iloc[0]
     return words["sum"].format(
         **{key: _number(row[key], words) for key in ("estimate", "lower", "upper")}
     )
 
 
-def _number(value: float, words: Mapping[str, str], decimals: int = 2) -> str:
+def _number(value: float, words: Words, decimals: int = 2) -> str:
     return digits.number(value, -decimals, marks(words))
 
 
@@ -161,7 +139,7 @@ def _lag_panel(panel: Axes, printed: pd.DataFrame, posterior: pd.DataFrame) -> N
         panel.plot(place, months["estimate"], "o-", color=ink, markersize=4, linewidth=0.8)
 
 
-def _row_labels(panels: Sequence[Axes], text: str, words: Mapping[str, str]) -> None:
+def _row_labels(panels: Sequence[Axes], text: str, words: Words) -> None:
     panels[0].set_ylabel(words["change"])
     panels[0].annotate(
         text, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", weight="bold"
@@ -171,12 +149,12 @@ def _row_labels(panels: Sequence[Axes], text: str, words: Mapping[str, str]) -> 
     ratio.set_ylabel(words["ratio"])
 
 
-def _direct_labels(panel: Axes, colour: str, words: Mapping[str, str]) -> None:
+def _direct_labels(panel: Axes, colour: str, words: Words) -> None:
     for height, key, ink in ((0.3, "published", GREY_INK), (0.18, "posterior", colour)):
         panel.text(0.02, height, words[key], transform=panel.transAxes, color=ink)
 
 
-def _frame(figure: Figure, grid: Any, headings: Sequence[str], words: Mapping[str, str]) -> None:
+def _frame(figure: Figure, grid: Any, headings: Sequence[str], words: Words) -> None:
     height = figure.get_figheight()
     figure.subplots_adjust(
         left=0.075,

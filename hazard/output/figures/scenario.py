@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from types import MappingProxyType
 
 import matplotlib as mpl
 import pandas as pd
@@ -13,24 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from hazard import languages
+from hazard.languages import Words
 from hazard.output import digits
-from hazard.output.figures.style import GREY, GREY_INK, INK, STYLE, exit_colours, marks
+from hazard.output.figures.style import GREY, GREY_INK, INK, STYLE, exit_colours, last_digit, marks
 
-SCENARIO_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "residents": "residents",
-        "month_axis": "Month of the scenario",
-        "axis": "Families more than in arm '{reference}'",
-        "feedback": "with feedback: others see who leaves",
-        "naive": "without: others see what was observed",
-        "band": "{ci} percent interval of the first",
-        "arm": "Arm '{arm}'",
-        "note": "Exits: all until the end of the month. Residents: at the start of the month.",
-        "text": "Arm {arm}, month {month}: {numbers}.",
-        "number": "{name} {feedback} with feedback, {naive} without",
-        "decimal": ".",
-    }
-)
 _STOCK = "stock_change"
 _PLACE = "all"
 _HIGH, _FOOT = 2.55, 0.95
@@ -42,7 +28,7 @@ def scenario(
     *,
     reference: str,
     labels: Mapping[str, str] | None = None,
-    words: Mapping[str, str] = SCENARIO_WORDS,
+    words: Words | None = None,
 ) -> Figure:
     """Extra exits and residents of every arm, compared with the first.
 
@@ -54,14 +40,15 @@ def scenario(
         Name of the first arm.
     labels : mapping of exit to text, optional
         Exits that are not in it keep their names.
-    words : mapping
-        Texts, by the keys of ``SCENARIO_WORDS``.
+    words : mapping, optional
+        Texts, by the keys of ``figures.scenario`` of a language; by default English.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch; a row of panels per arm.
     """
+    words = words or languages.figure("scenario")
     shown = _shown(estimates)
     arms, names = list(shown["arm"].unique()), list(shown["name"].unique())
     colours = {**exit_colours(name for name in names if name != _STOCK), _STOCK: INK}
@@ -100,7 +87,7 @@ def scenario_text(
     estimates: pd.DataFrame,
     *,
     labels: Mapping[str, str] | None = None,
-    words: Mapping[str, str] = SCENARIO_WORDS,
+    words: Words | None = None,
 ) -> str:
     """Text alternative of :func:`scenario`: families more, or fewer, in the last month.
 
@@ -109,6 +96,7 @@ def scenario_text(
     str
         One sentence per arm.
     """
+    words = words or languages.figure("scenario")
     shown = _shown(estimates)
     last = shown[shown["month"] == shown["month"].max()]
     lines = []
@@ -130,7 +118,7 @@ def _shown(estimates: pd.DataFrame) -> pd.DataFrame:
     return kept.assign(name=kept["exit"].astype(object).where(kept["exit"].notna(), _STOCK))
 
 
-def _draw(axes: Axes, rows: pd.DataFrame, ink: str, words: Mapping[str, str]) -> None:
+def _draw(axes: Axes, rows: pd.DataFrame, ink: str, words: Words) -> None:
     axes.axhline(0, color=GREY, linewidth=0.8)
     feedback = rows[rows["version"] == "feedback"].sort_values("month")
     naive = rows[rows["version"] == "naive"].sort_values("month")
@@ -153,13 +141,10 @@ def _draw(axes: Axes, rows: pd.DataFrame, ink: str, words: Mapping[str, str]) ->
 
 def _tick(axes: Axes, mark: digits.Marks, value: float, _: int) -> str:
     """A tick with as many decimals as the distance of the ticks has."""
-    ticks = axes.get_yticks()
-    step = float(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
-    power = next((-k for k in range(3) if abs(step * 10**k - round(step * 10**k)) < 1e-6), -3)
-    return digits.signed(value, power, mark)
+    return digits.signed(value, last_digit(axes.get_yticks()), mark)
 
 
-def _foot(figure: Figure, shown: pd.DataFrame, height: float, words: Mapping[str, str]) -> None:
+def _foot(figure: Figure, shown: pd.DataFrame, height: float, words: Words) -> None:
     level = digits.number(100 * float(shown["ci_prob"].iloc[0]), 0, marks(words))
     keys = [
         Line2D([], [], color=GREY_INK, linewidth=1.8, label=words["feedback"]),
@@ -177,7 +162,7 @@ def _foot(figure: Figure, shown: pd.DataFrame, height: float, words: Mapping[str
     figure.text(0.095, 0.08 / height, words["note"], color=GREY_INK, va="bottom", fontsize=8)
 
 
-def _number(row: pd.Series, words: Mapping[str, str]) -> str:
+def _number(row: pd.Series, words: Words) -> str:
     power = digits.place(-1, float(row["mcse"]))
     low, middle, high = (
         digits.signed(float(row[name]), power, marks(words))

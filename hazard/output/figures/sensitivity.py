@@ -14,36 +14,15 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Rectangle
 
+from hazard import languages
+from hazard.languages import Words
 from hazard.output import digits
-from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours
+from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours, last_digit, marks
+from hazard.spec.priors import SHAPES
 
-_PRIORS: Mapping[str, str] = MappingProxyType(
-    {
-        "model": "model’s own",
-        "normal": "independent",
-        "pooled": "learned scale",
-        "random_walk": "random walk",
-        "random_walk_2": "second-order walk",
-        "horseshoe": "horseshoe",
-        "decay": "decay",
-        "hump": "delayed hump",
-        "polynomial": "polynomial",
-        "spike": "spike in month 0",
-        "monotone": "monotone",
-    }
-)
+_LABELS = MappingProxyType({shape.name: shape.label for shape in SHAPES})
 _MARKS = MappingProxyType({"above": "^", "below": "v", "unclear": "."})
 _CHANGED, _REFERENCE, _PRIOR = "#f5c542", "#ececec", "#d0d0d0"
-_ABOVE = (
-    "Left: estimate and 95 percent interval; grey band: the interval under the model’s own "
-    "priors. Right: ▲ above zero, ▼ below,\n• unclear; yellow: not as under the model’s own "
-    "priors. Behind a prior its scale: the typical prior sd of one month, in {unit}."
-)
-_BELOW = (
-    "{Unit} by months since the event. Grey bars: 95 percent interval of the prior, cut at the "
-    "edge; coloured lines: of the posterior.\nOf two bars the left one belongs to the larger "
-    "scale."
-)
 _ROW = ["prior", "scale", "engine"]
 _LEFT, _RIGHT = 1.62, 0.12  # inches
 _LINE = 0.2
@@ -60,7 +39,31 @@ class _Estimand(NamedTuple):
         return chosen if self.month is None else chosen[chosen["month"] == self.month]
 
 
-def sensitivity(estimates: pd.DataFrame) -> Figure:
+class _Shown(NamedTuple):
+    """Rows of the term that is shown, the lines that they stand on, and how they are worded."""
+
+    rows: pd.DataFrame
+    lines: pd.DataFrame
+    labels: Mapping[str, str]
+    words: Words
+
+    def exits(self) -> list[tuple[str, str, str]]:
+        """Name, label and colour of each exit."""
+        colours = exit_colours(self.rows["exit"].unique())
+        return [(name, self.labels.get(name, name), ink) for name, ink in colours.items()]
+
+    def on_lines(self, exit_name: str, estimand: _Estimand) -> pd.DataFrame:
+        """The row of an exit and an estimand on every line, in their order."""
+        rows = estimand.rows_of(self.rows[self.rows["exit"] == exit_name])
+        return self.lines.merge(rows, on=_ROW, how="left", validate="one_to_one")
+
+
+def sensitivity(
+    estimates: pd.DataFrame,
+    *,
+    labels: Mapping[str, str] | None = None,
+    words: Words | None = None,
+) -> Figure:
     """Estimands and conclusions under every lag prior, and prior beside posterior lag by lag.
 
     Parameters
@@ -70,15 +73,20 @@ def sensitivity(estimates: pd.DataFrame) -> Figure:
         differences, or the first one where there are none. Above, one line per prior: estimate and
         interval of the last risk difference (else of the sum of the lags) of every exit, and the
         conclusion on every published quantity. Below, one panel per exit and prior.
+    labels : mapping of exit to text, optional
+        Exits that are not in it keep their names.
+    words : mapping, optional
+        Texts, by the keys of ``figures.sensitivity`` of a language; by default English.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
-    shown = _focal(estimates)
-    lines = shown[_ROW].drop_duplicates().reset_index(drop=True)
-    exits = exit_colours(shown["exit"].unique())
+    rows = _focal(estimates)
+    lines = rows[_ROW].drop_duplicates().reset_index(drop=True)
+    shown = _Shown(rows, lines, labels or {}, words or languages.figure("sensitivity"))
+    exits = shown.exits()
     upper, lower = 1.05 + _LINE * len(lines), 1.65 + 1.15 * len(exits)
     height = upper + lower
     with mpl.rc_context(dict(STYLE)):
@@ -88,11 +96,11 @@ def sensitivity(estimates: pd.DataFrame) -> Figure:
         forest = figure.add_gridspec(
             1, len(exits), left=left, right=middle, top=top, bottom=floor, wspace=0.12
         )
-        _forests(figure, forest, shown, lines)
+        _forests(figure, forest, shown)
         table = figure.add_gridspec(
             1, len(exits), left=middle + 0.025, right=1 - _RIGHT / 9, top=top, bottom=floor
         )
-        _conclusions(figure, table, shown, lines)
+        _conclusions(figure, table, shown)
         panels = figure.add_gridspec(
             len(exits),
             lines["prior"].nunique(),
@@ -108,7 +116,12 @@ def sensitivity(estimates: pd.DataFrame) -> Figure:
     return figure
 
 
-def sensitivity_text(estimates: pd.DataFrame) -> str:
+def sensitivity_text(
+    estimates: pd.DataFrame,
+    *,
+    labels: Mapping[str, str] | None = None,
+    words: Words | None = None,
+) -> str:
     """Text alternative of :func:`sensitivity`: under how many priors each conclusion stays.
 
     Returns
@@ -117,20 +130,18 @@ def sensitivity_text(estimates: pd.DataFrame) -> str:
         One paragraph: for every published quantity its value under the model's own priors and the
         number of the other priors under which the conclusion is the same.
     """
+    words = words or languages.figure("sensitivity")
     main = estimates[estimates["engine"] == estimates["engine"].iloc[0]]
     shown = _focal(main)
     n = len(shown[_ROW].drop_duplicates()) - 1
     parts = []
     for exit_name, rows in shown.groupby("exit", sort=False):
-        texts = (_kept_text(estimand.rows_of(rows)) for estimand in _estimands(rows))
-        parts.append(f"{exit_name}: {'; '.join(texts)}")
+        texts = (_kept_text(estimand.rows_of(rows), words) for estimand in _estimands(rows))
+        parts.append(f"{(labels or {}).get(str(exit_name), exit_name)}: {'; '.join(texts)}")
     lags = main[main["quantity"] == "lag_coefficient"]
     stays = ~lags.groupby(["term", "exit", "lag"])["changed"].any()
-    return (
-        f"Estimates for {_name(shown)} under the model's own priors with their 95 percent "
-        f"intervals, what they say of the sign, and under how many of {n} other lag priors they "
-        f"say the same. {'. '.join(parts)}. Of the {len(stays)} monthly coefficients of all lagged "
-        f"terms, {int(stays.sum())} say the same of the sign under every prior."
+    return words["text"].format(
+        event=_event(shown, words), n=n, exits=". ".join(parts), all=len(stays), same=stays.sum()
     )
 
 
@@ -141,8 +152,12 @@ def _focal(estimates: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(estimates[estimates["term"] == term])
 
 
-def _name(shown: pd.DataFrame) -> str:
-    return f"{shown['exposure'].iloc[0]}, {shown['network'].iloc[0]}".replace("_", " ")
+def _event(rows: pd.DataFrame, words: Words) -> str:
+    """Exposure and network in words; others keep their names."""
+    names = {column: rows[column].iloc[0] for column in ("exposure", "network")}
+    return ", ".join(
+        words.get(f"{column}_{name}", name.replace("_", " ")) for column, name in names.items()
+    )
 
 
 def _estimands(shown: pd.DataFrame) -> list[_Estimand]:
@@ -156,32 +171,33 @@ def _drawn(shown: pd.DataFrame) -> _Estimand:
     return _estimands(shown)[-2:][0]
 
 
-def _on_lines(rows: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
-    """The row of every line, in their order."""
-    return lines.merge(rows, on=_ROW, how="left", validate="one_to_one")
-
-
-def _kept_text(rows: pd.DataFrame) -> str:
+def _kept_text(rows: pd.DataFrame, words: Words) -> str:
     reference, others = rows[rows["prior"] == "model"].iloc[0], rows[rows["prior"] != "model"]
     estimate = digits.Estimate(
         *(float(reference[c]) for c in ("estimate", "lower", "upper", "mcse"))
     )
     if reference["quantity"] == "risk_difference":
-        text = f"after {reference['month']} months {digits.points(estimate)} points"
+        points = digits.points(estimate, marks(words))
+        number = words["points"].format(month=reference["month"], estimate=points)
     else:
-        text = f"sum of the lags {digits.logarithm(estimate)} {reference['unit']}"
-    return f"{text}, {reference['conclusion']}, {int((~others['changed']).sum())} of {len(others)}"
+        total = digits.logarithm(estimate, marks(words))
+        number = words["sum"].format(estimate=total, unit=_unit(reference["unit"], words))
+    same, conclusion = int((~others["changed"]).sum()), words[reference["conclusion"]]
+    return words["kept"].format(number=number, conclusion=conclusion, same=same, all=len(others))
+
+
+def _unit(name: str, words: Words) -> str:
+    return words.get(name, name)
 
 
 # --- estimands and conclusions ------------------------------------------------------------------
-def _forests(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.DataFrame) -> None:
-    place, estimand = np.arange(len(lines)), _drawn(shown)
-    for column, (exit_name, colour) in enumerate(exit_colours(shown["exit"].unique()).items()):
+def _forests(figure: Figure, grid: GridSpec, shown: _Shown) -> None:
+    place, estimand = np.arange(len(shown.lines)), _drawn(shown.rows)
+    for column, (exit_name, label, colour) in enumerate(shown.exits()):
         panel = figure.add_subplot(grid[0, column])
-        panel.set_yticks(place, [_label(lines, k) for k in range(len(lines))])
-        panel.set_ylim(len(lines) - 0.5, -0.5)
-        of_exit = estimand.rows_of(shown[shown["exit"] == exit_name])
-        rows = _on_lines(of_exit, lines)
+        panel.set_yticks(place, [_label(shown, int(k)) for k in place])
+        panel.set_ylim(len(place) - 0.5, -0.5)
+        rows = shown.on_lines(exit_name, estimand)
         low, middle, high = (rows[c].astype(float) for c in ("lower", "estimate", "upper"))
         reference = rows[rows["prior"] == "model"].iloc[0]
         panel.axvspan(float(reference["lower"]), float(reference["upper"]), color=_REFERENCE, lw=0)
@@ -190,35 +206,51 @@ def _forests(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.Data
         sampled = rows["engine"] == "nuts"
         for chosen, filled in ((~sampled, colour), (sampled, "white")):
             panel.plot(middle[chosen], place[chosen], "o", color=colour, mfc=filled, markersize=4.5)
-        panel.set_title(exit_name, loc="left", color=colour, weight="bold")
+        panel.set_title(label, loc="left", color=colour, weight="bold")
         panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
         panel.tick_params(axis="y", length=0, labelleft=column == 0)
         factor = 1 if estimand.month is None else 100
-        panel.xaxis.set_major_formatter(_number(factor))
+        panel.xaxis.set_major_formatter(_ticks(factor, shown.words))
 
 
-def _label(lines: pd.DataFrame, k: int) -> str:
+def _label(shown: _Shown, k: int) -> str:
     """Name of the prior on the first of its lines, and its scale on each."""
+    lines, words = shown.lines, shown.words
     prior, scale, engine = lines.iloc[k]
     known = k > 0 and lines["prior"].iloc[k - 1] == prior
-    name = "" if known else _PRIORS.get(prior, prior)
-    number = "" if pd.isna(scale) else f"{scale:g}"
-    sampled = "sampled" if engine == "nuts" and (lines["engine"] != "nuts").any() else ""
+    name = "" if known else _prior(prior, words)
+    number = "" if pd.isna(scale) else _number(scale, words)
+    sampled = words["sampled"] if engine == "nuts" and (lines["engine"] != "nuts").any() else ""
     return "  ".join(part for part in (name, number, sampled) if part)
 
 
-def _number(factor: int) -> mpl.ticker.Formatter:
-    return mpl.ticker.FuncFormatter(lambda value, _: f"{factor * value:g}".replace("-", "−"))
+def _prior(name: str, words: Words) -> str:
+    return words.get(f"prior_{name}", _LABELS.get(name, name))
 
 
-def _conclusions(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.DataFrame) -> None:
-    estimands = _estimands(shown)
-    for column, (exit_name, colour) in enumerate(exit_colours(shown["exit"].unique()).items()):
+def _ticks(factor: int, words: Words) -> mpl.ticker.Formatter:
+    return mpl.ticker.FuncFormatter(lambda value, _: _number(factor * value, words))
+
+
+def _even_ticks(panel: Axes, words: Words) -> mpl.ticker.Formatter:
+    """As many decimals on every tick as their distance has."""
+    return mpl.ticker.FuncFormatter(
+        lambda value, _: digits.number(value, last_digit(panel.get_yticks()), marks(words))
+    )
+
+
+def _number(value: float, words: Words) -> str:
+    return f"{value:g}".replace("-", "−").replace(".", words["decimal"])
+
+
+def _conclusions(figure: Figure, grid: GridSpec, shown: _Shown) -> None:
+    estimands = _estimands(shown.rows)
+    for column, (exit_name, label, colour) in enumerate(shown.exits()):
         panel = figure.add_subplot(grid[0, column])
         panel.set_xlim(-0.5, len(estimands) - 0.5)
-        panel.set_ylim(len(lines) - 0.5, -0.5)
+        panel.set_ylim(len(shown.lines) - 0.5, -0.5)
         for x, estimand in enumerate(estimands):
-            rows = _on_lines(estimand.rows_of(shown[shown["exit"] == exit_name]), lines)
+            rows = shown.on_lines(exit_name, estimand)
             for y, row in enumerate(rows.to_dict("records")):
                 if row["changed"]:
                     panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=_CHANGED, lw=0))
@@ -226,32 +258,31 @@ def _conclusions(figure: Figure, grid: GridSpec, shown: pd.DataFrame, lines: pd.
         heads = ["Σ" if wanted.month is None else str(wanted.month) for wanted in estimands]
         panel.set_xticks(range(len(heads)), heads)
         panel.tick_params(length=0, labelleft=False, labeltop=True, labelbottom=False, pad=1)
-        panel.set_title(exit_name, loc="left", color=colour, size=8.5, pad=14)
+        panel.set_title(label, loc="left", color=colour, size=8.5, pad=14)
         for side in ("left", "bottom"):
             panel.spines[side].set_visible(False)
 
 
 # --- prior beside posterior ---------------------------------------------------------------------
-def _lag_panels(figure: Figure, grid: GridSpec, shown: pd.DataFrame) -> None:
-    curves = shown[(shown["quantity"] == "lag_coefficient")]
+def _lag_panels(figure: Figure, grid: GridSpec, shown: _Shown) -> None:
+    curves = shown.rows[shown.rows["quantity"] == "lag_coefficient"]
     curves = curves[curves["engine"] == curves["engine"].iloc[0]]
     priors = list(curves["prior"].unique())
-    for row, (exit_name, colour) in enumerate(exit_colours(curves["exit"].unique()).items()):
+    for row, (exit_name, label, colour) in enumerate(shown.exits()):
         of_exit = curves[curves["exit"] == exit_name]
         first = None
         for column, prior in enumerate(priors):
             panel = figure.add_subplot(grid[row, column], sharey=first)
             _lag_panel(panel, of_exit[of_exit["prior"] == prior], colour)
-            panel.tick_params(
-                labelleft=column == 0, labelbottom=row == curves["exit"].nunique() - 1
-            )
+            panel.yaxis.set_major_formatter(_even_ticks(panel, shown.words))
+            panel.tick_params(labelleft=column == 0, labelbottom=row == len(shown.exits()) - 1)
             if first is None:
                 first = panel
                 low, high = of_exit["lower"].min(), of_exit["upper"].max()
                 panel.set_ylim(min(float(low), 0.0) - 0.1, max(float(high), 0.0) + 0.1)
-                panel.set_ylabel(exit_name, color=colour, weight="bold")
+                panel.set_ylabel(label, color=colour, weight="bold")
             if row == 0:
-                panel.set_title("\n".join(_PRIORS.get(prior, prior).split(" ", 1)), size=8)
+                panel.set_title(_prior(prior, shown.words).replace(" ", "\n", 1), size=8)
 
 
 def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
@@ -278,18 +309,17 @@ def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
     panel.tick_params(labelsize=8)
 
 
-def _titles(figure: Figure, shown: pd.DataFrame, floor: float) -> None:
-    height, left = figure.get_figheight(), 0.13 / 9
-    estimand, unit = _drawn(shown), shown.loc[shown["lag"].notna(), "unit"].iloc[0]
-    change = f"Change in {unit}, all lags"
-    if estimand.month is not None:
-        change = f"Change in percentage points, {estimand.month} months"
-    heading = f"Lag priors and conclusions: {_name(shown)}"
+def _titles(figure: Figure, shown: _Shown, floor: float) -> None:
+    height, left, words = figure.get_figheight(), 0.13 / 9, shown.words
+    month = _drawn(shown.rows).month
+    unit = _unit(shown.rows.loc[shown.rows["lag"].notna(), "unit"].iloc[0], words)
+    change = words["sum_axis" if month is None else "points_axis"].format(unit=unit, month=month)
+    heading = words["title"].format(event=_event(shown.rows, words))
     figure.text(left, 1 - 0.22 / height, heading, size=11.5, weight="bold")
     figure.text(_LEFT / 9, 1 - 0.47 / height, change)
-    figure.text(0.645, 1 - 0.47 / height, "Conclusion, by month and on all lags (Σ)")
-    _note(figure, floor - 0.52 / height, _ABOVE.format(unit=unit))
-    _note(figure, 0.22 / height, _BELOW.format(Unit=unit.capitalize()))
+    figure.text(0.645, 1 - 0.47 / height, words["conclusions"])
+    _note(figure, floor - 0.52 / height, words["above_note"].format(unit=unit))
+    _note(figure, 0.22 / height, words["below_note"].format(Unit=unit.capitalize()))
 
 
 def _note(figure: Figure, place: float, text: str) -> None:

@@ -10,10 +10,14 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from hazard import languages
 from hazard.files.terminal import shown
+from hazard.languages import ENGLISH, Words
 from hazard.output import digits
 
 # Okabe and Ito's palette: told apart with every common colour vision, and in grey. The two light
@@ -65,6 +69,32 @@ def exit_sentence(name: object, parts: Iterable[str], labels: Mapping[str, str])
     return f"{labels.get(str(name), str(name))}: {'; '.join(parts)}."
 
 
+def run_words(
+    unit: str = "month", code: str = ENGLISH, *, scale: Literal["odds", "hazard"] = "odds"
+) -> Words:
+    """Words of the figures of a run in a language.
+
+    Parameters
+    ----------
+    unit : str
+        Of time, of the panel.
+    code : str
+    scale : {"odds", "hazard"}
+        Of the ratios.
+
+    Examples
+    --------
+    >>> run_words("week", "nb")["lag_axis"]
+    'Uker siden hendelsen'
+    """
+    own = {**languages.figure("run", code), **languages.words("shared.estimator", code)}
+    one, several, _ = languages.unit(unit, code)
+    time = {"unit": one, "units": several, "Units": several[:1].upper() + several[1:]}
+    axes = {name: own[name].format(**time) for name in ("lag_axis", "month_axis", "start_axis")}
+    ratios = {"ratio_axis": own[f"{scale}_axis"], "lag_text": own[f"lag_{scale}"]}
+    return {**own, **time, **axes, **ratios}
+
+
 def marks(words: Mapping[str, str]) -> digits.Marks:
     """How the language of the words writes numbers."""
     return digits.Marks(
@@ -74,6 +104,19 @@ def marks(words: Mapping[str, str]) -> digits.Marks:
         under=words.get("under", "under"),
         over=words.get("over", "over"),
     )
+
+
+def last_digit(ticks: npt.ArrayLike) -> int:
+    """Power of ten of the last digit that ticks at one distance need, at least -3.
+
+    Examples
+    --------
+    >>> last_digit([0.0, 0.5, 1.0]), last_digit([0.0, 20.0])
+    (-1, 0)
+    """
+    apart = np.diff(np.asarray(ticks, dtype=float))
+    step = float(apart[0]) if len(apart) else 1.0
+    return next((-k for k in range(3) if abs(step * 10**k - round(step * 10**k)) < 1e-6), -3)
 
 
 def rendered(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:

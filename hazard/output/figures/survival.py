@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Literal
 
 import matplotlib as mpl
@@ -13,28 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hazard import units
+from hazard import languages, units
+from hazard.languages import ENGLISH, Words
 from hazard.output import digits
 from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours, marks
 
-SURVIVAL_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "any": "still there",
-        "month_axis": "{Units} at risk",
-        "share_axis": "Percent of persons",
-        "all": "everybody",
-        "whole": "Kaplan-Meier of staying, Aalen-Johansen of each exit",
-        "one_minus": "1 - Kaplan-Meier of the exit, which is not the share that leaves",
-        "left": "left",
-        "note": "Lines end where fewer than {least} are at risk.",
-        "bands": "Bands: {ci} percent intervals.",
-        "text": "{title}, percent: {groups}.",
-        "month": "{unit} {month}: {percent}",
-        "unit": "month",
-        "units": "months",
-        "decimal": ".",
-    }
-)
 _LEAST = 10
 _MOST_BANDS = 4
 _KEYS_ACROSS = 6
@@ -44,23 +26,25 @@ Look = tuple[str, Literal["-", "--"]]
 """Colour and kind of a line."""
 
 
-def survival_words(unit: str) -> Mapping[str, str]:
-    """Words of the figure for a panel in this unit of time.
+def survival_words(period: str = "month", code: str = ENGLISH) -> Words:
+    """Words of the figure in a language, for a panel in this unit of time.
 
     Examples
     --------
-    >>> words = survival_words("day")
+    >>> words = survival_words("day", "nb")
     >>> words["month_axis"].format(Units=words["units"].capitalize())
-    'Days at risk'
+    'Dager under risiko'
     """
-    return {**SURVIVAL_WORDS, "unit": unit, "units": units.plural(unit)}
+    one, several, _ = languages.unit(period, code)
+    time = {"period": period, "unit": one, "units": several}
+    return {**languages.figure("survival", code), **time}
 
 
 def survival_curves(
     incidence: pd.DataFrame,
     *,
     labels: Mapping[str, str] | None = None,
-    words: Mapping[str, str] = SURVIVAL_WORDS,
+    words: Words | None = None,
 ) -> Figure:
     """Share still there by Kaplan-Meier, and left through each exit by Aalen-Johansen.
 
@@ -72,14 +56,15 @@ def survival_curves(
         Kaplan-Meier of the exit, to show that it is not the share that leaves.
     labels : mapping of exit to text, optional
         Exits that are not in it keep their names.
-    words : mapping
-        Texts, by the keys of ``SURVIVAL_WORDS``.
+    words : mapping, optional
+        Of :func:`survival_words`, by default in English and for months.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
+    words = words or survival_words()
     shown = _shown(incidence)
     panels = list(_panels(shown))
     across = len(panels) if len(panels) <= 3 else 2
@@ -127,7 +112,7 @@ def survival_curves_text(
     *,
     months: tuple[int, ...] | None = None,
     labels: Mapping[str, str] | None = None,
-    words: Mapping[str, str] = SURVIVAL_WORDS,
+    words: Words | None = None,
 ) -> str:
     """Text alternative of :func:`survival_curves`: percent after some periods, group by group.
 
@@ -146,27 +131,27 @@ def survival_curves_text(
     str
         One sentence per panel, with months in which somebody is at risk.
     """
+    words = words or survival_words()
     shown = _shown(incidence)
     shown = shown[~_is_other(shown)]
     last = int(shown["month"].max())
-    wanted = units.headline(last, words["unit"]) if months is None else months
+    wanted = units.headline(last, words["period"]) if months is None else months
     lines = []
     for name in _panels(shown):
         groups = []
         for group, curve in shown[shown["exit"] == name].groupby("group", sort=False):
             reached = curve[curve["month"].isin(wanted)]
             marked = (reached if len(reached) else curve.nlargest(1, "month")).sort_values("month")
-            numbers = [_percent(row, words) for _, row in marked.iterrows()]
+            numbers = ", ".join(_percent(row, words) for _, row in marked.iterrows())
             named = words["all"] if group == "all" else str(group)
-            groups.append(f"{named} {', '.join(numbers)}")
-        title = (
-            words["any"] if name == "any" else f"{words['left']} {(labels or {}).get(name, name)}"
-        )
+            groups.append(words["group"].format(group=named, months=numbers))
+        exit_name = (labels or {}).get(name, name)
+        title = words["any"] if name == "any" else words["left"].format(exit=exit_name)
         lines.append(words["text"].format(title=title, groups="; ".join(groups)))
     return " ".join(lines)
 
 
-def _percent(row: pd.Series, words: Mapping[str, str]) -> str:
+def _percent(row: pd.Series, words: Words) -> str:
     value = digits.Estimate(float(row["estimate"]), float(row["lower"]), float(row["upper"]), 0.0)
     percent = digits.percent(value, marks(words))
     return words["month"].format(unit=words["unit"], month=int(row["month"]), percent=percent)
@@ -226,7 +211,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, colours: Mapping[tuple[str, str], Look
 def _keys(
     shown: pd.DataFrame,
     colours: Mapping[tuple[str, str], Look],
-    words: Mapping[str, str],
+    words: Words,
 ) -> list[Line2D]:
     """Lines of the legend: groups, or the two estimators."""
     if set(shown["group"]) == {"all"}:
@@ -250,7 +235,7 @@ def _from_zero(curve: pd.DataFrame, start: float) -> list[np.ndarray]:
     return [month, *(np.append(start, ordered[name].to_numpy(dtype=float)) for name in names)]
 
 
-def _format(axes: Axes, words: Mapping[str, str]) -> None:
+def _format(axes: Axes, words: Words) -> None:
     axes.set_xlim(left=0)
     axes.set_ylim(0, min(1.0, axes.get_ylim()[1]))
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, steps=[1, 2, 3, 6, 10]))
@@ -266,7 +251,7 @@ def _has_bands(shown: pd.DataFrame) -> bool:
     return bool(shown["group"].nunique() <= _MOST_BANDS)
 
 
-def _note(shown: pd.DataFrame, words: Mapping[str, str]) -> str:
+def _note(shown: pd.DataFrame, words: Words) -> str:
     note = words["note"].format(least=_least(shown))
     if _has_bands(shown):
         level = digits.number(100 * float(shown["ci_prob"].iloc[0]), 0, marks(words))

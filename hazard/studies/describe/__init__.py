@@ -5,6 +5,5 @@ value that the report prints beside ours. What a panel cannot answer is skipped,
 """
 
 from hazard.studies.describe.describe import Description, describe, from_registers, from_table
-from hazard.studies.describe.texts import words
 
-__all__ = ["Description", "describe", "from_registers", "from_table", "words"]
+__all__ = ["Description", "describe", "from_registers", "from_table"]

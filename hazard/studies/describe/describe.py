@@ -17,7 +17,7 @@ from hazard import fitting
 from hazard.data import disclosure, exposures, panel, registers, table
 from hazard.data.registers import Histories
 from hazard.spec import CovariateTerm, GroupTerm, LaggedTerm, ModelSpec
-from hazard.spec.priors import NormalPrior
+from hazard.spec.priors.normal import NormalPrior
 from hazard.studies.describe.published import COMPARED, EXITS, compared
 from hazard.studies.describe.sequels import WINDOWS, after_events, reappearances
 from hazard.studies.describe.series import (

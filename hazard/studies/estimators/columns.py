@@ -19,7 +19,7 @@ import pandas as pd
 from hazard.arrays import FloatArray, IntArray
 from hazard.baselines import linear_probability, multinomial_logit
 from hazard.errors import ConvergenceError
-from hazard.fitting import Rows
+from hazard.fitting import Panel
 from hazard.model import design
 from hazard.spec import LaggedTerm, ModelSpec
 from hazard.studies.published import published_table
@@ -54,12 +54,12 @@ class Compatibility:
     apart: pd.DataFrame
 
 
-def compatibility(rows: Rows, spec: ModelSpec, rng: np.random.Generator) -> Compatibility:
+def compatibility(rows: Panel, spec: ModelSpec, rng: np.random.Generator) -> Compatibility:
     """Whether the two published columns can come from the same rows.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
     spec : ModelSpec
         The published specification, or as near as the rows allow.
     rng : Generator
@@ -97,9 +97,9 @@ def covered(terms: Sequence[LaggedTerm]) -> bool:
     return names == published and plain and all(term.lags == (0, 6) for term in terms)
 
 
-def pair(rows: Rows, spec: ModelSpec) -> pd.DataFrame:
+def pair(rows: Panel, spec: ModelSpec) -> pd.DataFrame:
     """Both columns of the rows, in the layout of the published table."""
-    built = design.build(rows.panel, rows.histories, spec)
+    built = design.build(rows.frame, rows.histories, spec)
     straight, logit = linear_probability.fit(built), multinomial_logit.fit(built)
     by_term = {term.name: term for term in spec.lagged}
     parts = []
@@ -213,13 +213,13 @@ def _parts(columns: pd.DataFrame) -> int:
 
 
 def _samples(
-    rows: Rows, spec: ModelSpec, parts: int, rng: np.random.Generator
+    rows: Panel, spec: ModelSpec, parts: int, rng: np.random.Generator
 ) -> Iterator[pd.DataFrame]:
     """Both columns of random parts of the families, part after part of a split.
 
     A part in which a coefficient is lost, because too few are exposed, is left out.
     """
-    person = rows.panel["person"].to_numpy()
+    person = rows.frame["person"].to_numpy()
     codes, index = np.unique(person, return_inverse=True)
     for _ in range(-(-SAMPLES // parts)):
         of_person: IntArray = rng.permutation(len(codes)) % parts
@@ -233,11 +233,11 @@ def _samples(
                 yield both
 
 
-def some(rows: Rows, chosen: npt.NDArray[np.bool_]) -> Rows:
+def some(rows: Panel, chosen: npt.NDArray[np.bool_]) -> Panel:
     """Those rows of a panel, with their histories."""
-    panel = rows.panel[chosen].reset_index(drop=True)
+    panel = rows.frame[chosen].reset_index(drop=True)
     histories = {name: values[chosen] for name, values in rows.histories.items()}
-    return Rows(panel, histories, rows.flow, rows.source)
+    return Panel(panel, histories, rows.flow, rows.source)
 
 
 def _apart(columns: pd.DataFrame, samples: list[pd.DataFrame]) -> pd.DataFrame:

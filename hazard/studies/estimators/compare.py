@@ -13,12 +13,12 @@ import xarray as xr
 
 from hazard.baselines import linear_probability, multinomial_logit
 from hazard.baselines.fit import BaselineFit
-from hazard.checks.scores.records import Fitted, thinned
 from hazard.errors import UsageError
 from hazard.estimands import incidence
 from hazard.estimands.marginal_effects import changes
-from hazard.fitting import Progress, Rows, rows_digest, silent, versions
+from hazard.fitting import Fit, Panel, Progress, rows_digest, silent, versions
 from hazard.inference import laplace_draws
+from hazard.inference.thinning import thinned
 from hazard.model import design, parameterisation
 from hazard.model.design import Design
 from hazard.model.equivalent import identified
@@ -67,10 +67,10 @@ class Concordance:
 
 
 def concord(
-    rows: Rows,
+    rows: Panel,
     models: tuple[ModelSpec, ModelSpec],
     *,
-    drawn: Fitted | None = None,
+    drawn: Fit | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Concordance:
@@ -78,13 +78,13 @@ def concord(
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
         Under the definitions of the second model.
     models : (ModelSpec, ModelSpec)
         Of the linear probability model and the multinomial logit; and of the hazard model. The
         baselines do without the months of exits that the first model does not have, as a history
         that ends there.
-    drawn : Fitted, optional
+    drawn : Fit, optional
         The hazard model on these rows; without it, it is approximated.
     seed : int
     progress : callable
@@ -119,7 +119,7 @@ def concord(
     progress("steps", 0.0)
     decomposition = _steps((subject, fits[1]), (first, last, rows), asked[scale.CHANGE])
     progress("errors", 0.0)
-    errors = dependence.table(subject.design, fewer.panel, first)
+    errors = dependence.table(subject.design, fewer.frame, first)
     progress("published columns", 0.0)
     comparable = columns.covered(first.lagged)
     return Concordance(
@@ -135,8 +135,8 @@ def concord(
             "event": subject.event or first.lagged[0].name,
             "source": rows.source,
             "rows": len(subject.design.row),
-            "persons": int(fewer.panel["person"].nunique()),
-            "rows_digest": rows_digest(subject.design, fewer.panel),
+            "persons": int(fewer.frame["person"].nunique()),
+            "rows_digest": rows_digest(subject.design, fewer.frame),
             "remarks": {fit.estimator: list(fit.remarks) for fit in fits},
             "seed": seed,
             "draws": DRAWS,
@@ -164,21 +164,21 @@ def _check_same(first: ModelSpec, last: ModelSpec) -> None:
         )
 
 
-def _only(rows: Rows, exits: Sequence[str]) -> Rows:
+def _only(rows: Panel, exits: Sequence[str]) -> Panel:
     """Rows without the months of other exits."""
-    kept = rows.panel["exit"].isin(["stay", *exits]).to_numpy()
+    kept = rows.frame["exit"].isin(["stay", *exits]).to_numpy()
     return columns.some(rows, kept)
 
 
-def _subject(spec: ModelSpec, rows: Rows) -> scale.Subject:
-    built = design.build(rows.panel, rows.histories, spec)
+def _subject(spec: ModelSpec, rows: Panel) -> scale.Subject:
+    built = design.build(rows.frame, rows.histories, spec)
     wanted = [
         estimand.term for estimand in spec.estimand if isinstance(estimand, IncidenceEstimand)
     ]
     return scale.Subject(
         model=spec.name,
         design=built,
-        person=rows.panel["person"].to_numpy(),
+        person=rows.frame["person"].to_numpy(),
         terms=spec.lagged,
         event=wanted[0] if wanted else None,
     )
@@ -190,7 +190,7 @@ def _plain(subject: scale.Subject) -> scale.Subject:
     return scale.Subject(subject.model, plain, subject.person, subject.terms, subject.event)
 
 
-def _check_drawn(last: ModelSpec, drawn: Fitted | None) -> None:
+def _check_drawn(last: ModelSpec, drawn: Fit | None) -> None:
     if drawn is not None and drawn.spec.digest != last.digest:
         raise UsageError(
             f"run {drawn.name!r} must be one of the model {last.name!r}; got one of "
@@ -198,9 +198,9 @@ def _check_drawn(last: ModelSpec, drawn: Fitted | None) -> None:
         )
 
 
-def _draws(built: Design, drawn: Fitted | None, rng: np.random.Generator) -> xr.DataArray:
+def _draws(built: Design, drawn: Fit | None, rng: np.random.Generator) -> xr.DataArray:
     if drawn is not None:
-        return incidence.coefficients(thinned(drawn.posterior, DRAWS), built)
+        return incidence.coefficients(thinned(drawn.draws, DRAWS), built)
     laplace = laplace_draws.fit(parameterisation.standard(built))
     return incidence.coefficients(laplace_draws.draws(laplace, DRAWS, rng), built)
 
@@ -224,7 +224,7 @@ def _baseline_estimates(
 
 def _steps(
     before: tuple[scale.Subject, BaselineFit],
-    models: tuple[ModelSpec, ModelSpec, Rows],
+    models: tuple[ModelSpec, ModelSpec, Panel],
     hazards: xr.DataArray,
 ) -> pd.DataFrame:
     """Decomposition; ``hazards`` are draws of the average changes of the last model, in points."""

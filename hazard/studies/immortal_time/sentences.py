@@ -1,19 +1,58 @@
-"""What was found, in plain sentences."""
+"""What was found, in plain sentences of a language."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from hazard import languages
 from hazard.output import digits
 from hazard.studies.immortal_time.person_rows import Question
 
 _PLACES = -3
 
 
-def study_sentences(null: pd.DataFrame, planted: pd.DataFrame, spread: pd.DataFrame) -> list[str]:
+@dataclass(frozen=True)
+class _Tongue:
+    """The sentences of a language, and how it writes numbers."""
+
+    code: str
+
+    @property
+    def marks(self) -> digits.Marks:
+        return digits.language_marks(self.code)
+
+    def say(self, key: str, **places: object) -> str:
+        """A sentence, or a part of one, with its places filled."""
+        return languages.words("commands.ever_treated", self.code)[key].format(**places)
+
+    def name(self, table: str, key: str) -> str:
+        """A name in the language, or the key itself."""
+        return languages.words(table, self.code).get(key, key)
+
+    def number(self, value: float, power: int = _PLACES) -> str:
+        return digits.number(value, power, self.marks)
+
+    def both(self, values: Iterable[float], power: int = _PLACES) -> str:
+        first, second = (self.number(value, power) for value in values)
+        return self.say("both", first=first, second=second)
+
+    def span(self, values: pd.Series, power: int = _PLACES) -> str:
+        """The least and the largest of some values."""
+        low, high = (self.number(value, power) for value in (values.min(), values.max()))
+        return self.say("span", low=low, high=high)
+
+
+def study_sentences(
+    null: pd.DataFrame,
+    planted: pd.DataFrame,
+    spread: pd.DataFrame,
+    lang: str = languages.ENGLISH,
+) -> list[str]:
     """Sentences about a simulation without an effect, and one with an effect.
 
     Parameters
@@ -22,24 +61,28 @@ def study_sentences(null: pd.DataFrame, planted: pd.DataFrame, spread: pd.DataFr
         Of :func:`hazard.studies.immortal_time.study`; the first with an odds ratio of 1.
     spread : DataFrame
         Of :func:`hazard.studies.immortal_time.assumptions`.
+    lang : str
+        One of :func:`hazard.languages.codes`.
 
     Returns
     -------
     list of str
     """
-    pooled = _pair(null, "ever_treated")
+    pooled, tongue = _pair(null, "ever_treated"), _Tongue(lang)
     return [
-        _no_effect(pooled),
-        _beside_printed(pooled),
-        _parts(pooled, _pair(null, "ever_treated_within")),
-        _countries(null),
-        _assumed(spread),
-        _hazard(null),
-        _effect(planted),
+        _no_effect(pooled, tongue),
+        _beside_printed(pooled, tongue),
+        _parts(pooled, _pair(null, "ever_treated_within"), tongue),
+        _countries(null, tongue),
+        _assumed(spread, tongue),
+        _hazard(null, tongue),
+        _effect(planted, tongue),
     ]
 
 
-def panel_sentences(table: pd.DataFrame, question: Question) -> list[str]:
+def panel_sentences(
+    table: pd.DataFrame, question: Question, lang: str = languages.ENGLISH
+) -> list[str]:
     """Sentences about both designs on one panel.
 
     Parameters
@@ -47,100 +90,96 @@ def panel_sentences(table: pd.DataFrame, question: Question) -> list[str]:
     table : DataFrame
         Of :func:`hazard.studies.immortal_time.compared`.
     question : Question
+    lang : str
+        One of :func:`hazard.languages.codes`.
 
     Returns
     -------
     list of str
     """
     rows = {row["design"]: row for _, row in table[table["exit"] == question.exit].iterrows()}
+    tongue = _Tongue(lang)
     return [
-        _ever(rows["ever_treated"], question),
-        _so_far(rows["hazard"], rows["hazard_ever"]),
-        *([_landmark(rows["landmark"])] if "landmark" in rows else []),
-        (
-            "Who leaves early cannot be treated later, so the first number is not an effect. All "
-            "are associations: who is chosen for treatment is another question."
-        ),
+        _ever(rows["ever_treated"], question, tongue),
+        _so_far(rows["hazard"], rows["hazard_ever"], tongue),
+        *([_landmark(rows["landmark"], tongue)] if "landmark" in rows else []),
+        tongue.say("caution"),
     ]
 
 
 # --- a simulation -------------------------------------------------------------------------------
-def _no_effect(pooled: pd.DataFrame) -> str:
-    return (
-        f"A talk that changes nothing, {pooled['replications'].iloc[0]:,} simulated samples: least "
-        f"squares of 'ever returned assisted' on 'ever had a talk' finds {_both(pooled, 'mean')} "
-        f"for talks of 2014 and 2015 (Monte Carlo error at most {_worst(pooled)}); the 95 percent "
-        f"interval lies below zero in {_shares(pooled, 'below')} percent of the samples, and "
-        f"covers the true zero in {_shares(pooled, 'covered')} percent."
+def _no_effect(pooled: pd.DataFrame, tongue: _Tongue) -> str:
+    return tongue.say(
+        "no_effect",
+        n=tongue.number(pooled["replications"].iloc[0], 0),
+        mean=tongue.both(pooled["mean"]),
+        worst=_worst(pooled, tongue),
+        below=tongue.both(100 * pooled["below"], 0),
+        covered=tongue.both(100 * pooled["covered"], 0),
     )
 
 
-def _beside_printed(pooled: pd.DataFrame) -> str:
+def _beside_printed(pooled: pd.DataFrame, tongue: _Tongue) -> str:
     apart = (pooled["published"] - pooled["expected"]) / pooled["published_se"]
-    distance = " and ".join(digits.signed(value, -1) for value in apart)
-    return (
-        f"Proba (2016) printed {_both(pooled, 'published')} with standard errors of "
-        f"{_both(pooled, 'published_se')}: {distance} standard errors from what no effect gives."
+    first, second = (digits.signed(value, -1, tongue.marks) for value in apart)
+    return tongue.say(
+        "printed",
+        published=tongue.both(pooled["published"]),
+        error=tongue.both(pooled["published_se"]),
+        distance=tongue.say("both", first=first, second=second),
     )
 
 
-def _parts(pooled: pd.DataFrame, within: pd.DataFrame) -> str:
-    rest = pooled["expected"].to_numpy() - within["expected"].to_numpy()
-    between = " and ".join(digits.number(value, _PLACES) for value in rest)
-    return (
-        f"Among persons of one nationality {_both(within, 'expected')} of it remain, the work of "
-        f"time alone; {between} come from nationalities with many talks that return less, for "
-        "which the printed regression controls in part."
-    )
+def _parts(pooled: pd.DataFrame, within: pd.DataFrame, tongue: _Tongue) -> str:
+    between = pooled["expected"].to_numpy() - within["expected"].to_numpy()
+    return tongue.say("parts", within=tongue.both(within["expected"]), between=tongue.both(between))
 
 
-def _countries(table: pd.DataFrame) -> str:
+def _countries(table: pd.DataFrame, tongue: _Tongue) -> str:
     own = table[(table["design"] == "ever_treated") & (table["sample"] != "all")]
     outside = (own["published"] < own["low"]) | (own["published"] > own["high"])
     apart = [
-        f"{row['sample']} {row['term'][-4:]} ({digits.number(row['published'], _PLACES)}, expected "
-        f"{digits.number(row['expected'], _PLACES)})"
+        tongue.say(
+            "apart",
+            sample=tongue.name("figures.ever_treated", row["sample"]),
+            year=row["term"][-4:],
+            **{name: tongue.number(row[name]) for name in ("published", "expected")},
+        )
         for _, row in own[outside].iterrows()
     ]
-    not_these = f"; not {', '.join(apart)}" if apart else ""
-    return (
-        f"Of {len(own)} coefficients printed for single countries, {len(own) - len(apart)} lie "
-        f"where 95 percent of the samples without an effect do{not_these}."
-    )
+    others = tongue.say("others", apart=", ".join(apart)) if apart else ""
+    return tongue.say("countries", n=len(own), near=len(own) - len(apart), others=others)
 
 
-def _assumed(spread: pd.DataFrame) -> str:
+def _assumed(spread: pd.DataFrame, tongue: _Tongue) -> str:
     pooled = spread[spread["design"] == "ever_treated"]
-    ends = [
-        f"{digits.number(pooled[term].min(), _PLACES)} to "
-        f"{digits.number(pooled[term].max(), _PLACES)}"
-        for term in ("talk_2014", "talk_2015")
-    ]
-    others, months = spread["other_exits"], spread["follow_up"]
-    return (
-        "Not printed, and assumed: how many leave in other ways, and until when returns are seen. "
-        f"With other exits of {others.min():.2f} to {others.max():.2f} a month and follow-up "
-        f"{months.min()} to {months.max()} months beyond October 2015, no effect gives {ends[0]} "
-        f"(2014) and {ends[1]} (2015)."
+    return tongue.say(
+        "assumed",
+        exits=tongue.span(spread["other_exits"], -2),
+        months=tongue.span(spread["follow_up"], 0),
+        first=tongue.span(pooled["talk_2014"]),
+        second=tongue.span(pooled["talk_2015"]),
     )
 
 
-def _hazard(null: pd.DataFrame) -> str:
-    return (
-        "The hazard model with the talk from its month on finds an odds ratio of "
-        f"{_ratio(null, 'hazard')}, and its interval covers 1 in {_covered(null)} percent of the "
-        f"samples; with the talk coded as ever it finds {_ratio(null, 'hazard_ever')}: the coding "
-        "does it, not least squares."
+def _hazard(null: pd.DataFrame, tongue: _Tongue) -> str:
+    return tongue.say(
+        "hazard",
+        ratio=_ratio(null, "hazard", tongue),
+        covered=_covered(null, tongue),
+        ever=_ratio(null, "hazard_ever", tongue),
     )
 
 
-def _effect(planted: pd.DataFrame) -> str:
+def _effect(planted: pd.DataFrame, tongue: _Tongue) -> str:
     helped = _pair(planted, "ever_treated")
-    return (
-        f"A talk that multiplies the odds by {planted['odds_ratio'].iloc[0]:g}: least squares "
-        f"finds {_both(helped, 'mean')}, below zero in {_shares(helped, 'below')} percent of the "
-        f"samples; the hazard model finds {_ratio(planted, 'hazard')}, and its interval covers the "
-        f"truth in {_covered(planted)} percent."
+    return tongue.say(
+        "effect",
+        odds=f"{planted['odds_ratio'].iloc[0]:g}".replace(".", tongue.marks.decimal),
+        mean=tongue.both(helped["mean"]),
+        below=tongue.both(100 * helped["below"], 0),
+        ratio=_ratio(planted, "hazard", tongue),
+        covered=_covered(planted, tongue),
     )
 
 
@@ -148,59 +187,51 @@ def _pair(table: pd.DataFrame, design: str) -> pd.DataFrame:
     return table[(table["design"] == design) & (table["sample"] == "all")].sort_values("term")
 
 
-def _both(pair: pd.DataFrame, column: str) -> str:
-    return " and ".join(digits.number(value, _PLACES) for value in pair[column])
-
-
-def _worst(pair: pd.DataFrame) -> str:
+def _worst(pair: pd.DataFrame, tongue: _Tongue) -> str:
     units = math.ceil(float(pair["mean_mcse"].max()) * 10**-_PLACES)
-    return digits.number(units * 10**_PLACES, _PLACES)
+    return tongue.number(units * 10**_PLACES)
 
 
-def _shares(pair: pd.DataFrame, column: str) -> str:
-    return " and ".join(digits.number(100 * value, 0) for value in pair[column])
-
-
-def _covered(table: pd.DataFrame) -> str:
+def _covered(table: pd.DataFrame, tongue: _Tongue) -> str:
     row = table[table["design"] == "hazard"].iloc[0]
-    share, error = (digits.number(100 * row[name], -1) for name in ("covered", "covered_mcse"))
-    return f"{share} (Monte Carlo error {error})"
+    share, error = (tongue.number(100 * row[name], -1) for name in ("covered", "covered_mcse"))
+    return tongue.say("error", value=share, error=error)
 
 
-def _ratio(table: pd.DataFrame, design: str) -> str:
+def _ratio(table: pd.DataFrame, design: str, tongue: _Tongue) -> str:
     row = table[table["design"] == design].iloc[0]
     ratio = float(np.exp(row["mean"]))
-    error = digits.number(ratio * row["mean_mcse"], _PLACES)
-    return f"{digits.number(ratio, -2)} (Monte Carlo error {error})"
+    error = tongue.number(ratio * row["mean_mcse"])
+    return tongue.say("error", value=tongue.number(ratio, -2), error=error)
 
 
 # --- a panel ------------------------------------------------------------------------------------
-def _ever(row: pd.Series, question: Question) -> str:
-    return (
-        f"Ever treated, by least squares over {row['persons']:,} persons, {row['treated']:,} of "
-        f"them with {question.treatment!r}: the probability of ever leaving through "
-        f"{question.exit!r} changes by {_interval(row)}."
+def _ever(row: pd.Series, question: Question, tongue: _Tongue) -> str:
+    return tongue.say(
+        "ever",
+        treatment=question.treatment,
+        exit=tongue.name("shared.exit", question.exit),
+        change=_interval(row, tongue),
+        **_persons(row, tongue),
     )
 
 
-def _so_far(hazard: pd.Series, ever: pd.Series) -> str:
-    return (
-        "Treated so far, in the hazard model: the odds in a month change by a factor of "
-        f"{_odds(hazard)}. With the treatment coded as ever the same model gives {_odds(ever)}."
-    )
+def _so_far(hazard: pd.Series, ever: pd.Series, tongue: _Tongue) -> str:
+    return tongue.say("so_far", ratio=_odds(hazard, tongue), ever=_odds(ever, tongue))
 
 
-def _landmark(row: pd.Series) -> str:
-    return (
-        f"Of {row['persons']:,} persons there in the month of the landmark {row['treated']:,} had "
-        f"been treated: their probability of leaving so afterwards differs by {_interval(row)}."
-    )
+def _landmark(row: pd.Series, tongue: _Tongue) -> str:
+    return tongue.say("landmark", change=_interval(row, tongue), **_persons(row, tongue))
 
 
-def _interval(row: pd.Series) -> str:
-    ends = [digits.number(row[name], _PLACES) for name in ("estimate", "lower", "upper")]
-    return f"{ends[0]} ({ends[1]} to {ends[2]})"
+def _persons(row: pd.Series, tongue: _Tongue) -> dict[str, str]:
+    return {name: tongue.number(row[name], 0) for name in ("persons", "treated")}
 
 
-def _odds(row: pd.Series) -> str:
-    return digits.ratio(digits.Estimate(row["estimate"], row["lower"], row["upper"]))
+def _interval(row: pd.Series, tongue: _Tongue) -> str:
+    middle, low, high = (tongue.number(row[name]) for name in ("estimate", "lower", "upper"))
+    return f"{middle} ({tongue.say('span', low=low, high=high)})"
+
+
+def _odds(row: pd.Series, tongue: _Tongue) -> str:
+    return digits.ratio(digits.Estimate(row["estimate"], row["lower"], row["upper"]), tongue.marks)

@@ -13,7 +13,7 @@ from hazard.baselines import linear_probability, multinomial_logit, robust
 from hazard.baselines.fit import BaselineFit
 from hazard.model import design
 from hazard.spec import CovariateTerm, GroupTerm, ModelSpec, OutcomeSpec
-from hazard.spec.priors import NormalPrior
+from hazard.spec.priors.normal import NormalPrior
 from hazard.studies.immortal_time.draws import Persons, persons
 from hazard.studies.immortal_time.expected import Course, course, pooled_limit, within_limit
 from hazard.studies.immortal_time.person_rows import categorical

@@ -30,7 +30,7 @@ from hazard.fitting.folders import (
     write_figure,
     write_tables,
 )
-from hazard.fitting.recheck import Status
+from hazard.fitting.status import Status
 from hazard.output import figures
 from hazard.spec.priors import Prior
 from hazard.studies.published import EvidenceResult, gates_of

@@ -9,7 +9,10 @@ import numpy as np
 import xarray as xr
 
 from hazard.model.priors import covariance
-from hazard.spec.priors import DecayPrior, NormalPrior, Prior, RandomWalkPrior
+from hazard.spec.priors import Prior
+from hazard.spec.priors.decay import DecayPrior
+from hazard.spec.priors.normal import NormalPrior
+from hazard.spec.priors.random_walk import RandomWalkPrior
 
 PRIORS: Mapping[str, Prior] = MappingProxyType(
     {

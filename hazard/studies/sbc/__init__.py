@@ -5,7 +5,7 @@ the posterior: its rank among draws of a right engine is uniform, for every numb
 computed from parameters and data.
 """
 
-from hazard.checks.predictive import prior_draw
+from hazard.predictive import prior_draw
 from hazard.studies.sbc.certificate import calibrate, certificate, read, summary
 from hazard.studies.sbc.engines import Drawn, engine
 from hazard.studies.sbc.example import small_rows

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from hazard.arrays import FloatArray
-from hazard.fitting import Rows
+from hazard.fitting import Panel
 from hazard.spec import CalendarTerm, CovariateTerm, LaggedTerm, ModelSpec
 
 _MONTHS = 12
@@ -17,7 +17,7 @@ _RATE = 0.2
 _FIRST_CALENDAR = 420
 
 
-def small_rows(spec: ModelSpec, *, persons: int = 100, seed: int = 0) -> Rows:
+def small_rows(spec: ModelSpec, *, persons: int = 100, seed: int = 0) -> Panel:
     """Panel and exposure histories that a model can be fitted to; nobody leaves.
 
     Parameters
@@ -29,7 +29,7 @@ def small_rows(spec: ModelSpec, *, persons: int = 100, seed: int = 0) -> Rows:
 
     Returns
     -------
-    Rows
+    Panel
         Four levels per group beside those that the model names, two per covariate with a reference.
         In one month of five something happens around a person.
     """
@@ -54,7 +54,7 @@ def small_rows(spec: ModelSpec, *, persons: int = 100, seed: int = 0) -> Rows:
     span = int(month.max())
     histories = {term.name: _history(term, panel, span, rng) for term in spec.lagged}
     flow = pd.DataFrame([{"step": "in the panel", "persons": persons}])
-    return Rows(panel, histories, flow, "generated")
+    return Panel(panel, histories, flow, "generated")
 
 
 def _levels(column: str, spec: ModelSpec) -> list[str]:

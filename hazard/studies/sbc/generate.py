@@ -35,7 +35,8 @@ def outcomes(
 
     Examples
     --------
-    >>> from hazard import design, spec
+    >>> from hazard import spec
+    >>> from hazard.model import design
     >>> import pandas as pd
     >>> exits = pd.Categorical(["stay"] * 4, ["stay", "left"])
     >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})

@@ -14,13 +14,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from hazard.arrays import IntArray
-from hazard.checks.predictive import prior_draw
 from hazard.errors import ConvergenceError
 from hazard.estimands import incidence
 from hazard.files.atomic import write_file
-from hazard.fitting import Rows, refuse_constant, versions
+from hazard.fitting import Panel, refuse_constant, versions
 from hazard.model import design, parameterisation
 from hazard.model.parameterisation import Coordinates
+from hazard.predictive import prior_draw
 from hazard.spec import ModelSpec
 from hazard.studies.sbc.engines import EngineName, Fit, engine
 from hazard.studies.sbc.generate import outcomes
@@ -67,11 +67,11 @@ class Problem:
     source: str
 
     @classmethod
-    def of(cls, rows: Rows, spec: ModelSpec) -> Problem:
+    def of(cls, rows: Panel, spec: ModelSpec) -> Problem:
         """The problem of a panel with its exposure histories."""
-        built = design.build(rows.panel, rows.histories, spec)
+        built = design.build(rows.frame, rows.histories, spec)
         refuse_constant(built)
-        person = rows.panel["person"].to_numpy(dtype=np.int64)
+        person = rows.frame["person"].to_numpy(dtype=np.int64)
         return cls(spec, parameterisation.standard(built), person, rows.source)
 
     @property

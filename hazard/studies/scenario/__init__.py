@@ -43,7 +43,6 @@ from hazard.studies.scenario.families import Families, families
 from hazard.studies.scenario.records import Plan, ScenarioArm, arms_from
 from hazard.studies.scenario.simulate import simulate
 from hazard.studies.scenario.system import System, system
-from hazard.studies.scenario.texts import words
 from hazard.studies.scenario.tidy import contrasts, estimates, per_event, remarks, sentences
 
 __all__ = [
@@ -60,5 +59,4 @@ __all__ = [
     "sentences",
     "simulate",
     "system",
-    "words",
 ]

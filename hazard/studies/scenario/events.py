@@ -82,7 +82,7 @@ def seen(arm: ScenarioArm, term: LaggedTerm, rows: pd.DataFrame) -> Seen:
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", lags=(0, 1),
     ...                   history_before_start="missing",
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from hazard.errors import SpecError, UsageError
 from hazard.estimands.interventions import Arm
 from hazard.files.toml import parsed
-from hazard.spec.priors import Record
+from hazard.spec.records import Record
 
 EACH = "each"
 """In place of a level: at each of those where families were observed to be in the month."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hazard import languages
 from hazard.files import seal
 from hazard.files.atomic import new_folder
 from hazard.fitting.folders import (
@@ -21,8 +22,8 @@ from hazard.output import figures
 from hazard.studies.sensitivity import Sensitivity
 
 
-def write_sensitivity(path: Path, found: Sensitivity) -> None:
-    """Folder of what a model says under every lag prior, with its figure."""
+def write_sensitivity(path: Path, found: Sensitivity, lang: str = languages.ENGLISH) -> None:
+    """Folder of what a model says under every lag prior, with its figure in a language."""
     with new_folder(path) as folder:
         tables = {
             "sensitivity": found.table,
@@ -30,7 +31,9 @@ def write_sensitivity(path: Path, found: Sensitivity) -> None:
             "gate": gate_tables(found.gates, "cell") if found.gates else None,
         }
         columns = write_tables(folder, tables)
-        write_figure(figures.sensitivity(found.table), folder / "sensitivity")
+        labels, words = languages.words("shared.exit", lang), languages.figure("sensitivity", lang)
+        drawn = figures.sensitivity(found.table, labels=labels, words=words)
+        write_figure(drawn, folder / "sensitivity")
         manifest = {
             "kind": "sensitivity",
             "columns": columns,

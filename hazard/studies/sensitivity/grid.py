@@ -10,20 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hazard.errors import EstimandError, UsageError, did_you_mean
-from hazard.model.priors import covariance
 from hazard.spec import ModelSpec
-from hazard.spec.priors import (
-    DecayPrior,
-    HorseshoePrior,
-    HumpPrior,
-    MonotonePrior,
-    NormalPrior,
-    PolynomialPrior,
-    PooledPrior,
-    Prior,
-    RandomWalkPrior,
-    SpikePrior,
-)
+from hazard.spec.priors import SHAPES, Prior
 
 REFERENCE = "model"
 
@@ -34,58 +22,6 @@ SCALES: Mapping[float, str] = MappingProxyType(
     }
 )
 """Root mean square over the lags of the prior standard deviations, with a reason for each."""
-
-_SHAPES: Mapping[str, Prior] = MappingProxyType(
-    {
-        "normal": NormalPrior(
-            family="normal", scale=1.0, reason="each month by itself: no shape is assumed"
-        ),
-        "pooled": PooledPrior(
-            family="pooled", scale=1.0, reason="ridge: how large the effects are is learned"
-        ),
-        "random_walk": RandomWalkPrior(
-            family="random_walk", start=1.0, scale=1.0, reason="neighbouring months are alike"
-        ),
-        "random_walk_2": RandomWalkPrior(
-            family="random_walk",
-            order=2,
-            start=1.0,
-            scale=0.25,
-            reason="the curve tends to go on as it went; a step changes by a quarter of the start",
-        ),
-        "horseshoe": HorseshoePrior(
-            family="horseshoe",
-            scale=0.2,
-            slab=1.0,
-            reason="few months matter: a coefficient keeps a quarter of its variance on average",
-        ),
-        "decay": DecayPrior(
-            family="decay",
-            scale=1.0,
-            half_life=2.0,
-            reason="fading: the effect halves every two months, little is left after six",
-        ),
-        "hump": HumpPrior(
-            family="hump",
-            scale=1.0,
-            peak=3.0,
-            reason="delayed: people apply after months of thought, largest after three",
-        ),
-        "polynomial": PolynomialPrior(
-            family="polynomial", scale=1.0, degree=2, reason="a smooth curve with one bend"
-        ),
-        "spike": SpikePrior(
-            family="spike",
-            scale=1.0,
-            rest=0.1,
-            reason="all in the month of the event, a tenth of it later",
-        ),
-        "monotone": MonotonePrior(
-            family="monotone", scale=1.0, reason="largest at first and never growing after"
-        ),
-    }
-)
-_LENGTHS = ("scale", "start", "rest", "slab")
 
 
 @dataclass(frozen=True)
@@ -127,8 +63,8 @@ def cells(spec: ModelSpec, scales: Mapping[float, str] = SCALES) -> tuple[Cell, 
     tuple of Cell
         All families of one scale have the same prior variance, summed over lags: they differ in
         the shape that they expect, not in how much. Of a term with windows each window counts as
-        one lag, at its middle; where one joins lag 0 with others there is no ``spike``, which is
-        in the month of the event.
+        one lag, at its middle; where one joins lag 0 with others there is no shape that singles
+        out the month of the event, such as ``spike``.
 
     Raises
     ------
@@ -147,12 +83,12 @@ def cells(spec: ModelSpec, scales: Mapping[float, str] = SCALES) -> tuple[Cell, 
     no_month = any(a < b and a <= 0 <= b for t in spec.lagged for a, b in t.coefficient_windows)
     own = {term.name: term.prior for term in spec.lagged}
     found = [Cell(REFERENCE, None, "the priors of the model file", own)]
-    for family, shape in _SHAPES.items():
-        if family == "spike" and no_month:
+    for shape in SHAPES:
+        if shape.prior.singles_out_event and no_month:
             continue
         for scale, why in scales.items():
-            priors = {name: scaled(shape, scale, place) for name, place in lags.items()}
-            found.append(Cell(family, scale, f"{shape.reason}; {why}", priors))
+            priors = {name: scaled(shape.prior, scale, place) for name, place in lags.items()}
+            found.append(Cell(shape.name, scale, f"{shape.prior.reason}; {why}", priors))
     return tuple(found)
 
 
@@ -179,43 +115,10 @@ def scaled(shape: Prior, scale: float, place: npt.ArrayLike) -> Prior:
 
     Examples
     --------
+    >>> from hazard.spec.priors.random_walk import RandomWalkPrior
     >>> walk = RandomWalkPrior(family="random_walk", start=1.0, scale=1.0, reason="an example")
     >>> scaled(walk, 0.5, [0, 1, 2, 3, 4, 5, 6]).symbols  # variances 1 to 7 in units of the first
     'first ~ Normal(0, 0.25), each step ~ Normal(0, 0.25)'
     """
-    factor = scale / np.sqrt(mean_variance(shape, place))
-    lengths = {name: getattr(shape, name) * factor for name in _LENGTHS if hasattr(shape, name)}
-    return shape.model_copy(update=lengths)
-
-
-def mean_variance(prior: Prior, place: npt.ArrayLike) -> float:
-    """Prior variance of a coefficient, averaged over lags.
-
-    Parameters
-    ----------
-    prior : Prior
-    place : array_like of int, shape (n,)
-        Lag of each coefficient.
-
-    Notes
-    -----
-    * ``horseshoe``: with r = scale / slab and two half-Cauchy variables C and D the variance is
-      slab^2 E[r^2 C^2 D^2 / (1 + r^2 C^2 D^2)] = slab^2 E[r D / (1 + r D)]
-      = slab^2 (r^2 - (2 / pi) r log r) / (1 + r^2).
-    * ``monotone``: what is left at position l is Beta(n - l, l), so that the mean over positions is
-      scale^2 (n + 2) / (3 n).
-
-    Examples
-    --------
-    >>> mean_variance(MonotonePrior(family="monotone", scale=1.0, reason="an example"), [0])
-    1.0
-    """
-    n = len(np.asarray(place))
-    match prior:
-        case HorseshoePrior():
-            r = prior.scale / prior.slab
-            kept = (r**2 - 2 / np.pi * r * np.log(r)) / (1 + r**2)
-            return float(prior.slab**2 * kept)
-        case MonotonePrior():
-            return prior.scale**2 * (n + 2) / (3 * n)
-    return float(np.trace(covariance(prior, place)) / n)
+    lag = np.asarray(place, dtype=np.float64)
+    return shape.times(scale / np.sqrt(shape.mean_variance(lag)))

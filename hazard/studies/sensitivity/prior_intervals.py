@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
 from hazard.arrays import FloatArray
-from hazard.model.priors import covariance, factor, learned_scale, n_normals, transform
-from hazard.spec.priors import HorseshoePrior, MonotonePrior, Prior
+from hazard.model.priors import covariance, draws
+from hazard.spec.priors import LearnedFamily, NormalFamily, Prior
 
 _SIMULATED = 100_000
 _NORMAL_95 = 1.959963984540054
@@ -36,7 +35,7 @@ def half_widths(prior: Prior, windows: tuple[tuple[int, int], ...], seed: int = 
 
     Examples
     --------
-    >>> from hazard.spec.priors import NormalPrior
+    >>> from hazard.spec.priors.normal import NormalPrior
     >>> prior = NormalPrior(family="normal", scale=1.0, reason="an example")
     >>> half_widths(prior, ((0, 0), (1, 1), (2, 2), (3, 3))).round(2)
     array([1.96, 1.96, 1.96, 1.96, 3.92])
@@ -49,25 +48,8 @@ def half_widths(prior: Prior, windows: tuple[tuple[int, int], ...], seed: int = 
     counted = lags >= 0 if (lags >= 0).any() else np.ones(len(lags), dtype=bool)
     weights = np.vstack([holds, counted @ holds.astype(np.float64)])
     place = (first + last) / 2
-    if isinstance(prior, HorseshoePrior | MonotonePrior) or learned_scale(prior) is not None:
-        drawn = weights @ curves(prior, place, _SIMULATED, np.random.default_rng(seed))
+    if not isinstance(prior, NormalFamily) or isinstance(prior, LearnedFamily):
+        drawn = weights @ draws(prior, place, _SIMULATED, np.random.default_rng(seed))
         return np.asarray(np.quantile(np.abs(drawn), 0.95, axis=1))
     spread = weights @ covariance(prior, place) @ weights.T
     return np.asarray(_NORMAL_95 * np.sqrt(np.diag(spread)))
-
-
-def curves(prior: Prior, place: npt.ArrayLike, n: int, rng: np.random.Generator) -> FloatArray:
-    """Draws of the coefficients of one term and exit from their prior.
-
-    Returns
-    -------
-    ndarray, shape (coefficient, n)
-    """
-    size = len(np.asarray(place))
-    if isinstance(prior, HorseshoePrior | MonotonePrior):
-        x = rng.standard_normal((n_normals(prior, size), n))
-        return np.asarray(transform(prior, x, size))
-    own = factor(prior, place)
-    scale = learned_scale(prior)
-    sd = 1.0 if scale is None else scale * np.abs(rng.standard_normal(n))
-    return np.asarray(own @ rng.standard_normal((own.shape[1], n)) * sd)

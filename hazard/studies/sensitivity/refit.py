@@ -13,13 +13,13 @@ import pandas as pd
 import xarray as xr
 
 from hazard import units
-from hazard.checks.scores.records import thinned
 from hazard.errors import UsageError
 from hazard.estimands import incidence as estimands
-from hazard.fitting import Progress, Rows, refuse_constant, silent, versions
+from hazard.fitting import Panel, Progress, refuse_constant, silent, versions
 from hazard.inference import laplace_draws
 from hazard.inference.convergence import EXPLORE, Gate, gate
 from hazard.inference.nuts import Settings
+from hazard.inference.thinning import thinned
 from hazard.model import design, parameterisation
 from hazard.model.design import Design
 from hazard.spec import IncidenceEstimand, ModelSpec
@@ -110,12 +110,12 @@ def plan(
     )
 
 
-def run(rows: Rows, spec: ModelSpec, wanted: Plan, *, progress: Progress = silent) -> Sensitivity:
+def run(rows: Panel, spec: ModelSpec, wanted: Plan, *, progress: Progress = silent) -> Sensitivity:
     """The model under every lag prior, on the same rows.
 
     Parameters
     ----------
-    rows : Rows
+    rows : Panel
     spec : ModelSpec
     wanted : Plan
     progress : callable
@@ -128,9 +128,9 @@ def run(rows: Rows, spec: ModelSpec, wanted: Plan, *, progress: Progress = silen
     """
     since = time.perf_counter()
     progress("design", 0.0)
-    built = design.build(rows.panel, rows.histories, spec)
+    built = design.build(rows.frame, rows.histories, spec)
     refuse_constant(built)
-    fits = fitted(built, rows.panel, spec=spec, plan=wanted, progress=progress)
+    fits = fitted(built, rows.frame, spec=spec, plan=wanted, progress=progress)
     found = table(fits, spec)
     progress("done", 0.0)
     return Sensitivity(
@@ -142,7 +142,7 @@ def run(rows: Rows, spec: ModelSpec, wanted: Plan, *, progress: Progress = silen
         facts={
             "source": rows.source,
             "rows in the design": len(built.outcome),
-            "persons in the design": int(rows.panel["person"].iloc[built.row].nunique()),
+            "persons in the design": int(rows.frame["person"].iloc[built.row].nunique()),
             "settings": asdict(wanted.settings),
             "repeat_settings": asdict(wanted.repeat_settings) if wanted.repeats else None,
             "repeats": [cell.name for cell in wanted.repeats],

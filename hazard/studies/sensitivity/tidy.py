@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hazard import languages
 from hazard.errors import EstimandError
 from hazard.inference.convergence import Gate
 from hazard.output import tables
+from hazard.output.digits import language_marks, number
 from hazard.spec import ModelSpec
 from hazard.spec.links import LINKS
 from hazard.studies.sensitivity.grid import REFERENCE, Cell
@@ -125,8 +127,9 @@ def repeated(found: pd.DataFrame) -> pd.DataFrame:
     return distances.assign(conclusion=both["conclusion"], conclusion_nuts=both["conclusion_nuts"])
 
 
-def repeated_text(apart: pd.DataFrame) -> list[str]:
+def repeated_text(apart: pd.DataFrame, lang: str = languages.ENGLISH) -> list[str]:
     """One sentence per prior that was repeated: how far approximation and sampling are apart."""
+    text, marks = languages.words("commands.sensitivity", lang)["repeated"], language_marks(lang)
     lines = []
     for _, rows in apart.groupby(["prior", "scale"], sort=False, dropna=False):
         cell: Any = rows.iloc[0]
@@ -134,12 +137,9 @@ def repeated_text(apart: pd.DataFrame) -> list[str]:
         same = int((rows["conclusion"] == rows["conclusion_nuts"]).sum())
         middle = rows["apart"].astype(float).abs()
         ends = rows[["apart_lower", "apart_upper"]].astype(float).abs().to_numpy()
-        lines.append(
-            f"{name}: approximation and sampling are {middle.median():.2f} posterior standard "
-            f"deviations apart in the median estimate, at most {middle.max():.2f}, and at most "
-            f"{ends.max():.2f} at the end of an interval; {same} of {len(rows)} conclusions are "
-            "the same."
-        )
+        values = {"median": middle.median(), "largest": middle.max(), "end": ends.max()}
+        numbers = {key: number(value, -2, marks) for key, value in values.items()}
+        lines.append(text.format(prior=name, same=same, all=len(rows), **numbers))
     return lines
 
 

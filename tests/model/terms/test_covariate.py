@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hazard.errors import DesignError
 from hazard.model.terms import covariate
 from hazard.spec import CovariateTerm
-from hazard.spec.priors import NormalPrior
+from hazard.spec.priors.normal import NormalPrior
 
 PRIOR = NormalPrior(family="normal", scale=1.0, reason="an example only")
 

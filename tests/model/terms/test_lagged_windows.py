@@ -18,11 +18,12 @@ from hazard.inference import laplace
 from hazard.inference.nuts import Settings
 from hazard.model import design, parameterisation
 from hazard.model.design import Design
-from hazard.model.priors import covariance, factor
+from hazard.model.priors import covariance
 from hazard.model.pymc_model import build_model
 from hazard.output import tables
 from hazard.spec import IncidenceEstimand, ModelSpec
-from hazard.spec.priors import LearnedWalkPrior, RandomWalkPrior
+from hazard.spec.priors.learned_walk import LearnedWalkPrior
+from hazard.spec.priors.random_walk import RandomWalkPrior
 from hazard.studies import sensitivity
 from small_panels import BASELINE, NATIONALITY, NORMAL, POOLED, SEX, VISIT, WALK, SmallPanel, model
 from small_terms import LISTED, VARIES, wide_panel
@@ -231,7 +232,7 @@ def test_walk_over_windows_by_hand() -> None:
     sizes = np.diag(covariance(walk, PLACES))
     np.testing.assert_allclose(sizes, [1, 1 + 4 * 1.5, 1 + 4 * 3.5, 1 + 4 * 5.5], rtol=1e-12)
     learned = LearnedWalkPrior(family="learned_walk", scale=1.0, reason="an example")
-    own = factor(learned, PLACES)
+    own = learned.factor(np.array(PLACES))
     np.testing.assert_allclose(np.diag(own @ own.T), [1, 2.5, 4.5, 6.5], rtol=1e-12)
 
 
@@ -251,7 +252,7 @@ def test_smooth_walk_over_windows_by_hand() -> None:
     smooth = RandomWalkPrior(
         family="random_walk", order=2, start=3.0, scale=1.0, reason="an example"
     )
-    own = factor(smooth, PLACES[:3])
+    own = smooth.factor(np.array(PLACES[:3]))
     expected = [[3, 0, 0], [3, 1.5, 0], [3, 1.5 + 2, 2 * np.sqrt(1.75)]]
     np.testing.assert_allclose(own, expected, rtol=1e-12)
 
@@ -263,7 +264,7 @@ def test_design_knows_where_windows_lie(rng: np.random.Generator) -> None:
     assert block.places().tolist() == PLACES
     prior = spec.lagged[0].prior
     np.testing.assert_array_equal(
-        parameterisation.standard(made).factors[TERM], factor(prior, PLACES)
+        parameterisation.standard(made).factors[TERM], prior.factor(np.array(PLACES))
     )
 
 
@@ -278,7 +279,7 @@ def test_posterior_has_a_coefficient_per_window(rng: np.random.Generator) -> Non
 def test_every_prior_has_windows(rng: np.random.Generator) -> None:
     spec = spec_of(JOINED, exits=1)
     small, _ = built(spec, rng, persons=40)
-    rows = fitting.Rows(small.panel, small.histories, pd.DataFrame(), "table")
+    rows = fitting.Panel(small.panel, small.histories, pd.DataFrame(), "table")
     every = sensitivity.cells(spec)
     assert {cell.prior for cell in every} == {cell.prior for cell in sensitivity.cells(spec_of(""))}
     wanted = sensitivity.Plan(every[::2], Settings(draws=20, engine="laplace"), incidence_draws=5)
@@ -302,8 +303,8 @@ def test_a_run_with_windows(rng: np.random.Generator) -> None:
         update={"estimand": (IncidenceEstimand(kind="cumulative_incidence", term=TERM),)}
     )
     small, made = built(spec, rng, persons=300)
-    rows = fitting.Rows(small.panel, small.histories, pd.DataFrame(), "table")
-    found = fitting.analyse(rows, spec, Settings(draws=30, engine="laplace"))
+    rows = fitting.Panel(small.panel, small.histories, pd.DataFrame(), "table")
+    found = fitting.fit(rows, spec, Settings(draws=30, engine="laplace"))
     by_lag = found.estimates[found.estimates["quantity"] == "lag_coefficient"]
     logit = multinomial_logit.fit(made).table()
     logit = logit[logit["term"] == TERM].set_index(["exit", "level"])

@@ -15,7 +15,10 @@ from hazard.inference import new_levels
 from hazard.model import design, equivalent, parameterisation
 from hazard.model.design import Design
 from hazard.spec import IncidenceEstimand, ModelSpec
-from hazard.spec.priors import NormalPrior, PooledPrior, Prior, RandomWalkPrior
+from hazard.spec.priors import Prior
+from hazard.spec.priors.normal import NormalPrior
+from hazard.spec.priors.pooled import PooledPrior
+from hazard.spec.priors.random_walk import RandomWalkPrior
 from small_panels import (
     AGE,
     BASELINE,
@@ -268,7 +271,7 @@ def test_new_levels_of_other_priors() -> None:
     pooled = PooledPrior(family="pooled", scale=2.0, reason="an example only")
     assert not of_prior(pooled).any()  # all levels are alike
     walk = RandomWalkPrior(family="random_walk", scale=1.0, start=1.0, reason="an example only")
-    with pytest.raises(EstimandError, match=r"^term 'centre' must have a prior of family 'pooled'"):
+    with pytest.raises(EstimandError, match=r"^term 'centre' must have a prior of family 'normal'"):
         of_prior(walk)
 
 

@@ -20,7 +20,6 @@ from hazard.studies import describe
 from hazard.studies.describe import Description
 from small_registers import random_registers, write
 
-PLACE = re.compile(r"\{(\w+)\}")
 CODES = ("nb", "en")
 
 
@@ -29,7 +28,7 @@ def found() -> Description:
 
 
 def draw(of: Description, code: str = "en") -> dict[str, Figure]:
-    return figures.description(of.series, of.published, words=describe.words(code))
+    return figures.description(of.series, of.published, words=figures.description_words(code))
 
 
 def diamonds(axes: Axes) -> list[tuple[float, float]]:
@@ -94,9 +93,7 @@ def test_number_and_printed_value_on_both_sides_of_zero() -> None:
         }
     )
     published = found().published
-    (axes,) = figures.description(series, published, words=describe.words())[
-        "after_forced_return"
-    ].axes
+    (axes,) = figures.description(series, published)["after_forced_return"].axes
     assert [text.get_text() for text in axes.texts] == ["−9", "(+45)", "+2 (+17)"]
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         "same centre, 0–3 months ago",
@@ -107,7 +104,7 @@ def test_number_and_printed_value_on_both_sides_of_zero() -> None:
 
 def test_nothing_printed_needs_no_key() -> None:
     bare = found()
-    drawn = figures.description(bare.series, bare.published[:0], words=describe.words())
+    drawn = figures.description(bare.series, bare.published[:0])
     assert all(not figure.legends for figure in drawn.values())
     assert draw(bare)["composition"].legends
 
@@ -124,7 +121,7 @@ def test_names_that_the_words_do_not_know_stay(tmp_path: Path) -> None:
 # --- text alternatives ----------------------------------------------------------------------------
 def test_text_says_what_is_drawn_by_hand() -> None:
     of = found()
-    said = figures.description_text(of.series, of.published, words=describe.words())
+    said = figures.description_text(of.series, of.published)
     assert list(said) == list(draw(of))
     title, first, *_ = said["exits_by_year"].splitlines()
     assert title == "Families that leave in a month, year by year"
@@ -132,7 +129,8 @@ def test_text_says_what_is_drawn_by_hand() -> None:
         "Assisted return (Figure 2-5), percent per month: 2005: 0; 2006: 20.0. "
         "Printed: 0.7 in the lowest year, 2.6 in the highest."
     )
-    norwegian = figures.description_text(of.series, of.published, words=describe.words("nb"))
+    words = figures.description_words("nb")
+    norwegian = figures.description_text(of.series, of.published, words=words)
     assert norwegian["composition"].splitlines()[3] == (
         "Personer i familien (Figur 2-4), prosent av familiene: "
         "1: 50,0 (trykt: 85); 2: 25,0 (trykt: 5); 3: 25,0."
@@ -140,18 +138,6 @@ def test_text_says_what_is_drawn_by_hand() -> None:
 
 
 # --- languages ------------------------------------------------------------------------------------
-def test_catalogues_have_the_same_keys_and_places() -> None:
-    nb, en = (
-        {
-            (section, key): sorted(PLACE.findall(text))
-            for section, own in describe.words(code).items()
-            for key, text in own.items()
-        }
-        for code in CODES
-    )
-    assert nb == en
-
-
 def test_languages_draw_the_same_numbers_in_other_words() -> None:
     of = found()
     nb, en = (draw(of, code) for code in CODES)
@@ -188,12 +174,12 @@ def test_another_panel_is_of_persons_without_the_report(tmp_path: Path) -> None:
     of = describe.describe(rows, NONE)
     assert (of.people, len(of.published)) == ("persons", 0)
     for code, word in (("en", "famil"), ("nb", "famil")):
-        words = describe.words(code, of.people)
+        words = figures.description_words(code, of.people)
         said = figures.description_text(of.series, of.published, words=words)
         assert {"families_by_year", "exits_by_year"} <= set(said)
         assert not any(word in text.lower() for text in said.values())
         assert not any("2016" in text or "2-" in text for text in said.values())
         drawn = figures.description(of.series, of.published, words=words)
         assert not any("igur" in text for figure in drawn.values() for text in texts(figure))
-    plain = figures.description_text(of.series, of.published, words=describe.words("en"))
+    plain = figures.description_text(of.series, of.published)
     assert "Families" in plain["families_by_year"]  # negative control

@@ -13,17 +13,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from hazard.brief.languages import Code, language
 from hazard.output import figures
 
 LABELS = {"assisted": "Applied", "disappeared": "Disappeared", "forced": "Returned"}
 EXITS = (*LABELS,)
-
-
-def words(code: Code = "en") -> dict[str, str]:
-    own = language(code).words
-    axes = {"start_axis": "Months since the start", "hundred_axis": "Difference per 100"}
-    return {**own["figure"], **own["marks"], **axes, "units": "months"}
 
 
 def curves(horizon: int = 24, exits: Sequence[str] = EXITS) -> pd.DataFrame:
@@ -42,8 +35,9 @@ def around(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(mcse=1e-5, **{name: rows["estimate"] + by for name, by in ends.items()})
 
 
-def drawn(rows: pd.DataFrame, ends: Sequence[int] = (7, 24), code: Code = "en") -> list[Axes]:
-    figure = figures.more_or_earlier(rows, ends=ends, labels=LABELS, words=words(code))
+def drawn(rows: pd.DataFrame, ends: Sequence[int] = (7, 24), code: str = "en") -> list[Axes]:
+    words = figures.run_words(code=code)
+    figure = figures.more_or_earlier(rows, ends=ends, labels=LABELS, words=words)
     figure.draw_without_rendering()
     return figure.get_axes()
 
@@ -107,7 +101,7 @@ def test_numbers_have_no_digit_finer_than_their_error() -> None:
 
 @pytest.mark.parametrize("window", [1, 2, 7, 12, 21, 23])
 def test_no_text_lies_on_another(window: int) -> None:
-    figure = figures.more_or_earlier(curves(), ends=(window, 24), labels=LABELS, words=words())
+    figure = figures.more_or_earlier(curves(), ends=(window, 24), labels=LABELS)
     figure.draw_without_rendering()
     boxes = []
     for panel in figure.get_axes():
@@ -131,7 +125,7 @@ def test_order_of_the_rows_changes_nothing(rng: np.random.Generator) -> None:
 
 
 def picture(rows: pd.DataFrame) -> bytes:
-    figure = figures.more_or_earlier(rows, ends=(7, 24), labels=LABELS, words=words())
+    figure = figures.more_or_earlier(rows, ends=(7, 24), labels=LABELS)
     return figures.rendered(figure, "svg")
 
 
@@ -142,9 +136,7 @@ def test_one_exit_alone_is_not_stretched() -> None:
 
 
 def test_months_in_words_by_hand() -> None:
-    text = figures.more_or_earlier_text(
-        curves(exits=EXITS[:1]), ends=(7, 24), labels=LABELS, words=words()
-    )
+    text = figures.more_or_earlier_text(curves(exits=EXITS[:1]), ends=(7, 24), labels=LABELS)
     assert text.replace("\u00a0", " ") == (
         "Applied: after 7 months +0.7 (−1.3 to +2.7) per 100; "
         "after 24 months +2.4 (+0.4 to +4.4) per 100."
@@ -163,7 +155,7 @@ def levels(names: Sequence[str] = ("Everybody", "Chad", "Others")) -> pd.DataFra
 
 
 def by_level(rows: pd.DataFrame) -> Figure:
-    return figures.more_by_level(rows, labels=LABELS, words=words())
+    return figures.more_by_level(rows, labels=LABELS)
 
 
 def dots(panel: Axes) -> PathCollection:
@@ -208,7 +200,7 @@ def test_long_names_of_levels_stay_in_the_figure() -> None:
 
 def test_levels_in_words_by_hand() -> None:
     rows = levels()
-    text = figures.more_by_level_text(rows[rows["exit"] == "forced"], labels=LABELS, words=words())
+    text = figures.more_by_level_text(rows[rows["exit"] == "forced"], labels=LABELS)
     assert text.replace("\u00a0", " ") == (
         "Returned: Everybody +0.3 (−1.7 to +2.3); Chad +0.6 (−1.4 to +2.6); "
         "Others +0.9 (−1.1 to +2.9)."

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 from contrast import contrast_with_white
-from hazard.brief.languages import language
+from hazard.brief.language import language
 from hazard.brief.view import View
 from hazard.output import figures
 from hazard.output.figures import style
@@ -34,6 +34,13 @@ def curves(view: View) -> pd.DataFrame:
 
 def words(view: View) -> dict[str, str]:
     return view.figure_words("odds")
+
+
+def test_figures_have_english_words_of_their_own(view: View, curves: pd.DataFrame) -> None:
+    assert dict(figures.run_words()) == dict(words(view))
+    assert dict(figures.run_words(code="nb")) != dict(words(view))
+    drawn = figures.lag_curves(curves, labels=view.exit_labels)
+    assert figures.rendered(drawn, "svg") == figures.rendered(draw_lags(view, curves), "svg")
 
 
 def draw_lags(view: View, curves: pd.DataFrame) -> Figure:

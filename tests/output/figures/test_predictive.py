@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.text import Annotation, Text
 
-from hazard.checks.predictive import POOLED
 from hazard.output import figures
 from hazard.output.figures.style import exit_colours
+from hazard.predictive import POOLED
 
 EXITS = ("assisted", "disappeared", "forced")
 LEVELS = {

@@ -272,7 +272,7 @@ def test_table_with_the_needed_columns_only(tmp_path: Path) -> None:
     four_families()[["person", "month", "exit"]].to_csv(tmp_path / "rows.csv", index=False)
     found = describe.from_table(tmp_path / "rows.csv", spec.read("oslo2016"))
     assert value(found, "Table 2-1", "first_exits", exit="forced") == 1
-    assert figures.description(found.series, found.published, words=describe.words()) == {}
+    assert figures.description(found.series, found.published) == {}
 
 
 def test_table_of_another_field(tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_panel_file_says_the_same_as_its_registers(
 # --- figures and the command --------------------------------------------------------------------
 def test_figures_draw_every_group() -> None:
     found = describe.describe(four_families(), NONE)
-    drawn = figures.description(found.series, found.published, words=describe.words())
+    drawn = figures.description(found.series, found.published)
     assert all(isinstance(figure, Figure) for figure in drawn.values())
     assert list(drawn) == [
         "families_by_year",

@@ -145,7 +145,7 @@ def registers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(registers: Path) -> estimators.Concordance:
     first, last = (specs.read(name) for name in MODELS)
-    return estimators.concord(fitting.rows_from_registers(registers, last), (first, last))
+    return estimators.concord(fitting.panel_from_registers(registers, last), (first, last))
 
 
 def test_steps_lead_from_one_estimator_to_the_next(found: estimators.Concordance) -> None:
@@ -168,8 +168,8 @@ def test_steps_lead_from_one_estimator_to_the_next(found: estimators.Concordance
 
 def test_baselines_are_those_of_their_model(found: estimators.Concordance, registers: Path) -> None:
     first = specs.read(MODELS[0])
-    rows = fitting.rows_from_registers(registers, first)
-    straight = linear_probability.fit(design.build(rows.panel, rows.histories, first))
+    rows = fitting.panel_from_registers(registers, first)
+    straight = linear_probability.fit(design.build(rows.frame, rows.histories, first))
     own = found.estimates[
         found.estimates["estimator"].eq("linear probability")
         & found.estimates["quantity"].eq("average_change")
@@ -187,12 +187,12 @@ def test_errors_of_sums_are_those_of_the_covariance(
     found: estimators.Concordance, registers: Path
 ) -> None:
     first = specs.read(MODELS[0])
-    rows = fitting.rows_from_registers(registers, first)
-    built = design.build(rows.panel, rows.histories, first)
+    rows = fitting.panel_from_registers(registers, first)
+    built = design.build(rows.frame, rows.histories, first)
     names = ["HC1", "clustered by person", "clustered by centre", "clustered by nationality"]
     kinds = found.errors[found.errors["estimator"] == "linear probability"]["errors"].unique()
     assert kinds.tolist() == [*names, "clustered by centre and nationality"]
-    again = dependence.table(built, rows.panel, first)
+    again = dependence.table(built, rows.frame, first)
     pd.testing.assert_frame_equal(again, found.errors)
     own = found.errors.query("estimator == 'linear probability' and errors == 'HC1'")
     straight = linear_probability.fit(built)
@@ -222,7 +222,7 @@ def test_published_columns_are_not_of_the_same_rows(tmp_path: Path) -> None:
         simulation.registers(simulation.truth("published", rng), rng), tmp_path / "registers"
     )
     first = specs.read(MODELS[0])
-    rows = fitting.rows_from_registers(tmp_path / "registers", first)
+    rows = fitting.panel_from_registers(tmp_path / "registers", first)
     judged = estimators.compatibility(rows, first, rng).apart.set_index("outcome").loc["all"]
     # 24 samples of either kind that do not overlap: by chance less than once in 3 * 10^13
     assert judged["same_rows_most"] < judged["other_rows_least"]
@@ -231,7 +231,7 @@ def test_published_columns_are_not_of_the_same_rows(tmp_path: Path) -> None:
 
 def test_models_that_cannot_be_compared_are_refused(registers: Path) -> None:
     first, last = (specs.read(name) for name in MODELS)
-    rows = fitting.rows_from_registers(registers, last)
+    rows = fitting.panel_from_registers(registers, last)
     strict = first.model_copy(
         update={"data": first.data.model_copy(update={"forced_return": "strict"})}
     )

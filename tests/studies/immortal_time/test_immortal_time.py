@@ -17,8 +17,9 @@ import pandas as pd
 import pyarrow.parquet
 import pytest
 import typer.testing
+from matplotlib.text import Text
 
-from hazard import cli, fitting, spec
+from hazard import cli, fitting, languages, spec
 from hazard.baselines import multinomial_logit
 from hazard.data import exposures
 from hazard.data.contracts import check_panel
@@ -33,6 +34,7 @@ from hazard.studies.immortal_time.person_rows import ever_coded
 from hazard.studies.immortal_time.published import N_OTHERS, nationalities
 from hazard.studies.immortal_time.study import monthly_cells
 from hazard.studies.immortal_time.talks import EXITS
+from pages import english, numbers
 
 QUESTION = Question("talk", "assisted", "nationality")
 MODEL = spec.read("orientation_talk")
@@ -313,12 +315,12 @@ def test_least_squares_with_clusters_is_that_of_the_formula(rng: np.random.Gener
 
 
 @cache
-def rows_of_one_sample() -> tuple[pd.DataFrame, fitting.Rows]:
+def rows_of_one_sample() -> tuple[pd.DataFrame, fitting.Panel]:
     of = published_world()
     panel = immortal_time.panel_of(immortal_time.persons(of, np.random.default_rng(5)), of)
     term = MODEL.lagged[0]
     history = exposures.own_history(panel, term)
-    return panel, fitting.Rows(panel, {term.name: history}, pd.DataFrame(), "table")
+    return panel, fitting.Panel(panel, {term.name: history}, pd.DataFrame(), "table")
 
 
 def test_designs_on_one_panel_differ_by_the_coding() -> None:
@@ -471,6 +473,23 @@ def test_figure_and_its_text_hold_every_sample() -> None:
     assert len(lines) == 1 + len(null_study()) + 2  # the title; the codings under the other truth
 
 
+def test_sentences_and_figures_in_norwegian() -> None:
+    """The same numbers in other words; the sentences of a panel are in the test of its command."""
+    tables, words = (null_study(), planted_study()), languages.figure("ever_treated", "nb")
+    spread = spread_of_assumptions()
+    said, own = (
+        " ".join(immortal_time.study_sentences(*tables, spread, lang)) for lang in ("en", "nb")
+    )
+    assert numbers(own, "nb") == numbers(said, "en")
+    text = figures.ever_treated_study_text(*tables, words)
+    assert numbers(text, "nb") == numbers(figures.ever_treated_study_text(*tables), "en")
+    figure = figures.ever_treated_study(*tables, words)
+    drawn = [each.get_text() for each in figure.findobj(Text)]
+    assert {"Irak", "Etiopia", "Russland", "Afghanistan", "til 1,06"} <= set(drawn)
+    assert english(" ".join([own, text, *drawn])) == []
+    assert len(english(said)) > 20  # negative control
+
+
 def test_command_without_a_panel(tmp_path: Path) -> None:
     out = tmp_path / "found"
     done = RUNNER.invoke(cli.app, ["ever-treated", "--out", str(out), "--replications", "2"])
@@ -503,6 +522,15 @@ def test_command_on_a_panel(tmp_path: Path) -> None:
     assert (out / "ever_treated.png").stat().st_size > 0
     own = table[(table["design"] == "ever_treated") & (table["exit"] == "assisted")]
     assert f"{own['treated'].item():,} of them with 'talk'" in done.output
+    norwegian = RUNNER.invoke(cli.app, [*call, "--out", str(tmp_path / "nb"), "--lang", "nb"])
+    assert norwegian.exit_code == 0
+    for file in ("findings.txt", "ever_treated.txt"):
+        texts = [(folder / file).read_text(encoding="utf-8") for folder in (out, tmp_path / "nb")]
+        assert numbers(texts[1], "nb") == numbers(texts[0], "en")
+        assert english(texts[1]) == []
+    assert (tmp_path / "nb" / "designs.csv").read_bytes() == (out / "designs.csv").read_bytes()
+    drawn = (tmp_path / "nb" / "ever_treated.svg").read_text(encoding="utf-8")
+    assert "Endring i sannsynligheten for utfallet: Assistert retur" in drawn
 
 
 def test_command_used_wrongly_writes_nothing(tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ from pytensor.compile.mode import Mode
 from scipy import stats
 from scipy.special import log_ndtr, logsumexp
 
+from hazard import languages
 from hazard.errors import DataError
 from hazard.inference.nuts import Settings
 from hazard.model.priors import covariance
 from hazard.output import figures
-from hazard.spec.priors import NormalPrior, Prior
+from hazard.spec.priors import Prior
+from hazard.spec.priors.normal import NormalPrior
 from hazard.studies import published
 from hazard.studies.published.rounding import log_rounded
 from places import PACKAGE
@@ -282,7 +284,7 @@ def test_figure_text_states_the_numbers(drawn_estimates: pd.DataFrame) -> None:
         "Months 0 to 6: 0.40, 0.46, 0.73, 0.36, 0.79, 0.53, 0.84. Sum 4.11 (2.76 to 5.47)."
     )
     norwegian = figures.evidence_lag_curves_text(
-        drawn_estimates, words={**figures.EVIDENCE_WORDS, "decimal": ","}
+        drawn_estimates, words={**languages.figure("evidence"), "decimal": ","}
     )
     assert "Sum 4,11 (2,76 to 5,47)." in norwegian
 

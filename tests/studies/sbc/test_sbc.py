@@ -290,7 +290,7 @@ class World:
 @cache
 def world() -> World:
     rows = sbc.small_rows(PLANTED, persons=150)
-    panel, histories = rows.panel, rows.histories
+    panel, histories = rows.frame, rows.histories
     late = panel.groupby("person")["entry"].first()
     # persons who enter late get the months before, in which a wrong fit would see them stay
     before = panel.loc[panel.groupby("person").head(1).index].loc[lambda p: p["entry"] > 0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from string import Formatter
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,6 @@ from typer.testing import CliRunner
 
 from hazard.cli import app
 from hazard.errors import HazardError
-from hazard.output import figures
-from hazard.studies import scenario
 
 MODEL = """name = "example"
 question = "what comes after?"
@@ -156,17 +153,6 @@ def test_the_figure_in_two_languages(place: Path, one: tuple[Path, str], tmp_pat
     assert texts[1].startswith("Arm one forced return more, month 6: assisted")
     tables = [(folder / "scenario.csv").read_bytes() for folder in folders]
     assert tables[0] == tables[1]
-
-
-def test_the_catalogue_has_the_keys_and_places_of_english() -> None:
-    def places(text: str) -> list[str | None]:
-        return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
-
-    own = dict(scenario.words("nb")["figure"])
-    own.pop("thousands"), own.pop("to")  # of numbers, which English has by default
-    assert set(own) == set(figures.SCENARIO_WORDS)
-    for name, text in own.items():
-        assert places(text) == places(figures.SCENARIO_WORDS[name])
 
 
 # --- what is refused ----------------------------------------------------------------------------

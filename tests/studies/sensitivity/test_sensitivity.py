@@ -13,28 +13,27 @@ import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from scipy import integrate, optimize, stats
 
-from hazard import cli, fitting
+from hazard import cli, fitting, languages
 from hazard import spec as specs
 from hazard.brief.folders import read as read_folder
 from hazard.errors import EstimandError, UsageError
 from hazard.inference.convergence import EXPLORE, Gate
 from hazard.inference.nuts import Settings
-from hazard.model.priors import covariance
+from hazard.model.priors import covariance, draws
 from hazard.output import figures
 from hazard.spec import ModelSpec
-from hazard.spec.priors import (
-    HorseshoePrior,
-    MonotonePrior,
-    NormalPrior,
-    PooledPrior,
-    RandomWalkPrior,
-)
+from hazard.spec.priors import SHAPES
+from hazard.spec.priors.monotone import MonotonePrior
+from hazard.spec.priors.normal import NormalPrior
+from hazard.spec.priors.pooled import PooledPrior
+from hazard.spec.priors.random_walk import RandomWalkPrior
 from hazard.studies import sensitivity
-from hazard.studies.sensitivity import Cell, Fitted, Plan, Sensitivity, prior_intervals
+from hazard.studies.sensitivity import Cell, Fitted, Plan, Sensitivity
 from hazard.studies.sensitivity.folder import write_sensitivity
-from hazard.studies.sensitivity.grid import mean_variance
+from pages import english, numbers
 from small_panels import (
     BASELINE,
     CENTRE,
@@ -82,7 +81,7 @@ def test_cells_are_ten_families_at_two_scales_after_the_model_s_own() -> None:
 def test_typical_prior_sd_is_the_scale(name: str, rng: np.random.Generator) -> None:
     """Mean over lags of the squared draws, five of its own standard errors."""
     scale = float(name.split(":")[1])
-    drawn = prior_intervals.curves(shape_of(name), LAGS, 200_000, rng)
+    drawn = draws(shape_of(name), LAGS, 200_000, rng)
     found = (drawn**2).mean(axis=0)
     error = found.std() / np.sqrt(found.size)
     assert abs(found.mean() - scale**2) < 5 * error
@@ -97,19 +96,6 @@ def test_scaling_holds_for_any_number_of_lags(n: int) -> None:
     made = sensitivity.scaled(walk, 0.3, np.arange(n))
     assert np.trace(covariance(made, np.arange(n))) / n == pytest.approx(0.09, rel=1e-12)
     assert made.start / made.scale == pytest.approx(4.0, rel=1e-12)
-
-
-def test_mean_variance_of_the_horseshoe_reference_quadrature() -> None:
-    """E[v^2 / (1 + v^2 / slab^2)] over the product of two half-Cauchys, by their angles."""
-    prior = HorseshoePrior(family="horseshoe", scale=0.3, slab=1.7, reason="an example")
-
-    def kept(a: float, b: float) -> float:
-        v = (0.3 * np.tan(a) * np.tan(b)) ** 2
-        return v / (1 + v / 1.7**2)
-
-    found, error = integrate.dblquad(kept, 0, np.pi / 2, 0, np.pi / 2)
-    factor = (2 / np.pi) ** 2
-    assert abs(mean_variance(prior, LAGS) - factor * found) < max(1e-7, 2 * factor * error)
 
 
 def test_chosen_are_named_once_and_known() -> None:
@@ -283,17 +269,20 @@ def test_repeated_by_hand(spec: ModelSpec) -> None:
     [line] = sensitivity.repeated_text(apart)
     assert line.startswith(f"model: approximation and sampling are {0.5 / sd:.2f} posterior")
     assert line.endswith("8 of 8 conclusions are the same.")
+    [own] = sensitivity.repeated_text(apart, "nb")
+    assert numbers(own, "nb") == numbers(line, "en")
+    assert english(own) == []
     assert len(sensitivity.repeated(sensitivity.table(fits[:2], spec))) == 0
 
 
 # --- refits -------------------------------------------------------------------------------------
-def rows_with_effect(spec: ModelSpec, rng: np.random.Generator) -> fitting.Rows:
+def rows_with_effect(spec: ModelSpec, rng: np.random.Generator) -> fitting.Panel:
     """A random panel in which a visit of the same month is followed by the first exit."""
     made = small_panel(spec, rng, persons=150)
     history = made.histories["visit_centre"]
     left = (made.panel["exit"] == spec.outcome.exits[0]).to_numpy()
     history[left, 0] = 1.0
-    return fitting.Rows(made.panel, made.histories, pd.DataFrame(), "table")
+    return fitting.Panel(made.panel, made.histories, pd.DataFrame(), "table")
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +293,7 @@ def wide() -> ModelSpec:
 
 
 @pytest.fixture(scope="module")
-def rows(wide: ModelSpec) -> fitting.Rows:
+def rows(wide: ModelSpec) -> fitting.Panel:
     return rows_with_effect(wide, np.random.default_rng(20160401))
 
 
@@ -315,7 +304,7 @@ def plan_of(spec: ModelSpec, *names: str, n: int = 10) -> Plan:
     return Plan(chosen, settings, incidence_draws=4 * n)
 
 
-def test_every_family_fits(rows: fitting.Rows, wide: ModelSpec) -> None:
+def test_every_family_fits(rows: fitting.Panel, wide: ModelSpec) -> None:
     names = ["model", *FAMILIES[::2]]
     found = sensitivity.run(rows, wide, plan_of(wide, *names)).table
     assert found[["prior", "scale"]].drop_duplicates().shape[0] == 11
@@ -324,7 +313,7 @@ def test_every_family_fits(rows: fitting.Rows, wide: ModelSpec) -> None:
     assert (found["lower"] < found["upper"]).all()
 
 
-def test_order_of_cells_does_not_matter(rows: fitting.Rows, wide: ModelSpec) -> None:
+def test_order_of_cells_does_not_matter(rows: fitting.Panel, wide: ModelSpec) -> None:
     names = ["model", "horseshoe:0.5", "pooled:0.25", "polynomial:0.5"]
     tables = [
         sensitivity.run(rows, wide, plan_of(wide, *order)).table.sort_values(KEY)
@@ -333,7 +322,7 @@ def test_order_of_cells_does_not_matter(rows: fitting.Rows, wide: ModelSpec) -> 
     pd.testing.assert_frame_equal(*(each.reset_index(drop=True) for each in tables))
 
 
-def test_tight_prior_changes_the_conclusion(rows: fitting.Rows, wide: ModelSpec) -> None:
+def test_tight_prior_changes_the_conclusion(rows: fitting.Panel, wide: ModelSpec) -> None:
     plan = plan_of(wide, "model", n=100)
     mute = NormalPrior(family="normal", scale=1e-3, reason="an example only")
     tight = Cell("normal", 1e-3, "an example only", {"visit_centre": mute})
@@ -345,7 +334,7 @@ def test_tight_prior_changes_the_conclusion(rows: fitting.Rows, wide: ModelSpec)
     assert not found.loc[found["prior"] == "model", "changed"].any()
 
 
-def test_incidence_draws_are_evenly_spaced(rows: fitting.Rows, wide: ModelSpec) -> None:
+def test_incidence_draws_are_evenly_spaced(rows: fitting.Panel, wide: ModelSpec) -> None:
     plan = replace(plan_of(wide, "model"), incidence_draws=8)
     found = sensitivity.run(rows, wide, plan).table
     counts = found.groupby("quantity")["draws"].unique().explode()
@@ -435,6 +424,32 @@ def test_text_counts_the_cells(three: pd.DataFrame) -> None:
     assert text.endswith("lagged terms, 0 say the same of the sign under every prior.")
     same = three[three["scale"].ne(0.1).fillna(True)]
     assert figures.sensitivity_text(same).count("1 of 1") == 4
+
+
+def test_priors_have_the_names_of_their_families() -> None:
+    """A family that no language names has its own label."""
+    words, start = languages.words("figures.sensitivity"), "prior_"
+    named = {k.removeprefix(start): text for k, text in words.items() if k.startswith(start)}
+    assert named.pop("model") == "model’s own"
+    assert named == {shape.name: shape.label for shape in SHAPES if shape.name in named}
+    assert len(named) > 5
+
+
+def test_figure_and_text_in_norwegian(three: pd.DataFrame) -> None:
+    words, labels = languages.figure("sensitivity", "nb"), languages.words("shared.exit", "nb")
+    text = figures.sensitivity_text(three, labels=labels, words=words)
+    assert numbers(text, "nb") == numbers(figures.sensitivity_text(three), "en")
+    assert "Assistert retur: etter 6 måneder +2 (+1 til +3) prosentpoeng, over null, 1 av 2" in (
+        text.replace("\xa0", " ")
+    )
+    figure = figures.sensitivity(three, labels=labels, words=words)
+    forest = figure.get_axes()[0]
+    names = [label.get_text() for label in forest.get_yticklabels()]
+    assert names == ["modellens egen", "uavhengig  0,1", "2"]
+    shown = [each.get_text() for each in figure.findobj(Text)]
+    assert english(" ".join([text, *shown])) == []
+    own = figures.sensitivity(three).findobj(Text)
+    assert len(english(" ".join(each.get_text() for each in own))) > 5  # negative control
 
 
 @pytest.fixture
@@ -538,26 +553,50 @@ def test_reference_cell_is_the_ordinary_run(written: Path, tmp_path: Path) -> No
     assert apart("pooled") > 1e-3  # negative control: another prior
 
 
+SAID = {
+    "en": (
+        "Estimates for visit, centre under the model's own priors",
+        "0 of 1",
+        "Written to {out}",
+        "model: approximation and sampling are",
+        "Lag priors and conclusions: visit, centre",
+    ),
+    "nb": (
+        "Anslag for visit, samme mottak under modellens egne apriorifordelinger",
+        "0 av 1",
+        "Skrevet til {out}",
+        "model: Tilnærming og trekning skiller seg med",
+        "Apriorifordelinger og konklusjoner: visit, samme mottak",
+    ),
+}
+
+
+@pytest.mark.parametrize("lang", SAID)
 def test_command_says_how_many_conclusions_stay(
+    lang: str,
     record: Sensitivity,
     tmp_path: Path,
+    *,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What did not pass the gate is written and said all the same, and the code is 4."""
     monkeypatch.setattr(sensitivity, "run", lambda *_, **__: record)
-    monkeypatch.setattr(fitting, "rows_from_table", lambda *_: None)
+    monkeypatch.setattr(fitting, "panel_from_table", lambda *_: None)
     monkeypatch.setattr("hazard.cli.fits.tell_left_out", lambda *_: None)
     monkeypatch.setattr(fitting, "pool_small_levels", lambda rows, _: rows)
-    assert command("sensitivity", "oslo2016", "--panel", "x.csv", "--out", tmp_path / "out") == 4
+    given, out = ("oslo2016", "--panel", "x.csv", "--lang", lang), tmp_path / "out"
+    assert command("sensitivity", *given, "--out", out) == 4
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    assert lines[0].startswith("Estimates for visit, centre under the model's own priors")
-    assert lines[0].count("0 of 1") == 4
-    assert lines[1] == f"Written to {tmp_path / 'out'}"
-    assert lines[2].startswith("model: approximation and sampling are")
+    start, count, written, repeated, title = SAID[lang]
+    assert lines[0].startswith(start)
+    assert lines[0].count(count) == 4
+    assert lines[1] == written.format(out=out)
+    assert lines[2].startswith(repeated)
     assert "Gate, prior 'model': a sentence." in said.err
-    assert (tmp_path / "out" / "manifest.json").is_file()
+    assert title in (out / "sensitivity.svg").read_text(encoding="utf-8")
+    assert (out / "manifest.json").is_file()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,458 @@
+"""The public API: the functions and records behind ``import hazard as hz``.
+
+Each is a thin layer over the rooms, as the command line is.
+"""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+
+from hazard import brief as briefs
+from hazard import fitting, predictive, spec
+from hazard.errors import ConvergenceWarning, UsageError
+from hazard.estimands import incidence
+from hazard.files import atomic
+from hazard.fitting import Panel
+from hazard.fitting.inference_data import inference_data
+from hazard.fitting.store import read_run, write_run
+from hazard.inference.nuts import Settings
+from hazard.model import design, parameterisation, pymc_model
+from hazard.output import plots
+from hazard.output.tables import HAZARD_MODEL
+from hazard.progress import progress
+from hazard.spec import ModelSpec
+from hazard.studies import sensitivity as sensitivity_study
+from hazard.studies.sensitivity import Sensitivity
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+__all__ = [
+    "Brief",
+    "Fit",
+    "Panel",
+    "Plots",
+    "build_model",
+    "fit",
+    "load",
+    "load_model",
+    "panel",
+    "sensitivity",
+    "simulate",
+]
+_SHOWN = ["exit", "estimate", "lower", "upper", "unit", "p_direction"]
+_PLACES = ["level", "lag", "month", "arm"]
+_PRIOR_DRAWS = 500
+
+
+# --- models and panels --------------------------------------------------------------------------
+def load_model(model: str | Path) -> ModelSpec:
+    """Model file by the name of a bundled one, or from a path.
+
+    Parameters
+    ----------
+    model : str or Path
+
+    Returns
+    -------
+    ModelSpec
+        Frozen; ``replace`` and ``with_prior`` make another one.
+
+    Raises
+    ------
+    UsageError, SpecError
+        If there is no such model, or the file breaks a rule.
+
+    Examples
+    --------
+    >>> load_model("rossi").outcome.exits
+    ('arrest',)
+    """
+    return spec.read(str(model))
+
+
+def panel(data: Any = None, model: str | Path | ModelSpec = "oslo2016") -> Panel:
+    """Rows of a model, with what happened around each person.
+
+    Parameters
+    ----------
+    data : DataFrame, str or Path, optional
+        A data frame of pandas, polars or another package that narwhals reads; a CSV or Parquet
+        file; a folder with registers. Without it the example that comes with the model.
+    model : ModelSpec, str or Path
+        Says which columns are what.
+
+    Returns
+    -------
+    Panel
+        Levels of fewer than ten persons put together where the data are confidential.
+
+    Raises
+    ------
+    HazardError
+        One sentence per rule that the data break.
+    """
+    wanted = _model(model)
+    if data is None:
+        rows = fitting.panel_from_table(None, wanted)
+    elif not isinstance(data, str | Path):
+        rows = fitting.panel_from_frame(data, wanted)
+    elif Path(data).is_dir():
+        rows = fitting.panel_from_registers(Path(data), wanted)
+    else:
+        rows = fitting.panel_from_table(Path(data), wanted)
+    return fitting.pool_small_levels(rows, wanted)
+
+
+def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
+    """The model as PyMC has it, with the exits of the rows as an observed variable.
+
+    For ``pm.sample``, in whatever sampler, and ``pm.sample_prior_predictive``. Draws of a fit go on
+    in it: ``pm.sample_posterior_predictive`` takes ``fit.inference_data()``, which has the standard
+    normals that the model is written in; ``fit.posterior`` alone lacks some of them, and PyMC would
+    draw these anew from their prior.
+
+    Parameters
+    ----------
+    panel : Panel
+    model : ModelSpec, str or Path
+
+    Returns
+    -------
+    pm.Model
+        See :func:`hazard.model.pymc_model.build_observed_model`.
+    """
+    wanted = _model(model)
+    built = design.build(panel.frame, panel.histories, wanted)
+    return pymc_model.build_observed_model(parameterisation.standard(built))
+
+
+def simulate(
+    folder: str | Path,
+    *,
+    size: Literal["published", "small"] = "small",
+    scenario: str = "default",
+    seed: int = 0,
+) -> Path:
+    """Write registers with a known truth, calibrated to the published margins.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Must not exist yet.
+    size : {"small", "published"}
+    scenario : str
+        What is planted; see ``hazard simulate --help``.
+    seed : int
+
+    Returns
+    -------
+    Path
+        The folder, for :func:`panel`.
+    """
+    from hazard import simulation
+
+    out = Path(folder)
+    planted = simulation.scenario(scenario)
+    with atomic.claims():
+        atomic.check_new(out)
+        rng = np.random.default_rng(seed)
+        truth = simulation.truth(size, rng, planted)
+        simulation.write(simulation.registers(truth, rng), out)
+    return out
+
+
+# --- fits ---------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit(fitting.Fit):
+    """A fitted model: its draws, its estimates, its plots and its brief.
+
+    See :class:`hazard.fitting.Fit` for the attributes.
+    """
+
+    @classmethod
+    def of(cls, fit: fitting.Fit) -> Fit:
+        """The same fit with what a user asks of it."""
+        return cls(**{field.name: getattr(fit, field.name) for field in fields(fit)})
+
+    def on(self, panel: Panel) -> Fit:
+        """The fit on its rows again, after it was read from a folder.
+
+        Raises
+        ------
+        DesignError
+            If the rows are others.
+        """
+        return Fit.of(fitting.on_rows(self, panel))
+
+    def summary(self, term: str | None = None) -> pd.DataFrame:
+        """Estimates of the hazard model: those of one term, or those of no term.
+
+        Parameters
+        ----------
+        term : str, optional
+            Without it: cumulative incidences and their differences, as far as the model asks.
+
+        Returns
+        -------
+        DataFrame
+            One row per quantity, exit and level, lag, month or arm; the columns that are empty are
+            left out. ``p_direction`` is the probability of the sign of the estimate.
+
+        Raises
+        ------
+        UsageError
+            If there is no such term.
+        """
+        rows = self.estimates[self.estimates["estimator"].eq(HAZARD_MODEL)]
+        if term is None:
+            rows = rows[rows["month"].notna()]
+        else:
+            known = list(rows["term"].dropna().unique())
+            rows = rows[rows["term"].eq(plots.chosen("term", term, known)) & rows["month"].isna()]
+        places = [name for name in _PLACES if rows[name].notna().any()]
+        return rows[["quantity", *places, *_SHOWN]].reset_index(drop=True)
+
+    @property
+    def plot(self) -> Plots:
+        """Plots of the fit, each on one axes of matplotlib."""
+        return Plots(self)
+
+    def inference_data(self, by: str = "person", *, seed: int = 0) -> xr.DataTree:
+        """Draws with all groups of ArviZ; see :func:`hazard.fitting.inference_data`."""
+        return inference_data(self, by, seed=seed)
+
+    def brief(self, language: str = "nb") -> Brief:
+        """The brief, one HTML page.
+
+        Parameters
+        ----------
+        language : str
+            One of :func:`hazard.languages.codes`, such as ``"nb"`` or ``"en"``.
+        """
+        fitting.refuse_few_persons(self, "a brief")
+        return Brief(briefs.html(self, language))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the folder of the fit, without any row; it must not exist yet."""
+        out = Path(folder)
+        with atomic.claims():
+            atomic.check_new(out)
+            write_run(out, self)
+        return out
+
+    def __repr__(self) -> str:
+        """Model, engine and what is known of the computation."""
+        return f"<hazard.Fit of {self.spec.name!r}: {self.engine}, {self.status.value}>"
+
+    def _repr_html_(self) -> str:
+        panel = self.facts["panel"]
+        facts = {
+            "model": self.spec.name,
+            "rows": f"{panel['rows in the design']:,}",
+            "persons": f"{panel['persons in the design']:,}",
+            "exits": ", ".join(f"{k} {n:,}" for k, n in panel["exits in the design"].items()),
+            "engine": f"{self.engine}: {self.status.value}",
+        }
+        failures = () if self.gate is None else self.gate.failures
+        lines = [f"<b>{html.escape(self.spec.question)}</b>"]
+        lines += [f"{key}: {html.escape(text)}" for key, text in facts.items()]
+        lines += [f"<b>{html.escape(sentence)}</b>" for sentence in failures]
+        return "<br>".join(lines) + _headline(self).to_html(escape=True, border=0)
+
+
+def _headline(fit: Fit) -> pd.DataFrame:
+    """Differences at the last month that there is; else sums over lags; else incidences."""
+    rows = fit.estimates[
+        fit.estimates["estimator"].eq(HAZARD_MODEL) & fit.estimates["level"].isna()
+    ]
+    for quantity in ("risk_difference", "cumulative_lag_effect", "cumulative_incidence"):
+        asked = rows[rows["quantity"].eq(quantity)]
+        if len(asked):
+            at_end = asked[asked["month"].isna() | asked["month"].eq(asked["month"].max())]
+            return at_end[["quantity", "term", "month", *_SHOWN]].reset_index(drop=True)
+    return rows[["quantity", *_SHOWN]].head(0)
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A brief: one page of HTML that needs no other file."""
+
+    html: str
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page to a file that must not exist yet."""
+        out = Path(path)
+        if out.exists():
+            raise UsageError(f"output {str(out)!r} must not exist yet; choose another name.")
+        with atomic.claims():
+            atomic.check_new(out)
+            atomic.write_file(out, lambda draft: draft.write_text(self.html, encoding="utf-8"))
+        return out
+
+    def _repr_html_(self) -> str:
+        page = html.escape(self.html, quote=True)
+        return f'<iframe srcdoc="{page}" width="100%" height="700" style="border:0"></iframe>'
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Plots of a fit; each takes ``ax`` and returns it, or a new one."""
+
+    fit: Fit
+
+    def lags(self, term: str | None = None, *, ax: Axes | None = None) -> Axes:
+        """Coefficient of an event at every lag; see :func:`hazard.output.plots.lags`."""
+        return plots.lags(self.fit.estimates, term, ax=ax)
+
+    def incidence(self, *, ax: Axes | None = None) -> Axes:
+        """Cumulative incidence of every exit; see :func:`hazard.output.plots.incidence`."""
+        return plots.incidence(self.fit.estimates, ax=ax)
+
+    def predictive(self, *, ax: Axes | None = None) -> Axes:
+        """Observed exits over replicates; see :func:`hazard.output.plots.predictive`."""
+        return plots.predictive(self.fit.predictive, ax=ax)
+
+    def priors(self, term: str | None = None, *, ax: Axes | None = None) -> Axes:
+        """Lag curve of a term before and after the rows were seen; the fit must be on its rows."""
+        names = [each.name for each in self.fit.spec.lagged]
+        name = plots.chosen("lagged term", term, names)
+        coordinates = parameterisation.standard(self.fit.design)
+        prior = predictive.prior_draws(coordinates, _PRIOR_DRAWS, np.random.default_rng(0))
+        before, after = (
+            incidence.lag_curves(draws, self.fit.spec)["lag_coefficient"].sel(term=name)
+            for draws in (prior, self.fit.draws)
+        )
+        found = _intervals(before).rename(columns=lambda part: f"prior_{part}")
+        table = found.join(_intervals(after)).reset_index().rename(columns={"lag": "label"})
+        axes = plots.priors(table.dropna(), ax=ax)
+        axes.set_xlabel(f"lag of {name}")
+        return axes
+
+    def groups(
+        self, name: str | None = None, exit: str | None = None, *, ax: Axes | None = None
+    ) -> Axes:
+        """Effect of every level of a group on one exit; by default the first of each."""
+        known = [str(key).removeprefix("u_") for key in self.fit.draws if str(key).startswith("u_")]
+        group = plots.chosen("group", name, known)
+        exit_name = plots.chosen("exit", exit, self.fit.spec.outcome.exits)
+        effects = self.fit.draws[f"u_{group}"].sel(exit=exit_name)
+        table = _intervals(effects).reset_index().rename(columns={f"{group}_level": "level"})
+        axes = plots.groups(table, ax=ax)
+        axes.set(xlabel=f"effect on {exit_name}", ylabel=group)
+        return axes
+
+
+def _intervals(draws: xr.DataArray) -> pd.DataFrame:
+    """Mean and 95 percent interval over draws, by the other labels."""
+    over = ("chain", "draw")
+    ends = draws.quantile([0.025, 0.975], dim=over)
+    parts = {"lower": ends.isel(quantile=0), "estimate": draws.mean(over)}
+    parts |= {"upper": ends.isel(quantile=1)}
+    found = xr.Dataset(
+        {name: values.drop_vars("quantile", errors="ignore") for name, values in parts.items()}
+    )
+    return found.to_dataframe()[["lower", "estimate", "upper"]]
+
+
+def fit(
+    panel: Panel,
+    model: str | Path | ModelSpec,
+    *,
+    engine: Literal["nuts", "laplace"] = "nuts",
+    draws: int = 1000,
+    tune: int = 200,
+    chains: int = 4,
+    cores: int = 2,
+    seed: int = 0,
+    show_progress: bool = True,
+) -> Fit:
+    """Fit a model and its baselines to the same rows.
+
+    Parameters
+    ----------
+    panel : Panel
+    model : ModelSpec, str or Path
+    engine : {"nuts", "laplace"}
+        Sample, or approximate in seconds.
+    draws, tune, chains, cores : int
+        Of the sampler; the approximation makes draws times chains draws.
+    seed : int
+        The same seed gives the same draws, on any number of cores.
+    show_progress : bool
+
+    Returns
+    -------
+    Fit
+        Also where the draws did not pass the gate, with a warning.
+
+    Raises
+    ------
+    HazardError
+        If the model cannot be fitted to these rows.
+    """
+    wanted = _model(model)
+    settings = Settings(draws, tune, chains, cores, seed=seed, engine=engine)
+    with progress() if show_progress else nullcontext(fitting.silent) as tell:
+        made = fitting.fit(panel, wanted, settings, progress=tell)
+    for sentence in () if made.gate is None else made.gate.failures:
+        warnings.warn(sentence, ConvergenceWarning, stacklevel=2)
+    return Fit.of(fitting.called(made, wanted.name, ""))
+
+
+def load(folder: str | Path) -> Fit:
+    """Fit of a folder that ``save`` or ``hazard run`` wrote, checked against its own draws.
+
+    Raises
+    ------
+    IntegrityError
+        If the folder is not as it was written.
+    UsageError
+        If it is a folder of something else.
+    """
+    return Fit.of(read_run(Path(folder)))
+
+
+def sensitivity(
+    panel: Panel,
+    model: str | Path | ModelSpec,
+    *,
+    engine: Literal["nuts", "laplace"] = "laplace",
+    repeat: Sequence[str] = (),
+    seed: int = 0,
+) -> Sensitivity:
+    """The model under every family of lag priors, on the same rows.
+
+    Parameters
+    ----------
+    panel : Panel
+    model : ModelSpec, str or Path
+    engine : {"laplace", "nuts"}
+    repeat : sequence of str
+        Priors that are sampled beside the approximation, such as ``"horseshoe:0.5"``.
+    seed : int
+
+    Returns
+    -------
+    Sensitivity
+        With ``table``, one row per prior, quantity, exit and lag or month.
+    """
+    wanted = _model(model)
+    plan = sensitivity_study.plan(wanted, engine=engine, repeat=repeat, seed=seed)
+    with progress() as tell:
+        return sensitivity_study.run(panel, wanted, plan, progress=tell)
+
+
+def _model(model: str | Path | ModelSpec) -> ModelSpec:
+    return model if isinstance(model, ModelSpec) else load_model(model)

@@ -1,0 +1,56 @@
+"""The texts of a brief in one language, and how it writes numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hazard import languages
+from hazard.languages import Unit, Words
+from hazard.output import digits
+
+_FEWEST = 10
+
+
+@dataclass(frozen=True)
+class Language:
+    """Texts of a brief by table and key, and how numbers are written."""
+
+    code: str
+    words: Mapping[str, Words]
+
+    @property
+    def marks(self) -> digits.Marks:
+        """Marks of numbers and intervals."""
+        return digits.language_marks(self.code)
+
+    def say(self, key: str, /, **places: object) -> str:
+        """Text of ``table.key`` with its places filled."""
+        table, name = key.split(".")
+        return self.words[table][name].format(**places)
+
+    def name(self, table: str, key: str) -> str:
+        """Name in this language, or the key itself where the table has none."""
+        return self.words[table].get(key, key)
+
+    def unit(self, name: str) -> Unit:
+        """A unit of time; one that the catalogue does not know keeps its name."""
+        return languages.unit(name, self.code)
+
+    def own(self, text: str) -> str:
+        """A text of a model file or a register in this language, or as it is."""
+        return languages.own(text, self.code)
+
+    def count(self, n: int) -> str:
+        """A number of persons; from one to nine it is not told."""
+        return self.words["page"]["few"] if 0 < n < _FEWEST else self.whole(n)
+
+    def whole(self, n: float) -> str:
+        """A whole number."""
+        return digits.number(n, 0, self.marks)
+
+
+def language(code: str) -> Language:
+    """Texts of a brief in a language; where all uses share a table, that of the brief is taken."""
+    whole = languages.catalogue(code)
+    return Language(code, {**whole["shared"], **whole["brief"], "figure": whole["figures"]["run"]})

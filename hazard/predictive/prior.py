@@ -1,0 +1,183 @@
+"""What the priors say before any exit is seen, in probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from hazard.arrays import FloatArray
+from hazard.estimands import incidence as estimands
+from hazard.model.design import Design
+from hazard.model.equivalent import merged
+from hazard.model.likelihood import linear_predictor, rows
+from hazard.model.links import hazard
+from hazard.spec import IncidenceEstimand, ModelSpec
+
+ANY = "any exit"
+_PERCENT = (2.5, 25.0, 50.0, 75.0, 97.5)
+_OF_ROWS = {"monthly_probability_low": 2.5, "monthly_probability_high": 97.5}
+
+
+def prior_predictive(
+    prior: xr.Dataset,
+    design: Design,
+    *,
+    person: npt.ArrayLike,
+    spec: ModelSpec,
+    month: int = 12,
+) -> pd.DataFrame:
+    """Percentiles, over draws, of monthly probabilities and of cumulative incidences.
+
+    Parameters
+    ----------
+    prior : Dataset
+        From :func:`hazard.predictive.prior_draws`; draws of a posterior have the same
+        variables.
+    design : Design
+        As built from the panel, not collapsed; its exits play no part.
+    person : array_like of int
+        Person of each row of the panel, as for :func:`hazard.estimands.incidence.incidence`.
+    spec : ModelSpec
+    month : int
+        Month by whose end cumulative incidences are taken.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``quantity``, ``term``, ``exit`` (with ``any exit``) and ``arm``, with the
+        percentiles ``p2_5``, ``p25``, ``p50``, ``p75``, ``p97_5`` over ``n_draws`` draws,
+        ``mcse``, the Monte Carlo error of the median, and ``above_half``, the share of draws in
+        which the quantity is above 0.5. ``monthly_probability`` is the mean over the rows,
+        ``monthly_probability_low`` and ``_high`` are exceeded by 97.5 and 2.5 percent of the rows;
+        ``cumulative_incidence``, ``without`` and ``with`` one event in month 1, and their
+        ``risk_difference``, are those of each lagged term by itself, or ``observed`` in a model
+        without any. A term per resident has no such arms, and no rows.
+
+    Notes
+    -----
+    A prior that puts much weight on a monthly probability above one half says that most would leave
+    in the first month. The mcse is half the distance between the sample percentiles one standard
+    error, sqrt(1 / (4 n)), below and above the median.
+
+    References
+    ----------
+    .. [1] Gabry, Simpson, Vehtari, Betancourt and Gelman (2019), Visualization in Bayesian
+       workflow, Journal of the Royal Statistical Society A 182(2).
+
+    Examples
+    --------
+    >>> from hazard import spec
+    >>> from hazard.model import design
+    >>> panel = pd.DataFrame({"person": [0], "month": [1], "exit": ["stay"]})
+    >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
+    >>> odds = xr.DataArray([[[1.0], [3.0], [9.0]]], {"exit": ["left"]}, ("chain", "draw", "exit"))
+    >>> drawn = xr.Dataset({"intercept": np.log(odds)})
+    >>> found = prior_predictive(drawn, design.build(panel, {}, wanted), person=[0], spec=wanted)
+    >>> found[["quantity", "p50", "above_half"]].round(2).values.tolist()[0]
+    ['monthly_probability', 0.75, 0.67]
+    """
+    beta = estimands.coefficients(prior, design)
+    months = _monthly(beta, design, spec.table.unit)
+    parts = [*months, *_incidences(beta, design, person, _arms(spec, month))]
+    return pd.concat(parts, ignore_index=True)
+
+
+def percentiles(draws: xr.DataArray) -> pd.DataFrame:
+    """Percentiles of independent draws, the error of the median, and the share above one half.
+
+    Parameters
+    ----------
+    draws : DataArray, dims (chain, draw, ...)
+
+    Returns
+    -------
+    DataFrame
+        One row per element, with its coordinates.
+
+    Examples
+    --------
+    >>> draws = xr.DataArray(np.arange(101.0)[None], dims=("chain", "draw"))
+    >>> percentiles(draws.expand_dims(exit=["a"]))
+    ... # doctest: +NORMALIZE_WHITESPACE
+      exit  p2_5   p25   p50   p75  p97_5      mcse  above_half  n_draws
+    0    a   2.5  25.0  50.0  75.0   97.5  4.975186    0.990099      101
+    """
+    ordered = draws.transpose("chain", "draw", ...)
+    values = ordered.values.reshape(-1, *ordered.shape[2:])
+    step = 50.0 / np.sqrt(len(values))
+    near = np.percentile(values, [50.0 - step, 50.0 + step], axis=0)
+    columns = {
+        **dict(zip(_names(), np.percentile(values, _PERCENT, axis=0), strict=True)),
+        "mcse": (near[1] - near[0]) / 2,
+        "above_half": (values > 0.5).mean(axis=0),
+    }
+    first = ordered.isel(chain=0, draw=0, drop=True)
+    statistics = xr.Dataset(
+        {name: first.copy(data=statistic) for name, statistic in columns.items()}
+    )
+    return statistics.to_dataframe().reset_index().assign(n_draws=len(values))
+
+
+def _names() -> list[str]:
+    return [f"p{share:g}".replace(".", "_") for share in _PERCENT]
+
+
+def _monthly(beta: xr.DataArray, design: Design, unit: str) -> Iterator[pd.DataFrame]:
+    data = rows(merged(design, limit=1024))
+    ordered = beta.transpose("chain", "draw", "coefficient", "exit").values
+    samples = ordered.reshape(-1, *ordered.shape[2:])
+    by_draw = np.stack([_of_draw(linear_predictor(data, draw), design) for draw in samples])
+    names = ("monthly_probability", *_OF_ROWS)
+    exits = [*design.exits, ANY]
+    for name, values in zip(names, by_draw.transpose(1, 0, 2), strict=True):
+        draws = xr.DataArray(values[None], {"exit": exits}, ("chain", "draw", "exit"))
+        yield _labelled(percentiles(draws), name, f"probability per {unit}")
+
+
+def _of_draw(eta: FloatArray, design: Design) -> FloatArray:
+    """Mean and percentiles over the rows, of every exit and of any, shape (3, exit)."""
+    leave = hazard(xr.DataArray(eta, dims=("row", "exit")), design.link).values
+    both = np.column_stack([leave, leave.sum(axis=1)])
+    return np.vstack([both.mean(axis=0), np.percentile(both, list(_OF_ROWS.values()), axis=0)])
+
+
+def _incidences(
+    beta: xr.DataArray,
+    design: Design,
+    person: npt.ArrayLike,
+    asked: Sequence[IncidenceEstimand],
+) -> Iterator[pd.DataFrame]:
+    for wanted in asked:
+        term, month = wanted.term, wanted.horizon_months
+        every = estimands.incidence(beta, design, person, wanted)
+        incidence = every.sel(month=month, drop=True)
+        total = incidence.sum("exit").expand_dims(exit=[ANY])
+        incidence = xr.concat([incidence, total], dim="exit")
+        labels = {"term": term, "month": month}
+        yield _labelled(percentiles(incidence), "cumulative_incidence", "probability", **labels)
+        if term is not None:
+            contrast = incidence.isel(arm=1, drop=True) - incidence.isel(arm=0, drop=True)
+            labels["arm"] = "with - without"
+            yield _labelled(percentiles(contrast), "risk_difference", "probability", **labels)
+
+
+def _arms(spec: ModelSpec, month: int) -> list[IncidenceEstimand]:
+    """One event of each lagged term; nothing but what was observed in a model without any."""
+    terms = [term.name for term in spec.lagged if term.measure != "per_resident"]
+    return [
+        IncidenceEstimand(kind="cumulative_incidence", term=term, horizon_months=month)
+        for term in (terms if spec.lagged else [None])
+    ]
+
+
+def _labelled(
+    table: pd.DataFrame, quantity: str, unit: str, **labels: str | int | None
+) -> pd.DataFrame:
+    labelled = table.assign(quantity=quantity, unit=unit, **labels)
+    columns = ["quantity", "term", "exit", "arm", "month", *_names(), "above_half", "mcse"]
+    labelled = labelled.reindex(columns=[*columns, "unit", "n_draws"])
+    return labelled.astype({"term": object, "arm": object, "month": "Int64"})

@@ -1,0 +1,401 @@
+"""What a statistician in a notebook does: a frame in, a fit, plots, a brief, and on in ArviZ."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import arviz as az
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pymc as pm
+import pytest
+import xarray as xr
+from matplotlib import pyplot as plt
+
+import hazard as hz
+from hazard import spec
+from hazard.errors import DesignError, SpecError, UsageError
+
+COMMAND = (sys.executable, "-c", "from hazard.cli import main; main()")
+OFFICES = ("North", "South", "East")
+
+
+def job_seekers(rng: np.random.Generator, persons: int = 500) -> pd.DataFrame:
+    """Persons by month, who find a job more often in a month on a course."""
+    rows = []
+    for person in range(persons):
+        age, office = int(rng.integers(20, 60)), OFFICES[person % 3]
+        for month in range(1, 9):
+            course = int(rng.random() < 0.3)
+            odds = np.exp([-2.5 + course, -3.0])
+            chance = np.array([1.0, *odds]) / (1 + odds.sum())
+            leave = ("stay", "job", "education")[rng.choice(3, p=chance)]
+            rows.append((f"p{person}", month, leave, age, office, course))
+            if leave != "stay":
+                break
+    return pd.DataFrame(rows, columns=["person", "month", "exit", "age", "office", "course"])
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return job_seekers(np.random.default_rng(5))
+
+
+@pytest.fixture(scope="module")
+def panel(frame: pd.DataFrame) -> hz.Panel:
+    return hz.panel(frame, "jobs")
+
+
+@pytest.fixture(scope="module")
+def fit(panel: hz.Panel) -> hz.Fit:
+    return hz.fit(panel, "jobs", engine="laplace", draws=150, seed=1, show_progress=False)
+
+
+@pytest.fixture(scope="module")
+def small_panel(frame: pd.DataFrame) -> hz.Panel:
+    return hz.panel(frame, SMALL)
+
+
+@pytest.fixture(scope="module")
+def sampled(small_panel: hz.Panel) -> hz.Fit:
+    with pytest.warns(hz.ConvergenceWarning):  # too few draws for the gate, which says so
+        return hz.fit(
+            small_panel, SMALL, draws=150, tune=150, chains=2, seed=1, show_progress=False
+        )
+
+
+SMALL = spec.load(
+    """
+name = "small"
+question = "Do job seekers who are on a course find work sooner?"
+[outcome]
+exits = ["job", "education"]
+[[term]]
+kind = "covariate"
+column = "age"
+prior = { family = "normal", scale = 0.1, reason = "an example only" }
+[[term]]
+kind = "group"
+by = "office"
+prior = { family = "pooled", scale = 0.5, reason = "an example only" }
+[[term]]
+kind = "lagged"
+exposure = "course"
+network = "own"
+lags = [0, 1]
+history_before_start = "zero"
+prior = { family = "normal", scale = 1.0, reason = "an example only" }
+"""
+)
+
+
+# --- the door -----------------------------------------------------------------------------------
+def test_names_are_few_and_all_there() -> None:
+    assert len(hz.__all__) <= 20
+    assert all(getattr(hz, name) is not None for name in hz.__all__)
+    assert set(hz.__all__) <= set(dir(hz))
+    with pytest.raises(AttributeError, match=r"^module 'hazard' has no attribute 'fits'$"):
+        _ = hz.fits  # type: ignore[attr-defined]
+
+
+def test_importing_is_cheap() -> None:
+    code = "import sys, hazard; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"pandas", "pymc", "matplotlib", "xarray"}.isdisjoint(done.stdout.split())
+
+
+def test_version_is_that_of_the_package() -> None:
+    done = subprocess.run([*COMMAND, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"hazard {hz.__version__}\n"
+
+
+# --- models -------------------------------------------------------------------------------------
+def test_a_model_is_changed_by_making_another() -> None:
+    model = hz.load_model("jobs")
+    prior = {"family": "normal", "scale": 0.2, "reason": "an odds ratio beyond 1.5 is implausible"}
+    other = model.with_prior("course_own", prior)
+    assert (other.lagged[0].prior.family, model.lagged[0].prior.family) == ("normal", "random_walk")
+    assert other.digest != model.digest
+    assert other.with_prior("course_own", model.lagged[0].prior).digest == model.digest
+    assert model.replace(question="What comes after a course?").outcome == model.outcome
+    with pytest.raises(SpecError, match=r"Did you mean 'question'\?$"):
+        model.replace(questoin="What comes after a course?")
+    with pytest.raises(SpecError, match=r"^term must be one of model 'jobs'.* 'course_own'\?$"):
+        model.with_prior("course_won", prior)
+    with pytest.raises(SpecError, match="scale must be at least 1e-09"):
+        model.with_prior("course_own", {**prior, "scale": -1.0})
+
+
+# --- a frame ------------------------------------------------------------------------------------
+def test_frames_of_all_kinds_are_one_panel(
+    frame: pd.DataFrame, panel: hz.Panel, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv"
+    frame.to_csv(path, index=False)
+    shuffled = frame.sample(frac=1, random_state=1).set_index("office", append=True).reset_index(1)
+    kinds = {
+        "polars": pl.from_pandas(frame),
+        "arrow": pa.Table.from_pandas(frame),
+        "categories": frame.astype({"office": "category", "exit": "category"}),
+        "nullable": frame.convert_dtypes(),
+        "file": path,
+        "name of a file": str(path),
+    }
+    for kind, table in kinds.items():
+        other = hz.panel(table, "jobs")
+        pd.testing.assert_frame_equal(other.frame, panel.frame, check_categorical=False), kind
+        for name, values in panel.histories.items():
+            xr.testing.assert_equal(other.histories[name], values)
+    assert len(hz.panel(shuffled, "jobs").frame) == len(panel.frame)
+    wrong = hz.panel(frame.assign(course=1 - frame["course"]), "jobs")  # negative control
+    assert not wrong.histories["course_own"].equals(panel.histories["course_own"])
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"person": [1]}, r"^table must be a data frame in memory, .* got dict\.$"),
+        (pd.DataFrame({"person": ["a", 1]}), "must hold values of one type each"),
+        (pd.DataFrame({0: [1]}), "must have names that are text; got 1 that are not"),
+        ("no/such/file.csv", "table must exist"),
+    ],
+)
+def test_what_is_no_table_is_one_sentence(data: object, said: str) -> None:
+    with pytest.raises(hz.HazardError, match=said):
+        hz.panel(data, "jobs")
+
+
+def test_a_panel_shows_itself(frame: pd.DataFrame, panel: hz.Panel) -> None:
+    assert repr(panel).startswith(f"<hazard.Panel of {len(frame):,} rows, 500 persons, ")
+    assert "course_own_1" in panel.head(2)
+    assert len(panel.head(2)) == 2
+    assert panel.check().empty
+    assert "in the panel" in panel._repr_html_()
+    hostile = hz.panel(frame, spec.load(DROPS))
+    assert hostile.check()["kind"].tolist() == []
+
+
+DROPS = (
+    (spec.models_folder() / "jobs.toml")
+    .read_text(encoding="utf-8")
+    .replace('layout = "rows"', 'layout = "rows"\nincomplete = "drop"')
+)
+
+
+def test_what_was_left_out_is_counted(frame: pd.DataFrame) -> None:
+    gap = frame.assign(age=frame["age"].where(frame["person"] != "p7").astype("Int64"))
+    found = hz.panel(gap, spec.load(DROPS)).check()
+    assert found[["kind", "persons"]].to_numpy().tolist() == [["left out", 1]]
+
+
+# --- a fit --------------------------------------------------------------------------------------
+def test_a_fit_shows_itself(fit: hz.Fit) -> None:
+    assert repr(fit) == "<hazard.Fit of 'jobs': laplace, approximate>"
+    page = fit._repr_html_()
+    assert "Do job seekers who are on a course find work sooner" in page
+    assert "risk_difference" in page
+
+
+def test_a_summary_is_rows_of_the_estimates(fit: hz.Fit) -> None:
+    found = fit.summary("course_own")
+    assert set(found["quantity"]) == {"lag_coefficient", "cumulative_lag_effect"}
+    assert len(found) == 2 * (4 + 1)
+    curve = fit.posterior["estimands"]["lag_coefficient"].sel(term="course_own", exit="job")
+    assert found.loc[found["exit"].eq("job"), "estimate"].to_numpy()[:4] == pytest.approx(
+        curve.mean(("chain", "draw")).to_numpy(), rel=1e-12
+    )
+    assert fit.summary()["month"].max() == 12
+    with pytest.raises(UsageError, match=r"^term must be one of .* Did you mean 'office'\?$"):
+        fit.summary("ofice")
+
+
+def test_plots_draw_on_the_axes_that_they_are_given(fit: hz.Fit) -> None:
+    with mpl.rc_context({"figure.max_open_warning": 0}):
+        for draw in (
+            fit.plot.lags,
+            fit.plot.incidence,
+            fit.plot.predictive,
+            fit.plot.priors,
+            fit.plot.groups,
+        ):
+            _, ax = plt.subplots()
+            assert draw(ax=ax) is ax
+            assert ax.has_data()
+            assert draw() is not ax
+        plt.close("all")
+
+
+def test_lags_are_drawn_where_the_estimates_are(fit: hz.Fit) -> None:
+    ax = fit.plot.lags("course_own")
+    drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
+    table = fit.summary("course_own")
+    table = table[table["quantity"].eq("lag_coefficient")]
+    for exit_name, rows in table.groupby("exit"):
+        np.testing.assert_array_equal(drawn[exit_name], rows["estimate"].to_numpy(dtype=float))
+    plt.close("all")
+    with pytest.raises(UsageError, match=r"^term must be one of \['course_own'\]; got 'course'"):
+        fit.plot.lags("course")
+
+
+def test_a_fit_comes_back_from_its_folder(fit: hz.Fit, panel: hz.Panel, tmp_path: Path) -> None:
+    again = hz.load(fit.save(tmp_path / "run"))
+    assert again.summary().to_csv() == fit.summary().to_csv()
+    xr.testing.assert_equal(again.draws, fit.draws)
+    with pytest.raises(UsageError, match="must be given its rows, which no folder holds"):
+        again.inference_data()
+    assert again.on(panel).design.exits == ("job", "education")
+    with pytest.raises(DesignError, match="must be those that run 'run' was made from"):
+        again.on(hz.panel(job_seekers(np.random.default_rng(6)), "jobs"))
+    with pytest.raises(UsageError, match="must not exist yet"):
+        fit.save(tmp_path / "run")
+
+
+def test_a_brief_is_the_same_from_memory_and_from_the_folder(fit: hz.Fit, tmp_path: Path) -> None:
+    page = fit.brief("en")
+    path = page.save(tmp_path / "a.html")
+    assert path.read_text(encoding="utf-8") == page.html
+    again = hz.load(fit.save(tmp_path / "run")).brief("en").html
+    rest = [html.split('id="table-settings"')[0] for html in (page.html, again)]
+    assert rest[0] == rest[1]
+    with pytest.raises(UsageError, match="must not exist yet"):
+        page.save(path)
+
+
+def test_the_command_line_is_the_same_fit(fit: hz.Fit, frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.to_parquet(tmp_path / "table.parquet")
+    words = ["run", "jobs", "--panel", "table.parquet", "--engine", "laplace", "--draws", "150"]
+    subprocess.run(
+        [*COMMAND, *words, "--seed", "1", "--out", "run"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    xr.testing.assert_equal(hz.load(tmp_path / "run").draws, fit.draws)
+
+
+def test_simulated_registers_are_a_panel(tmp_path: Path) -> None:
+    folder = hz.simulate(tmp_path / "registers", size="small", seed=3)
+    found = hz.panel(folder, "oslo2016")
+    assert found.source == "simulated registers"
+    with pytest.raises(UsageError, match="must not exist yet"):
+        hz.simulate(folder)
+
+
+def test_sensitivity_is_a_table(panel: hz.Panel) -> None:
+    found = hz.sensitivity(panel, "jobs", seed=1)
+    assert {"model", "normal", "horseshoe"} <= set(found.table["prior"])
+
+
+# --- on in ArviZ --------------------------------------------------------------------------------
+def test_leaving_a_person_out(fit: hz.Fit) -> None:
+    tree = fit.inference_data(by="person")
+    found = az.loo(tree, pointwise=True)
+    assert found.n_data_points == 500
+    total = fit.posterior["log_likelihood"]["total"]
+    by_person = tree["log_likelihood"]["exits"].sum("unit")
+    np.testing.assert_allclose(by_person.to_numpy(), total.to_numpy(), rtol=1e-12)
+    with pytest.warns(UserWarning, match="Estimated shape parameter of Pareto"):
+        offices = az.loo(fit.inference_data(by="office"), pointwise=True)
+    assert offices.n_data_points == 3
+    assert offices.elpd != pytest.approx(found.elpd, abs=1e-6)
+
+
+def test_power_scaling(fit: hz.Fit) -> None:
+    found = az.psense_summary(fit.posterior, var_names=["beta_course_own"])
+    assert list(found.columns) == ["prior", "likelihood", "diagnosis"]
+    assert (found["likelihood"] > 0).all()
+
+
+def test_log_priors_are_those_of_the_model(fit: hz.Fit, panel: hz.Panel) -> None:
+    """By pencil: normal of the age, random walk of the lags, half-normal of the offices' sd."""
+    prior, draws = fit.posterior["log_prior"], fit.draws
+    age = draws["beta_age"].squeeze()
+    np.testing.assert_allclose(
+        prior["age"].squeeze(), -0.5 * ((age / 0.1) ** 2).sum("exit"), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        prior["office"].squeeze(),
+        -0.5 * ((draws["sigma_office"].squeeze() / 0.5) ** 2).sum("exit"),
+        rtol=1e-9,
+    )
+    curve = draws["beta_course_own"].squeeze()
+    steps = curve.diff("course_own_level") / 0.5
+    walk = -0.5 * ((curve.isel(course_own_level=0) / 1.0) ** 2).sum("exit")
+    walk = walk - 0.5 * (steps**2).sum(("exit", "course_own_level"))
+    np.testing.assert_allclose(prior["course_own"].squeeze(), walk, rtol=1e-6)
+    assert not np.allclose(prior["age"].squeeze(), -0.5 * (age**2).sum("exit"))  # the control
+
+
+def test_replicates_beside_what_was_observed(fit: hz.Fit) -> None:
+    tree = fit.inference_data()
+    az.plot_ppc_dist(tree, backend="matplotlib", kind="ecdf")
+    plt.close("all")
+    drawn, seen = tree["posterior_predictive"]["exits"], tree["observed_data"]["exits"]
+    share = (drawn == 1).mean("row")
+    sd = float(share.std())
+    assert abs(float((seen == 1).mean()) - float(share.mean())) < 5 * sd
+    shifted = (drawn == 2).mean("row")  # the control: the other exit
+    assert abs(float((seen == 1).mean()) - float(shifted.mean())) > 5 * float(shifted.std())
+
+
+def test_summaries_and_traces(fit: hz.Fit) -> None:
+    table = az.summary(fit.posterior, var_names=["beta_age"])
+    assert len(table) == 2
+    az.plot_forest(fit.posterior, var_names=["beta_course_own"], backend="matplotlib")
+    az.plot_trace_dist(fit.posterior, var_names=["beta_age"], backend="matplotlib")
+    plt.close("all")
+
+
+@pytest.mark.parametrize("engine", ["nuts", "laplace"])
+def test_draws_go_on_in_pymc(sampled: hz.Fit, small_panel: hz.Panel, engine: str) -> None:
+    """Replicates by PyMC are those of the posterior, and not of the prior."""
+    approximate = hz.fit(small_panel, SMALL, engine="laplace", draws=150, show_progress=False)
+    fit = sampled if engine == "nuts" else approximate
+    tree, quick = fit.inference_data(), {"mode": "FAST_COMPILE"}
+    with hz.build_model(small_panel, SMALL):
+        found = pm.sample_posterior_predictive(
+            tree, random_seed=1, progressbar=False, compile_kwargs=quick
+        )
+        prior = pm.sample_prior_predictive(200, random_seed=1, compile_kwargs=quick)
+    exits = found["posterior_predictive"]["exits"]
+    for code in (1, 2):
+        theirs = (exits == code).mean("row")
+        own = (tree["posterior_predictive"]["exits"] == code).mean("row")
+        error = np.hypot(float(theirs.std()), float(own.std())) / np.sqrt(own.size)
+        assert abs(float(theirs.mean()) - float(own.mean())) < 5 * error
+    wild = (prior["prior_predictive"]["exits"] == 1).mean("row")  # the control
+    assert float(wild.std()) > 5 * float((exits == 1).mean("row").std())
+
+
+def test_normals_give_back_the_coefficients(small_panel: hz.Panel) -> None:
+    """Of a correlated group and of a random walk, by the graph of PyMC."""
+    model = SMALL.with_prior("office", CORRELATED).with_prior("course_own", WALK)
+    fit = hz.fit(small_panel, model, engine="laplace", draws=4, show_progress=False)
+    tree = fit.inference_data()
+    graph = hz.build_model(small_panel, model)
+    names = ["u_office", "beta_course_own", "correlation_office"]
+    values = [graph[name] for name in ("intercept", *FREE)]
+    function = graph.compile_fn(
+        [graph[name] for name in names],
+        inputs=values,
+        on_unused_input="ignore",
+        mode="FAST_COMPILE",
+    )
+    for draw in range(4):
+        at = tree["posterior"].to_dataset().isel(chain=0, draw=draw)
+        found = function({v.name: at[v.name].to_numpy() for v in values})
+        for name, expected in zip(names, found, strict=True):
+            np.testing.assert_allclose(at[name].to_numpy(), expected, rtol=1e-6, atol=1e-9)
+        shifted = function({v.name: at[v.name].to_numpy() + 0.1 for v in values})  # the control
+        assert not np.allclose(at["u_office"].to_numpy(), shifted[0], rtol=1e-2)
+
+
+FREE = ("z_age", "sigma_office", "partial_office", "z_office", "z_course_own")
+REASON = "an example only"
+CORRELATED = {"family": "correlated", "scale": 0.5, "reason": REASON}
+WALK = {"family": "random_walk", "start": 1.0, "scale": 0.5, "reason": REASON}
