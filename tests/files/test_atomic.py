@@ -20,8 +20,10 @@ import xarray as xr
 from hazard import simulation
 from hazard.errors import UsageError
 from hazard.files import atomic
+from hazard.fitting import Fit
 from hazard.fitting.store import write_run
 from hazard.inference.chains import kept_chains
+from hazard.studies.published import EvidenceResult
 from hazard.studies.published.folder import write_evidence
 from small_runs import small_analysis, small_evidence_result
 
@@ -105,6 +107,16 @@ def chain(path: Path, _: np.random.Generator) -> None:
 
 
 @cache
+def analysed() -> Fit:
+    return small_analysis(np.random.default_rng(1))
+
+
+@cache
+def evidence() -> EvidenceResult:
+    return small_evidence_result(np.random.default_rng(1))
+
+
+@cache
 def simulated() -> simulation.SimulatedRegisters:
     rng = np.random.default_rng(1)
     return simulation.registers(simulation.truth("small", rng), rng)
@@ -126,8 +138,8 @@ def arrays(path: Path, _: np.random.Generator) -> None:
 
 
 WRITERS: dict[str, Callable[[Path, np.random.Generator], None]] = {
-    "run": lambda path, rng: write_run(path, small_analysis(rng)),
-    "evidence": lambda path, rng: write_evidence(path, small_evidence_result(rng)),
+    "run": lambda path, _: write_run(path, analysed()),
+    "evidence": lambda path, _: write_evidence(path, evidence()),
     "registers": registers,
     "chain": chain,
     "arrays": arrays,

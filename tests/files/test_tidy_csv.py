@@ -112,7 +112,7 @@ def test_kinds_come_back(tmp_path: Path) -> None:
 @pytest.fixture
 def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
     """A run whose labels, in every text column of every table, are those above."""
-    analysis = small_analysis(rng)
+    analysis = small_analysis(rng, n=40)
     for rows in (analysis.estimates, analysis.predictive, analysis.priors, analysis.flow):
         for name in rows:
             if pd.api.types.infer_dtype(rows[name], skipna=True) == "string":
