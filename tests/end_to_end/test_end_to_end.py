@@ -111,17 +111,17 @@ def test_run_without_a_maximum_of_the_likelihood(
     assert command("describe", spaced, "--out", tmp_path / "described") == 0
     assert f"Warning: {SPACED}" in capsys.readouterr().err
     whole, part = (read_run(tmp_path / name) for name in ("whole", "part"))
-    assert part.manifest["remarks"]["multinomial logit"] == [
+    assert part.facts["remarks"]["multinomial logit"] == [
         "curvature must be positive definite; an example."
     ]
-    assert whole.manifest["register_warnings"] == []
-    assert [text.startswith(SPACED) for text in part.manifest["register_warnings"]] == [True]
+    assert whole.facts["register_warnings"] == []
+    assert [text.startswith(SPACED) for text in part.facts["register_warnings"]] == [True]
     notes = part.flow.set_index("reason")["rows"].drop(index=whole.flow["reason"])
     assert notes.to_dict() == {
         "cells of the registers that were normalised": 12,
         "rows of the registers that a correct register hardly holds": 12,
     }
-    assert list(part.manifest["held"]) == ["linear probability"]
+    assert list(part.facts["held"]) == ["linear probability"]
     lost = whole.estimates["estimator"] == "multinomial logit"
     assert lost.any()
     pd.testing.assert_frame_equal(part.estimates, whole.estimates[~lost].reset_index(drop=True))

@@ -98,7 +98,7 @@ def page(_: Path) -> str:
     flow = run.flow.copy()
     flow[flow.columns[0]] = HOSTILE
     remarks = {"multinomial logit": [HOSTILE]}
-    manifest = {**run.manifest, "remarks": remarks}
+    manifest = {**run.facts, "remarks": remarks}
     return brief.html(
         type(run)(**{**vars(run), "spec": question, "flow": flow, "manifest": manifest}), "en"
     )

@@ -64,3 +64,13 @@ def test_an_empty_exit_is_refused(tmp_path: Path) -> None:
     empty.to_csv(tmp_path / "panel.csv", index=False)
     with pytest.raises(HazardError, match="exit"):
         fitting.panel_from_table(tmp_path / "panel.csv", spec.load(example()))
+
+
+def test_the_ten_lines_are_those_of_the_notebook() -> None:
+    text = README.read_text(encoding="utf-8")
+    [lines] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    notebook = (ROOT / "notebooks" / "00_first_hour.py").read_text(encoding="utf-8")
+    assert lines in notebook
+    assert lines.replace("seed=1", "seed=2") not in notebook  # negative control
+    for picture in re.findall(r"!\[[^]]*\]\(([^)]*)\)", text):
+        assert (ROOT / picture).is_file()
