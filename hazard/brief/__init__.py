@@ -1,4 +1,4 @@
-"""A folder of a run, of evidence, of a concordance -> one HTML page, in any of the languages.
+"""A folder of a run, of published estimates, of a comparison -> one HTML page, in a language.
 
 The texts are those of :mod:`hazard.languages`. Every number comes from the folder.
 """
@@ -29,18 +29,18 @@ from hazard.fitting.folders import gate_facts
 from hazard.fitting.records import Fit
 from hazard.fitting.status import Status
 from hazard.output import digits
-from hazard.studies.estimators.folder import ConcordanceFolder
-from hazard.studies.published.folder import Evidence
+from hazard.studies.estimators.folder import ComparisonFolder
+from hazard.studies.published.folder import PublishedFolder
 
 __all__ = ["html"]
 
 
-def html(fit: Fit | Evidence | ConcordanceFolder, lang: str) -> str:
-    """The brief of a run, of evidence or of a concordance, as one page that needs no other file.
+def html(fit: Fit | PublishedFolder | ComparisonFolder, lang: str) -> str:
+    """The brief of a run, of published estimates or of a comparison: one page, no other file.
 
     Parameters
     ----------
-    fit : Fit, Evidence or ConcordanceFolder
+    fit : Fit, PublishedFolder or ComparisonFolder
         As :func:`hazard.brief.folders.read` returns it.
     lang : str
         One of :func:`hazard.languages.codes`; the numbers are the same in all.
@@ -51,9 +51,9 @@ def html(fit: Fit | Evidence | ConcordanceFolder, lang: str) -> str:
         HTML without script and without any address outside the page.
     """
     tongue = language(lang)
-    if isinstance(fit, Evidence):
+    if isinstance(fit, PublishedFolder):
         return rendered(published.page(fit, tongue), tongue)
-    if isinstance(fit, ConcordanceFolder):
+    if isinstance(fit, ComparisonFolder):
         return rendered(estimators.page(fit, tongue), tongue)
     return rendered(_page(View(fit, tongue)), tongue)
 

@@ -13,7 +13,7 @@ from hazard.brief.language import Language
 from hazard.brief.view import capital, estimate, grouped
 from hazard.output import digits, figures
 from hazard.studies.estimators import GROUP, verdicts
-from hazard.studies.estimators.folder import ConcordanceFolder
+from hazard.studies.estimators.folder import ComparisonFolder
 
 _STEPS = ("linear", "curvature", "weights", "logit", "exits", "terms", "pooling", "hazard_model")
 _PIECES = ("curvature", "weights", "exits", "terms", "pooling")
@@ -21,11 +21,11 @@ _ESTIMATORS = ("linear probability", "multinomial logit", "hazard model")
 _DISTANCES = ("published", "best_rounding", "same_rows", "same_rows_most", "other_rows")
 
 
-def page(found: ConcordanceFolder, tongue: Language) -> Page:
+def page(found: ComparisonFolder, tongue: Language) -> Page:
     """Everything of the page."""
     facts = found.manifest
     banners = [
-        (name, tongue.say(f"concordance.banner_{name}"))
+        (name, tongue.say(f"comparison.banner_{name}"))
         for name, shown in (
             ("simulated", facts["source"] == "simulated registers"),
             ("approximate", facts["engine"] == "laplace"),
@@ -39,8 +39,8 @@ def page(found: ConcordanceFolder, tongue: Language) -> Page:
         sections += _published(found.columns, found.apart, (found, tongue))
     return Page(
         lang=tongue.code,
-        kicker=tongue.say("concordance.kicker", first=found.first.name, last=found.last.name),
-        question=tongue.say("concordance.question"),
+        kicker=tongue.say("comparison.kicker", first=found.first.name, last=found.last.name),
+        question=tongue.say("comparison.question"),
         label=tongue.say("banner.label"),
         banners=tuple(banners),
         sections=(*sections, _made(found, tongue)),
@@ -48,7 +48,7 @@ def page(found: ConcordanceFolder, tongue: Language) -> Page:
 
 
 # --- one scale ------------------------------------------------------------------------------------
-def _answer(found: ConcordanceFolder, tongue: Language) -> Section:
+def _answer(found: ComparisonFolder, tongue: Language) -> Section:
     sums = _of(found.estimates, quantity="cumulative_change")
     term = found.event
     own = sums[sums["term"] == term]
@@ -58,17 +58,17 @@ def _answer(found: ConcordanceFolder, tongue: Language) -> Section:
             key.replace(" ", "_"): _points(_of(own, exit=name, estimator=key), tongue)
             for key in _ESTIMATORS
         }
-        text = tongue.say("concordance.line", **said)
+        text = tongue.say("comparison.line", **said)
         lines.append((f"{tongue.name('exit', name)}:", text))
     largest = _largest(found, term)
     blocks: list[Block] = [
-        Paragraph(tongue.say("concordance.first", event=tongue.name("event", term))),
+        Paragraph(tongue.say("comparison.first", event=tongue.name("event", term))),
         Points(tuple(lines)),
         Paragraph(
             tongue.say(
-                "concordance.largest",
+                "comparison.largest",
                 **{
-                    name: tongue.name("concordance_step", step)
+                    name: tongue.name("comparison_step", step)
                     for name, step in zip(("straight", "model"), largest, strict=True)
                 },
             )
@@ -76,10 +76,10 @@ def _answer(found: ConcordanceFolder, tongue: Language) -> Section:
     ]
     if found.apart is not None:
         blocks.append(Paragraph(_verdict_text(found.apart, tongue)))
-    return Section("answer", tongue.say("concordance.answer_heading"), tuple(blocks))
+    return Section("answer", tongue.say("comparison.answer_heading"), tuple(blocks))
 
 
-def _largest(found: ConcordanceFolder, term: str) -> tuple[str, str]:
+def _largest(found: ComparisonFolder, term: str) -> tuple[str, str]:
     """The largest step between straight line and logit, and between logit and hazard model."""
     sums = found.decomposition
     own = sums[sums["lag"].isna() & sums["term"].eq(term)]
@@ -87,21 +87,21 @@ def _largest(found: ConcordanceFolder, term: str) -> tuple[str, str]:
     return str(size[list(_PIECES[:2])].idxmax()), str(size[list(_PIECES[2:])].idxmax())
 
 
-def _scale(found: ConcordanceFolder, tongue: Language) -> Section:
-    words = languages.figure("concordance", tongue.code)
+def _scale(found: ComparisonFolder, tongue: Language) -> Section:
+    words = languages.figure("comparison", tongue.code)
     labels = _labels(found, tongue)
     figure = Figure(
-        name="figure-concordance",
+        name="figure-comparison",
         numbers="table-sums",
-        svg=figures.svg(figures.concordance(found.estimates, labels=labels, words=words), "lags"),
-        caption=tongue.say("concordance.figure_caption"),
-        text=figures.concordance_text(found.estimates, labels=labels, words=words),
+        svg=figures.svg(figures.comparison(found.estimates, labels=labels, words=words), "lags"),
+        caption=tongue.say("comparison.figure_caption"),
+        text=figures.comparison_text(found.estimates, labels=labels, words=words),
     )
     return Section(
         "scale",
-        tongue.say("concordance.scale_heading"),
+        tongue.say("comparison.scale_heading"),
         (
-            Paragraph(tongue.say("concordance.scale")),
+            Paragraph(tongue.say("comparison.scale")),
             figure,
             _sums(found, tongue),
             _years(found, tongue),
@@ -109,7 +109,7 @@ def _scale(found: ConcordanceFolder, tongue: Language) -> Section:
     )
 
 
-def _sums(found: ConcordanceFolder, tongue: Language) -> Table:
+def _sums(found: ComparisonFolder, tongue: Language) -> Table:
     sums = _of(found.estimates, quantity="cumulative_change")
     groups = []
     for name in found.first.outcome.exits:
@@ -126,10 +126,10 @@ def _sums(found: ConcordanceFolder, tongue: Language) -> Table:
         groups.append((tongue.name("exit", name), tuple(rows)))
     return Table(
         name="table-sums",
-        caption=tongue.say("concordance.sums_caption"),
+        caption=tongue.say("comparison.sums_caption"),
         head=(
-            tongue.say("concordance.head_exit"),
-            tongue.say("concordance.head_event"),
+            tongue.say("comparison.head_exit"),
+            tongue.say("comparison.head_event"),
             *(tongue.name("estimator", key) for key in _ESTIMATORS),
         ),
         looks=("head", "number", "number", "number"),
@@ -137,7 +137,7 @@ def _sums(found: ConcordanceFolder, tongue: Language) -> Table:
     )
 
 
-def _years(found: ConcordanceFolder, tongue: Language) -> Table:
+def _years(found: ComparisonFolder, tongue: Language) -> Table:
     rows = found.estimates
     alike = rows.groupby(["estimator", "exit"])["mcse"]  # what stands together has as many digits
     rows = rows.assign(mcse=alike.transform("max"))
@@ -153,14 +153,14 @@ def _years(found: ConcordanceFolder, tongue: Language) -> Table:
             if len(own):
                 said = _points if quantity == "risk_difference" else _percent
                 cells = [said(_of(own, estimator=key), tongue) for key in _ESTIMATORS]
-                lines.append((tongue.name("concordance_arm", arm), *cells))
+                lines.append((tongue.name("comparison_arm", arm), *cells))
         groups.append((tongue.name("exit", name), tuple(lines)))
     return Table(
         name="table-years",
-        caption=tongue.say("concordance.years_caption", event=tongue.name("event", found.event)),
+        caption=tongue.say("comparison.years_caption", event=tongue.name("event", found.event)),
         head=(
-            tongue.say("concordance.head_exit"),
-            tongue.say("concordance.head_arm"),
+            tongue.say("comparison.head_exit"),
+            tongue.say("comparison.head_arm"),
             *(tongue.name("estimator", key) for key in _ESTIMATORS),
         ),
         looks=("head", "number", "number", "number"),
@@ -169,7 +169,7 @@ def _years(found: ConcordanceFolder, tongue: Language) -> Table:
 
 
 # --- why ------------------------------------------------------------------------------------------
-def _why(found: ConcordanceFolder, tongue: Language) -> Section:
+def _why(found: ComparisonFolder, tongue: Language) -> Section:
     table = found.decomposition[found.decomposition["lag"].isna()]
     groups = []
     for name in found.first.outcome.exits:
@@ -185,14 +185,14 @@ def _why(found: ConcordanceFolder, tongue: Language) -> Section:
             for row in table[table["exit"] == name].to_dict("records")
         ]
         groups.append((tongue.name("exit", name), tuple(rows)))
-    heads = [tongue.name("concordance_step", step) for step in _STEPS]
-    odds = [tongue.say(f"concordance.head_{kind}") for kind in ("conditional", "marginal")]
+    heads = [tongue.name("comparison_step", step) for step in _STEPS]
+    odds = [tongue.say(f"comparison.head_{kind}") for kind in ("conditional", "marginal")]
     block = Table(
         name="table-steps",
-        caption=tongue.say("concordance.steps_caption"),
+        caption=tongue.say("comparison.steps_caption"),
         head=(
-            tongue.say("concordance.head_exit"),
-            tongue.say("concordance.head_event"),
+            tongue.say("comparison.head_exit"),
+            tongue.say("comparison.head_event"),
             *(capital(head) for head in heads),
             *odds,
         ),
@@ -200,21 +200,21 @@ def _why(found: ConcordanceFolder, tongue: Language) -> Section:
         groups=tuple(groups),
     )
     points = tuple(
-        (capital(tongue.name("concordance_step", step)) + ".", tongue.say(f"concordance.{step}"))
+        (capital(tongue.name("comparison_step", step)) + ".", tongue.say(f"comparison.{step}"))
         for step in (*_PIECES, "collapse")
     )
-    blocks = (Paragraph(tongue.say("concordance.steps")), Points(points), block)
-    return Section("why", tongue.say("concordance.why_heading"), blocks)
+    blocks = (Paragraph(tongue.say("comparison.steps")), Points(points), block)
+    return Section("why", tongue.say("comparison.why_heading"), blocks)
 
 
-def _assumed(found: ConcordanceFolder, tongue: Language) -> Section:
+def _assumed(found: ComparisonFolder, tongue: Language) -> Section:
     own = found.errors[found.errors["term"] == found.event]
     groups = []
     for name in found.first.outcome.exits:
         rows = [
             (
-                tongue.name("concordance_estimator", str(row["estimator"])),
-                tongue.name("concordance_errors", str(row["errors"])),
+                tongue.name("comparison_estimator", str(row["estimator"])),
+                tongue.name("comparison_errors", str(row["errors"])),
                 _sum_text(row, tongue),
             )
             for row in own[own["exit"] == name].to_dict("records")
@@ -222,9 +222,9 @@ def _assumed(found: ConcordanceFolder, tongue: Language) -> Section:
         groups.append((tongue.name("exit", name), tuple(rows)))
     table = Table(
         name="table-errors",
-        caption=tongue.say("concordance.errors_caption", event=tongue.name("event", found.event)),
+        caption=tongue.say("comparison.errors_caption", event=tongue.name("event", found.event)),
         head=tuple(
-            tongue.say(f"concordance.head_{key}") for key in ("exit", "estimator", "errors", "sum")
+            tongue.say(f"comparison.head_{key}") for key in ("exit", "estimator", "errors", "sum")
         ),
         looks=("head", "text", "number"),
         groups=tuple(groups),
@@ -234,7 +234,7 @@ def _assumed(found: ConcordanceFolder, tongue: Language) -> Section:
         (
             "",
             tongue.say(
-                "concordance.below",
+                "comparison.below",
                 exit=tongue.name("exit", name),
                 share=_share_below(float(shares[name]), tongue),
             ),
@@ -242,14 +242,14 @@ def _assumed(found: ConcordanceFolder, tongue: Language) -> Section:
         for name in found.first.outcome.exits
     ]
     remarks = found.manifest["remarks"]["multinomial logit"]
-    said = (Paragraph(tongue.say("concordance.separated")), Points(tuple(("", r) for r in remarks)))
+    said = (Paragraph(tongue.say("comparison.separated")), Points(tuple(("", r) for r in remarks)))
     blocks = (
-        Paragraph(tongue.say("concordance.errors")),
+        Paragraph(tongue.say("comparison.errors")),
         table,
         Points(tuple(lines)),
         *(said if remarks and tongue.code == "en" else ()),
     )
-    return Section("errors", tongue.say("concordance.errors_heading"), blocks)
+    return Section("errors", tongue.say("comparison.errors_heading"), blocks)
 
 
 def _share_below(share: float, tongue: Language) -> str:
@@ -260,7 +260,7 @@ def _share_below(share: float, tongue: Language) -> str:
 
 # --- the published columns ------------------------------------------------------------------------
 def _published(
-    columns: pd.DataFrame, apart: pd.DataFrame, around: tuple[ConcordanceFolder, Language]
+    columns: pd.DataFrame, apart: pd.DataFrame, around: tuple[ComparisonFolder, Language]
 ) -> list[Section]:
     found, tongue = around
     points = tuple(_findings(columns, found, tongue))
@@ -268,17 +268,17 @@ def _published(
         Paragraph(_verdict_text(apart, tongue)),
         Points(points),
         _distances(apart, tongue),
-        Paragraph(tongue.say("concordance.distance_how")),
+        Paragraph(tongue.say("comparison.distance_how")),
         _implied(columns, tongue),
     )
-    return [Section("published", tongue.say("concordance.published_heading"), blocks)]
+    return [Section("published", tongue.say("comparison.published_heading"), blocks)]
 
 
 def _findings(
-    columns: pd.DataFrame, found: ConcordanceFolder, tongue: Language
+    columns: pd.DataFrame, found: ComparisonFolder, tongue: Language
 ) -> Iterator[tuple[str, str]]:
     marks = tongue.marks
-    yield "", tongue.say("concordance.identity")
+    yield "", tongue.say("comparison.identity")
     if found.manifest["source"] == "simulated registers":
         error = (columns["lpm_se"] ** 2 + columns["own_lpm_se"] ** 2) ** 0.5
         away = (columns["lpm_coefficient"] - columns["own_lpm_coefficient"]).abs() > 1.96 * error
@@ -286,7 +286,7 @@ def _findings(
         yield (
             "",
             tongue.say(
-                "concordance.simulated",
+                "comparison.simulated",
                 own=digits.number(100 * head["own_lpm_coefficient"].sum(), -1, marks),
                 printed=digits.number(100 * head["lpm_coefficient"].sum(), -1, marks),
                 away=tongue.whole(int(away.sum())),
@@ -298,7 +298,7 @@ def _findings(
     yield (
         "",
         tongue.say(
-            "concordance.rate",
+            "comparison.rate",
             rate=digits.number(100 * head["rate"].mean(), -1, marks),
             own=digits.number(100 * head["own_rate"].mean(), -1, marks),
             implied=digits.number(100 * head["implied"].sum(), -1, marks),
@@ -310,7 +310,7 @@ def _findings(
     yield (
         "",
         tongue.say(
-            "concordance.wider",
+            "comparison.wider",
             logit=digits.number(ratio, -1, marks),
             straight=digits.number(straight, -1, marks),
         ),
@@ -337,7 +337,7 @@ def _verdict_text(apart: pd.DataFrame, tongue: Language) -> str:
         )
     }
     return tongue.say(
-        f"concordance.verdict_{every.iloc[-1]}", **whole, **far, groups=tongue.whole(len(own))
+        f"comparison.verdict_{every.iloc[-1]}", **whole, **far, groups=tongue.whole(len(own))
     )
 
 
@@ -346,21 +346,21 @@ def _distances(apart: pd.DataFrame, tongue: Language) -> Table:
     rows = []
     for row, verdict in zip(apart.to_dict("records"), every, strict=True):
         name = (
-            tongue.say("concordance.all")
+            tongue.say("comparison.all")
             if row["outcome"] == "all"
             else _curve([str(row[key]) for key in GROUP], tongue)
         )
         cells = [digits.number(float(row[key]), -1, tongue.marks) for key in _DISTANCES]
-        rows.append((name, *cells, tongue.name("concordance_verdict", verdict)))
+        rows.append((name, *cells, tongue.name("comparison_verdict", verdict)))
     return Table(
         name="table-apart",
         caption=tongue.say(
-            "concordance.apart_caption", samples=tongue.whole(int(apart["samples"].iloc[0]))
+            "comparison.apart_caption", samples=tongue.whole(int(apart["samples"].iloc[0]))
         ),
         head=(
-            tongue.say("concordance.head_curve"),
-            *(tongue.say(f"concordance.head_{key}") for key in _DISTANCES),
-            tongue.say("concordance.head_verdict"),
+            tongue.say("comparison.head_curve"),
+            *(tongue.say(f"comparison.head_{key}") for key in _DISTANCES),
+            tongue.say("comparison.head_verdict"),
         ),
         looks=("head", *("number" for _ in _DISTANCES), "text"),
         groups=grouped(rows),
@@ -391,8 +391,8 @@ def _implied(columns: pd.DataFrame, tongue: Language) -> Table:
     names = ("curve", "lag", "log_odds", "lpm", "implied", "own_lpm", "rate", "own_rate")
     return Table(
         name="table-implied",
-        caption=tongue.say("concordance.implied_caption"),
-        head=tuple(tongue.say(f"concordance.head_{name}") for name in names),
+        caption=tongue.say("comparison.implied_caption"),
+        head=tuple(tongue.say(f"comparison.head_{name}") for name in names),
         looks=("head", *("number" for _ in names[2:])),
         groups=tuple(groups),
     )
@@ -401,20 +401,20 @@ def _implied(columns: pd.DataFrame, tongue: Language) -> Table:
 def _curve(key: list[str], tongue: Language) -> str:
     outcome, exposure, network = key
     event = tongue.name("event", f"{exposure}_{network}")
-    return tongue.say("concordance.curve", exit=tongue.name("kind", outcome), event=event)
+    return tongue.say("comparison.curve", exit=tongue.name("kind", outcome), event=event)
 
 
 # --- the rest -------------------------------------------------------------------------------------
-def _made(found: ConcordanceFolder, tongue: Language) -> Section:
+def _made(found: ComparisonFolder, tongue: Language) -> Section:
     facts = found.manifest
     data = "--panel TABLE" if facts["source"] == "table" else "--registers DIR"
     run = " --run RUN" if facts["engine"] == "nuts" else ""
     command = (
-        f"hazard concordance {found.first.name} {found.last.name} {data}{run} "
+        f"hazard compare {found.first.name} {found.last.name} {data}{run} "
         f"--seed {facts['seed']} --out FOLDER"
     )
     text = tongue.say(
-        "concordance.made",
+        "comparison.made",
         rows=tongue.count(facts["rows"]),
         persons=tongue.count(facts["persons"]),
         draws=tongue.whole(facts["draws"]),
@@ -422,7 +422,7 @@ def _made(found: ConcordanceFolder, tongue: Language) -> Section:
     )
     return Section(
         "made",
-        tongue.say("concordance.made_heading"),
+        tongue.say("comparison.made_heading"),
         (
             Paragraph(text),
             Paragraph(f"{tongue.say('appendix.digest')}: {facts['digest']}"),
@@ -431,14 +431,14 @@ def _made(found: ConcordanceFolder, tongue: Language) -> Section:
     )
 
 
-def _labels(found: ConcordanceFolder, tongue: Language) -> dict[str, str]:
+def _labels(found: ComparisonFolder, tongue: Language) -> dict[str, str]:
     terms = {term.name: _event(term.name, tongue) for term in found.first.lagged}
     return terms | {name: tongue.name("exit", name) for name in found.first.outcome.exits}
 
 
 def _event(name: str, tongue: Language) -> str:
     """A lagged term in few words."""
-    return capital(tongue.words["concordance_event"].get(name, tongue.name("event", name)))
+    return capital(tongue.words["comparison_event"].get(name, tongue.name("event", name)))
 
 
 def _points(rows: pd.DataFrame, tongue: Language) -> str:

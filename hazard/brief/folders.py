@@ -9,17 +9,17 @@ from hazard.files import seal
 from hazard.fitting.draws_file import DRAWS
 from hazard.fitting.records import Fit
 from hazard.fitting.store import read_run
-from hazard.studies.estimators.folder import ConcordanceFolder, read_concordance
-from hazard.studies.published.folder import Evidence, read_evidence
+from hazard.studies.estimators.folder import ComparisonFolder, read_comparison
+from hazard.studies.published.folder import PublishedFolder, read_published
 
-_READERS: dict[str, Callable[[Path], Fit | Evidence | ConcordanceFolder]] = {
-    "evidence": read_evidence,
-    "concordance": read_concordance,
+_READERS: dict[str, Callable[[Path], Fit | PublishedFolder | ComparisonFolder]] = {
+    "published": read_published,
+    "comparison": read_comparison,
 }
 
 
-def read(path: Path) -> Fit | Evidence | ConcordanceFolder:
-    """Folder of a run, of evidence or of a concordance read back, without the draws.
+def read(path: Path) -> Fit | PublishedFolder | ComparisonFolder:
+    """Folder of a run, of published estimates or of a comparison read back, without the draws.
 
     Raises
     ------

@@ -16,15 +16,15 @@ from hazard.brief.view import capital, estimate
 from hazard.fitting.status import Status
 from hazard.output import digits, figures
 from hazard.spec.priors import Prior
-from hazard.studies.published.folder import Evidence
+from hazard.studies.published.folder import PublishedFolder
 
 _PRIOR: TypeAdapter[Any] = TypeAdapter(Prior)
 
 
-def page(found: Evidence, tongue: Language) -> Page:
+def page(found: PublishedFolder, tongue: Language) -> Page:
     """Everything of the page."""
     verdict = checks.checked(found.gate, found.manifest["limits"], found.manifest["gates"].values())
-    gate = checks.section(tongue, verdict, texts="evidence")
+    gate = checks.section(tongue, verdict, texts="published")
     banners = []
     if found.status == Status.without_draws:
         banners = [("without_draws", tongue.say("banner.without_draws"))]
@@ -32,8 +32,8 @@ def page(found: Evidence, tongue: Language) -> Page:
         banners = [("gate", tongue.say("banner.gate", section=gate.heading))]
     return Page(
         lang=tongue.code,
-        kicker=tongue.say("evidence.kicker"),
-        question=tongue.say("evidence.question"),
+        kicker=tongue.say("published.kicker"),
+        question=tongue.say("published.question"),
         label=tongue.say("banner.label"),
         banners=tuple(banners),
         sections=(
@@ -47,31 +47,31 @@ def page(found: Evidence, tongue: Language) -> Page:
     )
 
 
-def _answer(found: Evidence, tongue: Language) -> list[Section]:
+def _answer(found: PublishedFolder, tongue: Language) -> list[Section]:
     sums = _shown(found.estimates, lag="sum")
     ci = _percent(sums, tongue)
     months = _shown(found.estimates)["lag"]
     lags = months[months != "sum"].astype(int)
     blocks = (
-        Paragraph(tongue.say("evidence.first")),
+        Paragraph(tongue.say("published.first")),
         Points(tuple(_line(found, curve, tongue) for curve in _pairs(sums))),
         Paragraph(
             tongue.say(
-                "evidence.brackets",
+                "published.brackets",
                 ci=ci,
                 first=tongue.whole(lags.min()),
                 last=tongue.whole(lags.max()),
             )
         ),
     )
-    sections = [Section("answer", tongue.say("evidence.heading"), blocks)]
+    sections = [Section("answer", tongue.say("published.heading"), blocks)]
     for name in ("sure", "cannot"):
-        text = (Paragraph(tongue.say(f"evidence.{name}")),)
-        sections.append(Section(name, tongue.say(f"evidence.{name}_heading"), text, level=3))
+        text = (Paragraph(tongue.say(f"published.{name}")),)
+        sections.append(Section(name, tongue.say(f"published.{name}_heading"), text, level=3))
     return sections
 
 
-def _line(found: Evidence, curve: tuple[str, str], tongue: Language) -> tuple[str, str]:
+def _line(found: PublishedFolder, curve: tuple[str, str], tongue: Language) -> tuple[str, str]:
     exit_name, network = curve
     own = _shown(found.estimates, exit=exit_name, network=network)
     lags = own.loc[own["lag"] != "sum", "lag"].astype(int)
@@ -82,94 +82,94 @@ def _line(found: Evidence, curve: tuple[str, str], tongue: Language) -> tuple[st
         return digits.ratio(estimate(total).times(1 / lags.nunique()), tongue.marks)
 
     text = tongue.say(
-        "evidence.line",
+        "published.line",
         low=monthly(under.iloc[:1]),
         high=monthly(under.iloc[-1:]),
         printed=monthly(sums[sums["prior"] == "published"]),
     )
-    return _label(curve, tongue, "evidence.line_lead"), text
+    return _label(curve, tongue, "published.line_lead"), text
 
 
 def _label(curve: tuple[str, str], tongue: Language, key: str) -> str:
     exit_name, network = curve
     return tongue.say(
         key,
-        exit=tongue.name("evidence_exit", exit_name),
-        network=tongue.name("evidence_network", network),
+        exit=tongue.name("published_exit", exit_name),
+        network=tongue.name("published_network", network),
     )
 
 
-def _curves(found: Evidence, tongue: Language) -> Section:
-    words = languages.figure("evidence", tongue.code)
+def _curves(found: PublishedFolder, tongue: Language) -> Section:
+    words = languages.figure("published", tongue.code)
     figure = Figure(
-        name="figure-evidence",
+        name="figure-published",
         numbers="table-sums",
-        svg=figures.svg(figures.evidence_lag_curves(found.estimates, words=words), "evidence"),
-        caption=tongue.say("evidence.figure_caption"),
-        text=figures.evidence_lag_curves_text(found.estimates, words=words),
+        svg=figures.svg(figures.published_lag_curves(found.estimates, words=words), "published"),
+        caption=tongue.say("published.figure_caption"),
+        text=figures.published_lag_curves_text(found.estimates, words=words),
     )
     sums = _shown(found.estimates, lag="sum")
     priors = list(sums["prior"].unique())
     columns = {prior: sums[sums["prior"] == prior] for prior in priors}
     table = _table(tongue, "table-sums", columns, tongue.name)
-    return Section("curves", tongue.say("evidence.figure_heading"), (figure, table))
+    return Section("curves", tongue.say("published.figure_heading"), (figure, table))
 
 
 def _table(tongue: Language, name: str, columns: dict[str, pd.DataFrame], head: Any) -> Table:
     every = pd.concat(columns.values())
     rows = [
         (
-            _label(curve, tongue, "evidence.line_lead").rstrip(":"),
+            _label(curve, tongue, "published.line_lead").rstrip(":"),
             *(_logarithm(_of(sums, curve), tongue) for sums in columns.values()),
         )
         for curve in _pairs(every)
     ]
     return Table(
         name=name,
-        caption=tongue.say("evidence.sums_caption", ci=_percent(every, tongue)),
+        caption=tongue.say("published.sums_caption", ci=_percent(every, tongue)),
         head=(
-            tongue.say("evidence.head_curve"),
-            *(capital(head("evidence_prior", key)) for key in columns),
+            tongue.say("published.head_curve"),
+            *(capital(head("published_prior", key)) for key in columns),
         ),
         looks=("head", *("number" for _ in columns)),
         groups=(("", tuple(rows)),),
     )
 
 
-def _correlation(found: Evidence, tongue: Language) -> Section:
+def _correlation(found: PublishedFolder, tongue: Language) -> Section:
     shown = _shown(found.correlation)
     levels = sorted(shown["correlation"].unique())
     groups = []
     for curve in _pairs(shown):
         rows = [
             (
-                capital(tongue.name("evidence_prior", str(prior))),
+                capital(tongue.name("published_prior", str(prior))),
                 *(_logarithm(own[own["correlation"] == level], tongue) for level in levels),
             )
             for prior, own in _of(shown, curve).groupby("prior", sort=False)
         ]
-        groups.append((_label(curve, tongue, "evidence.line_lead").rstrip(":"), tuple(rows)))
-    heads = [tongue.say("evidence.r", r=digits.number(r, -1, tongue.marks)) for r in levels]
+        groups.append((_label(curve, tongue, "published.line_lead").rstrip(":"), tuple(rows)))
+    heads = [tongue.say("published.r", r=digits.number(r, -1, tongue.marks)) for r in levels]
     table = Table(
         name="table-correlation",
-        caption=tongue.say("evidence.correlation_caption", ci=_percent(shown, tongue)),
-        head=(tongue.say("evidence.head_curve"), tongue.say("evidence.head_prior"), *heads),
+        caption=tongue.say("published.correlation_caption", ci=_percent(shown, tongue)),
+        head=(tongue.say("published.head_curve"), tongue.say("published.head_prior"), *heads),
         looks=("head", *("number" for _ in levels)),
         groups=tuple(groups),
     )
-    blocks = (Paragraph(tongue.say("evidence.correlation")), table)
-    return Section("correlation", tongue.say("evidence.correlation_heading"), blocks)
+    blocks = (Paragraph(tongue.say("published.correlation")), table)
+    return Section("correlation", tongue.say("published.correlation_heading"), blocks)
 
 
 def _caveats(tongue: Language) -> Section:
-    items = tuple(("", tongue.say(f"evidence.{key}")) for key in ("same", "weak", "normal"))
-    return Section("caveats", tongue.say("evidence.caveats_heading"), (Points(items),))
+    items = tuple(("", tongue.say(f"published.{key}")) for key in ("same", "weak", "normal"))
+    return Section("caveats", tongue.say("published.caveats_heading"), (Points(items),))
 
 
-def _appendix(found: Evidence, tongue: Language) -> list[Section]:
+def _appendix(found: PublishedFolder, tongue: Language) -> list[Section]:
     rows = [
         (
-            tongue.name("evidence_prior", name),
+            tongue.name("published_prior", name),
             _PRIOR.validate_python(record).symbols,
             tongue.own(record["reason"]),
         )
@@ -177,10 +177,10 @@ def _appendix(found: Evidence, tongue: Language) -> list[Section]:
     ]
     made: tuple[Block, ...] = (
         Paragraph(tongue.say("appendix.command")),
-        Command(f"hazard evidence --out EVIDENCE --seed {found.manifest['settings']['seed']}"),
+        Command(f"hazard published --out PUBLISHED --seed {found.manifest['settings']['seed']}"),
         settings_table(tongue, found.manifest),
     )
-    priors = prior_table(tongue, tongue.say("evidence.priors_caption"), rows)
+    priors = prior_table(tongue, tongue.say("published.priors_caption"), rows)
     return [
         Section("appendix", tongue.say("appendix.heading"), ()),
         Section("priors", tongue.say("appendix.priors"), (priors,), level=3),

@@ -1,4 +1,4 @@
-"""Commands that fit a model: run, sensitivity, concordance, score, calibrate, prior, evidence."""
+"""Commands that fit a model: run, sensitivity, compare, score, calibrate, prior, published."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def sensitivity(
 
 
 @app.command()
-def concordance(
+def compare(
     first: Annotated[str, typer.Argument(metavar="FIRST", help="Model of the two baselines.")],
     last: Annotated[str, typer.Argument(metavar="LAST", help="Model of the hazard model.")],
     out: Out,
@@ -167,11 +167,11 @@ def concordance(
     from hazard.files.atomic import check_new
     from hazard.fitting.folders import source_run
     from hazard.fitting.store import read_with_draws
-    from hazard.studies.estimators.folder import write_concordance
+    from hazard.studies.estimators.folder import write_comparison
 
     models = spec.read(first), spec.read(last)
     check_new(out)
-    refuse_two_sources("concordance", registers, panel)
+    refuse_two_sources("compare", registers, panel)
     with progress() as told:
         told("load", 0.0)
         from hazard import fitting
@@ -181,12 +181,12 @@ def concordance(
         rows = read_rows(models[1], registers, panel)
         finished = None if run is None else read_with_draws(run)
         drawn = None if finished is None else fitting.on_rows(finished, rows)
-        found = agreement.concord(rows, models, drawn=drawn, seed=seed, progress=told)
+        found = agreement.compare(rows, models, drawn=drawn, seed=seed, progress=told)
     tell_left_out(rows, models[1])
     if finished is not None:
         tell_status(finished.name, finished.status)
         found = found.of_run(source_run(finished.facts, finished.status))
-    write_concordance(out, found)
+    write_comparison(out, found)
     echo(f"Written to {out}; 'hazard brief {out}' makes the page.")
 
 
@@ -239,10 +239,10 @@ def score(
 
 
 @app.command()
-def evidence(out: Out, seed: Seed = 0) -> None:
+def published(out: Out, seed: Seed = 0) -> None:
     """Posterior of the published lag curves under several lag priors."""
     from hazard.files.atomic import check_new
-    from hazard.studies.published.folder import write_evidence
+    from hazard.studies.published.folder import write_published
 
     check_new(out)
     with progress() as told:
@@ -251,8 +251,8 @@ def evidence(out: Out, seed: Seed = 0) -> None:
 
         told("sample", 0.0)
         found = published.run(seed, progress=lambda line: told(line, 0.0))
-    write_evidence(out, found)
-    echo(f"Evidence written to {out}")
+    write_published(out, found)
+    echo(f"Published estimates written to {out}")
     for prior, judged in found.gates.items():
         for failure in judged.failures:
             echo(f"Gate, prior {prior!r}: {failure}", err=True)

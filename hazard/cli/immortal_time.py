@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from hazard.studies.immortal_time import Question
 
 
-@app.command("ever-treated")
-def ever_treated(
+@app.command("immortal-time")
+def immortal_time(
     out: Out,
     panel: Table = None,
     treatment: Annotated[
@@ -47,11 +47,11 @@ def ever_treated(
     check_new(out)
     if panel is None:
         if treatment is not None or landmark is not None:
-            raise UsageError("ever-treated --treatment and --landmark need --panel; name a file.")
+            raise UsageError("immortal-time --treatment and --landmark need --panel; name a file.")
         _simulated(out, odds_ratio, replications, seed, lang)
         return
     if treatment is None:
-        raise UsageError("ever-treated --panel must come with --treatment; name its column.")
+        raise UsageError("immortal-time --panel must come with --treatment; name its column.")
     from hazard.studies.immortal_time import Question
 
     _of_panel(out, (panel, model), Question(treatment, exit_name, cluster), landmark, lang)
@@ -80,15 +80,15 @@ def _simulated(out: Path, odds_ratio: float, replications: int, seed: int, lang:
         )
     spread = both.assumptions()
     said = both.study_sentences(null, planted, spread, lang)
-    words = languages.figure("ever_treated", lang)
+    words = languages.figure("immortal_time", lang)
     drawn = both.persons(world, np.random.default_rng(seed))
     with new_folder(out) as folder:
         sample = both.panel_of(drawn, world).to_parquet(index=False)
         atomic.write_bytes(folder / "panel.parquet", sample)
-        text = figures.ever_treated_study_text(null, planted, words)
-        _write(folder, figures.ever_treated_study(null, planted, words), text, said)
+        text = figures.immortal_time_study_text(null, planted, words)
+        _write(folder, figures.immortal_time_study(null, planted, words), text, said)
         both_studies = pd.concat([null, planted], ignore_index=True)
-        seal_folder(folder, "ever-treated", {"study": both_studies, "assumptions": spread})
+        seal_folder(folder, "immortal-time", {"study": both_studies, "assumptions": spread})
     echo("\n".join(said))
     tell_written(out, lang, "written_with_sample")
 
@@ -116,12 +116,12 @@ def _of_panel(
         told("designs", 0.0)
         table = both.compared(rows.frame, rows.histories, wanted, question, landmark=at)
     said = both.panel_sentences(table, question, lang)
-    labels, words = languages.words("shared.exit", lang), languages.figure("ever_treated", lang)
+    labels, words = languages.words("shared.exit", lang), languages.figure("immortal_time", lang)
     with new_folder(out) as folder:
         drawn = {"labels": labels, "words": words}
-        text = figures.ever_treated_panel_text(table, question.exit, **drawn)
-        _write(folder, figures.ever_treated_panel(table, question.exit, **drawn), text, said)
-        seal_folder(folder, "ever-treated", {"designs": table})
+        text = figures.immortal_time_panel_text(table, question.exit, **drawn)
+        _write(folder, figures.immortal_time_panel(table, question.exit, **drawn), text, said)
+        seal_folder(folder, "immortal-time", {"designs": table})
     echo("\n".join(said))
     tell_written(out, lang)
 
@@ -131,6 +131,6 @@ def _write(folder: Path, figure: Figure, text: str, said: Sequence[str]) -> None
     from hazard.output import figures
 
     for kind in ("png", "svg"):
-        (folder / f"ever_treated.{kind}").write_bytes(figures.rendered(figure, kind))
-    atomic.write_text(folder / "ever_treated.txt", text)
+        (folder / f"immortal_time.{kind}").write_bytes(figures.rendered(figure, kind))
+    atomic.write_text(folder / "immortal_time.txt", text)
     atomic.write_text(folder / "findings.txt", "\n".join(said))

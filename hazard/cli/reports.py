@@ -62,7 +62,7 @@ def brief(
     out: Out,
     lang: Language = "nb",
 ) -> None:
-    """Write a brief of a run, or of evidence, as one HTML file."""
+    """Write a brief of a run, or of published estimates, as one HTML file."""
     from hazard import brief as briefs
     from hazard.brief.folders import read as read_folder
     from hazard.files.atomic import write_file

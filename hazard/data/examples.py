@@ -34,7 +34,7 @@ def bundled(source: str) -> pd.DataFrame:
 
     References
     ----------
-    .. [1] Rossi, Berk and Lenihan (1980), Money, Work, and Crime: Experimental Evidence.
+    .. [1] Rossi, Berk and Lenihan (1980), Money, Work, and Crime: Experimental PublishedFolder.
     .. [2] Constitution Act, 1965 (Canada): who is appointed from 2 June 1965 on retires at 75.
     """
     if source not in _LOADED:

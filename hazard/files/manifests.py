@@ -178,7 +178,7 @@ class RunFacts(Sealed):
 
 
 @with_config(_STRICT)
-class EvidenceFacts(Sealed):
+class PublishedFacts(Sealed):
     """Of the posterior of the published table."""
 
     priors: dict[str, dict[str, Any]]
@@ -190,7 +190,7 @@ class EvidenceFacts(Sealed):
 
 
 @with_config(_OPEN)
-class ConcordanceFacts(Sealed):
+class ComparisonFacts(Sealed):
     """Of three estimators on one scale."""
 
     first: dict[str, Any]
@@ -209,8 +209,8 @@ class ConcordanceFacts(Sealed):
 
 _KINDS: dict[str, TypeAdapter[Any]] = {
     "run": TypeAdapter(RunFacts),
-    "evidence": TypeAdapter(EvidenceFacts),
-    "concordance": TypeAdapter(ConcordanceFacts),
+    "published": TypeAdapter(PublishedFacts),
+    "comparison": TypeAdapter(ComparisonFacts),
 }
 _ANY: TypeAdapter[Any] = TypeAdapter(Sealed)
 

@@ -17,7 +17,7 @@ from hazard import brief, languages, spec
 from hazard.fitting import Fit
 from hazard.output import figures
 from pages import LANGUAGES, Tree, claims, numbers, rows_of
-from small_runs import gate_table, small_evidence, small_run
+from small_runs import gate_table, small_published, small_run
 
 PAGES: Mapping[str, Callable[[], Any]] = {
     "registers": small_run,
@@ -35,8 +35,8 @@ PAGES: Mapping[str, Callable[[], Any]] = {
         index_source="an index of no country",
     ),
     "unanswered": lambda: unanswered_run("dated events must come from registers."),
-    "evidence": lambda: small_evidence(np.random.default_rng(1)),
-    "evidence failed": lambda: small_evidence(np.random.default_rng(1), passed=False),
+    "published": lambda: small_published(np.random.default_rng(1)),
+    "published failed": lambda: small_published(np.random.default_rng(1), passed=False),
 }
 
 
@@ -410,8 +410,8 @@ def test_a_run_without_draws_says_how_it_was_made(engine: str) -> None:
 
 
 def test_gate_of_evidence_has_the_banner(pages: dict[tuple[str, str], str]) -> None:
-    assert "Not final." in pages["evidence failed", "en"].split("<h1>")[0]
-    assert "Not final." not in pages["evidence", "en"]
+    assert "Not final." in pages["published failed", "en"].split("<h1>")[0]
+    assert "Not final." not in pages["published", "en"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -608,4 +608,4 @@ def test_page_names_the_command_that_makes_it_again(
         "hazard run mgus2 --panel TABLE --out RUN --engine nuts --seed 3"
         in pages["no exposure", "nb"]
     )
-    assert "hazard evidence --out EVIDENCE --seed 2016" in pages["evidence", "nb"]
+    assert "hazard published --out PUBLISHED --seed 2016" in pages["published", "nb"]

@@ -122,7 +122,7 @@ def test_help(hazard: Call, command: str) -> None:
 def test_help_names_every_command(hazard: Call) -> None:
     lines = hazard("--help").out.splitlines()
     listed = {line.strip("│ ").split()[0] for line in lines if line.strip("│ ")}
-    assert {"brief", "check", "evidence", "models", "panel", "run", "simulate"} <= set(COMMANDS)
+    assert {"brief", "check", "published", "models", "panel", "run", "simulate"} <= set(COMMANDS)
     assert set(COMMANDS) <= listed
 
 
@@ -231,8 +231,8 @@ WRONG_USE = {
         "table must be a .csv or a .parquet file; got '{}/text.txt'."
     ),
     "describe {}/registers --model mgsu2 --out {}/new": f"{LISTED} 'mgsu2'. Did you mean 'mgus2'?",
-    "evidence --out {}/registers": "output '{}/registers' " + FREE,
-    "evidence --out {}/text.txt/new": "output '{}/text.txt/new' " + ANYWHERE,
+    "published --out {}/registers": "output '{}/registers' " + FREE,
+    "published --out {}/text.txt/new": "output '{}/text.txt/new' " + ANYWHERE,
     "brief {}/nowhere --out {}/new.html": NO_RUN + " '{}/nowhere'.",
     "brief {}/text.txt --out {}/new.html": NO_RUN + " '{}/text.txt'.",
     "brief {}/registers --out {}/new.html": NO_RUN + " '{}/registers'.",
@@ -264,7 +264,7 @@ def test_wrong_use_is_one_sentence(hazard: Call, place: Path, command: str) -> N
         "run rossi",
         "run rossi --out {}/new --draws 0",
         "run rossi --out {}/new --cores two",
-        "evidence",
+        "published",
         "models twice",
     ],
 )

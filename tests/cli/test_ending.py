@@ -34,13 +34,13 @@ SLOW = [
     "describe {registers} --out new",
     "survival oslo2016 --registers {registers} --out new",
     "calibrate rossi --engine laplace --simulations 5 --out new.json",
-    "ever-treated --replications 2 --out new",
+    "immortal-time --replications 2 --out new",
     "score {run} --out new",
     "brief {run} --out new.html",
 ]
 LONG = [  # a minute or more
     "run rossi --draws 500 --out new",
-    "evidence --out new",
+    "published --out new",
     "sensitivity oslo2016 --registers {registers} --out new",
 ]
 KILLS = {**dict.fromkeys(SLOW, 5), **dict.fromkeys(LONG, 1)}

@@ -59,7 +59,7 @@ column = "after"
 kind = "group"
 by = "nationality"
 {PRIOR}"""
-WITHOUT_PERSONS = ("simulate", "models", "evidence")
+WITHOUT_PERSONS = ("simulate", "models", "published")
 """Commands that read nothing of anybody."""
 
 
@@ -103,7 +103,7 @@ def commands(place: Path, of: Path, out: Path) -> Iterator[tuple[str, list[objec
     yield "run", ["run", model, *known, run, *LAPLACE]
     yield "survival", ["survival", model, *known, out / "survival", "--by", "nationality"]
     yield "prior", ["prior", model, *known, out / "prior.csv", "--draws", 20]
-    yield "concordance", ["concordance", model, model, *known, out / "concordance"]
+    yield "comparison", ["compare", model, model, *known, out / "comparison"]
     yield "sensitivity", ["sensitivity", model, *known, out / "sensitivity"]
     few = ["--horizon", "3", "--draws", "8"]
     yield "scenario", ["scenario", run, *known, out / "scenario", *few]
@@ -112,7 +112,7 @@ def commands(place: Path, of: Path, out: Path) -> Iterator[tuple[str, list[objec
     yield "brief", ["brief", run, "--out", out / "brief.html"]
     ever = ["--panel", out / "treated.csv", "--treatment", "after", "--exit", "assisted"]
     ever += ["--model", place / "treated.toml", "--out", out / "ever"]
-    yield "ever-treated", ["ever-treated", *ever]
+    yield "immortal-time", ["immortal-time", *ever]
     few = ["--engine", "laplace", "--simulations", 2]
     yield "calibrate", ["calibrate", model, *known, out / "calibration.json", *few]
 
@@ -160,7 +160,7 @@ def results(place: Path) -> dict[str, Result]:
     out.mkdir()
     done = {}
     for name, words in commands(place, place / "registers", out):
-        if name == "ever-treated":
+        if name == "immortal-time":
             rows = pd.read_parquet(out / "panel.parquet")[
                 ["person", "month", "exit", "nationality"]
             ]

@@ -156,9 +156,9 @@ def test_few_persons_make_no_result(place: Path, default: dict[str, Result]) -> 
         if place / "one.toml" in words and name != "describe"
     ]
     assert len(asked) == 4
-    concordance = [place / "one.toml", place / "one.toml", "--registers", place / "registers"]
-    asked.append(("concordance", ["concordance", *concordance, "--out", out / "concordance"]))
-    sensitivity = [*concordance[1:], "--out", out / "sensitivity"]
+    comparison = [place / "one.toml", place / "one.toml", "--registers", place / "registers"]
+    asked.append(("comparison", ["compare", *comparison, "--out", out / "comparison"]))
+    sensitivity = [*comparison[1:], "--out", out / "sensitivity"]
     asked.append(("sensitivity", ["sensitivity", *sensitivity]))
     codes = {name: code_of(called(*words)) for name, words in asked}
     assert codes == dict.fromkeys(codes, 5)

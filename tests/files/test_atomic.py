@@ -23,9 +23,9 @@ from hazard.files import atomic
 from hazard.fitting import Fit
 from hazard.fitting.store import write_run
 from hazard.inference.chains import kept_chains
-from hazard.studies.published import EvidenceResult
-from hazard.studies.published.folder import write_evidence
-from small_runs import small_analysis, small_evidence_result
+from hazard.studies.published import PublishedPosterior
+from hazard.studies.published.folder import write_published
+from small_runs import small_analysis, small_published_posterior
 
 HOLDER = """
 import sys, time
@@ -112,8 +112,8 @@ def analysed() -> Fit:
 
 
 @cache
-def evidence() -> EvidenceResult:
-    return small_evidence_result(np.random.default_rng(1))
+def evidence() -> PublishedPosterior:
+    return small_published_posterior(np.random.default_rng(1))
 
 
 @cache
@@ -139,7 +139,7 @@ def arrays(path: Path, _: np.random.Generator) -> None:
 
 WRITERS: dict[str, Callable[[Path, np.random.Generator], None]] = {
     "run": lambda path, _: write_run(path, analysed()),
-    "evidence": lambda path, _: write_evidence(path, evidence()),
+    "published": lambda path, _: write_published(path, evidence()),
     "registers": registers,
     "chain": chain,
     "arrays": arrays,
@@ -188,7 +188,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.suite("full disks")
 @pytest.mark.parametrize("free", [0, 10, 70])
-@pytest.mark.parametrize("writer", ["run", "evidence", "registers"])
+@pytest.mark.parametrize("writer", ["run", "published", "registers"])
 def test_a_full_disk_leaves_nothing(
     writer: str, free: int, small_disk: Path, rng: np.random.Generator
 ) -> None:

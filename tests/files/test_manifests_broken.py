@@ -23,9 +23,9 @@ from hazard.files import seal
 from hazard.files.atomic import new_folder
 from hazard.fitting.folders import read_tables, seal_folder
 from hazard.fitting.store import write_run
-from hazard.studies.estimators.folder import ConcordanceFolder
-from hazard.studies.published.folder import write_evidence
-from small_runs import small_analysis, small_evidence_result
+from hazard.studies.estimators.folder import ComparisonFolder
+from hazard.studies.published.folder import write_published
+from small_runs import small_analysis, small_published_posterior
 
 Suite = Callable[[str, int], None]
 Path_ = tuple[str, ...]
@@ -53,7 +53,7 @@ def _run(folder: Path) -> None:
 
 
 def _evidence(folder: Path) -> None:
-    write_evidence(folder, small_evidence_result(np.random.default_rng(2)))
+    write_published(folder, small_published_posterior(np.random.default_rng(2)))
 
 
 def _tables(folder: Path) -> None:
@@ -64,13 +64,13 @@ def _tables(folder: Path) -> None:
 
 def _page(folder: Path) -> None:
     found = read_folder(folder)
-    assert not isinstance(found, ConcordanceFolder)
+    assert not isinstance(found, ComparisonFolder)
     brief.html(found, "en")
 
 
 KINDS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
     "run": (_run, _page),
-    "evidence": (_evidence, _page),
+    "published": (_evidence, _page),
     "survival": (_tables, read_tables),
 }
 

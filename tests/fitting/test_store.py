@@ -1,4 +1,4 @@
-"""Fit and evidence folders: whole or not at all, unchanged when read, briefed from the terminal."""
+"""Folders of runs and of published estimates: whole or not at all, unchanged when read, told of."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from hazard.fitting.status import Status
 from hazard.fitting.store import read_run, write_run
 from hazard.output import figures
 from hazard.studies import published
-from hazard.studies.published.folder import Evidence, read_evidence, write_evidence
+from hazard.studies.published.folder import PublishedFolder, read_published, write_published
 from small_registers import Person, registers, write
-from small_runs import small_analysis, small_evidence_result
+from small_runs import small_analysis, small_published_posterior
 
 SEAL = {"manifest.json", "manifest.sha256"}
 RUN_FILES = {
@@ -40,7 +40,7 @@ RUN_FILES = {
     "flow.csv",
     *SEAL,
 }
-EVIDENCE_FILES = {
+PUBLISHED_FILES = {
     "posterior.nc",
     "estimates.csv",
     "gate.csv",
@@ -56,7 +56,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of either kind, to be copied."""
     place = tmp_path_factory.mktemp("written")
     write_run(place / "run", small_analysis(np.random.default_rng(1)))
-    write_evidence(place / "evidence", small_evidence_result(np.random.default_rng(1)))
+    write_published(place / "published", small_published_posterior(np.random.default_rng(1)))
     return place
 
 
@@ -66,8 +66,8 @@ def run_folder(written: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def evidence_folder(written: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(written / "evidence", tmp_path / "evidence")
+def published_folder(written: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(written / "published", tmp_path / "published")
 
 
 # --- there and back -------------------------------------------------------------------------------
@@ -84,9 +84,12 @@ def test_run_comes_back_as_it_was(run_folder: Path) -> None:
     pd.testing.assert_frame_equal(found.priors, written.priors)
 
 
-def test_evidence_comes_back_as_it_was(evidence_folder: Path) -> None:
-    written, found = small_evidence_result(np.random.default_rng(1)), read_folder(evidence_folder)
-    assert isinstance(found, Evidence)
+def test_evidence_comes_back_as_it_was(published_folder: Path) -> None:
+    written, found = (
+        small_published_posterior(np.random.default_rng(1)),
+        read_folder(published_folder),
+    )
+    assert isinstance(found, PublishedFolder)
     pd.testing.assert_frame_equal(found.estimates, written.estimates, rtol=1e-12)
     pd.testing.assert_frame_equal(found.correlation, written.correlation, rtol=1e-12)
     assert found.gate["prior"].unique().tolist() == ["wide", "decay"]
@@ -95,18 +98,18 @@ def test_evidence_comes_back_as_it_was(evidence_folder: Path) -> None:
 
 
 def test_folders_hold_their_files_for_their_owner_only(
-    run_folder: Path, evidence_folder: Path
+    run_folder: Path, published_folder: Path
 ) -> None:
-    for folder, names in ((run_folder, RUN_FILES), (evidence_folder, EVIDENCE_FILES)):
+    for folder, names in ((run_folder, RUN_FILES), (published_folder, PUBLISHED_FILES)):
         assert {item.name for item in folder.iterdir()} == names
         assert {item.stat().st_mode & 0o777 for item in folder.iterdir()} == {0o600}
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         assert set(manifest["files"]) == names - SEAL
 
 
-def test_figure_files_are_pictures(evidence_folder: Path) -> None:
-    assert (evidence_folder / "lag_curves.png").read_bytes().startswith(b"\x89PNG")
-    assert b"<svg" in (evidence_folder / "lag_curves.svg").read_bytes()[:1000]
+def test_figure_files_are_pictures(published_folder: Path) -> None:
+    assert (published_folder / "lag_curves.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (published_folder / "lag_curves.svg").read_bytes()[:1000]
 
 
 def test_draws_come_back(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -138,7 +141,7 @@ def fail(*_: Any, **__: Any) -> None:
 
 WRITERS: dict[str, Callable[[Path, np.random.Generator], None]] = {
     "run": lambda path, rng: write_run(path, small_analysis(rng, n=40)),
-    "evidence": lambda path, rng: write_evidence(path, small_evidence_result(rng)),
+    "published": lambda path, rng: write_published(path, small_published_posterior(rng)),
 }
 
 
@@ -148,9 +151,9 @@ WRITERS: dict[str, Callable[[Path, np.random.Generator], None]] = {
         ("run", "write_table"),
         ("run", "write"),
         ("run", "digest"),
-        ("evidence", "write_table"),
-        ("evidence", "write"),
-        ("evidence", "rendered"),
+        ("published", "write_table"),
+        ("published", "write"),
+        ("published", "rendered"),
     ],
 )
 def test_a_failure_in_the_middle_leaves_nothing(
@@ -190,7 +193,7 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
 
 # --- what is no run folder ------------------------------------------------------------------------
 def test_no_run_folder_is_told(tmp_path: Path) -> None:
-    for read in (read_folder, read_run, read_evidence):
+    for read in (read_folder, read_run, read_published):
         with pytest.raises(UsageError, match=r"^run folder must hold a manifest.json that a run"):
             read(tmp_path)
 
@@ -213,11 +216,11 @@ def test_a_broken_manifest_is_told(tmp_path: Path, content: str, sealed: bool) -
             read(tmp_path)
 
 
-def test_the_other_kind_is_told(run_folder: Path, evidence_folder: Path) -> None:
-    with pytest.raises(UsageError, match=r"must be a folder of kind 'evidence'; got 'run'"):
-        read_evidence(run_folder)
-    with pytest.raises(UsageError, match=r"must be a folder of kind 'run'; got 'evidence'"):
-        read_run(evidence_folder)
+def test_the_other_kind_is_told(run_folder: Path, published_folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"must be a folder of kind 'published'; got 'run'"):
+        read_published(run_folder)
+    with pytest.raises(UsageError, match=r"must be a folder of kind 'run'; got 'published'"):
+        read_run(published_folder)
 
 
 @pytest.mark.parametrize("name", sorted(RUN_FILES - SEAL))
@@ -249,9 +252,9 @@ def test_registers_with_a_truth_are_simulated(tmp_path: Path) -> None:
 # --- from the terminal ----------------------------------------------------------------------------
 @pytest.mark.parametrize(("lang", "title"), [("nb", "Svaret"), ("en", "The answer")])
 def test_brief_of_either_folder(
-    run_folder: Path, evidence_folder: Path, lang: str, title: str
+    run_folder: Path, published_folder: Path, lang: str, title: str
 ) -> None:
-    for folder in (run_folder, evidence_folder):
+    for folder in (run_folder, published_folder):
         page = folder.with_suffix(".html")
         done = CliRunner().invoke(
             cli.app, ["brief", str(folder), "--out", str(page), "--lang", lang]
@@ -277,11 +280,11 @@ def test_evidence_tells_each_failure_of_the_gate(
     diverged: bool,
     code: int,
 ) -> None:
-    found = small_evidence_result(rng, diverged=diverged)
+    found = small_published_posterior(rng, diverged=diverged)
     monkeypatch.setattr(published, "run", lambda *_, **__: found)
-    done = CliRunner().invoke(cli.app, ["evidence", "--out", str(tmp_path / "evidence")])
+    done = CliRunner().invoke(cli.app, ["published", "--out", str(tmp_path / "published")])
     assert done.exit_code == code
     gate_lines = [line for line in done.stderr.splitlines() if line.startswith("Gate")]
     assert gate_lines == [f"Gate, prior 'decay': {each}" for each in found.gates["decay"].failures]
     assert len(gate_lines) == int(diverged)
-    assert read_evidence(tmp_path / "evidence").manifest["gates"]["wide"]["passed"]
+    assert read_published(tmp_path / "published").manifest["gates"]["wide"]["passed"]

@@ -26,8 +26,8 @@ from hazard.fitting import Fit, draws_file
 from hazard.fitting.draws_file import content_digest, read_posterior
 from hazard.fitting.status import Status
 from hazard.fitting.store import read_run, write_run
-from hazard.studies.published.folder import read_evidence, write_evidence
-from small_runs import small_analysis, small_evidence_result
+from hazard.studies.published.folder import read_published, write_published
+from small_runs import small_analysis, small_published_posterior
 
 pytestmark = pytest.mark.suite("forged runs")
 Facts = dict[str, Any]
@@ -390,16 +390,16 @@ def test_rows_that_no_draws_are_of_are_refused(run: Path) -> None:
 # --- published estimates --------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def diverged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Evidence that did not pass the gate."""
-    folder = tmp_path_factory.mktemp("forged") / "evidence"
-    write_evidence(folder, small_evidence_result(np.random.default_rng(4), diverged=True))
-    assert read_evidence(folder).status == Status.failed
+    """PublishedFolder that did not pass the gate."""
+    folder = tmp_path_factory.mktemp("forged") / "published"
+    write_published(folder, small_published_posterior(np.random.default_rng(4), diverged=True))
+    assert read_published(folder).status == Status.failed
     return folder
 
 
 @pytest.fixture
 def evidence(diverged: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(diverged, tmp_path / "evidence")
+    return shutil.copytree(diverged, tmp_path / "published")
 
 
 def test_a_prior_that_failed_cannot_be_left_out(evidence: Path) -> None:
@@ -407,7 +407,7 @@ def test_a_prior_that_failed_cannot_be_left_out(evidence: Path) -> None:
     tell_draws(evidence)
     seal_again(evidence)
     with pytest.raises(IntegrityError, match="must be those of the draws"):
-        read_evidence(evidence)
+        read_published(evidence)
 
 
 def test_estimates_under_a_prior_are_those_of_the_draws(evidence: Path) -> None:
@@ -419,13 +419,13 @@ def test_estimates_under_a_prior_are_those_of_the_draws(evidence: Path) -> None:
     tell_draws(evidence)
     seal_again(evidence)
     with pytest.raises(IntegrityError, match="must be those of the draws"):
-        read_evidence(evidence)
+        read_published(evidence)
 
 
 def test_sealed_anew_as_it_was_it_is_read(evidence: Path) -> None:  # negative control
     tell_draws(evidence)
     seal_again(evidence)
-    assert read_evidence(evidence).status == Status.failed
+    assert read_published(evidence).status == Status.failed
 
 
 def test_another_unit_of_time_does_not_change_the_gate(failed: Path, run: Path) -> None:

@@ -1,4 +1,4 @@
-"""Fit and evidence records from tidy frames, without sampling."""
+"""Fit and published records from tidy frames, without sampling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hazard.output import coefficients
 from hazard.output.tables import COLUMNS, HAZARD_MODEL
 from hazard.spec import IncidenceEstimand, ModelSpec, StandardisedEstimand
 from hazard.studies import published
-from hazard.studies.published.folder import Evidence
+from hazard.studies.published.folder import PublishedFolder
 
 PASSED = {
     "passed": True,
@@ -380,10 +380,10 @@ def small_statistics(rng: np.random.Generator, n: int, **over: list[str]) -> xr.
     )
 
 
-# --- evidence -------------------------------------------------------------------------------------
-def small_evidence_result(
+# --- published estimates ------------------------------------------------------------------------
+def small_published_posterior(
     rng: np.random.Generator, *, diverged: bool = False
-) -> published.EvidenceResult:
+) -> published.PublishedPosterior:
     """The published curves under two priors, with independent draws of one number.
 
     If they diverged, it was under the second prior.
@@ -400,7 +400,7 @@ def small_evidence_result(
     )
     known = xr.Dataset({"theta": theta, "cumulative_lag_effect": theta.sum("lag")})
     draws = xr.DataTree.from_dict({"posterior": known, "sample_stats": statistics})
-    return published.EvidenceResult(
+    return published.PublishedPosterior(
         posterior=draws,
         gates=published.gates_of(draws, chosen),
         estimates=pd.concat(
@@ -412,12 +412,12 @@ def small_evidence_result(
     )
 
 
-def small_evidence(rng: np.random.Generator, *, passed: bool = True) -> Evidence:
-    """Evidence as read back from its folder."""
-    found = small_evidence_result(rng)
+def small_published(rng: np.random.Generator, *, passed: bool = True) -> PublishedFolder:
+    """Published estimates as read back from their folder."""
+    found = small_published_posterior(rng)
     gates = [each.table.assign(prior=prior) for prior, each in found.gates.items()]
     manifest = {
-        "kind": "evidence",
+        "kind": "published",
         "priors": {name: each.model_dump(mode="json") for name, each in found.priors.items()},
         "gates": {"wide": PASSED, "decay": PASSED if passed else FAILED},
         "limits": asdict(PUBLISH),
@@ -427,4 +427,4 @@ def small_evidence(rng: np.random.Generator, *, passed: bool = True) -> Evidence
         "digest": "1" * 64,
     }
     status = Status.passed if passed else Status.failed
-    return Evidence(manifest, status, found.estimates, pd.concat(gates), found.correlation)
+    return PublishedFolder(manifest, status, found.estimates, pd.concat(gates), found.correlation)

@@ -107,7 +107,7 @@ def asked(place: Place, out: Path, *, lang: str = "nn") -> dict[str, list[object
         "describe": ["describe", place.registers],
         "scenario": ["scenario", place.run, *rows, *few],
         "survival": ["survival", "oslo2016", *rows],
-        "ever-treated": ["ever-treated", "--panel", place.panel, "--treatment", "talk"],
+        "immortal-time": ["immortal-time", "--panel", place.panel, "--treatment", "talk"],
     }
     return {name: [*call, "--lang", lang, "--out", out / name] for name, call in calls.items()}
 
@@ -126,8 +126,8 @@ def test_one_more_file_is_one_more_language(place: Place, nynorsk: Path, tmp_pat
         "describe/exits_by_year.txt",
         "scenario/scenario.txt",
         "survival/survival.txt",
-        "ever-treated/ever_treated.txt",
-        "ever-treated/findings.txt",
+        "immortal-time/immortal_time.txt",
+        "immortal-time/findings.txt",
     ):
         assert (tmp_path / file).read_text(encoding="utf-8").startswith(MARK), file
         if file.endswith("findings.txt"):

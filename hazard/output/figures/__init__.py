@@ -12,12 +12,12 @@ from hazard.output.figures.displacement import (
     more_or_earlier,
     more_or_earlier_text,
 )
-from hazard.output.figures.estimators import concordance, concordance_text
+from hazard.output.figures.estimators import comparison, comparison_text
 from hazard.output.figures.immortal_time import (
-    ever_treated_panel,
-    ever_treated_panel_text,
-    ever_treated_study,
-    ever_treated_study_text,
+    immortal_time_panel,
+    immortal_time_panel_text,
+    immortal_time_study,
+    immortal_time_study_text,
 )
 from hazard.output.figures.incidence import incidence, incidence_text
 from hazard.output.figures.lag_curves import lag_curves, lag_curves_text
@@ -28,7 +28,7 @@ from hazard.output.figures.predictive import (
     predictive_text,
     predictive_words,
 )
-from hazard.output.figures.published import evidence_lag_curves, evidence_lag_curves_text
+from hazard.output.figures.published import published_lag_curves, published_lag_curves_text
 from hazard.output.figures.scenario import scenario, scenario_text
 from hazard.output.figures.sensitivity import sensitivity, sensitivity_text
 from hazard.output.figures.style import rendered, run_words, svg
@@ -39,18 +39,16 @@ from hazard.output.figures.survival import (
 )
 
 __all__ = [
-    "concordance",
-    "concordance_text",
+    "comparison",
+    "comparison_text",
     "description",
     "description_text",
     "description_words",
-    "ever_treated_panel",
-    "ever_treated_panel_text",
-    "ever_treated_study",
-    "ever_treated_study_text",
-    "evidence_lag_curves",
-    "evidence_lag_curves_text",
     "grouping_in_words",
+    "immortal_time_panel",
+    "immortal_time_panel_text",
+    "immortal_time_study",
+    "immortal_time_study_text",
     "incidence",
     "incidence_text",
     "lag_curves",
@@ -62,6 +60,8 @@ __all__ = [
     "predictive",
     "predictive_text",
     "predictive_words",
+    "published_lag_curves",
+    "published_lag_curves_text",
     "rendered",
     "run_words",
     "scenario",

@@ -24,7 +24,7 @@ _MARKERS = MappingProxyType(
 _APART = 0.22
 
 
-def concordance(
+def comparison(
     estimates: pd.DataFrame,
     *,
     labels: Mapping[str, str] = MappingProxyType({}),
@@ -40,14 +40,14 @@ def concordance(
     labels : mapping
         Names of terms and exits.
     words : mapping, optional
-        Texts, by the keys of ``figures.concordance`` of a language; by default English.
+        Texts, by the keys of ``figures.comparison`` of a language; by default English.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
-    words = words or languages.figure("concordance")
+    words = words or languages.figure("comparison")
     shown = estimates[estimates["quantity"] == "average_change"]
     terms, exits = shown["term"].unique(), shown["exit"].unique()
     with mpl.rc_context(dict(STYLE)):
@@ -76,14 +76,14 @@ def concordance(
     return figure
 
 
-def concordance_text(
+def comparison_text(
     estimates: pd.DataFrame,
     *,
     labels: Mapping[str, str] = MappingProxyType({}),
     words: Words | None = None,
 ) -> str:
-    """Text alternative of :func:`concordance`: every estimate."""
-    words = words or languages.figure("concordance")
+    """Text alternative of :func:`comparison`: every estimate."""
+    words = words or languages.figure("comparison")
     shown = estimates[estimates["quantity"] == "average_change"]
     lines = []
     for (term, name, estimator), rows in shown.groupby(["term", "exit", "estimator"], sort=False):

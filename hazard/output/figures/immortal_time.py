@@ -26,7 +26,7 @@ _PER_ROW, _AROUND = 0.5, 1.75  # inches
 _ENDS = ("mean", "low", "high")
 
 
-def ever_treated_study(
+def immortal_time_study(
     null: pd.DataFrame, planted: pd.DataFrame, words: Words | None = None
 ) -> Figure:
     """What each design finds where a talk does nothing, beside the printed coefficients.
@@ -36,14 +36,14 @@ def ever_treated_study(
     null, planted : DataFrame
         Of :func:`hazard.studies.immortal_time.study`, without and with an effect.
     words : mapping, optional
-        Texts, by the keys of ``figures.ever_treated`` of a language; by default English.
+        Texts, by the keys of ``figures.immortal_time`` of a language; by default English.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
-    words = words or languages.figure("ever_treated")
+    words = words or languages.figure("immortal_time")
     least = null[null["design"].str.startswith("ever_treated")]
     labels = list(dict.fromkeys(zip(least["design"], least["sample"], strict=True)))
     height = _AROUND + _PER_ROW * len(labels)
@@ -58,17 +58,17 @@ def ever_treated_study(
     return figure
 
 
-def ever_treated_study_text(
+def immortal_time_study_text(
     null: pd.DataFrame, planted: pd.DataFrame, words: Words | None = None
 ) -> str:
-    """Text alternative of :func:`ever_treated_study`: every interval, and what was printed.
+    """Text alternative of :func:`immortal_time_study`: every interval, and what was printed.
 
     Returns
     -------
     str
         One line per sample and year, or per coding, after the title.
     """
-    words = words or languages.figure("ever_treated")
+    words = words or languages.figure("immortal_time")
     lines = [words["title"] + "."]
     for _, row in null[null["design"].str.startswith("ever_treated")].iterrows():
         name = _sample(row["design"], row["sample"], words).replace("\n", " ")
@@ -85,7 +85,7 @@ def ever_treated_study_text(
     return "\n".join(lines)
 
 
-def ever_treated_panel(
+def immortal_time_panel(
     table: pd.DataFrame,
     exit_name: str,
     *,
@@ -102,14 +102,14 @@ def ever_treated_panel(
     labels : mapping of exit to text, optional
         Exits that are not in it keep their names.
     words : mapping, optional
-        Texts, by the keys of ``figures.ever_treated`` of a language; by default English.
+        Texts, by the keys of ``figures.immortal_time`` of a language; by default English.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
-    words = words or languages.figure("ever_treated")
+    words = words or languages.figure("immortal_time")
     label = (labels or {}).get(exit_name, exit_name)
     rows = table[table["exit"] == exit_name].set_index("design")
     differences = [name for name in ("ever_treated", "landmark") if name in rows.index]
@@ -129,21 +129,21 @@ def ever_treated_panel(
     return figure
 
 
-def ever_treated_panel_text(
+def immortal_time_panel_text(
     table: pd.DataFrame,
     exit_name: str,
     *,
     labels: Mapping[str, str] | None = None,
     words: Words | None = None,
 ) -> str:
-    """Text alternative of :func:`ever_treated_panel`.
+    """Text alternative of :func:`immortal_time_panel`.
 
     Returns
     -------
     str
         One line per design, after the title.
     """
-    words = words or languages.figure("ever_treated")
+    words = words or languages.figure("immortal_time")
     label = (labels or {}).get(exit_name, exit_name)
     lines = [words["panel_title"] + "."]
     for _, row in table[table["exit"] == exit_name].iterrows():

@@ -17,7 +17,7 @@ from hazard.output import digits
 from hazard.output.figures.style import EXIT_COLOURS, GREY, GREY_INK, INK, STYLE, marks
 
 
-def evidence_lag_curves(
+def published_lag_curves(
     estimates: pd.DataFrame,
     *,
     words: Words | None = None,
@@ -32,14 +32,14 @@ def evidence_lag_curves(
         exit and network, one column per prior (``wide`` is left out: it repeats the printed
         numbers).
     words : mapping, optional
-        Texts, by the keys of ``figures.evidence`` of a language; by default English.
+        Texts, by the keys of ``figures.published`` of a language; by default English.
 
     Returns
     -------
     Figure
         900 pixels wide at 100 dots per inch.
     """
-    words = words or languages.figure("evidence")
+    words = words or languages.figure("published")
     shown = _forced_mnlogit(estimates)
     rows = _curves(shown)
     priors = _priors(shown)
@@ -62,19 +62,19 @@ def evidence_lag_curves(
     return figure
 
 
-def evidence_lag_curves_text(
+def published_lag_curves_text(
     estimates: pd.DataFrame,
     *,
     words: Words | None = None,
 ) -> str:
-    """Text alternative of :func:`evidence_lag_curves`: every estimate, and every sum's interval.
+    """Text alternative of :func:`published_lag_curves`: every estimate, and every sum's interval.
 
     Returns
     -------
     str
         One line per curve and prior, after the title.
     """
-    words = words or languages.figure("evidence")
+    words = words or languages.figure("published")
     shown = _forced_mnlogit(estimates)
     lines = [words["title"] + "."]
     for exit_name, network in _curves(shown):

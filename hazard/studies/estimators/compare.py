@@ -31,7 +31,7 @@ LINEAR, LOGIT, HAZARD = "linear probability", "multinomial logit", "hazard model
 
 
 @dataclass(frozen=True)
-class Concordance:
+class Comparison:
     """What the estimators say, and where they part.
 
     Attributes
@@ -61,19 +61,19 @@ class Concordance:
     compatibility: columns.Compatibility | None
     facts: Mapping[str, Any]
 
-    def of_run(self, source: Mapping[str, str]) -> Concordance:
+    def of_run(self, source: Mapping[str, str]) -> Comparison:
         """The same, saying of which run its draws are."""
         return replace(self, facts={**self.facts, "run": dict(source)})
 
 
-def concord(
+def compare(
     rows: Panel,
     models: tuple[ModelSpec, ModelSpec],
     *,
     drawn: Fit | None = None,
     seed: int = 0,
     progress: Progress = silent,
-) -> Concordance:
+) -> Comparison:
     """Estimators on one scale and the steps from one to the next.
 
     Parameters
@@ -91,7 +91,7 @@ def concord(
 
     Returns
     -------
-    Concordance
+    Comparison
 
     Raises
     ------
@@ -122,7 +122,7 @@ def concord(
     errors = dependence.table(subject.design, fewer.frame, first)
     progress("published columns", 0.0)
     comparable = columns.covered(first.lagged)
-    return Concordance(
+    return Comparison(
         first=first,
         last=last,
         estimates=estimates.reset_index(drop=True),

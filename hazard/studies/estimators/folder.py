@@ -1,7 +1,7 @@
 """The folder of a comparison of estimators.
 
 It holds ``estimates.csv``, ``decomposition.csv``, ``errors.csv``, ``outside.csv``,
-``concordance.png`` and ``.svg``; where the terms are those of the published table ``columns.csv``
+``comparison.png`` and ``.svg``; where the terms are those of the published table ``columns.csv``
 and ``apart.csv``; and the manifest.
 """
 
@@ -25,14 +25,14 @@ from hazard.fitting.folders import (
 )
 from hazard.output import figures
 from hazard.spec import ModelSpec
-from hazard.studies.estimators import Concordance
+from hazard.studies.estimators import Comparison
 
-_CONCORDANCE = ("estimates", "decomposition", "errors", "outside")
+_COMPARISON = ("estimates", "decomposition", "errors", "outside")
 
 
 @dataclass(frozen=True)
-class ConcordanceFolder:
-    """A concordance folder as read back; ``columns`` and ``apart`` are of the published table."""
+class ComparisonFolder:
+    """A comparison folder as read back; ``columns`` and ``apart`` are of the published table."""
 
     first: ModelSpec
     last: ModelSpec
@@ -50,16 +50,16 @@ class ConcordanceFolder:
         return str(self.manifest["event"])
 
 
-def write_concordance(path: Path, found: Concordance) -> None:
+def write_comparison(path: Path, found: Comparison) -> None:
     """Folder of three estimators on one scale, with its figure."""
     with new_folder(path) as folder:
-        tables = {name: getattr(found, name) for name in _CONCORDANCE}
+        tables = {name: getattr(found, name) for name in _COMPARISON}
         if found.compatibility is not None:
             tables |= {name: getattr(found.compatibility, name) for name in ("columns", "apart")}
         columns = write_tables(folder, tables)
-        write_figure(figures.concordance(found.estimates), folder / "concordance")
+        write_figure(figures.comparison(found.estimates), folder / "comparison")
         manifest = {
-            "kind": "concordance",
+            "kind": "comparison",
             "columns": columns,
             "first": found.first.model_dump(mode="json"),
             "last": found.last.model_dump(mode="json"),
@@ -68,20 +68,20 @@ def write_concordance(path: Path, found: Concordance) -> None:
         seal.write(folder, manifest)
 
 
-def read_concordance(path: Path) -> ConcordanceFolder:
-    """Concordance folder read back.
+def read_comparison(path: Path) -> ComparisonFolder:
+    """Comparison folder read back.
 
     Raises
     ------
     UsageError
         If there is no such folder, or a file of it is missing or no longer what was written.
     """
-    manifest = read_facts(path, "concordance")
-    return ConcordanceFolder(
+    manifest = read_facts(path, "comparison")
+    return ComparisonFolder(
         first=spec_of(manifest["first"], path),
         last=spec_of(manifest["last"], path),
         manifest=manifest,
-        **{name: table(path, name, manifest) for name in _CONCORDANCE},
+        **{name: table(path, name, manifest) for name in _COMPARISON},
         columns=table_if_any(path, "columns", manifest),
         apart=table_if_any(path, "apart", manifest),
     )

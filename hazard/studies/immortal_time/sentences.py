@@ -28,7 +28,7 @@ class _Tongue:
 
     def say(self, key: str, **places: object) -> str:
         """A sentence, or a part of one, with its places filled."""
-        return languages.words("commands.ever_treated", self.code)[key].format(**places)
+        return languages.words("commands.immortal_time", self.code)[key].format(**places)
 
     def name(self, table: str, key: str) -> str:
         """A name in the language, or the key itself."""
@@ -141,7 +141,7 @@ def _countries(table: pd.DataFrame, tongue: _Tongue) -> str:
     apart = [
         tongue.say(
             "apart",
-            sample=tongue.name("figures.ever_treated", row["sample"]),
+            sample=tongue.name("figures.immortal_time", row["sample"]),
             year=row["term"][-4:],
             **{name: tongue.number(row[name]) for name in ("published", "expected")},
         )

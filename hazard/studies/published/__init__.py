@@ -36,7 +36,7 @@ from hazard.studies.published.tidy import (
 __all__ = [
     "PRIORS",
     "SETTINGS",
-    "EvidenceResult",
+    "PublishedPosterior",
     "build_model",
     "estimates",
     "gates_of",
@@ -54,7 +54,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class EvidenceResult:
+class PublishedPosterior:
     """What the published table says under each lag prior.
 
     Attributes
@@ -91,7 +91,7 @@ def run(
     priors: Mapping[str, Prior] = PRIORS,
     limits: GateLimits = PUBLISH,
     progress: Progress | None = None,
-) -> EvidenceResult:
+) -> PublishedPosterior:
     """Posterior, gate and estimates of every published lag curve.
 
     Parameters
@@ -108,13 +108,13 @@ def run(
 
     Returns
     -------
-    EvidenceResult
+    PublishedPosterior
         Also where the gate fails: the caller decides.
     """
     known = published_curves() if curves is None else curves
     settings = replace(SETTINGS, seed=seed)
     drawn = posterior(known, priors, settings=settings, progress=progress)
-    return EvidenceResult(
+    return PublishedPosterior(
         posterior=drawn,
         gates=gates_of(drawn, priors, limits),
         estimates=pd.concat([published_estimates(known), estimates(drawn)], ignore_index=True),

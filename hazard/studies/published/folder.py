@@ -33,7 +33,7 @@ from hazard.fitting.folders import (
 from hazard.fitting.status import Status
 from hazard.output import figures
 from hazard.spec.priors import Prior
-from hazard.studies.published import EvidenceResult, gates_of
+from hazard.studies.published import PublishedPosterior, gates_of
 from hazard.studies.published import estimates as estimates_of
 
 _PRIOR: TypeAdapter[Any] = TypeAdapter(Prior)
@@ -45,8 +45,8 @@ _TABLES = {
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """An evidence folder as read back; ``gate``, that of the draws, has a column ``prior``."""
+class PublishedFolder:
+    """Published estimates as read back; ``gate``, that of the draws, has a column ``prior``."""
 
     manifest: dict[str, Any]
     status: Status
@@ -55,7 +55,7 @@ class Evidence:
     correlation: pd.DataFrame
 
 
-def write_evidence(path: Path, found: EvidenceResult) -> None:
+def write_published(path: Path, found: PublishedPosterior) -> None:
     """Folder of what the published table says under each lag prior, with its figure."""
     with new_folder(path) as folder:
         tables = {
@@ -64,9 +64,9 @@ def write_evidence(path: Path, found: EvidenceResult) -> None:
             "correlation": found.correlation,
         }
         columns = write_tables(folder, tables)
-        write_figure(figures.evidence_lag_curves(found.estimates), folder / "lag_curves")
+        write_figure(figures.published_lag_curves(found.estimates), folder / "lag_curves")
         manifest = {
-            "kind": "evidence",
+            "kind": "published",
             "columns": columns,
             "priors": prior_records(found.priors),
             "gates": {prior: gate_facts(each) for prior, each in found.gates.items()},
@@ -77,21 +77,21 @@ def write_evidence(path: Path, found: EvidenceResult) -> None:
         write_draws(folder, found.posterior, manifest)
 
 
-def read_evidence(path: Path) -> Evidence:
-    """Evidence folder read back, without the draws.
+def read_published(path: Path) -> PublishedFolder:
+    """PublishedFolder folder read back, without the draws.
 
     Raises
     ------
     UsageError
-        If there is no evidence folder, or a file of it is missing or no longer what was written.
+        If there is no such folder, or a file of it is missing or no longer what was written.
     """
-    facts = read_facts(path, "evidence", may_lack=DRAWS)
+    facts = read_facts(path, "published", may_lack=DRAWS)
     _check_priors(facts, path)
     tree = bound_draws(path, facts)
     tables = {name: table(path, name, facts, columns) for name, columns in _TABLES.items()}
     if tree is None:
-        return Evidence(facts, Status.without_draws, **tables)
-    of_draws(path, lambda: _check_evidence(path, facts, tree, tables["estimates"]))
+        return PublishedFolder(facts, Status.without_draws, **tables)
+    of_draws(path, lambda: _check_published(path, facts, tree, tables["estimates"]))
     gates = of_draws(path, lambda: gates_of(tree, facts["priors"]))
     judged = {
         "gates": {prior: gate_facts(verdict) for prior, verdict in gates.items()},
@@ -99,7 +99,9 @@ def read_evidence(path: Path) -> Evidence:
     }
     passed = all(verdict.passed for verdict in gates.values())
     tables["gate"] = gate_tables(gates, "prior")
-    return Evidence({**facts, **judged}, Status.passed if passed else Status.failed, **tables)
+    return PublishedFolder(
+        {**facts, **judged}, Status.passed if passed else Status.failed, **tables
+    )
 
 
 def _check_priors(facts: Mapping[str, Any], path: Path) -> None:
@@ -117,7 +119,7 @@ def _check_priors(facts: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def _check_evidence(
+def _check_published(
     path: Path, facts: Mapping[str, Any], tree: xr.DataTree, estimates: pd.DataFrame
 ) -> None:
     """Raise unless priors and estimates are those of the draws."""

@@ -21,7 +21,7 @@ from hazard.model import design, equivalent
 from hazard.studies import estimators, published
 from hazard.studies.estimators import columns, dependence, scale, steps
 from hazard.studies.estimators.compare import DRAWS
-from hazard.studies.estimators.folder import ConcordanceFolder, write_concordance
+from hazard.studies.estimators.folder import ComparisonFolder, write_comparison
 from small_panels import BASELINE, CENTRE, NORMAL, POOLED, SEX, VISIT, model, small_panel
 
 ROUNDING = 1e-10
@@ -136,19 +136,19 @@ def test_published_terms_are_known() -> None:
 # --- everything, on small registers -------------------------------------------------------------
 @pytest.fixture(scope="module")
 def registers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("concordance") / "registers"
+    folder = tmp_path_factory.mktemp("comparison") / "registers"
     rng = np.random.default_rng(20)
     simulation.write(simulation.registers(simulation.truth("small", rng), rng), folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def found(registers: Path) -> estimators.Concordance:
+def found(registers: Path) -> estimators.Comparison:
     first, last = (specs.read(name) for name in MODELS)
-    return estimators.concord(fitting.panel_from_registers(registers, last), (first, last))
+    return estimators.compare(fitting.panel_from_registers(registers, last), (first, last))
 
 
-def test_steps_lead_from_one_estimator_to_the_next(found: estimators.Concordance) -> None:
+def test_steps_lead_from_one_estimator_to_the_next(found: estimators.Comparison) -> None:
     table = found.decomposition
     assert len(table) == (28 + 4) * 2
     left = table["linear"] + table["curvature"] + table["weights"]
@@ -166,7 +166,7 @@ def test_steps_lead_from_one_estimator_to_the_next(found: estimators.Concordance
         np.testing.assert_allclose(own.astype(float), total.loc[own.index, column], atol=1e-8)
 
 
-def test_baselines_are_those_of_their_model(found: estimators.Concordance, registers: Path) -> None:
+def test_baselines_are_those_of_their_model(found: estimators.Comparison, registers: Path) -> None:
     first = specs.read(MODELS[0])
     rows = fitting.panel_from_registers(registers, first)
     straight = linear_probability.fit(design.build(rows.frame, rows.histories, first))
@@ -184,7 +184,7 @@ def test_baselines_are_those_of_their_model(found: estimators.Concordance, regis
 
 
 def test_errors_of_sums_are_those_of_the_covariance(
-    found: estimators.Concordance, registers: Path
+    found: estimators.Comparison, registers: Path
 ) -> None:
     first = specs.read(MODELS[0])
     rows = fitting.panel_from_registers(registers, first)
@@ -205,7 +205,7 @@ def test_errors_of_sums_are_those_of_the_covariance(
     assert abs(one["sd"].item() / alone - 1) > 0.01
 
 
-def test_columns_of_the_same_rows_are_closer(found: estimators.Concordance) -> None:
+def test_columns_of_the_same_rows_are_closer(found: estimators.Comparison) -> None:
     assert found.compatibility is not None
     apart = found.compatibility.apart.set_index("outcome").loc["all"]
     assert apart["samples"] == columns.SAMPLES
@@ -236,19 +236,19 @@ def test_models_that_cannot_be_compared_are_refused(registers: Path) -> None:
         update={"data": first.data.model_copy(update={"forced_return": "strict"})}
     )
     with pytest.raises(UsageError, match=r"must have the same definitions, .* differ in"):
-        estimators.concord(rows, (strict, last))
+        estimators.compare(rows, (strict, last))
     short = first.model_copy(update={"term": first.term[:-1]})
     with pytest.raises(UsageError, match="must have the same lagged terms"):
-        estimators.concord(rows, (short, last))
+        estimators.compare(rows, (short, last))
 
 
-def test_folder_and_pages(found: estimators.Concordance, tmp_path: Path) -> None:
+def test_folder_and_pages(found: estimators.Comparison, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
-    write_concordance(folder, found)
-    for name in ("concordance.png", "concordance.svg", "columns.csv", "apart.csv"):
+    write_comparison(folder, found)
+    for name in ("comparison.png", "comparison.svg", "columns.csv", "apart.csv"):
         assert (folder / name).is_file()
     read = read_folder(folder)
-    assert isinstance(read, ConcordanceFolder)
+    assert isinstance(read, ComparisonFolder)
     assert read.first == found.first
     pd.testing.assert_frame_equal(
         read.decomposition, found.decomposition, check_dtype=False, rtol=1e-12

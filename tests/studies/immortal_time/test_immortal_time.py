@@ -465,25 +465,25 @@ def test_assumptions_hold_the_default() -> None:
 
 
 def test_figure_and_its_text_hold_every_sample() -> None:
-    figure = figures.ever_treated_study(null_study(), planted_study())
+    figure = figures.immortal_time_study(null_study(), planted_study())
     assert figure.get_size_inches()[0] == 9.0
     shown = {text.get_text() for panel in figure.axes for text in panel.texts}
     assert {"Iraq", "Ethiopia", "Russia", "Afghanistan", "to 1.06"} <= shown
-    lines = figures.ever_treated_study_text(null_study(), planted_study()).splitlines()
+    lines = figures.immortal_time_study_text(null_study(), planted_study()).splitlines()
     assert len(lines) == 1 + len(null_study()) + 2  # the title; the codings under the other truth
 
 
 def test_sentences_and_figures_in_norwegian() -> None:
     """The same numbers in other words; the sentences of a panel are in the test of its command."""
-    tables, words = (null_study(), planted_study()), languages.figure("ever_treated", "nb")
+    tables, words = (null_study(), planted_study()), languages.figure("immortal_time", "nb")
     spread = spread_of_assumptions()
     said, own = (
         " ".join(immortal_time.study_sentences(*tables, spread, lang)) for lang in ("en", "nb")
     )
     assert numbers(own, "nb") == numbers(said, "en")
-    text = figures.ever_treated_study_text(*tables, words)
-    assert numbers(text, "nb") == numbers(figures.ever_treated_study_text(*tables), "en")
-    figure = figures.ever_treated_study(*tables, words)
+    text = figures.immortal_time_study_text(*tables, words)
+    assert numbers(text, "nb") == numbers(figures.immortal_time_study_text(*tables), "en")
+    figure = figures.immortal_time_study(*tables, words)
     drawn = [each.get_text() for each in figure.findobj(Text)]
     assert {"Irak", "Etiopia", "Russland", "Afghanistan", "til 1,06"} <= set(drawn)
     assert english(" ".join([own, text, *drawn])) == []
@@ -492,7 +492,7 @@ def test_sentences_and_figures_in_norwegian() -> None:
 
 def test_command_without_a_panel(tmp_path: Path) -> None:
     out = tmp_path / "found"
-    done = RUNNER.invoke(cli.app, ["ever-treated", "--out", str(out), "--replications", "2"])
+    done = RUNNER.invoke(cli.app, ["immortal-time", "--out", str(out), "--replications", "2"])
     assert done.exit_code == 0
     names = {path.name for path in out.iterdir()}
     pictures = {"ever_treated.png", "ever_treated.svg", "ever_treated.txt"}
@@ -514,7 +514,7 @@ def test_command_on_a_panel(tmp_path: Path) -> None:
     panel, _ = rows_of_one_sample()
     path, out = tmp_path / "panel.parquet", tmp_path / "found"
     panel.to_parquet(path, index=False)
-    call = ["ever-treated", "--panel", str(path), "--treatment", "talk", "--landmark", "2015-01"]
+    call = ["immortal-time", "--panel", str(path), "--treatment", "talk", "--landmark", "2015-01"]
     done = RUNNER.invoke(cli.app, [*call, "--out", str(out)])
     assert done.exit_code == 0
     table = pd.read_csv(out / "designs.csv")
@@ -540,9 +540,9 @@ def test_command_used_wrongly_writes_nothing(tmp_path: Path) -> None:
     panel.write_text(f"person,month,exit,talk,nationality\n{rows}", encoding="utf-8")
     read = ["--panel", str(panel)]
     for wrong in (["--treatment", "talk"], ["--landmark", "2015-01"], ["--odds-ratio", "0"], read):
-        assert RUNNER.invoke(cli.app, ["ever-treated", *wrong, "--out", str(out)]).exit_code != 0
+        assert RUNNER.invoke(cli.app, ["immortal-time", *wrong, "--out", str(out)]).exit_code != 0
     broken = RUNNER.invoke(
-        cli.app, ["ever-treated", *read, "--treatment", "talk", "--out", str(out)]
+        cli.app, ["immortal-time", *read, "--treatment", "talk", "--out", str(out)]
     )
     assert isinstance(broken.exception, PanelError)
     assert not out.exists()

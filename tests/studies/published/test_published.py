@@ -264,7 +264,7 @@ def drawn_estimates(curves: xr.Dataset) -> pd.DataFrame:
 
 
 def test_figure_shows_every_curve_over_a_zero_line(drawn_estimates: pd.DataFrame) -> None:
-    figure = figures.evidence_lag_curves(drawn_estimates)
+    figure = figures.published_lag_curves(drawn_estimates)
     panels = figure.get_axes()
     assert len(panels) == 4  # two exits and two networks under one prior; "wide" is not drawn
     for panel in panels:
@@ -277,21 +277,21 @@ def test_figure_shows_every_curve_over_a_zero_line(drawn_estimates: pd.DataFrame
 
 
 def test_figure_text_states_the_numbers(drawn_estimates: pd.DataFrame) -> None:
-    lines = figures.evidence_lag_curves_text(drawn_estimates).splitlines()
+    lines = figures.published_lag_curves_text(drawn_estimates).splitlines()
     assert len(lines) == 1 + 4 * 2
     assert lines[1] == (
         "Applications for assisted return after a forced return at the same centre, as printed. "
         "Months 0 to 6: 0.40, 0.46, 0.73, 0.36, 0.79, 0.53, 0.84. Sum 4.11 (2.76 to 5.47)."
     )
-    norwegian = figures.evidence_lag_curves_text(
-        drawn_estimates, words={**languages.figure("evidence"), "decimal": ","}
+    norwegian = figures.published_lag_curves_text(
+        drawn_estimates, words={**languages.figure("published"), "decimal": ","}
     )
     assert "Sum 4,11 (2,76 to 5,47)." in norwegian
 
 
 # --- the posterior, sampled ---------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def result() -> published.EvidenceResult:
+def result() -> published.PublishedPosterior:
     return published.run(2016)
 
 
@@ -312,7 +312,7 @@ def moments(drawn: xr.DataArray) -> dict[str, xr.DataArray]:
     }
 
 
-def theta_under(result: published.EvidenceResult, prior: str) -> dict[str, xr.DataArray]:
+def theta_under(result: published.PublishedPosterior, prior: str) -> dict[str, xr.DataArray]:
     return moments(result.posterior["posterior"]["theta"].sel(prior=prior))
 
 
@@ -338,7 +338,7 @@ def exact_moments(curves: xr.Dataset, prior: Prior) -> tuple[np.ndarray, np.ndar
     return mean, np.sqrt((p * (theta[..., 0, :] - mean[..., None]) ** 2).sum(axis=-1))
 
 
-def test_posterior_passes_the_gate(result: published.EvidenceResult) -> None:
+def test_posterior_passes_the_gate(result: published.PublishedPosterior) -> None:
     assert result.passed, {name: each.failures for name, each in result.gates.items()}
     judged = result.gates["decay"].table["variable"].value_counts().to_dict()
     assert judged == {"theta": 112, "standard_error": 112, "cumulative_lag_effect": 16}
@@ -346,7 +346,7 @@ def test_posterior_passes_the_gate(result: published.EvidenceResult) -> None:
 
 @pytest.mark.parametrize("prior", ["wide", "independent", "decay"])
 def test_posterior_against_quadrature(
-    result: published.EvidenceResult, curves: xr.Dataset, prior: str
+    result: published.PublishedPosterior, curves: xr.Dataset, prior: str
 ) -> None:
     found = theta_under(result, prior)
     mean, sd = exact_moments(curves, published.PRIORS[prior])
@@ -355,7 +355,7 @@ def test_posterior_against_quadrature(
 
 
 def test_posterior_rejects_a_model_without_rounding(
-    result: published.EvidenceResult, curves: xr.Dataset
+    result: published.PublishedPosterior, curves: xr.Dataset
 ) -> None:  # negative control
     found = theta_under(result, "wide")
     coarse = (curves["estimator"] == "lpm") & (curves["standard_error"] < 0.0015)
@@ -404,7 +404,7 @@ def unrounded(curves: xr.Dataset, prior: Prior) -> xr.Dataset:
 
 @pytest.mark.parametrize("prior", published.PRIORS)
 def test_logit_posterior_against_the_closed_form(
-    result: published.EvidenceResult, curves: xr.Dataset, prior: str
+    result: published.PublishedPosterior, curves: xr.Dataset, prior: str
 ) -> None:
     logit = curves.sel(curve=curves["estimator"] == "mnlogit")
     found, exact = theta_under(result, prior), unrounded(logit, published.PRIORS[prior])
@@ -415,7 +415,7 @@ def test_logit_posterior_against_the_closed_form(
 
 
 def test_logit_posterior_rejects_reversed_lags(
-    result: published.EvidenceResult, curves: xr.Dataset
+    result: published.PublishedPosterior, curves: xr.Dataset
 ) -> None:  # negative control
     logit = curves.sel(curve=curves["estimator"] == "mnlogit")
     prior = published.PRIORS["random_walk"]
@@ -428,7 +428,7 @@ def test_logit_posterior_rejects_reversed_lags(
     assert bool(off.any("lag").sum() >= 4)
 
 
-def test_sums_and_table_are_those_of_the_draws(result: published.EvidenceResult) -> None:
+def test_sums_and_table_are_those_of_the_draws(result: published.PublishedPosterior) -> None:
     draws = result.posterior["posterior"].to_dataset()
     np.testing.assert_allclose(draws["cumulative_lag_effect"], draws["theta"].sum("lag"))
     frame = result.estimates.query("prior == 'decay' and estimator == 'mnlogit'")
