@@ -23,7 +23,7 @@
 import numpy as np
 import pandas as pd
 
-rng = np.random.default_rng(1)
+rng = np.random.default_rng(2)
 rows = []
 for person in range(2000):
     age, office, course = rng.integers(20, 60), rng.choice(["North", "South", "East"]), [0, 0]
