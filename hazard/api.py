@@ -82,14 +82,14 @@ def load_model(model: str | Path) -> ModelSpec:
     return spec.read(str(model))
 
 
-def panel(data: Any = None, model: str | Path | ModelSpec = "oslo2016") -> Panel:
+def panel(data: Any, model: str | Path | ModelSpec) -> Panel:
     """Rows of a model, with what happened around each person.
 
     Parameters
     ----------
-    data : DataFrame, str or Path, optional
+    data : DataFrame, str, Path or None
         A data frame of pandas, polars or another package that narwhals reads; a CSV or Parquet
-        file; a folder with registers. Without it the example that comes with the model.
+        file; a folder with registers. None for the example that comes with the model.
     model : ModelSpec, str or Path
         Says which columns are what.
 
@@ -133,7 +133,7 @@ def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
     pm.Model
         See :func:`hazard.model.pymc_model.build_observed_model`.
     """
-    wanted = _model(model)
+    wanted = _model_of(panel, model)
     built = design.build(panel.frame, panel.histories, wanted)
     return pymc_model.build_observed_model(parameterisation.standard(built))
 
@@ -402,7 +402,7 @@ def fit(
     HazardError
         If the model cannot be fitted to these rows.
     """
-    wanted = _model(model)
+    wanted = _model_of(panel, model)
     settings = Settings(draws, tune, chains, cores, seed=seed, engine=engine)
     with progress() if show_progress else nullcontext(fitting.silent) as tell:
         made = fitting.fit(panel, wanted, settings, progress=tell)
@@ -448,7 +448,7 @@ def sensitivity(
     Sensitivity
         With ``table``, one row per prior, quantity, exit and lag or month.
     """
-    wanted = _model(model)
+    wanted = _model_of(panel, model)
     plan = sensitivity_study.plan(wanted, engine=engine, repeat=repeat, seed=seed)
     with progress() as tell:
         return sensitivity_study.run(panel, wanted, plan, progress=tell)
@@ -456,3 +456,22 @@ def sensitivity(
 
 def _model(model: str | Path | ModelSpec) -> ModelSpec:
     return model if isinstance(model, ModelSpec) else load_model(model)
+
+
+def _model_of(panel: Panel, model: str | Path | ModelSpec) -> ModelSpec:
+    """The model, if the panel has the histories of its lagged terms.
+
+    Raises
+    ------
+    UsageError
+        If it was made for another model.
+    """
+    wanted = _model(model)
+    lags = {name: values.sizes["lag"] for name, values in panel.histories.items()}
+    lost = [term.name for term in wanted.lagged if lags.get(term.name) != len(term.every_lag)]
+    if lost:
+        raise UsageError(
+            f"panel must be made for model {wanted.name!r}; it lacks what happened at the lags of "
+            f"{lost[0]!r}. Call hz.panel(data, model) with this model."
+        )
+    return wanted

@@ -170,6 +170,17 @@ def test_what_is_no_table_is_one_sentence(data: object, said: str) -> None:
         hz.panel(data, "jobs")
 
 
+def test_a_panel_of_another_model_is_refused(panel: hz.Panel) -> None:
+    said = r"^panel must be made for model 'small'; it lacks .* lags of 'course_own'\. Call hz"
+    for use in (hz.fit, hz.build_model, hz.sensitivity):
+        with pytest.raises(UsageError, match=said):
+            use(panel, SMALL)
+
+
+def test_an_example_needs_no_data() -> None:
+    assert hz.panel(None, "rossi").frame["person"].nunique() == 432
+
+
 def test_a_panel_shows_itself(frame: pd.DataFrame, panel: hz.Panel) -> None:
     assert repr(panel).startswith(f"<hazard.Panel of {len(frame):,} rows, 500 persons, ")
     assert "course_own_1" in panel.head(2)

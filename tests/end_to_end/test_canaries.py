@@ -103,7 +103,7 @@ def commands(place: Path, of: Path, out: Path) -> Iterator[tuple[str, list[objec
     yield "run", ["run", model, *known, run, *LAPLACE]
     yield "survival", ["survival", model, *known, out / "survival", "--by", "nationality"]
     yield "prior", ["prior", model, *known, out / "prior.csv", "--draws", 20]
-    yield "comparison", ["compare", model, model, *known, out / "comparison"]
+    yield "compare", ["compare", model, model, *known, out / "comparison"]
     yield "sensitivity", ["sensitivity", model, *known, out / "sensitivity"]
     few = ["--horizon", "3", "--draws", "8"]
     yield "scenario", ["scenario", run, *known, out / "scenario", *few]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -98,10 +99,8 @@ def page(_: Path) -> str:
     flow = run.flow.copy()
     flow[flow.columns[0]] = HOSTILE
     remarks = {"multinomial logit": [HOSTILE]}
-    manifest = {**run.facts, "remarks": remarks}
-    return brief.html(
-        type(run)(**{**vars(run), "spec": question, "flow": flow, "manifest": manifest}), "en"
-    )
+    facts = {**run.facts, "remarks": remarks}
+    return brief.html(replace(run, spec=question, flow=flow, facts=facts), "en")
 
 
 @pytest.mark.parametrize("output", [written_table, written_text, drawn, page])

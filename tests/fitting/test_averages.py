@@ -145,7 +145,9 @@ def test_arms_that_do_not_differ_give_exactly_nothing(fit: Fit) -> None:
 def test_a_model_without_the_event_has_no_difference(fit: Fit) -> None:
     """Coefficients of the event at zero; those of the posterior are the negative control."""
     changed = fit.draws.assign({f"beta_{TERM}": 0 * fit.draws[f"beta_{TERM}"]})
-    none = answer(replace(fit, posterior=changed)).draws["cumulative_incidence"]
+    none = answer(replace(fit, posterior=xr.DataTree.from_dict({"posterior": changed}))).draws[
+        "cumulative_incidence"
+    ]
     assert float(abs(none.diff("arm")).max()) < 1e-14
     some = answer(fit).draws["cumulative_incidence"]
     assert float(abs(some.diff("arm")).max()) > 1e-4

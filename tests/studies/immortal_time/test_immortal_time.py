@@ -495,7 +495,7 @@ def test_command_without_a_panel(tmp_path: Path) -> None:
     done = RUNNER.invoke(cli.app, ["immortal-time", "--out", str(out), "--replications", "2"])
     assert done.exit_code == 0
     names = {path.name for path in out.iterdir()}
-    pictures = {"ever_treated.png", "ever_treated.svg", "ever_treated.txt"}
+    pictures = {"immortal_time.png", "immortal_time.svg", "immortal_time.txt"}
     assert names == {
         "study.csv",
         "assumptions.csv",
@@ -519,17 +519,17 @@ def test_command_on_a_panel(tmp_path: Path) -> None:
     assert done.exit_code == 0
     table = pd.read_csv(out / "designs.csv")
     assert set(table["design"]) == {"ever_treated", "hazard", "hazard_ever", "landmark"}
-    assert (out / "ever_treated.png").stat().st_size > 0
+    assert (out / "immortal_time.png").stat().st_size > 0
     own = table[(table["design"] == "ever_treated") & (table["exit"] == "assisted")]
     assert f"{own['treated'].item():,} of them with 'talk'" in done.output
     norwegian = RUNNER.invoke(cli.app, [*call, "--out", str(tmp_path / "nb"), "--lang", "nb"])
     assert norwegian.exit_code == 0
-    for file in ("findings.txt", "ever_treated.txt"):
+    for file in ("findings.txt", "immortal_time.txt"):
         texts = [(folder / file).read_text(encoding="utf-8") for folder in (out, tmp_path / "nb")]
         assert numbers(texts[1], "nb") == numbers(texts[0], "en")
         assert english(texts[1]) == []
     assert (tmp_path / "nb" / "designs.csv").read_bytes() == (out / "designs.csv").read_bytes()
-    drawn = (tmp_path / "nb" / "ever_treated.svg").read_text(encoding="utf-8")
+    drawn = (tmp_path / "nb" / "immortal_time.svg").read_text(encoding="utf-8")
     assert "Endring i sannsynligheten for utfallet: Assistert retur" in drawn
 
 
