@@ -20,8 +20,13 @@
 # been.
 
 # %%
+import os
+import tempfile
+
 import numpy as np
 import pandas as pd
+
+os.chdir(tempfile.mkdtemp())  # what is saved below lies in a folder of its own
 
 rng = np.random.default_rng(2)
 rows = []
@@ -44,12 +49,8 @@ frame.head()
 # does as well. `engine="laplace"` approximates the posterior in seconds; leave it out to sample.
 
 # %%
-import tempfile
-from pathlib import Path
-
 import hazard as hz
 
-folder = Path(tempfile.mkdtemp())
 model = hz.load_model("jobs")
 panel = hz.panel(frame, model)
 print(panel)
@@ -57,7 +58,7 @@ fit = hz.fit(panel, model, engine="laplace", seed=1)
 print(fit.summary("course_own").round(2).to_string(index=False))
 fit.plot.lags()
 fit.plot.incidence()
-fit.brief("en").save(folder / "jobs.html")
+fit.brief("en").save("jobs.html")
 fit
 
 # %% [markdown]
@@ -92,5 +93,5 @@ print(az.loo(fit.inference_data(by="person")))
 tight = {"family": "normal", "scale": 0.2, "reason": "an odds ratio beyond 1.5 is implausible"}
 doubtful = hz.fit(panel, model.with_prior("course_own", tight), engine="laplace", seed=1)
 doubtful.plot.lags(ax=fit.plot.lags())
-fit.save(folder / "jobs")
-hz.load(folder / "jobs").summary().tail(3)
+fit.save("jobs")
+hz.load("jobs").summary().tail(3)
