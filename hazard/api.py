@@ -6,9 +6,10 @@ Each is a thin layer over the rooms, as the command line is.
 from __future__ import annotations
 
 import html
+import importlib
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,6 +30,7 @@ from hazard.fitting.store import read_run, write_run
 from hazard.inference.nuts import Settings
 from hazard.model import design, parameterisation, pymc_model
 from hazard.output import plots
+from hazard.output.summaries import summary
 from hazard.output.tables import HAZARD_MODEL
 from hazard.progress import progress
 from hazard.spec import ModelSpec
@@ -118,10 +120,10 @@ def panel(data: Any, model: str | Path | ModelSpec) -> Panel:
 def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
     """The model as PyMC has it, with the exits of the rows as an observed variable.
 
-    For ``pm.sample``, in whatever sampler, and ``pm.sample_prior_predictive``. Draws of a fit go on
-    in it: ``pm.sample_posterior_predictive`` takes ``fit.inference_data()``, which has the standard
-    normals that the model is written in; ``fit.posterior`` alone lacks some of them, and PyMC would
-    draw these anew from their prior.
+    For ``pm.sample``, with the samplers of JAX too, and ``pm.sample_prior_predictive``. Draws of a
+    fit go on in it: ``pm.sample_posterior_predictive`` takes ``fit.inference_data()``, which has
+    the standard normals that the model is written in; ``fit.posterior`` alone lacks some of them,
+    and PyMC would draw these anew from their prior.
 
     Parameters
     ----------
@@ -134,6 +136,8 @@ def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
         See :func:`hazard.model.pymc_model.build_observed_model`.
     """
     wanted = _model_of(panel, model)
+    with suppress(ImportError):  # lets samplers in JAX run, where the extra jax is installed
+        importlib.import_module("hazard.model.jax_likelihood")
     built = design.build(panel.frame, panel.histories, wanted)
     return pymc_model.build_observed_model(parameterisation.standard(built))
 
@@ -334,9 +338,10 @@ class Plots:
             incidence.lag_curves(draws, self.fit.spec)["lag_coefficient"].sel(term=name)
             for draws in (prior, self.fit.draws)
         )
-        found = _intervals(before).rename(columns=lambda part: f"prior_{part}")
-        table = found.join(_intervals(after)).reset_index().rename(columns={"lag": "label"})
-        axes = plots.priors(table.dropna(), ax=ax)
+        keys, ends = ["lag", "exit"], ["lower", "upper"]
+        prior_ends = summary(before)[[*keys, *ends]].rename(columns={e: f"prior_{e}" for e in ends})
+        table = prior_ends.merge(summary(after)[[*keys, "estimate", *ends]], on=keys)
+        axes = plots.priors(table.dropna().rename(columns={"lag": "label"}), ax=ax)
         axes.set_xlabel(f"lag of {name}")
         return axes
 
@@ -348,22 +353,10 @@ class Plots:
         group = plots.chosen("group", name, known)
         exit_name = plots.chosen("exit", exit, self.fit.spec.outcome.exits)
         effects = self.fit.draws[f"u_{group}"].sel(exit=exit_name)
-        table = _intervals(effects).reset_index().rename(columns={f"{group}_level": "level"})
+        table = summary(effects).rename(columns={f"{group}_level": "level"})
         axes = plots.groups(table, ax=ax)
         axes.set(xlabel=f"effect on {exit_name}", ylabel=group)
         return axes
-
-
-def _intervals(draws: xr.DataArray) -> pd.DataFrame:
-    """Mean and 95 percent interval over draws, by the other labels."""
-    over = ("chain", "draw")
-    ends = draws.quantile([0.025, 0.975], dim=over)
-    parts = {"lower": ends.isel(quantile=0), "estimate": draws.mean(over)}
-    parts |= {"upper": ends.isel(quantile=1)}
-    found = xr.Dataset(
-        {name: values.drop_vars("quantile", errors="ignore") for name, values in parts.items()}
-    )
-    return found.to_dataframe()[["lower", "estimate", "upper"]]
 
 
 def fit(
@@ -408,7 +401,8 @@ def fit(
         made = fitting.fit(panel, wanted, settings, progress=tell)
     for sentence in () if made.gate is None else made.gate.failures:
         warnings.warn(sentence, ConvergenceWarning, stacklevel=2)
-    return Fit.of(fitting.called(made, wanted.name, ""))
+    data = "--panel TABLE" if made.facts["source"] == "table" else "--registers REGISTERS"
+    return Fit.of(fitting.called(made, _file_of(model), data))
 
 
 def load(folder: str | Path) -> Fit:
@@ -475,3 +469,11 @@ def _model_of(panel: Panel, model: str | Path | ModelSpec) -> ModelSpec:
             f"{lost[0]!r}. Call hz.panel(data, model) with this model."
         )
     return wanted
+
+
+def _file_of(model: str | Path | ModelSpec) -> str:
+    """What makes a model again: its name or path; a placeholder for one that is in no file."""
+    if not isinstance(model, ModelSpec):
+        return str(model)
+    bundled = (spec.models_folder() / f"{model.name}.toml").is_file()
+    return model.name if bundled and spec.read(model.name).digest == model.digest else "MODEL.toml"

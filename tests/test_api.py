@@ -316,10 +316,17 @@ def test_leaving_a_person_out(fit: hz.Fit) -> None:
     assert offices.elpd != pytest.approx(found.elpd, abs=1e-6)
 
 
-def test_power_scaling(fit: hz.Fit) -> None:
-    found = az.psense_summary(fit.posterior, var_names=["beta_course_own"])
-    assert list(found.columns) == ["prior", "likelihood", "diagnosis"]
-    assert (found["likelihood"] > 0).all()
+def test_power_scaling(fit: hz.Fit, panel: hz.Panel) -> None:
+    """Where the prior of a term is tight, its posterior depends on the prior more than it did."""
+    tight = hz.load_model("jobs").with_prior(
+        "age", {"family": "normal", "scale": 0.001, "reason": REASON}
+    )
+    other = hz.fit(panel, tight, engine="laplace", draws=150, seed=1, show_progress=False)
+    asked = {"var_names": ["beta_age"], "prior_var_names": ["age"], "round_to": 9}
+    wide, narrow = (az.psense_summary(each.posterior, **asked) for each in (fit, other))
+    assert list(wide.columns) == ["prior", "likelihood", "diagnosis"]
+    assert (narrow["prior"] > 5 * wide["prior"]).all()
+    assert (narrow["likelihood"] < wide["likelihood"]).all()
 
 
 def test_log_priors_are_those_of_the_model(fit: hz.Fit, panel: hz.Panel) -> None:
@@ -388,6 +395,12 @@ def test_normals_give_back_the_coefficients(small_panel: hz.Panel) -> None:
     model = SMALL.with_prior("office", CORRELATED).with_prior("course_own", WALK)
     fit = hz.fit(small_panel, model, engine="laplace", draws=4, show_progress=False)
     tree = fit.inference_data()
+    sd = fit.draws["sigma_office"].squeeze()
+    r = fit.draws["correlation_office"].squeeze().sel(exit="job", other_exit="education")
+    by_pencil = -0.5 * ((sd / 0.5) ** 2).sum("exit") + (3.0 - 1) * np.log(1 - r**2)
+    stated = fit.posterior["log_prior"]["office"].squeeze()
+    np.testing.assert_allclose(stated, by_pencil, rtol=1e-9)
+    assert not np.allclose(stated, by_pencil - np.log(1 - r**2), rtol=1e-6)  # the control
     graph = hz.build_model(small_panel, model)
     names = ["u_office", "beta_course_own", "correlation_office"]
     values = [graph[name] for name in ("intercept", *FREE)]
@@ -408,5 +421,33 @@ def test_normals_give_back_the_coefficients(small_panel: hz.Panel) -> None:
 
 FREE = ("z_age", "sigma_office", "partial_office", "z_office", "z_course_own")
 REASON = "an example only"
-CORRELATED = {"family": "correlated", "scale": 0.5, "reason": REASON}
+CORRELATED = {"family": "correlated", "scale": 0.5, "concentration": 3.0, "reason": REASON}
 WALK = {"family": "random_walk", "start": 1.0, "scale": 0.5, "reason": REASON}
+
+
+def test_a_sampler_in_jax_draws_the_same_posterior(sampled: hz.Fit, small_panel: hz.Panel) -> None:
+    """Means of numpyro and of nutpie, within five Monte Carlo errors; a shifted one is not."""
+    with hz.build_model(small_panel, SMALL):
+        drawn = pm.sample(
+            draws=400,
+            tune=400,
+            chains=2,
+            random_seed=3,
+            progressbar=False,
+            nuts_sampler="numpyro",
+            nuts={"chain_method": "vectorized"},
+        )["posterior"]
+    for name in ("beta_age", "beta_course_own"):
+        ours, theirs = (each[name] for each in (sampled.draws, drawn))
+        error = np.hypot(*(az.mcse(each).to_numpy() for each in (ours, theirs)))
+        apart = np.abs(ours.mean(("chain", "draw")) - theirs.mean(("chain", "draw"))).to_numpy()
+        assert (apart < 5 * error).all()
+        shift = theirs.std(("chain", "draw")).to_numpy()
+        assert (apart + shift > 5 * error).all()  # the control
+
+
+def test_the_brief_says_what_makes_it_again(fit: hz.Fit, panel: hz.Panel) -> None:
+    assert "hazard run jobs --panel TABLE --out RUN" in fit.brief("en").html
+    other = hz.load_model("jobs").replace(question="What comes after a course, and when?")
+    changed = hz.fit(panel, other, engine="laplace", draws=20, show_progress=False)
+    assert "hazard run MODEL.toml --panel TABLE --out RUN" in changed.brief("en").html

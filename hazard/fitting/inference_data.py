@@ -11,9 +11,8 @@ from hazard.fitting.log_densities import standard_coordinates
 from hazard.fitting.records import Fit
 from hazard.inference.thinning import thinned
 from hazard.model import correlations, parameterisation
-from hazard.model.likelihood import rows, table
 from hazard.model.parameterisation import Coordinates
-from hazard.model.pymc_model import build_observed_model, simulated
+from hazard.model.pymc_model import build_observed_model
 from hazard.model.unit_likelihood import log_likelihood
 from hazard.model.units import units
 
@@ -129,13 +128,9 @@ def replicated(fit: Fit, rng: np.random.Generator) -> xr.DataArray:
         0 for who stays, else the number of the exit, from 1.
     """
     beta = incidence.coefficients(thinned(fit.draws, _REPLICATES), fit.design)
-    data = rows(fit.design)
     every = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit").values
-    exits = [
-        simulated(data.link, table(data.blocks, draw), data.index, rng.random(len(data.index)))
-        for draw in every
-    ]
+    exits = [part for _, part in predictive.replicates(fit.design, every, rng)]
     shape = (beta.sizes["chain"], beta.sizes["draw"], -1)
     return xr.DataArray(
-        np.array(exits, dtype=np.int64).reshape(shape), dims=("chain", "draw", "row")
+        np.concatenate(exits).astype(np.int64).reshape(shape), dims=("chain", "draw", "row")
     )

@@ -43,18 +43,18 @@ def log_prior(draws: xr.Dataset, coordinates: Coordinates) -> xr.Dataset:
        likelihood sensitivity with power-scaling, Statistics and Computing 34.
     """
     prior = coordinates.intercept
-    found = {"intercept": _normal((draws["intercept"] - prior.mean) / prior.scale)}
+    densities = {"intercept": _normal((draws["intercept"] - prior.mean) / prior.scale)}
     learned = {group.name: group for group in coordinates.learned}
     for block in coordinates.original.blocks[1:]:
         name = block.name
         if name in learned:
-            found[name] = _of_covariance(draws, learned[name], coordinates.n_exits)
+            densities[name] = _of_covariance(draws, learned[name], coordinates.n_exits)
         elif name not in coordinates.transformed:
             z = standard_coordinates(draws[block.variable], coordinates.factors[name])
-            found[name] = _normal(z / coordinates.widths.get(name, 1.0))
+            densities[name] = _normal(z / coordinates.widths.get(name, 1.0))
         elif f"x_{name}" in draws:
-            found[name] = _normal(draws[f"x_{name}"])
-    return xr.Dataset(found)
+            densities[name] = _normal(draws[f"x_{name}"])
+    return xr.Dataset(densities)
 
 
 def total_log_likelihood(draws: xr.Dataset, design: Design) -> xr.Dataset:

@@ -58,7 +58,7 @@ class Panel:
     of_registers: bool = False
 
     def head(self, n: int = 5) -> pd.DataFrame:
-        """The first rows, with what happened before each of them: persons of confidential data."""
+        """The first rows, with what happened before each of them; of single persons."""
         before = [
             values.isel(row=slice(0, n)).to_pandas().add_prefix(f"{name}_").reset_index(drop=True)
             for name, values in self.histories.items()

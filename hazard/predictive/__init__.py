@@ -10,7 +10,7 @@ from hazard.predictive.levels import ALL, MONTH, Grouping, groupings
 from hazard.predictive.posterior import DEFAULT, Settings, at_month, check, summary
 from hazard.predictive.prior import prior_predictive
 from hazard.predictive.prior_draws import prior_draw, prior_draws
-from hazard.predictive.replicate import Cells, Counts, counts
+from hazard.predictive.replicate import Cells, Counts, counts, replicates
 
 __all__ = [
     "ALL",
@@ -28,5 +28,6 @@ __all__ = [
     "prior_draw",
     "prior_draws",
     "prior_predictive",
+    "replicates",
     "summary",
 ]

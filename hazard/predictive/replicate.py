@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numba
@@ -105,16 +105,11 @@ def counts(
     tuple of Counts
         One for each grouping. In every draw the exits of all its levels have the same sum.
     """
-    data = rows(merged(design, limit=max(1024, len(design.outcome) // 8)))
-    replicated = np.zeros((len(beta), cells.n, data.n_exits), dtype=np.int64)
-    for first in range(0, len(beta), _BATCH):
-        batch = slice(first, first + _BATCH)
-        levels = np.stack([table(data.blocks, draw) for draw in beta[batch]])
-        uniform = rng.random((len(levels), len(data.index)))
-        exits = np.empty(uniform.shape, dtype=np.int8)
-        _draw(data.link, levels, data.index, uniform, exits)
+    n_exits = len(design.exits)
+    replicated = np.zeros((len(beta), cells.n, n_exits), dtype=np.int64)
+    for batch, exits in replicates(design, beta, rng):
         _count(exits, cells.index, replicated[batch])
-    observed = np.zeros((1, cells.n, data.n_exits), dtype=np.int64)
+    observed = np.zeros((1, cells.n, n_exits), dtype=np.int64)
     _count(design.outcome[None], cells.index, observed)
     at_risk = np.bincount(cells.index.ravel(), minlength=cells.n)[:, None]
     parts = (cells.split(array) for array in (at_risk, observed[0], replicated))
@@ -122,6 +117,28 @@ def counts(
         Counts(n_at_risk[..., 0], seen, drawn_anew)
         for n_at_risk, seen, drawn_anew in zip(*parts, strict=True)
     )
+
+
+def replicates(
+    design: Design, beta: FloatArray, rng: np.random.Generator
+) -> Iterator[tuple[slice, npt.NDArray[np.int8]]]:
+    """Exit of every row drawn anew, a few draws of the coefficients at a time.
+
+    Yields
+    ------
+    slice
+        Which draws.
+    ndarray of int8, shape (draw, row)
+        0 for who stays, else the number of the exit, from 1.
+    """
+    data = rows(merged(design, limit=max(1024, len(design.outcome) // 8)))
+    for first in range(0, len(beta), _BATCH):
+        batch = slice(first, first + _BATCH)
+        levels = np.stack([table(data.blocks, draw) for draw in beta[batch]])
+        uniform = rng.random((len(levels), len(data.index)))
+        exits = np.empty(uniform.shape, dtype=np.int8)
+        _draw(data.link, levels, data.index, uniform, exits)
+        yield batch, exits
 
 
 @compiled_in_parallel
