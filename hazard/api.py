@@ -264,9 +264,9 @@ class Fit(fitting.Fit):
         panel = self.facts["panel"]
         facts = {
             "model": self.spec.name,
-            "rows": f"{panel['rows in the design']:,}",
-            "persons": f"{panel['persons in the design']:,}",
-            "exits": ", ".join(f"{k} {n:,}" for k, n in panel["exits in the design"].items()),
+            "rows": f"{panel['design_rows']:,}",
+            "persons": f"{panel['design_persons']:,}",
+            "exits": ", ".join(f"{k} {n:,}" for k, n in panel["design_exits"].items()),
             "engine": f"{self.engine}: {self.status.value}",
         }
         failures = () if self.gate is None else self.gate.failures

@@ -153,7 +153,7 @@ def _sure(view: View) -> Paragraph:
         view.say(
             "sure.count",
             did=view.did(name),
-            n=view.language.count(view.fit.facts["panel"]["exits in the design"][name]),
+            n=view.language.count(view.fit.facts["panel"]["design_exits"][name]),
         )
         for name in view.exits
     ]

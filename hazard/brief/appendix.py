@@ -61,14 +61,14 @@ def _models(view: View) -> Section:
             view.say(
                 "appendix.held",
                 estimator=tongue.name("estimator", estimator),
-                lost=tongue.whole(held["not identified"]),
-                minus=tongue.whole(sum(held["at minus infinity"].values())),
-                plus=tongue.whole(sum(held["at plus infinity"].values())),
+                lost=tongue.whole(held["not_identified"]),
+                minus=tongue.whole(sum(held["at_minus_infinity"].values())),
+                plus=tongue.whole(sum(held["at_plus_infinity"].values())),
             ),
         )
         for estimator, held in view.fit.facts["held"].items()
     ]
-    coefficients = tongue.whole(panel["coefficients per exit"])
+    coefficients = tongue.whole(panel["coefficients_per_exit"])
     text = Paragraph(view.say("appendix.models_text", coefficients=coefficients))
     blocks = (text, Points(tuple(lines)), Paragraph(_errors(view)))
     return Section("models", view.say("appendix.models"), blocks, level=3)

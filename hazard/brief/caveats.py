@@ -25,7 +25,7 @@ def _of_registers(view: View) -> list[str]:
     keys += ["police", "shared", chosen.forced_return, "order"]
     keys += [chosen.unknown_tail] if "disappeared" in view.exits else []
     keys += ["outside"]
-    left_out = view.fit.facts["panel"]["rows left out"]
+    left_out = view.fit.facts["panel"]["left_out_rows"]
     return keys + (["start"] if any(left_out.values()) else [])
 
 
@@ -37,7 +37,7 @@ def _lead(view: View, key: str) -> str:
 def _places(view: View) -> dict[str, str]:
     chosen, tongue = view.fit.spec.data, view.language
     order = [tongue.name("kind", name) for name in chosen.exit_order if name in view.exits]
-    left_out = sum(view.fit.facts["panel"]["rows left out"].values())
+    left_out = sum(view.fit.facts["panel"]["left_out_rows"].values())
     return {
         "order": ", ".join(order),
         "k": tongue.whole(chosen.disappearance_months),

@@ -22,7 +22,7 @@ def sections(view: View) -> list[Section]:
     facts = view.fit.facts.get("answers", {})
     found = []
     for each in wanted:
-        reason = facts.get(each.label, {}).get("not answered")
+        reason = facts.get(each.label, {}).get("unanswered")
         heading = view.say("more.heading")
         if len(wanted) > 1:
             heading = f"{heading} ({each.label})"
@@ -66,7 +66,7 @@ def _blocks(of: Answered) -> list[Block]:
 def _held(of: Answered) -> Mapping[str, int]:
     """Columns that the paths hold at the start, with the number of persons in whom they change."""
     facts = of.view.fit.facts.get("answers", {}).get(of.wanted.label, {})
-    found: Mapping[str, int] = facts.get("persons who change along a path", {})
+    found: Mapping[str, int] = facts.get("changing_persons", {})
     return found
 
 
@@ -203,7 +203,7 @@ def _per_event(of: Answered, versus: str) -> str | None:
         number = signed(estimate(extra[extra["exit"] == name]), -2, of.view)
         told.append(f"{of.view.exit_labels[name]}: {number}")
     facts = of.view.fit.facts["answers"][of.wanted.label]
-    around = digits.number(facts["residents per event"], -1, of.view.language.marks)
+    around = digits.number(facts["residents_per_event"], -1, of.view.language.marks)
     return of.say(
         "per_event",
         residents=around,
@@ -228,7 +228,7 @@ def _cost(of: Answered, versus: str) -> str | None:
     ]
     facts = of.view.fit.facts["answers"][of.wanted.label]
     if isinstance(costs.persons, str):
-        mean = digits.number(facts["persons per path"], -2, marks)
+        mean = digits.number(facts["persons_per_path"], -2, marks)
         texts.append(of.say("cost_persons", mean=mean))
     if costs.event is not None:
         value = digits.number(costs.price(costs.event), 0, marks)

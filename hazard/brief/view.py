@@ -52,8 +52,8 @@ class View:
             "event": self.event,
             "horizon": tongue.whole(self.months[-1]),
             "ci": tongue.whole(100 * self.fit.estimates["ci_prob"].iloc[0]),
-            "persons": tongue.count(panel["persons in the design"]),
-            "rows": tongue.count(panel["rows in the design"]),
+            "persons": tongue.count(panel["design_persons"]),
+            "rows": tongue.count(panel["design_rows"]),
         }
 
     @property

@@ -86,8 +86,8 @@ def run(
         echo(f"Remark: {remark}")
     echo(f"Run written to {out}")
     for name, facts in fit.facts["answers"].items():
-        if "not answered" in facts:
-            echo(f"Estimand {name!r} is not answered: {facts['not answered']}")
+        if "unanswered" in facts:
+            echo(f"Estimand {name!r} is not answered: {facts['unanswered']}")
     for remark in fit.facts["remarks"]["hazard model"]:
         echo(remark)
     if fit.gate is None:

@@ -44,27 +44,46 @@ class FlowFacts(TypedDict):
     cure: str | None
 
 
-PanelFacts = TypedDict(
-    "PanelFacts",
-    {
-        "rows": int,
-        "persons": int,
-        "exits": Numbers,
-        "no exit": int,
-        "rows in the design": int,
-        "persons in the design": int,
-        "exits in the design": Numbers,
-        "rows left out": Numbers,
-        "levels": Numbers,
-        "coefficients per exit": int,
-    },
-)
+@with_config(_STRICT)
+class PanelFacts(TypedDict):
+    """Numbers of the panel, and of its rows that are in the design."""
+
+    rows: int
+    persons: int
+    exits: Numbers
+    no_exit: int
+    design_rows: int
+    design_persons: int
+    design_exits: Numbers
+    left_out_rows: Numbers
+    levels: Numbers
+    coefficients_per_exit: int
 
 
-HeldFacts = TypedDict(
-    "HeldFacts",
-    {"not identified": int, "at minus infinity": Numbers, "at plus infinity": Numbers},
-)
+@with_config(_STRICT)
+class SeparationFacts(TypedDict):
+    """Coefficients that a baseline could not estimate, or only as infinite."""
+
+    not_identified: int
+    at_minus_infinity: Numbers
+    at_plus_infinity: Numbers
+
+
+@with_config(_STRICT)
+class AnswerFacts(TypedDict):
+    """How an estimand that averages over persons was computed, or why it was not."""
+
+    unanswered: NotRequired[str]
+    draws: NotRequired[int]
+    posterior_draws: NotRequired[int]
+    effect: NotRequired[str]
+    paths: NotRequired[int]
+    left_out: NotRequired[Numbers]
+    repeated_months: NotRequired[int]
+    changing_persons: NotRequired[Numbers]
+    persons_per_path: NotRequired[float]
+    residents_per_event: NotRequired[float | None]
+    support: NotRequired[dict[str, dict[str, float]]]
 
 
 @with_config(_STRICT)
@@ -165,10 +184,10 @@ class RunFacts(Sealed):
     flow: FlowFacts
     notes: NoteFacts
     unseen: Numbers
-    held: dict[str, HeldFacts]
+    held: dict[str, SeparationFacts]
     remarks: dict[str, list[str]]
     rows_digest: str
-    answers: dict[str, dict[str, Any]]
+    answers: dict[str, AnswerFacts]
     settings: SettingFacts
     seconds: dict[str, float]
     versions: dict[str, str]

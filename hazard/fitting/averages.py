@@ -87,9 +87,7 @@ def _told_or_not(fit: Fit, wanted: StandardisedEstimand) -> AveragedEstimand:
     except EstimandError as error:
         if fit.panel.registers is not None:
             raise
-        return AveragedEstimand(
-            wanted.label, xr.Dataset(), empty(), {}, {"not answered": str(error)}
-        )
+        return AveragedEstimand(wanted.label, xr.Dataset(), empty(), {}, {"unanswered": str(error)})
 
 
 def _average_change(fit: Fit, wanted: AverageChangeEstimand) -> AveragedEstimand:
@@ -138,7 +136,7 @@ def _standardised(fit: Fit, wanted: StandardisedEstimand) -> AveragedEstimand:
         {
             **found.facts,
             "effect": wanted.effect,
-            "residents per event": residents,
+            "residents_per_event": residents,
             "support": {name: dict(each) for name, each in found.support.items()},
         },
     )

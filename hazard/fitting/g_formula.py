@@ -95,12 +95,12 @@ def risks(fit: Fit, wanted: StandardisedEstimand) -> Risks:
         support,
         {
             "paths": len(of.row),
-            "left out": dict(of.left_out),
-            "months that repeat the last year": of.n_repeated,
-            "persons who change along a path": interventions.held(of, columns(fit.spec)),
+            "left_out": dict(of.left_out),
+            "repeated_months": of.n_repeated,
+            "changing_persons": interventions.held(of, columns(fit.spec)),
             "draws": beta.sizes["chain"] * beta.sizes["draw"],
-            "draws of the posterior": fit.draws.sizes["chain"] * fit.draws.sizes["draw"],
-            **({} if cost is None else {"persons per path": cost.per_path}),
+            "posterior_draws": fit.draws.sizes["chain"] * fit.draws.sizes["draw"],
+            **({} if cost is None else {"persons_per_path": cost.per_path}),
         },
         cost,
     )

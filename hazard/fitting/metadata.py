@@ -140,24 +140,24 @@ def counts(frame: pd.DataFrame, built: design.Design) -> dict[str, Any]:
         "rows": len(frame),
         "persons": persons,
         "exits": {name: int(exits.get(name, 0)) for name in built.exits},
-        "no exit": persons - int(sum(exits.get(name, 0) for name in built.exits)),
-        "rows in the design": len(built.outcome),
-        "persons in the design": int(frame["person"].iloc[built.row].nunique()),
-        "exits in the design": {
+        "no_exit": persons - int(sum(exits.get(name, 0) for name in built.exits)),
+        "design_rows": len(built.outcome),
+        "design_persons": int(frame["person"].iloc[built.row].nunique()),
+        "design_exits": {
             name: int((built.outcome == code).sum()) for code, name in enumerate(built.exits, 1)
         },
-        "rows left out": {why: each.rows for why, each in built.left_out.items()},
+        "left_out_rows": {why: each.rows for why, each in built.left_out.items()},
         "levels": {block.name: block.n_levels for block in built.blocks if block.basis is None},
-        "coefficients per exit": built.n_coefficients,
+        "coefficients_per_exit": built.n_coefficients,
     }
 
 
 def held(fit: BaselineFit) -> dict[str, Any]:
     """How many coefficients a baseline could not estimate, and how many lie at either infinity."""
-    signs = {"at minus infinity": -np.inf, "at plus infinity": np.inf}
+    signs = {"at_minus_infinity": -np.inf, "at_plus_infinity": np.inf}
     counted = {name: (fit.estimate == end).sum(axis=0) for name, end in signs.items()}
     return {
-        "not identified": int(np.isnan(fit.estimate).all(axis=1).sum()),
+        "not_identified": int(np.isnan(fit.estimate).all(axis=1).sum()),
         **{name: dict(zip(fit.exits, n.tolist(), strict=True)) for name, n in counted.items()},
     }
 

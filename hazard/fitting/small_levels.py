@@ -108,7 +108,7 @@ def refuse_few_persons(fit: Fit, what: str) -> None:
         One sentence.
     """
     if fit.facts["source"] != "table" or fit.spec.only or fit.spec.table.confidential:
-        disclosure.refuse_few(fit.facts["panel"]["persons in the design"], what)
+        disclosure.refuse_few(fit.facts["panel"]["design_persons"], what)
 
 
 def levels_of(panel: pd.DataFrame, spec: ModelSpec) -> dict[str, Levels]:

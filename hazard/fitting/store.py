@@ -77,7 +77,7 @@ def read_run(path: Path) -> Fit:
     spec = spec_of(facts["model"], path)
     if spec.digest != facts["model_digest"]:
         raise IntegrityError(f"model_digest of {str(path)!r} must be that of its model. {AGAIN}")
-    if set(facts["panel"]["exits in the design"]) != set(spec.outcome.exits):
+    if set(facts["panel"]["design_exits"]) != set(spec.outcome.exits):
         raise IntegrityError(f"panel of {str(path)!r} must count the exits of its model. {AGAIN}")
     tree = bound_draws(path, facts)
     gate = None if tree is None else of_draws(path, lambda: recheck.gate_of(tree))

@@ -70,7 +70,7 @@ def run_with_costs(**changed: Any) -> Fit:
 def unanswered_run(reason: str) -> Fit:
     """A run of a ready table, which cannot answer what takes registers."""
     run = small_run(source="table")
-    facts = {"standardised": {"not answered": reason}}
+    facts = {"standardised": {"unanswered": reason}}
     kept = run.estimates[run.estimates["estimand"].isna()]
     return replace(run, estimates=kept, facts={**run.facts, "answers": facts})
 
@@ -459,10 +459,10 @@ def hostile_run() -> Fit:
     manifest = {
         **run.facts,
         "versions": {HOSTILE: HOSTILE},
-        "held": {HOSTILE: {"not identified": 0, "at minus infinity": {}, "at plus infinity": {}}},
+        "held": {HOSTILE: {"not_identified": 0, "at_minus_infinity": {}, "at_plus_infinity": {}}},
     }
     counts = dict.fromkeys(exits, 20)
-    manifest["panel"] = {**manifest["panel"], "exits in the design": counts}
+    manifest["panel"] = {**manifest["panel"], "design_exits": counts}
     assert run.gate is not None
     return replace(
         run,

@@ -75,7 +75,7 @@ def renamed(run: Fit, names: dict[str, str]) -> Fit:
         name: getattr(run, name).replace({"exit": names}) for name in ("estimates", "predictive")
     }
     counts = dict(run.facts["panel"])
-    for key in ("exits", "exits in the design"):
+    for key in ("exits", "design_exits"):
         counts[key] = {names[name]: n for name, n in counts[key].items()}
     manifest = {**run.facts, "panel": counts}
     return replace(run, spec=ModelSpec.model_validate(text), facts=manifest, **frames)

@@ -235,7 +235,7 @@ def test_senators_run_without_a_file_and_pass_the_gate(run: Path) -> None:
     found = manifest(run)
     assert (found["gate"]["passed"], found["gate"]["failures"]) == (True, [])
     assert found["panel"]["exits"] == {"retired": 134, "died": 74, "resigned": 111}
-    assert (found["panel"]["persons"], found["panel"]["no exit"]) == (415, 96)
+    assert (found["panel"]["persons"], found["panel"]["no_exit"]) == (415, 96)
     flow = pd.read_csv(run / "flow.csv")["persons"].tolist()
     assert flow == [933 - 415, 415, 415]
 

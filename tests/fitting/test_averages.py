@@ -241,7 +241,7 @@ def test_new_centres_are_less_certain(fit: Fit) -> None:
 
 def test_starts_and_thinning_are_facts(fit: Fit) -> None:
     found = answer(fit, draws=6).facts
-    assert (found["draws"], found["draws of the posterior"]) == (6, 24)
+    assert (found["draws"], found["posterior_draws"]) == (6, 24)
     panel = fit.panel.frame
     month = int(panel["calendar"].iloc[fit.design.row].mode().iloc[0])
     at_risk = panel["calendar"].iloc[fit.design.row].eq(month).sum()
@@ -403,12 +403,12 @@ def test_costs_are_those_of_every_path_by_itself(fit: Fit) -> None:
     by_path = (paid.sel(arm="with") - paid.sel(arm="without")).mean(("chain", "draw")).values
     size = fit.panel.frame["family_size"].to_numpy()[of.row]
     found = averages_of(given)[0]
-    residents = found.facts["residents per event"]
+    residents = found.facts["residents_per_event"]
     own = residents * float((size * by_path).mean())
     told = cost(given)["estimate"]
     # Differences of a hundredth of sums of hundreds of terms of 2e-16: ten digits are left.
     assert told == pytest.approx(own, rel=1e-9)
-    assert found.facts["persons per path"] == pytest.approx(size.mean(), rel=1e-12)
+    assert found.facts["persons_per_path"] == pytest.approx(size.mean(), rel=1e-12)
     # Negative controls: sizes of other families, and the product of means.
     other = residents * float((np.roll(size, 1) * by_path).mean())
     means = residents * size.mean() * by_path.mean()
@@ -456,7 +456,7 @@ def test_average_change_is_that_of_changes(fit: Fit) -> None:
 def test_a_ready_table_says_why_there_is_no_answer(fit: Fit) -> None:
     table = replace(fit.panel, registers=None)
     found = answer(replace(fit, rows=table), by=["centre_size"])
-    assert "must come from registers" in found.facts["not answered"]
+    assert "must come from registers" in found.facts["unanswered"]
     assert found.estimates.empty
     with pytest.raises(EstimandError, match=r"^paths must start at one row"):
         answer(fit, starts="1990-01")

@@ -178,7 +178,7 @@ def test_nobody_is_a_number_and_a_few_are_not(lang: str) -> None:
 def test_infinities_of_either_sign_are_told_apart(lang: str) -> None:
     run = small_run()
     minus, plus = {"assisted": 5, "forced": 8}, {"assisted": 1, "forced": 2}
-    held = {"not identified": 4, "at minus infinity": minus, "at plus infinity": plus}
+    held = {"not_identified": 4, "at_minus_infinity": minus, "at_plus_infinity": plus}
     page = brief.html(replace(run, facts={**run.facts, "held": {"multinomial logit": held}}), lang)
     word = {"en": "infinity", "nb": "uendelig"}[lang]
     [line] = [text for text in re.findall(r"<li>.*?</li>", page, re.DOTALL) if word in text]

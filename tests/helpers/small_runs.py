@@ -249,24 +249,24 @@ def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
             "rows": 5910,
             "persons": 613,
             "exits": exits,
-            "no exit": 100,
-            "rows in the design": 5156,
-            "persons in the design": 603,
-            "exits in the design": exits,
-            "rows left out": {"exposure history": 754},
+            "no_exit": 100,
+            "design_rows": 5156,
+            "design_persons": 603,
+            "design_exits": exits,
+            "left_out_rows": {"exposure history": 754},
             "levels": {"centre": 12},
-            "coefficients per exit": 65,
+            "coefficients_per_exit": 65,
         },
         "held": {
             "multinomial logit": {
-                "not identified": 2,
-                "at minus infinity": {"assisted": 5},
-                "at plus infinity": {"assisted": 1},
+                "not_identified": 2,
+                "at_minus_infinity": {"assisted": 5},
+                "at_plus_infinity": {"assisted": 1},
             }
         },
         "rows_digest": "1" * 64,
         "answers": {
-            "standardised": {"paths": 603, "residents per event": 14.2, "persons per path": 1.37}
+            "standardised": {"paths": 603, "residents_per_event": 14.2, "persons_per_path": 1.37}
         },
         "settings": asdict(Settings(seed=3)),
         "versions": versions(),

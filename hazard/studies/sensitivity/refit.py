@@ -141,8 +141,8 @@ def run(rows: Panel, spec: ModelSpec, wanted: Plan, *, progress: Progress = sile
         gates={fit.cell.name: fit.gate for fit in fits if fit.gate is not None},
         facts={
             "source": rows.source,
-            "rows in the design": len(built.outcome),
-            "persons in the design": int(rows.frame["person"].iloc[built.row].nunique()),
+            "design_rows": len(built.outcome),
+            "design_persons": int(rows.frame["person"].iloc[built.row].nunique()),
             "settings": asdict(wanted.settings),
             "repeat_settings": asdict(wanted.repeat_settings) if wanted.repeats else None,
             "repeats": [cell.name for cell in wanted.repeats],
