@@ -82,15 +82,15 @@ class CostsSpec(Record):
         return self
 
     @property
-    def every(self) -> tuple[Cost, ...]:
+    def all_costs(self) -> tuple[Cost, ...]:
         """All costs that are there."""
-        single = [each for each in (self.month, self.event) if each is not None]
+        single = [cost for cost in (self.month, self.event) if cost is not None]
         return (*single, *self.exits.values())
 
     @property
     def years(self) -> tuple[int, ...]:
         """Years of the prices as stated, ascending."""
-        return tuple(sorted({each.year for each in self.every}))
+        return tuple(sorted({cost.year for cost in self.all_costs}))
 
     @property
     def price_years(self) -> tuple[int, ...]:

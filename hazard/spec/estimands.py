@@ -197,7 +197,7 @@ class StandardisedEstimand(_Named):
     @property
     def sustained(self) -> bool:
         """Whether in an arm the event goes on, so that it has no window of its own."""
-        return any(isinstance(one, Sustained) for arm in self.compared for one in arm.interventions)
+        return any(isinstance(intervention, Sustained) for arm in self.compared for intervention in arm.interventions)
 
 
 Estimand = Annotated[
@@ -229,10 +229,10 @@ def check_terms(estimand: Estimand, lagged: dict[str, str]) -> None:
     if not isinstance(estimand, StandardisedEstimand):
         return
     known = [*lagged, *dict.fromkeys(lagged.values())]
-    named = [one.term for arm in estimand.compared for one in arm.interventions]
-    for each in named:
-        if each not in known:
+    names = [intervention.term for arm in estimand.compared for intervention in arm.interventions]
+    for name in names:
+        if name not in known:
             raise ValueError(
-                f"term of an intervention must be one of {known}; got {each!r}."
-                + did_you_mean(each, known)
+                f"term of an intervention must be one of {known}; got {name!r}."
+                + did_you_mean(name, known)
             )

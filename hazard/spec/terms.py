@@ -222,8 +222,8 @@ class LaggedTerm(Record):
     def _joined(self) -> LaggedTerm:
         if self.windows is None:
             return self
-        held = [lag for first, last in self.windows for lag in range(first, last + 1)]
-        if held != list(self.every_lag) or any(first > last for first, last in self.windows):
+        joined_lags = [lag for first, last in self.windows for lag in range(first, last + 1)]
+        if joined_lags != list(self.every_lag) or any(first > last for first, last in self.windows):
             raise ValueError(
                 f"windows must hold each lag from {self.lags[0]} to {self.lags[1]} once and in "
                 f"order, as [first, last]; got {[list(window) for window in self.windows]}"
@@ -282,9 +282,9 @@ class LaggedTerm(Record):
         return None if self.varies_by is None else f"{self.name}_by_{self.varies_by.by}"
 
 
-def _check_increasing(what: str, months: tuple[int, ...]) -> None:
+def _check_increasing(key: str, months: tuple[int, ...]) -> None:
     if not months or months[0] != 1 or list(months) != sorted(set(months)):
-        raise ValueError(f"{what} must start at 1 and increase")
+        raise ValueError(f"{key} must start at 1 and increase")
 
 
 Term = Annotated[

@@ -87,17 +87,17 @@ def _model(text: str, place: _Place) -> tuple[dict[str, Any], ModelSpec]:
         raise SpecError(
             f"{where}: {key} must come with extends, which names the model that the file varies."
         )
-    own: dict[tuple[str, int], int] = {}
+    positions: dict[tuple[str, int], int] = {}
     if "extends" in content:
         variant = _valid(VariantSpec, content, where)
         path = _base(variant.extends, place)
-        above = _Place(path.name, path, (*place.variants, place))
-        base, model = _model(text_of(path, f"base of {where}"), above)
+        base_place = _Place(path.name, path, (*place.variants, place))
+        base, model = _model(text_of(path, f"base of {where}"), base_place)
         try:
-            content, own = variants.merged(variant, base, model)
+            content, positions = variants.merged(variant, base, model)
         except ValueError as error:
             raise SpecError(f"{where}: {error}") from None
-    return content, _valid(ModelSpec, content, where, own)
+    return content, _valid(ModelSpec, content, where, positions)
 
 
 def _base(name: str, place: _Place) -> Path:
@@ -111,13 +111,13 @@ def _base(name: str, place: _Place) -> Path:
             f"{place.where}: extends must be a .toml file beside it or one of {sorted(known)}; "
             f"got {name!r}.{did_you_mean(name, known)}"
         )
-    line = [*place.variants, place]
-    if path in [each.path for each in line]:
-        names = ", ".join(each.where for each in [*line, _Place(path.name)])
+    chain = [*place.variants, place]
+    if path in [ancestor.path for ancestor in chain]:
+        names = ", ".join(ancestor.where for ancestor in [*chain, _Place(path.name)])
         raise SpecError(f"{place.where}: extends must not lead back to a file; got {names}.")
-    if len(line) > _MOST_BASES:
+    if len(chain) > _MOST_BASES:
         raise SpecError(
-            f"{line[0].where}: extends must lead through at most {_MOST_BASES} files; got more. "
+            f"{chain[0].where}: extends must lead through at most {_MOST_BASES} files; got more. "
             "Extend a model nearer to the first."
         )
     return path
@@ -138,22 +138,22 @@ def _beside(name: str, place: _Place) -> Path:
 
 # --- what is wrong ------------------------------------------------------------------------------
 def _valid[R: Record](
-    record: type[R], content: Any, where: str, own: Mapping[tuple[str, int], int] | None = None
+    record: type[R], content: Any, where: str, positions: Mapping[tuple[str, int], int] | None = None
 ) -> R:
     """Content as a record, or all that is wrong with it in one sentence.
 
-    Entries are counted as in the file, where ``own`` says which of them are its own.
+    Entries are counted as in the file, where ``positions`` says which of them are its own.
     """
     try:
         return record.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(_few(_problems(error, own or {})))
+        problems = "; ".join(_few(_problems(error, positions or {})))
         raise SpecError(f"{where}: {problems}{'' if problems.endswith('?') else '.'}") from None
 
 
-def _problems(error: ValidationError, own: Mapping[tuple[str, int], int]) -> list[str]:
+def _problems(error: ValidationError, positions: Mapping[tuple[str, int], int]) -> list[str]:
     items: list[dict[str, Any]] = [
-        {**item, "loc": _counted(item["loc"], own)} for item in error.errors(include_url=False)
+        {**item, "loc": _counted(item["loc"], positions)} for item in error.errors(include_url=False)
     ]
     lines = []
     for item in items:
@@ -171,19 +171,19 @@ def _problems(error: ValidationError, own: Mapping[tuple[str, int], int]) -> lis
 
 
 def _counted(
-    place: tuple[int | str, ...], own: Mapping[tuple[str, int], int]
+    place: tuple[int | str, ...], positions: Mapping[tuple[str, int], int]
 ) -> tuple[int | str, ...]:
     """A place with the number of an entry as the file counts it."""
     kind, number = (*place, "", "")[:2]
-    if isinstance(kind, str) and isinstance(number, int) and (kind, number) in own:
-        return kind, own[kind, number], *place[2:]
+    if isinstance(kind, str) and isinstance(number, int) and (kind, number) in positions:
+        return kind, positions[kind, number], *place[2:]
     return place
 
 
-def _few(problems: list[str], most: int = 10) -> list[str]:
+def _few(problems: list[str], limit: int = 10) -> list[str]:
     """The first of many problems, and how many more there are."""
-    more = [f"and {len(problems) - most:,} more"] if len(problems) > most else []
-    return problems[:most] + more
+    rest = [f"and {len(problems) - limit:,} more"] if len(problems) > limit else []
+    return problems[:limit] + rest
 
 
 def _inside(item: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:

@@ -54,14 +54,14 @@ class Spread(NamedTuple):
     ----------
     scale : float
         Of its half-normal prior.
-    of : str
+    quantity : str
         What it is the sd of: the effects of ``levels``, or the ``steps`` between them.
     concentration : float or None
         Of the prior of the correlations between exits; None where exits are independent.
     """
 
     scale: float
-    of: Literal["levels", "steps"] = "levels"
+    quantity: Literal["levels", "steps"] = "levels"
     concentration: float | None = None
 
 
@@ -153,8 +153,8 @@ class NormalFamily(PriorFamily):
 
     def covariance(self, lag: FloatArray) -> FloatArray:
         """Prior covariance of the coefficients; a learned sd is at the scale of its prior."""
-        own = self.factor(lag)
-        return np.asarray(own @ own.T)
+        factor = self.factor(lag)
+        return np.asarray(factor @ factor.T)
 
     def moments(self, lag: FloatArray) -> Moments:
         """Zero, and the diagonal of the covariance."""
@@ -176,8 +176,8 @@ class LearnedFamily(NormalFamily):
 
     def covariance(self, lag: FloatArray) -> FloatArray:
         """Prior covariance of the coefficients, with the sd at the scale of its prior."""
-        own = self.factor(lag) * self.spread.scale
-        return np.asarray(own @ own.T)
+        scaled_factor = self.factor(lag) * self.spread.scale
+        return np.asarray(scaled_factor @ scaled_factor.T)
 
     @property
     def known_sd(self) -> float | None:
@@ -250,11 +250,11 @@ def registered(name: str) -> type[PriorFamily]:
     """
     module = import_module(f"{__package__}.{name}")
     families = [
-        each
-        for each in vars(module).values()
-        if isinstance(each, type)
-        and issubclass(each, PriorFamily)
-        and each.__module__ == module.__name__
+        member
+        for member in vars(module).values()
+        if isinstance(member, type)
+        and issubclass(member, PriorFamily)
+        and member.__module__ == module.__name__
     ]
     if len(families) != 1:
         raise TypeError(
