@@ -19,9 +19,9 @@ def reference_curves(design: Design, plain: Design) -> list[str]:
     remarks = []
     for before, after in zip(design.blocks, plain.blocks, strict=True):
         left_out = [label for label in before.coefficients if label not in after.coefficients]
-        if before.around is not None and left_out:
+        if before.common_block is not None and left_out:
             remarks.append(
-                f"Coefficients of {before.around} are those of {owners(left_out)[0]}, the "
+                f"Coefficients of {before.common_block} are those of {owners(left_out)[0]}, the "
                 f"reference of {before.name}."
             )
     return remarks

@@ -178,8 +178,8 @@ def violation(
     """
     if not bad.any():
         return []
-    count, at = int(bad.sum()), int(bad.argmax())
-    first = at + 1 if numbers is None else int(numbers[at])
+    count, position = int(bad.sum()), int(bad.argmax())
+    first = position + 1 if numbers is None else int(numbers[position])
     return [f"{rule}; got {got} in {count:,} of {len(bad):,} rows (first: row {first:,}). {cure}"]
 
 
@@ -250,12 +250,12 @@ def _exits(column: pd.Series, exits: Sequence[str], numbers: Integers) -> list[s
     strange = np.flatnonzero(~pd.Index(labels).isin(known))
     near = [(str(labels[s]), did_you_mean(labels[s], known)) for s in strange[:10]]
     # a label that resembles none of the known ones may be an id in the wrong column
-    shown, hint = next(((repr(text), hint) for text, hint in near if hint), ("another label", ""))
+    example, hint = next(((repr(text), hint) for text, hint in near if hint), ("another label", ""))
     others = f" and {len(strange) - 1:,} other labels" if len(strange) > 1 else ""
     return violation(
         f"panel column 'exit' must be one of {sorted(known)}",
         np.isin(codes, strange),
-        got=shown + others,
+        got=example + others,
         cure=f"{hint} Correct the register, or declare the exit under [outcome].".lstrip(),
         numbers=numbers,
     )

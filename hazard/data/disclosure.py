@@ -33,7 +33,7 @@ Levels = tuple[npt.NDArray[np.str_], Integers]
 _CARRIED = "small_levels"
 
 
-def refuse_few(n_persons: int, what: str) -> None:
+def refuse_few(n_persons: int, subject: str) -> None:
     """Raise when something would be about fewer than ten persons.
 
     Raises
@@ -47,7 +47,7 @@ def refuse_few(n_persons: int, what: str) -> None:
     """
     if n_persons < SMALLEST:
         raise DisclosureError(
-            f"{what} must be about at least {SMALLEST} persons; got fewer. Ask for more levels, or "
+            f"{subject} must be about at least {SMALLEST} persons; got fewer. Ask for more levels, or "
             "for other data."
         )
 
@@ -208,8 +208,8 @@ def pooled_levels(
     if not small:
         return labels, index
     named = np.where(np.isin(labels, list(small)), POOLED, labels.astype(object)).astype(str)
-    kept, place = np.unique(named, return_inverse=True)
-    return kept, place[index].astype(np.int64)
+    levels, place = np.unique(named, return_inverse=True)
+    return levels, place[index].astype(np.int64)
 
 
 def common(column: pd.Series, person: pd.Series | None = None) -> list[str]:

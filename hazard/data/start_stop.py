@@ -108,10 +108,10 @@ def _last(
     day = np.where(dates.happened, dates.time, NEVER)
     period = (months.month_of(day.min(axis=1)) - start) // unit + 1
     closes = months.month_number(table.window_end or str(NEVER)[:7])
-    seen = dates.happened.any(axis=1) & (start + period * unit - 1 <= closes)
+    exit_seen = dates.happened.any(axis=1) & (start + period * unit - 1 <= closes)
     filled = (np.minimum(months.month_of(dates.end), closes) + 1 - start) // unit
     names = np.array([end.name for end in ends], dtype=object)
-    return np.where(seen, period, filled), np.where(seen, names[day.argmin(axis=1)], "stay")
+    return np.where(exit_seen, period, filled), np.where(exit_seen, names[day.argmin(axis=1)], "stay")
 
 
 # --- rules --------------------------------------------------------------------------------------
@@ -130,8 +130,8 @@ def _read(
         where = f"table column {end.time!r} where {end.event!r} is {end.code!r}"
         broken += sentences + not_missing(where, event & empty, TAKE_OUT, numbers)
         where = f"table column {end.event!r} where {end.time!r} is given"
-        untold = raw[end.event].isna().to_numpy() & ~empty
-        broken += not_missing(where, untold, TAKE_OUT, numbers)
+        undated = raw[end.event].isna().to_numpy() & ~empty
+        broken += not_missing(where, undated, TAKE_OUT, numbers)
         time.append(day)
         came.append(event)
     return _Dates(start, np.column_stack(time), np.column_stack(came)), broken

@@ -130,13 +130,13 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 # --- rules --------------------------------------------------------------------------------------
 def _complete(table: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, Flags]:
     """Rows of persons without a missing value, where the model asks for these; who is out."""
-    nobody = np.zeros(len(table), dtype=bool)
+    none_dropped = np.zeros(len(table), dtype=bool)
     if spec.table.incomplete == "error" or spec.table.person not in table:
-        return table, nobody
+        return table, none_dropped
     needed = [name for name in required(spec) if name in table]
     person = table[spec.table.person]
-    out = person.isin(person[table[needed].isna().any(axis=1)]).to_numpy()
-    return table[~out], out
+    dropped = person.isin(person[table[needed].isna().any(axis=1)]).to_numpy()
+    return table[~dropped], dropped
 
 
 def _missing(table: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> list[str]:
@@ -220,11 +220,11 @@ def _advance(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
         return []
     known = rows[["person", "month", "calendar"]].dropna()
     ordered = known.sort_values(["person", "month"], kind="stable")
-    same = (ordered["person"] == ordered["person"].shift()).to_numpy()
+    same_person = (ordered["person"] == ordered["person"].shift()).to_numpy()
     month, calendar = (ordered[name].diff().to_numpy() for name in ("month", "calendar"))
     whole = spec.table.unit == "month"  # of other units the calendar may stand still, or jump
     off = (calendar != month) if whole else (calendar < 0) | _too_fast(ordered, spec.table.unit)
-    flags = pd.Series(same & (month > 0) & off, index=ordered.index).reindex(
+    flags = pd.Series(same_person & (month > 0) & off, index=ordered.index).reindex(
         rows.index, fill_value=False
     )
     return violation(

@@ -41,8 +41,8 @@ def taken_columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
 
 def _takes_calendar(raw: pd.DataFrame, spec: ModelSpec) -> bool:
     table = spec.table
-    wanted = by_calendar(spec) or table.calendar in raw
-    return wanted and table.calendar is not None and not table.start
+    uses_calendar = by_calendar(spec) or table.calendar in raw
+    return uses_calendar and table.calendar is not None and not table.start
 
 
 def _needed(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
@@ -55,11 +55,11 @@ def _needed(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
 def absent(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
     """Sentences for columns that are not there once; a period of time needs the calendar."""
     needed = _needed(raw, spec)
-    untold = _takes_calendar(raw, spec) and spec.table.calendar not in raw
+    lacks_calendar = _takes_calendar(raw, spec) and spec.table.calendar not in raw
     broken = columns_missing(
-        "table", raw, [name for name in needed if not untold or name != spec.table.calendar]
+        "table", raw, [name for name in needed if not lacks_calendar or name != spec.table.calendar]
     )
-    if untold:
+    if lacks_calendar:
         broken.append(
             f"table column {spec.table.calendar!r} must hold calendar months where a term is by "
             f"{', '.join(PERIODS)}, which are made from it; got none. {CALENDAR} Give a column of "
@@ -76,7 +76,7 @@ def cleaned(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, list[str]
     if spec.table.layout == "spells":
         person_period.endpoints(spec)
     broken = absent(raw, spec)
-    by_role, kept = roles(spec), {}
+    by_role, columns = roles(spec), {}
     count = raw.columns.value_counts()
     for name in _needed(raw, spec):
         if count.get(name, 0) != 1:
@@ -84,8 +84,8 @@ def cleaned(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, list[str]
         column, sentences = _column(raw[name], by_role, spec)
         broken += sentences
         if not sentences:
-            kept[name] = column
-    table = pd.DataFrame(kept, index=raw.index)
+            columns[name] = column
+    table = pd.DataFrame(columns, index=raw.index)
     return table, broken + _never(table, spec) + _nearly(table, spec) + _between(table, spec)
 
 
@@ -146,15 +146,15 @@ def _nearly(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
     broken = []
     for name, ends in _by_event(table, spec).items():
         codes = {str(end.code) for end in ends}
-        taken = [
+        occurring = [
             end for end in ends if person_period.happened(table, end).any()
         ]  # of others: _never
-        meant = {cells.alike(text) for end in taken for text in (str(end.code), end.name)}
+        spellings = {cells.alike(text) for end in occurring for text in (str(end.code), end.name)}
         labels = cells.labels(table[name])
         near = {
             label
             for label in labels.dropna().unique()
-            if label not in codes and cells.alike(label) in meant
+            if label not in codes and cells.alike(label) in spellings
         }
         broken += violation(
             f"table column {name!r} must write each code in one way, as in {sorted(codes)}",

@@ -203,7 +203,7 @@ def _swallowing(content: bytes, width: int) -> int | None:
     row = 0
     try:
         for record in lines:
-            if any(_swallows(cell, at, width) for at, cell in enumerate(record)):
+            if any(_swallows(cell, position, width) for position, cell in enumerate(record)):
                 return row
             row += bool(record)
     except csv.Error:
@@ -211,13 +211,13 @@ def _swallowing(content: bytes, width: int) -> int | None:
     return None
 
 
-def _swallows(cell: str, at: int, width: int) -> bool:
+def _swallows(cell: str, position: int, width: int) -> bool:
     """Whether a cell holds line breaks with as many commas between them as a row has."""
     first, *others = re.split("\r\n|\n|\r", cell)
     if not others or width < 2:
         return False
     commas = [text.count(",") for text in (first, *others)]
-    return commas == [width - 1 - at, *[width - 1] * (len(others) - 1), at]
+    return commas == [width - 1 - position, *[width - 1] * (len(others) - 1), position]
 
 
 def _text_of(content: bytes, header: Sequence[str]) -> pd.DataFrame:
@@ -290,9 +290,9 @@ def _as_numbers(column: pd.Series) -> pd.Series:
     known = _without(column, _MISSING)
     texts = [text.strip() for text in _texts(known)]
     if all(_is_number(text) for text in texts):
-        return _taken(known, _numbers(texts))
+        return _by_category(known, _numbers(texts))
     if all(text.lower() in _TRUTH for text in texts):
-        return _taken(known, np.array([_TRUTH[text.lower()] for text in texts], dtype=object))
+        return _by_category(known, np.array([_TRUTH[text.lower()] for text in texts], dtype=object))
     return column
 
 
@@ -301,7 +301,7 @@ def _numbers(texts: Sequence[str]) -> Any:
     return np.array([int(t) if whole else float(t) for t in texts], np.int64 if whole else float)
 
 
-def _taken(column: pd.Series, values: Any) -> pd.Series:
+def _by_category(column: pd.Series, values: Any) -> pd.Series:
     """Value of every cell by its category; whole numbers become floats where one is missing."""
     codes = column.cat.codes.to_numpy()
     missing = codes < 0

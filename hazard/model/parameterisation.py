@@ -61,7 +61,7 @@ class Anchor:
     """
 
     information: FloatArray
-    force: FloatArray
+    weighted_mean: FloatArray
 
     @classmethod
     def empty(cls, n_coordinates: int, n_exits: int) -> Anchor:
@@ -137,13 +137,13 @@ class Coordinates:
         -------
         ndarray, shape (coordinate, exit, exit)
         """
-        one = np.eye(self.n_exits)
-        precision = np.repeat(one[None], self.design.n_coefficients, axis=0)
-        precision[self.design.span("intercept")] = one / self.intercept.scale**2
+        identity = np.eye(self.n_exits)
+        precision = np.repeat(identity[None], self.design.n_coefficients, axis=0)
+        precision[self.design.span("intercept")] = identity / self.intercept.scale**2
         for name, width in self.widths.items():
-            precision[self.design.span(name)] = one / width**2
-        for group, own in zip(self.learned, theta, strict=True):
-            precision[group.span] = np.linalg.inv(correlations.covariance(own, self.n_exits))
+            precision[self.design.span(name)] = identity / width**2
+        for group, parameters in zip(self.learned, theta, strict=True):
+            precision[group.span] = np.linalg.inv(correlations.covariance(parameters, self.n_exits))
         return precision
 
     def coefficients(self, coordinates: FloatArray) -> FloatArray:
@@ -182,21 +182,21 @@ def standard(design: Design) -> Coordinates:
         if isinstance(prior, LearnedFamily):
             spreads[block.name] = prior.spread
         lag = np.asarray(block.places(), dtype=np.float64)
-        own = np.asarray(np.kron(np.eye(block.copies), prior.factor(lag)), dtype=np.float64)
+        factor = np.asarray(np.kron(np.eye(block.copies), prior.factor(lag)), dtype=np.float64)
         if block.basis is None and prior.known_sd is not None:
-            widths[block.name], own = prior.known_sd, np.eye(block.n_coefficients)
-        factors[block.name] = own
-        blocks.append(_in_coordinates(block, own))
-    made = replace(design, blocks=tuple(blocks))
+            widths[block.name], factor = prior.known_sd, np.eye(block.n_coefficients)
+        factors[block.name] = factor
+        blocks.append(_in_coordinates(block, factor))
+    standardised = replace(design, blocks=tuple(blocks))
     learned = tuple(
-        Learned(name, made.span(name), spread.scale, spread.concentration)
+        Learned(name, standardised.span(name), spread.scale, spread.concentration)
         for name, spread in spreads.items()
     )
-    return Coordinates(made, design, factors, widths, learned, transformed, intercept)
+    return Coordinates(standardised, design, factors, widths, learned, transformed, intercept)
 
 
-def _in_coordinates(block: Block, own: FloatArray) -> Block:
-    if own.shape[0] == own.shape[1] and np.array_equal(own, np.eye(len(own))):
+def _in_coordinates(block: Block, factor: FloatArray) -> Block:
+    if factor.shape[0] == factor.shape[1] and np.array_equal(factor, np.eye(len(factor))):
         return block
-    labels = block.coefficients if own.shape[1] == len(own) else np.arange(own.shape[1])
-    return replace(block, basis=block.matrix() @ own, coefficients=labels)
+    labels = block.coefficients if factor.shape[1] == len(factor) else np.arange(factor.shape[1])
+    return replace(block, basis=block.matrix() @ factor, coefficients=labels)

@@ -71,10 +71,10 @@ def draws(prior: Prior, place: npt.ArrayLike, n: int, rng: np.random.Generator) 
     if isinstance(prior, TransformedFamily):
         x = rng.standard_normal((prior.n_normals(len(lag)), n))
         return np.asarray(prior.transform(x, len(lag), NUMBERS))
-    own, sd = prior.factor(lag), np.ones(n)
+    factor, sd = prior.factor(lag), np.ones(n)
     if isinstance(prior, LearnedFamily):
         sd = prior.spread.scale * np.abs(rng.standard_normal(n))
-    return np.asarray(own @ rng.standard_normal((own.shape[1], n)) * sd)
+    return np.asarray(factor @ rng.standard_normal((factor.shape[1], n)) * sd)
 
 
 def describe(spec: ModelSpec) -> pd.DataFrame:

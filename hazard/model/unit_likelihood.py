@@ -58,8 +58,8 @@ def log_likelihood(beta: xr.DataArray, design: Design, grouping: Units) -> xr.Da
     """
     data = unit_rows(design, grouping)
     by_draw = np.empty((beta.sizes["chain"] * beta.sizes["draw"], len(grouping)))
-    for some, levels in tables(beta, design):
-        _unit_sums(data, levels, by_draw[some])
+    for chunk, levels in tables(beta, design):
+        _unit_sums(data, levels, by_draw[chunk])
     return labelled(by_draw, beta, grouping)
 
 
@@ -76,8 +76,8 @@ def tables(beta: xr.DataArray, design: Design) -> Iterator[tuple[slice, FloatArr
     size = sum(block.n_levels for block in design.blocks) * len(design.exits)
     step = max(1, _MOST_NUMBERS // size)
     for first in range(0, len(draws), step):
-        some = slice(first, first + step)
-        yield some, np.stack([table(design.blocks, one) for one in draws[some]])
+        chunk = slice(first, first + step)
+        yield chunk, np.stack([table(design.blocks, draw_beta) for draw_beta in draws[chunk]])
 
 
 def labelled(by_draw: FloatArray, beta: xr.DataArray, grouping: Units) -> xr.DataArray:

@@ -111,8 +111,8 @@ def _from_columns(frame: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
     if broken := not_of_measure(frame, [term]):
         raise HistoryError("\n".join(broken))
     values = frame[names].to_numpy(dtype=np.float32, na_value=np.nan)
-    found = ruled(np.array(values), lags(term), term)
-    return since_risk(found, frame, term)
+    history = ruled(np.array(values), lags(term), term)
+    return since_risk(history, frame, term)
 
 
 def _strange(column: pd.Series, term: LaggedTerm) -> BoolArray:

@@ -55,7 +55,7 @@ def check(registers: Registers) -> pd.DataFrame:
 
 
 def _rules(registers: Registers) -> Iterator[Rule]:
-    ids = Ids.of(registers.persons["person_id"])
+    ids = Ids.from_column(registers.persons["person_id"])
     person = {table: ids.find(frame["person_id"]) for table, frame in registers.tables.items()}
     yield from _persons(registers.persons)
     yield from _links(registers, person)

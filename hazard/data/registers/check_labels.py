@@ -71,8 +71,8 @@ def _is_any(column: pd.Series, words: Sequence[str]) -> BoolArray:
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return column.isin(words).to_numpy()
     places = column.cat.categories.get_indexer(pd.Index(words))
-    found: BoolArray = np.isin(column.cat.codes.to_numpy(), places[places >= 0])
-    return found
+    matches: BoolArray = np.isin(column.cat.codes.to_numpy(), places[places >= 0])
+    return matches
 
 
 def _names(table: str, column: pd.Series) -> Iterator[Rule]:
@@ -96,8 +96,8 @@ def _names(table: str, column: pd.Series) -> Iterator[Rule]:
 def _rows(levels: Iterable[bool], codes: IntArray) -> BoolArray:
     """Rows of the levels of which something is true; code -1, the last, is of none."""
     flags = np.array([*levels, False], dtype=np.bool_)
-    found: BoolArray = flags[codes]
-    return found
+    flagged: BoolArray = flags[codes]
+    return flagged
 
 
 def _rarer(rows: BoolArray) -> BoolArray:

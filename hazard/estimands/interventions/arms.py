@@ -13,7 +13,7 @@ import xarray as xr
 
 from hazard.arrays import Float32Array
 from hazard.data.exposures.rules import looked_up, ruled, since_risk
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.errors import EstimandError, did_you_mean
 from hazard.estimands.interventions.event_histories import Around, counted, stock
 from hazard.estimands.interventions.natural_course import ended
@@ -142,7 +142,7 @@ def _more(one: More, term: LaggedTerm, around: Around, now: Float32Array) -> Flo
     return around.after(around.number[term.name] + copies[term.name])
 
 
-def _copies(one: More, term: LaggedTerm, registers: Histories) -> Histories:
+def _copies(one: More, term: LaggedTerm, registers: FamilyHistories) -> FamilyHistories:
     """The registers with the copies in place of the events of the exposure."""
     rng = np.random.default_rng(one.seed)
     chosen = rng.random(len(registers.events)) < one.share
@@ -270,7 +270,7 @@ _AFTER = (
 _BEFORE = " Start at rows with a known history, intervene on the term, or take before 'none'."
 
 
-def _registers(around: Around) -> Histories:
+def _registers(around: Around) -> FamilyHistories:
     if around.found is None:
         raise TypeError("dated events must come from registers")
     return around.found

@@ -16,7 +16,7 @@ import xarray as xr
 from hazard.arrays import Float32Array, IntArray
 from hazard.data.exposures import RESIDENT, HistoryCentre, own_history, register_histories
 from hazard.data.exposures.rules import lags
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.data.registers.keys import find, pack, positions
 from hazard.errors import EstimandError
 from hazard.estimands.interventions.natural_course import drawn
@@ -46,7 +46,7 @@ class Around:
         The same, where what follows the last row of a person is drawn from those still there.
     others : mapping of str to ndarray of float32, shape (path, month)
         Number of other families of the network, of terms per resident.
-    found : registers.Histories or None
+    found : registers.FamilyHistories or None
         The registers, where there are any.
     history_centre : {"current", "then"}
     """
@@ -57,7 +57,7 @@ class Around:
     number: Mapping[str, Float32Array]
     drawn: Mapping[str, Float32Array]
     others: Mapping[str, Float32Array]
-    found: Histories | None
+    found: FamilyHistories | None
     history_centre: HistoryCentre
 
     @property
@@ -87,7 +87,7 @@ class Around:
 
 def from_registers(
     paths: Paths,
-    registers: Histories,
+    registers: FamilyHistories,
     terms: Sequence[LaggedTerm],
     *,
     history_centre: HistoryCentre = "current",
@@ -99,7 +99,7 @@ def from_registers(
     ----------
     paths : Paths
         From the panel of these registers.
-    registers : registers.Histories
+    registers : registers.FamilyHistories
     terms : sequence of LaggedTerm
         An ``own`` term is read from the rows of the panel.
     history_centre : {"current", "then"}
@@ -128,7 +128,7 @@ def from_registers(
     >>> events = pd.DataFrame({"person": [1, 0], "calendar": [421, 422]})
     >>> events = events.assign(exposure="forced_return", centre=panel["centre"][:2])
     >>> none = pd.DataFrame()  # of the other frames
-    >>> found = Histories(none, none, none, events, Window(409, 423, 423), none, dict)
+    >>> found = FamilyHistories(none, none, none, events, Window(409, 423, 423), none, dict)
     >>> around = from_registers(Paths(panel, np.array([0]), 4, {}), found, [term])
     >>> around.number["forced_return_centre"].tolist(), around.months
     ([[0.0, 0.0, 1.0, 0.0, 0.0]], range(0, 5))
@@ -202,7 +202,7 @@ def _later(number: Mapping[str, Float32Array], months: range, seed: int) -> dict
 
 def counted(
     paths: Paths,
-    registers: Histories,
+    registers: FamilyHistories,
     terms: Sequence[LaggedTerm],
     *,
     history_centre: HistoryCentre,
@@ -261,7 +261,7 @@ def _months(paths: Paths, terms: Sequence[LaggedTerm]) -> range:
 
 def _lookup(
     starts: pd.DataFrame,
-    registers: Histories,
+    registers: FamilyHistories,
     terms: Sequence[LaggedTerm],
     between: tuple[int, int],
     *,

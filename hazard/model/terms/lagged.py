@@ -164,7 +164,7 @@ def differences(
     basis = np.zeros((len(codes), len(levels), n_lags))
     varying = of_level >= 0
     basis[varying, of_level[varying]] = block.values()[codes[varying] % n]
-    made = replace(
+    varying = replace(
         block,
         name=f"{block.name}_by_{varies_by.by}",
         kind="varying",
@@ -173,11 +173,11 @@ def differences(
         basis=basis.reshape(len(codes), -1),
         prior=varies_by.prior,
         copies=len(levels),
-        around=block.name,
+        common_block=block.name,
         owner=of_level,
         centre=0.0,
     )
-    return made, index.astype(np.int64)
+    return varying, index.astype(np.int64)
 
 
 def labels(
@@ -251,13 +251,13 @@ def unknown(
             )
         _check_shape(term, histories[term.name].shape, len(panel))
         missing = np.isnan(histories[term.name].values)
-        lost = missing.any(axis=1) & (why == "")
-        if term.network == "own" and lost.any():
-            why[lost] = np.where(_before_person(term, missing, panel), BEFORE_PERSON, WITHOUT_ROW)[
-                lost
+        incomplete = missing.any(axis=1) & (why == "")
+        if term.network == "own" and incomplete.any():
+            why[incomplete] = np.where(_before_person(term, missing, panel), BEFORE_PERSON, WITHOUT_ROW)[
+                incomplete
             ]
         else:
-            why[lost] = BEFORE_REGISTER
+            why[incomplete] = BEFORE_REGISTER
     return why
 
 
@@ -272,11 +272,11 @@ def _before_person(
 
 
 def _check_shape(term: LaggedTerm, shape: tuple[int, ...], n_rows: int) -> None:
-    wanted = (n_rows, len(term.every_lag))
-    if shape != wanted:
+    expected = (n_rows, len(term.every_lag))
+    if shape != expected:
         raise DesignError(
             f"history of term {term.name!r} must have one row per row of the panel and one column "
-            f"per lag, {wanted}; got {shape}."
+            f"per lag, {expected}; got {shape}."
         )
 
 

@@ -18,7 +18,7 @@ from hazard import spec
 from hazard.data import contracts, exposures
 from hazard.data import panel as panels
 from hazard.data import registers as regs
-from hazard.data.registers import Histories, Registers
+from hazard.data.registers import FamilyHistories, Registers
 from hazard.errors import EstimandError
 from hazard.estimands import interventions as iv
 from hazard.estimands.interventions.positivity import ALL_TERMS
@@ -39,7 +39,7 @@ def arm(*interventions: iv.Intervention, before: str = "observed") -> iv.Arm:
     return iv.Arm(name="an arm", interventions=interventions, before=before)
 
 
-def made(found: Registers, data: DataSpec | None = None) -> tuple[pd.DataFrame, Histories]:
+def made(found: Registers, data: DataSpec | None = None) -> tuple[pd.DataFrame, FamilyHistories]:
     defined = regs.define(found, data or DataSpec())
     return panels.build(defined), defined
 
@@ -359,7 +359,7 @@ def test_parts_of_the_paths_make_the_whole(around: iv.Around) -> None:
 
 
 # --- metamorphic --------------------------------------------------------------------------------
-def relabelled(found: Histories, code: np.ndarray) -> Histories:
+def relabelled(found: FamilyHistories, code: np.ndarray) -> FamilyHistories:
     def frame(old: pd.DataFrame) -> pd.DataFrame:
         new = old.assign(person=code[old["person"]])
         return new.sort_values(["person", *(["calendar"] if "calendar" in new else [])])
