@@ -158,11 +158,11 @@ def _sets(leaves: BoolArray, time: IntArray, ties: Ties) -> RiskSets:
     times, place = np.unique(time[leaves], return_inverse=True)
     inside = np.flatnonzero(np.isin(time, times))
     shape = (len(time), len(times))
-    here = np.searchsorted(times, time[inside])
-    rows_out = np.flatnonzero(leaves)
+    set_of_row = np.searchsorted(times, time[inside])
+    leaving = np.flatnonzero(leaves)
     return RiskSets(
-        weight=sparse.csr_array((np.ones(len(inside)), (inside, here)), shape=shape),
-        leaves=sparse.csr_array((np.ones(len(rows_out)), (rows_out, place)), shape=shape),
+        weight=sparse.csr_array((np.ones(len(inside)), (inside, set_of_row)), shape=shape),
+        leaves=sparse.csr_array((np.ones(len(leaving)), (leaving, place)), shape=shape),
         ties=ties,
     )
 

@@ -170,14 +170,14 @@ def risk_sets(
     leaving = np.flatnonzero(person_exit == exit_)
     months, place = np.unique(month[ends][leaving], return_inverse=True)
     shape = (len(person_exit), len(months))
-    there = np.isin(month, months)
+    in_risk_set = np.isin(month, months)
     others = np.flatnonzero((person_exit != 0) & (person_exit != exit_))
     before = month[ends][others]
     weight = (months > before[:, None]) * chance[months - 1] / chance[before - 1][:, None]
-    still, later = np.nonzero(weight)
-    unit = np.concatenate([person[there], others[still]])
-    time = np.concatenate([np.searchsorted(months, month[there]), later])
-    size = np.concatenate([np.ones(int(there.sum())), weight[still, later]])
+    retained, later = np.nonzero(weight)
+    unit = np.concatenate([person[in_risk_set], others[retained]])
+    time = np.concatenate([np.searchsorted(months, month[in_risk_set]), later])
+    size = np.concatenate([np.ones(int(in_risk_set.sum())), weight[retained, later]])
     return RiskSets(
         weight=sparse.coo_array((size, (unit, time)), shape=shape).tocsr(),
         leaves=sparse.coo_array((np.ones(len(leaving)), (leaving, place)), shape=shape).tocsr(),

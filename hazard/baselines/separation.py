@@ -33,7 +33,7 @@ class Recession:
 
 
 def recession(won: Any, tied: Any) -> Recession:
-    """The comparisons that some coefficients win for sure, and a direction that wins them all.
+    """The comparisons that some coefficients always win, and a direction that wins them all.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def recession(won: Any, tied: Any) -> Recession:
     scale = sparse.diags_array(1 / np.where(reach > 0, reach, 1.0))
     distinct, place = _distinct((won @ scale).toarray())
     n, p = distinct.shape
-    solved = optimize.linprog(
+    solution = optimize.linprog(
         c=np.append(np.zeros(p), -np.ones(n)),
         A_ub=sparse.hstack([-sparse.csr_array(distinct), sparse.eye_array(n)], format="csr"),
         b_ub=np.zeros(n),
@@ -89,13 +89,13 @@ def recession(won: Any, tied: Any) -> Recession:
         bounds=[(None, None)] * p + [(0.0, 1.0)] * n,
         method="highs",
     )
-    if solved.x is None:
+    if solution.x is None:
         raise ConvergenceError(
             "likelihood must have a maximum, or directions in which it rises without end; neither "
-            "was found. Leave out a term that tells an exit for sure."
+            "was found. Leave out a term that separates an exit."
         )
-    direction = np.where(np.abs(solved.x[:p]) > _ROUNDING, solved.x[:p], 0.0)
-    return Recession(solved.x[p:][place] > _STRICT, scale @ direction)
+    direction = np.where(np.abs(solution.x[:p]) > _ROUNDING, solution.x[:p], 0.0)
+    return Recession(solution.x[p:][place] > _STRICT, scale @ direction)
 
 
 def finite(information: FloatArray) -> BoolArray:

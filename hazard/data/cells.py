@@ -123,7 +123,8 @@ def distinct(column: pd.Series) -> tuple[Integers, Sequence[Any]]:
     if kind(column) == TEXT:  # whose codes pandas gives up to a NUL only
         code_of: dict[str, int] = {}
         cell_codes = [
-            code_of.setdefault(cell, len(code_of)) if isinstance(cell, str) else -1 for cell in column
+            code_of.setdefault(cell, len(code_of)) if isinstance(cell, str) else -1
+            for cell in column
         ]
         return np.array(cell_codes, dtype=np.int64), list(code_of)
     codes, cells = pd.factorize(column)
@@ -314,7 +315,9 @@ def _twins(texts: Sequence[str]) -> list[bool]:
 def _bare(text: str) -> str:
     """A text without signs of currency, units and spaces around."""
     letters = "".join(letter for letter in text if unicodedata.category(letter) != "Sc")
-    return _UNIT.sub("", letters.replace("\N{MINUS SIGN}", "-").replace("\xa0", " ").strip()).strip()
+    return _UNIT.sub(
+        "", letters.replace("\N{MINUS SIGN}", "-").replace("\xa0", " ").strip()
+    ).strip()
 
 
 def _looks_numeric(text: str) -> bool:

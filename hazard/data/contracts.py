@@ -17,7 +17,7 @@ number of the first; it never shows an id or another value of a person.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -261,6 +261,14 @@ def _exits(column: pd.Series, exits: Sequence[str], numbers: Integers) -> list[s
     )
 
 
+class _SortedRows(NamedTuple):
+    """Positions of the rows by person and month, which begin a person, and their months."""
+
+    order: Integers
+    first: Flags
+    month: Numbers
+
+
 def _history(panel: pd.DataFrame, numbers: Integers) -> list[str]:
     order, first = _persons(panel)
     exit_ = panel["exit"]
@@ -297,16 +305,14 @@ def _history(panel: pd.DataFrame, numbers: Integers) -> list[str]:
             cure="Leave out the months after the exit.",
             numbers=numbers,
         ),
-        *_entries(panel["entry"], (order, first, month), numbers),
+        *_entries(panel["entry"], _SortedRows(order, first, month), numbers),
     ]
 
 
-def _entries(
-    entry: pd.Series, history: tuple[Integers, Flags, Numbers], numbers: Integers
-) -> list[str]:
+def _entries(entry: pd.Series, rows: _SortedRows, numbers: Integers) -> list[str]:
     if not numeric(entry):
         return []
-    order, first, month = history
+    order, first, month = rows
     values = entry.to_numpy()[order]
     start = _start(first)
     known = ~np.isnan(values) & (month[start] >= 1)  # reported elsewhere

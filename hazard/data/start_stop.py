@@ -111,7 +111,9 @@ def _last(
     exit_seen = dates.happened.any(axis=1) & (start + period * unit - 1 <= closes)
     filled = (np.minimum(months.month_of(dates.end), closes) + 1 - start) // unit
     names = np.array([end.name for end in ends], dtype=object)
-    return np.where(exit_seen, period, filled), np.where(exit_seen, names[day.argmin(axis=1)], "stay")
+    return np.where(exit_seen, period, filled), np.where(
+        exit_seen, names[day.argmin(axis=1)], "stay"
+    )
 
 
 # --- rules --------------------------------------------------------------------------------------

@@ -207,7 +207,12 @@ def derivatives(theta: FloatArray, n_exits: int) -> FloatArray:
     """
     step = 1e-30
     perturbations = 1j * step * np.eye(len(theta))
-    return np.array([np.imag(covariance(theta + perturbation, n_exits)) / step for perturbation in perturbations])
+    return np.array(
+        [
+            np.imag(covariance(theta + perturbation, n_exits)) / step
+            for perturbation in perturbations
+        ]
+    )
 
 
 def correlation(partial: FloatArray, n_exits: int) -> FloatArray:

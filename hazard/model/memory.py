@@ -52,13 +52,13 @@ class PanelSize:
     draws: int = 4_000
 
 
-def needs(spec: ModelSpec, size: PanelSize) -> list[Need]:
+def needs(spec: ModelSpec, panel: PanelSize) -> list[Need]:
     """What a model needs on so many rows, the largest first.
 
     Parameters
     ----------
     spec : ModelSpec
-    size : Rows
+    panel : PanelSize
         A column that is not among its levels counts as one level.
 
     Notes
@@ -86,21 +86,21 @@ def needs(spec: ModelSpec, size: PanelSize) -> list[Need]:
     ... history_before_start = "missing"
     ... prior = { family = "normal", scale = 1.0, reason = "an example only" }
     ... ''')
-    >>> largest = needs(spec, Rows(1_000_000, 50_000, {}))[0]
-    >>> largest.what, round(largest.size / 2**30, 1)
+    >>> largest = needs(spec, PanelSize(1_000_000, 50_000, {}))[0]
+    >>> largest.item, round(largest.size / 2**30, 1)
     ("the history of term 'event_centre'", 8.9)
     """
-    needed = [*_of_terms(spec, size), *_of_estimands(spec, size)]
+    needed = [*_of_terms(spec, panel), *_of_estimands(spec, panel)]
     return sorted(needed, key=lambda need: -need.size)
 
 
-def refuse_too_large(spec: ModelSpec, size: PanelSize, limit: float | None = None) -> None:
+def refuse_too_large(spec: ModelSpec, panel: PanelSize, limit: float | None = None) -> None:
     """Raise when a model needs more memory than there is.
 
     Parameters
     ----------
     spec : ModelSpec
-    size : Rows
+    panel : PanelSize
     limit : float, optional
         In bytes; by default what :func:`available` says.
 
@@ -109,13 +109,13 @@ def refuse_too_large(spec: ModelSpec, size: PanelSize, limit: float | None = Non
     SpecError
         One sentence with what is largest and what would make it smaller.
     """
-    needed = needs(spec, size)
+    needed = needs(spec, panel)
     total, limit_bytes = sum(need.size for need in needed), available() if limit is None else limit
     if total > limit_bytes:
         largest = needed[0]
         raise SpecError(
             f"model {spec.name!r} must fit into memory; got about {total / _GIB:,.1f} GiB on "
-            f"{size.rows:,} rows and {size.draws:,} draws, of which {largest.item} "
+            f"{panel.rows:,} rows and {panel.draws:,} draws, of which {largest.item} "
             f"{largest.size / _GIB:,.1f} GiB, and {limit_bytes / _GIB:,.1f} GiB are there. {largest.cure}"
         )
 

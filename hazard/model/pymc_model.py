@@ -129,7 +129,11 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
         for b, block in enumerate(data.blocks):
             block_beta = beta[start : start + block.n_coefficients]
             start += block.n_coefficients
-            parts.append(block_beta if block.basis is None else pm.Data(f"basis_{b}", block.basis) @ block_beta)
+            parts.append(
+                block_beta
+                if block.basis is None
+                else pm.Data(f"basis_{b}", block.basis) @ block_beta
+            )
         value, _ = LogLikelihood(data.link, data.n_exits)(
             pt.concatenate(parts),
             pm.Data("index", data.index),
@@ -173,7 +177,9 @@ def build_observed_model(coordinates: Coordinates) -> pm.Model:
         def log_probability(value: Any, table: Any, index: Any, weight: Any) -> Any:
             return LogLikelihood(link, n_exits)(table, index, value, weight)[0]
 
-        def random_exits(table: Any, index: Any, weight: Any, rng: Any = None, size: Any = None) -> Any:
+        def random_exits(
+            table: Any, index: Any, weight: Any, rng: Any = None, size: Any = None
+        ) -> Any:
             return simulated(link, table, index, rng.random((*(size or ()), len(index))))
 
         pm.CustomDist(
@@ -259,7 +265,9 @@ def _coefficients(coordinates: Coordinates, effects: Callable[[Learned], Any]) -
             coordinate = pm.Normal(f"z_{name}", 0.0, width, dims=(f"{name}_coordinate", "exit"))
         parts.append(coordinate)
         matrix = coordinates.factors[name]
-        beta = coordinate if _is_identity(matrix) else pm.Data(f"factor_{name}", matrix) @ coordinate
+        beta = (
+            coordinate if _is_identity(matrix) else pm.Data(f"factor_{name}", matrix) @ coordinate
+        )
         pm.Deterministic(block.variable, beta, dims=(dimension(name), "exit"))
     return parts
 
@@ -276,10 +284,14 @@ def _pooled(group: Learned, anchor: Anchor, n_exits: int) -> Any:
     v = pm.Flat(f"v_{name}", dims=(f"{name}_coordinate", "exit"))
     information = pm.Data(f"information_{name}", anchor.information)
     weighted_mean = pm.Data(f"force_{name}", anchor.weighted_mean)
-    posterior_precision = [[precision[b][a] + information[:, b, a] for a in range(b + 1)] for b in range(n_exits)]
+    posterior_precision = [
+        [precision[b][a] + information[:, b, a] for a in range(b + 1)] for b in range(n_exits)
+    ]
     factor = correlations.factor_of(posterior_precision)
     columns = range(n_exits)
-    u = correlations.conditional(factor, [weighted_mean[:, b] for b in columns], [v[:, b] for b in columns])
+    u = correlations.conditional(
+        factor, [weighted_mean[:, b] for b in columns], [v[:, b] for b in columns]
+    )
     root = correlations.factor_of(precision)
     density: Any = 0.0
     for b in columns:

@@ -252,10 +252,10 @@ def choose_centre(centres: Centres, months: IntArray, rng: np.random.Generator) 
     """A centre open in each calendar month, drawn in proportion to size."""
     chosen = np.empty(len(months), dtype=np.int64)
     for month in np.unique(months):
-        here = np.flatnonzero(months == month)
+        in_month = np.flatnonzero(months == month)
         is_open = np.flatnonzero((centres.opened <= month) & (month <= centres.closed))
         weight = centres.capacity[is_open]
-        chosen[here] = rng.choice(is_open, len(here), p=weight / weight.sum())
+        chosen[in_month] = rng.choice(is_open, len(in_month), p=weight / weight.sum())
     return chosen
 
 

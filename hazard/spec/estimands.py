@@ -197,7 +197,11 @@ class StandardisedEstimand(_Named):
     @property
     def sustained(self) -> bool:
         """Whether in an arm the event goes on, so that it has no window of its own."""
-        return any(isinstance(intervention, Sustained) for arm in self.compared for intervention in arm.interventions)
+        return any(
+            isinstance(intervention, Sustained)
+            for arm in self.compared
+            for intervention in arm.interventions
+        )
 
 
 Estimand = Annotated[

@@ -49,7 +49,9 @@ class ModelSpec(Record):
         if twice:
             implied_kinds = {"month": "baseline", **dict.fromkeys(PERIODS, "calendar")}
             explanations = [
-                f"; {name!r} is the name of a {implied_kinds[name]} term" for name in twice if name in implied_kinds
+                f"; {name!r} is the name of a {implied_kinds[name]} term"
+                for name in twice
+                if name in implied_kinds
             ]
             raise ValueError(
                 f"each term must appear once; {', '.join(twice)} appears twice{''.join(explanations)}"
@@ -126,7 +128,9 @@ class ModelSpec(Record):
     @model_validator(mode="after")
     def _known_exits(self) -> ModelSpec:
         standardised = [e for e in self.estimand if isinstance(e, StandardisedEstimand)]
-        named_exits = [(f"estimand {e.label!r}", e.exit) for e in standardised if e.exit is not None]
+        named_exits = [
+            (f"estimand {e.label!r}", e.exit) for e in standardised if e.exit is not None
+        ]
         named_exits += [("costs", name) for name in (self.costs.exits if self.costs else ())]
         for where, name in named_exits:
             if name not in self.outcome.exits:
@@ -213,7 +217,9 @@ class ModelSpec(Record):
                 + did_you_mean(term, names)
             )
         terms = [
-            {**existing.model_dump(), "prior": _content(prior)} if existing.name == term else existing
+            {**existing.model_dump(), "prior": _content(prior)}
+            if existing.name == term
+            else existing
             for existing in self.term
         ]
         return self.replace(term=terms)

@@ -46,7 +46,9 @@ def clash(names: Sequence[str]) -> tuple[str, str, str] | None:
     """
     term_of: dict[str, str] = {}
     for name in names:
-        variables = [f"{kind}_{name}" for kind in _VARIABLES] + [f"{name}_{kind}" for kind in _DIMENSIONS]
+        variables = [f"{kind}_{name}" for kind in _VARIABLES] + [
+            f"{name}_{kind}" for kind in _DIMENSIONS
+        ]
         for variable in variables:
             if term_of.setdefault(variable, name) != name:
                 return term_of[variable], name, variable

@@ -109,7 +109,9 @@ class TableSpec(Record):
         if self.start is None:
             known = type(self).model_fields
             date_keys = ("dates", "unit_months", "window_start", "window_end", "again")
-            if misplaced := [name for name in date_keys if getattr(self, name) != known[name].default]:
+            if misplaced := [
+                name for name in date_keys if getattr(self, name) != known[name].default
+            ]:
                 raise ValueError(f"{', '.join(misplaced)} must come with the date column start")
             return self
         if self.layout == "rows" or self.entry or self.origin or self.time_scale:

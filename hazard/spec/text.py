@@ -138,7 +138,10 @@ def _beside(name: str, place: _Place) -> Path:
 
 # --- what is wrong ------------------------------------------------------------------------------
 def _valid[R: Record](
-    record: type[R], content: Any, where: str, positions: Mapping[tuple[str, int], int] | None = None
+    record: type[R],
+    content: Any,
+    where: str,
+    positions: Mapping[tuple[str, int], int] | None = None,
 ) -> R:
     """Content as a record, or all that is wrong with it in one sentence.
 
@@ -153,7 +156,8 @@ def _valid[R: Record](
 
 def _problems(error: ValidationError, positions: Mapping[tuple[str, int], int]) -> list[str]:
     items: list[dict[str, Any]] = [
-        {**item, "loc": _counted(item["loc"], positions)} for item in error.errors(include_url=False)
+        {**item, "loc": _counted(item["loc"], positions)}
+        for item in error.errors(include_url=False)
     ]
     lines = []
     for item in items:

@@ -159,14 +159,22 @@ def _with(entries: Sequence[_Entry], entry_spec: EntrySpec, kind: str, place: in
         position = _place(name, base, where)
     else:
         last = len(entries) - 1
-        position = last if entry_spec.after is None else _place(entry_spec.after, entries, f"{where}.after")
+        position = (
+            last
+            if entry_spec.after is None
+            else _place(entry_spec.after, entries, f"{where}.after")
+        )
         return [*entries[: position + 1], _Entry(name, content, place), *entries[position + 1 :]]
     if entry_spec.after is not None:
         raise ValueError(
             f"{where}.after must come with a new entry; got one in place of {entries[position].name!r}. "
             "Leave after out."
         )
-    return [*entries[:position], _Entry(_name(kind, content), content, place), *entries[position + 1 :]]
+    return [
+        *entries[:position],
+        _Entry(_name(kind, content), content, place),
+        *entries[position + 1 :],
+    ]
 
 
 def _place(name: str, entries: Sequence[_Entry | None], where: str) -> int:

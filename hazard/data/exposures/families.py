@@ -152,10 +152,19 @@ def rows(
             f"in {outside.sum():,} of {len(month):,} rows (first: row {outside.argmax() + 1:,})."
         )
     from_residence = {"centre"} if residence is not None else set()
-    source = {name: residence if residence is not None and name in from_residence else panel for name in columns}
+    source = {
+        name: residence if residence is not None and name in from_residence else panel
+        for name in columns
+    }
     labels = {name: frame[name].cat.categories for name, frame in source.items()}
-    codes = {name: _codes(panel[name], labels[name]) for name in columns if name not in from_residence}
-    centres = None if residence is None or "centre" not in columns else _centre_by_month(residence, persons, window)
+    codes = {
+        name: _codes(panel[name], labels[name]) for name in columns if name not in from_residence
+    }
+    centres = (
+        None
+        if residence is None or "centre" not in columns
+        else _centre_by_month(residence, persons, window)
+    )
     return CodedRows(person, month, persons, window, labels, codes, centres)
 
 
@@ -169,7 +178,9 @@ def _centre_by_month(residence: pd.DataFrame, persons: IntArray, window: Window)
     known = (person >= 0) & (month >= 0)
     keys = pack(person, month)[known]
     order = np.argsort(keys, kind="stable")
-    return CentreByMonth(keys[order], _codes(residence["centre"], residence["centre"].cat.categories)[known][order])
+    return CentreByMonth(
+        keys[order], _codes(residence["centre"], residence["centre"].cat.categories)[known][order]
+    )
 
 
 def families(once: pd.DataFrame, layer: Layer, coded: CodedRows) -> FamilyCounts:
@@ -177,7 +188,9 @@ def families(once: pd.DataFrame, layer: Layer, coded: CodedRows) -> FamilyCounts
     codes = [_codes(once[name], coded.labels[name]) for name in layer]
     group = combined(codes, [len(coded.labels[name]) for name in layer])
     month = once["calendar"].to_numpy(dtype=np.int64) - coded.window.first
-    place, counts = _counts(group, month, coded, int(np.prod([len(coded.labels[n]) for n in layer])))
+    place, counts = _counts(
+        group, month, coded, int(np.prod([len(coded.labels[n]) for n in layer]))
+    )
     person = find(coded.people, once["person"].to_numpy())
     order = np.lexsort((month, person))
     order = order[(person >= 0)[order]]
@@ -192,7 +205,9 @@ def families(once: pd.DataFrame, layer: Layer, coded: CodedRows) -> FamilyCounts
     )
 
 
-def _counts(group: IntArray, month: IntArray, coded: CodedRows, n_groups: int) -> tuple[Codes, Codes]:
+def _counts(
+    group: IntArray, month: IntArray, coded: CodedRows, n_groups: int
+) -> tuple[Codes, Codes]:
     known = group >= 0
     used, rank = np.unique(group[known], return_inverse=True)
     place = np.zeros(n_groups + 1, dtype=np.int32)

@@ -63,7 +63,9 @@ def register_histories(
         return _once(histories.events, exposure, histories.window)
 
     histories_by_term = _peer_histories(panel, once, peers, histories.window, residence)
-    histories_by_term |= {term.name: own_history(panel, term) for term in terms if term.network == _OWN}
+    histories_by_term |= {
+        term.name: own_history(panel, term) for term in terms if term.network == _OWN
+    }
     return {term.name: histories_by_term[term.name] for term in terms}
 
 
@@ -148,7 +150,9 @@ def peer_histories(
     """
     _check_columns(panel, events, terms)
     residence = panel if history_centre == "then" else None
-    return _peer_histories(panel, lambda exposure: _once(events, exposure, window), terms, window, residence)
+    return _peer_histories(
+        panel, lambda exposure: _once(events, exposure, window), terms, window, residence
+    )
 
 
 def _peer_histories(
@@ -164,8 +168,13 @@ def _peer_histories(
     counted = dict.fromkeys(
         (exposure, layer) for term in terms for exposure in _counted(term) for layer in layers(term)
     )
-    frames = {exposure: once(exposure) for exposure in dict.fromkeys(exposure for exposure, _ in counted)}
-    counts = {(exposure, layer): families(frames[exposure], layer, of_panel) for exposure, layer in counted}
+    frames = {
+        exposure: once(exposure) for exposure in dict.fromkeys(exposure for exposure, _ in counted)
+    }
+    counts = {
+        (exposure, layer): families(frames[exposure], layer, of_panel)
+        for exposure, layer in counted
+    }
     histories = {term.name: _history(term, of_panel, counts) for term in terms}
     return {term.name: since_risk(histories[term.name], panel, term) for term in terms}
 
@@ -256,7 +265,9 @@ def _values(term: LaggedTerm, part: CodedRows, counts: CountsByLayer, lag: int) 
     groups = {layer: part.group(layer, month) for layer in layers(term)}
     for group in groups.values():
         known &= group >= 0
-    number, *residents = [_others(exposure, part, month, groups, counts) for exposure in _counted(term)]
+    number, *residents = [
+        _others(exposure, part, month, groups, counts) for exposure in _counted(term)
+    ]
     value = (number >= term.at_least if term.measure == "at_least" else number).astype(np.float32)
     for n_others in residents:
         value /= np.maximum(n_others, 1)
@@ -266,7 +277,11 @@ def _values(term: LaggedTerm, part: CodedRows, counts: CountsByLayer, lag: int) 
 
 
 def _others(
-    exposure: str, part: CodedRows, month: IntArray, groups: Mapping[Layer, IntArray], counts: CountsByLayer
+    exposure: str,
+    part: CodedRows,
+    month: IntArray,
+    groups: Mapping[Layer, IntArray],
+    counts: CountsByLayer,
 ) -> IntArray:
     total, *excluded = [
         counts[exposure, layer].others(part.person, month, group) for layer, group in groups.items()

@@ -95,7 +95,9 @@ def since_risk(history: xr.DataArray, rows: pd.DataFrame, term: LaggedTerm) -> x
     if term.history_before_risk == "observed":
         return history
     need(rows, ["month"])
-    month_of_history = xr.DataArray(rows["month"].to_numpy(dtype=np.int64), dims="row") - history["lag"]
+    month_of_history = (
+        xr.DataArray(rows["month"].to_numpy(dtype=np.int64), dims="row") - history["lag"]
+    )
     return history.where(month_of_history >= 1, np.float32(0.0)).transpose("row", "lag")
 
 

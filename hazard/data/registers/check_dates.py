@@ -50,7 +50,9 @@ def decision_rules(registers: Registers, person: dict[str, IntArray]) -> Iterato
     yield Rule(
         table,
         "A decision is not dated before the application for asylum.",
-        (person[table] >= 0) & (next_asylum // SPAN == person[table]) & (next_asylum % SPAN != NEVER),
+        (person[table] >= 0)
+        & (next_asylum // SPAN == person[table])
+        & (next_asylum % SPAN != NEVER),
         "note",
     )
     final = (decisions["final"] == "yes").to_numpy()

@@ -284,7 +284,9 @@ def closed_to_newcomers(centre: IntArray, arrived: Dated, ended: IntArray, last:
         marks = np.searchsorted(anywhere, [first, final, final, half], side="right")
         share = (date[part] > first).sum() / max(marks[1] - marks[0], 1)
         silent = (marks[3] - marks[2]) * np.log1p(-min(share, 1 - IMPROBABLE))
-        odd[candidate] = half - final > _LINGERING * STEP and silent < np.log(IMPROBABLE / n_centres)
+        odd[candidate] = half - final > _LINGERING * STEP and silent < np.log(
+            IMPROBABLE / n_centres
+        )
     flagged: BoolArray = odd[centre]
     return flagged
 

@@ -138,7 +138,9 @@ def unexplained(
     month = pack(departures.family, departures.day // STEP)
     for keys in other_returns:
         explained |= find(keys, month) >= 0
-    return Departures(departures.family[~explained], departures.day[~explained], departures.certain[~explained])
+    return Departures(
+        departures.family[~explained], departures.day[~explained], departures.certain[~explained]
+    )
 
 
 def assisted_exits(applied: Applications, departures: Departures, data: DataSpec) -> IntArray:

@@ -258,6 +258,10 @@ class Intervals:
         if not len(self.group):
             return np.zeros(len(group), dtype=np.bool_)
         until = running_max(self.group, self.end)
-        position = np.searchsorted(pack(self.group, self.start), pack(group, value), side="right") - 1
-        inside: BoolArray = (position >= 0) & (self.group[position] == group) & (until[position] >= value)
+        position = (
+            np.searchsorted(pack(self.group, self.start), pack(group, value), side="right") - 1
+        )
+        inside: BoolArray = (
+            (position >= 0) & (self.group[position] == group) & (until[position] >= value)
+        )
         return inside

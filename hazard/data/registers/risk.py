@@ -119,7 +119,9 @@ def at_risk(everyone: Roster, known: Facts, window: Window, data: DataSpec) -> A
         "in no centre after the final rejection": ~_lived_between(stays, start, NEVER),
         "first ending before the time at risk": endings.calendar < start,
         "in no centre while at risk": ~_lived_between(stays, start, end),
-        "at risk outside the window only": np.bincount(residence.family[within], minlength=n_families)
+        "at risk outside the window only": np.bincount(
+            residence.family[within], minlength=n_families
+        )
         == 0,
     }
     excluded, sample = _in_turn(reasons, n_families)

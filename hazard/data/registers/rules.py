@@ -129,7 +129,9 @@ def latest(group: IntArray, value: IntArray, groups: IntArray, until: IntArray) 
     """
     keys = np.sort(pack(group, value))
     position = np.searchsorted(keys, pack(groups, until), side="right") - 1
-    last_key = np.append(keys, -2 * SPAN)[position]  # the last, of no group, where nothing is before
+    last_key = np.append(keys, -2 * SPAN)[
+        position
+    ]  # the last, of no group, where nothing is before
     return np.where(last_key // SPAN == groups, last_key % SPAN, -1)
 
 

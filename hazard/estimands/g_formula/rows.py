@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hazard.errors import EstimandError
-from hazard.estimands.interventions import Arm, Around, histories
+from hazard.estimands.interventions import Arm, PathEvents, histories
 from hazard.model.design import Design, apply
 from hazard.spec import ModelSpec
 
@@ -49,7 +49,12 @@ class PathRows:
 
 
 def path_rows(
-    around: Around, arms: Sequence[Arm], frozen: Design, spec: ModelSpec, *, n_paths: int = 2000
+    path_events: PathEvents,
+    arms: Sequence[Arm],
+    frozen: Design,
+    spec: ModelSpec,
+    *,
+    n_paths: int = 2000,
 ) -> Iterator[PathRows]:
     """Rows of all paths under every arm, so many paths at once.
 
@@ -78,7 +83,7 @@ def path_rows(
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise EstimandError(f"arms must have different names; got {twice} more than once.")
-    for part in around.parts(n_paths):
+    for part in path_events.parts(n_paths):
         frame = part.paths.frame()
         designs = {arm.name: apply(frozen, frame, histories(part, arm), spec) for arm in arms}
         yield PathRows(designs, part.paths.horizon)

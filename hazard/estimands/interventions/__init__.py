@@ -39,8 +39,14 @@ in which an arm asked for more.
 """
 
 from hazard.estimands.interventions.arms import histories
-from hazard.estimands.interventions.event_histories import Around, from_registers, from_rows
-from hazard.estimands.interventions.paths import Paths, first_rows, held, paths, rows_of_month
+from hazard.estimands.interventions.event_histories import PathEvents, from_registers, from_rows
+from hazard.estimands.interventions.paths import (
+    Paths,
+    first_rows,
+    changing_columns,
+    paths,
+    rows_of_month,
+)
 from hazard.estimands.interventions.positivity import check_support, support
 from hazard.spec import (
     Added,

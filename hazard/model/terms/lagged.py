@@ -116,7 +116,8 @@ def window_of_lag(term: LaggedTerm) -> IntArray:
 
 def differences(
     varies_by: VariesBy,
-    common: tuple[Block, IntArray],
+    block: Block,
+    pattern: IntArray,
     rows: pd.DataFrame,
     frozen: Block | None = None,
 ) -> tuple[Block, IntArray]:
@@ -125,8 +126,10 @@ def differences(
     Parameters
     ----------
     varies_by : VariesBy
-    common : Block and ndarray
-        Of :func:`build`, for the same rows.
+    block : Block
+        The common curve, of :func:`build`, for the same rows.
+    pattern : ndarray of int64, shape (row,)
+        Level of that block in every row.
     rows : DataFrame
     frozen : Block, optional
         The block of an earlier panel, whose levels come first.
@@ -152,11 +155,10 @@ def differences(
     ...                   varies_by={"by": "country", "levels": ("B",), "prior": prior})
     >>> rows = pd.DataFrame({"country": ["A", "B", "B"]})
     >>> common = build(term, np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
-    >>> block, index = differences(term.varies_by, common, rows)
+    >>> block, index = differences(term.varies_by, *common, rows)
     >>> block.coefficients.tolist(), block.basis[index].tolist()
     (['B, 0', 'B, 1'], [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     """
-    block, pattern = common
     levels, owner = _owners(varies_by, rows, frozen)
     n, n_lags = block.n_levels, block.n_coefficients
     codes, index = np.unique(np.where(owner < 0, -1, owner * n + pattern), return_inverse=True)
@@ -164,7 +166,7 @@ def differences(
     basis = np.zeros((len(codes), len(levels), n_lags))
     varying = of_level >= 0
     basis[varying, of_level[varying]] = block.values()[codes[varying] % n]
-    varying = replace(
+    varying_block = replace(
         block,
         name=f"{block.name}_by_{varies_by.by}",
         kind="varying",
@@ -177,7 +179,7 @@ def differences(
         owner=of_level,
         centre=0.0,
     )
-    return varying, index.astype(np.int64)
+    return varying_block, index.astype(np.int64)
 
 
 def labels(
@@ -253,9 +255,9 @@ def unknown(
         missing = np.isnan(histories[term.name].values)
         incomplete = missing.any(axis=1) & (why == "")
         if term.network == "own" and incomplete.any():
-            why[incomplete] = np.where(_before_person(term, missing, panel), BEFORE_PERSON, WITHOUT_ROW)[
-                incomplete
-            ]
+            why[incomplete] = np.where(
+                _before_person(term, missing, panel), BEFORE_PERSON, WITHOUT_ROW
+            )[incomplete]
         else:
             why[incomplete] = BEFORE_REGISTER
     return why
