@@ -47,8 +47,8 @@ def refuse_few(n_persons: int, subject: str) -> None:
     """
     if n_persons < SMALLEST:
         raise DisclosureError(
-            f"{subject} must be about at least {SMALLEST} persons; got fewer. Ask for more levels, or "
-            "for other data."
+            f"{subject} must be about at least {SMALLEST} persons; got fewer. Ask for more levels, "
+            "or for other data."
         )
 
 

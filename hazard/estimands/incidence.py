@@ -266,8 +266,8 @@ def _acting(estimand: IncidenceEstimand) -> set[str | None]:
 def _profiles(design: Design, person: npt.NDArray[np.int64], varying: list[int]) -> _Profiles:
     """Distinct first rows with their number of persons.
 
-    Blocks that vary along the path are set aside. The last column is the lag curve that the person has: the place of
-    an own one, or the last place for the common one (see :func:`_paths`).
+    Blocks that vary along the path are set aside. The last column is the lag curve that the person
+    has: the place of an own one, or the last place for the common one (see :func:`_paths`).
     """
     person_of_row = person[design.row]
     first = np.concatenate([[True], person_of_row[1:] != person_of_row[:-1]])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hazard.arrays import FloatArray, IntArray
+from hazard.arrays import FloatArray
 from hazard.compiled import compiled_in_parallel
 from hazard.errors import EstimandError
 from hazard.estimands.incidence import cumulative_lag_effect
@@ -160,7 +160,7 @@ class _Events(NamedTuple):
 class _WeightedRows(NamedTuple):
     """Positions of the rows in the stacked table, and the share of each in the average."""
 
-    index: npt.NDArray[np.int32]
+    position: npt.NDArray[np.int32]
     share: FloatArray
 
 

@@ -116,7 +116,8 @@ def refuse_too_large(spec: ModelSpec, panel: PanelSize, limit: float | None = No
         raise SpecError(
             f"model {spec.name!r} must fit into memory; got about {total / _GIB:,.1f} GiB on "
             f"{panel.rows:,} rows and {panel.draws:,} draws, of which {largest.item} "
-            f"{largest.size / _GIB:,.1f} GiB, and {limit_bytes / _GIB:,.1f} GiB are there. {largest.cure}"
+            f"{largest.size / _GIB:,.1f} GiB, and {limit_bytes / _GIB:,.1f} GiB are "
+            f"there. {largest.cure}"
         )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from hazard.arrays import IntArray
 from hazard.months import first_day, month_of
-from hazard.simulation.history import Absences, History, FamilyMonths
+from hazard.simulation.history import Absences, FamilyMonths, History
 from hazard.simulation.others import Others
 from hazard.simulation.world import ASSISTED, DISAPPEARED, STATELESS, STAY, World, choose_centre
 

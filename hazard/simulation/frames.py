@@ -12,7 +12,7 @@ import pandas as pd
 from hazard.months import month_text
 from hazard.simulation.biographies import MISSING, Biographies, day_number, of_others, of_sample
 from hazard.simulation.defects import with_defects
-from hazard.simulation.history import History, FamilyMonths, exposures, history
+from hazard.simulation.history import FamilyMonths, History, exposures, history
 from hazard.simulation.margins import EXITS, EXPOSURES, N_LAGS, NETWORKS
 from hazard.simulation.registration import notes, registered
 from hazard.simulation.world import ASSISTED, FORCED, STAY, Truth

@@ -54,12 +54,13 @@ class ModelSpec(Record):
                 if name in implied_kinds
             ]
             raise ValueError(
-                f"each term must appear once; {', '.join(twice)} appears twice{''.join(explanations)}"
+                f"each term must appear once; {', '.join(twice)} appears twice"
+                f"{''.join(explanations)}"
             )
         if clashing := clash(names):
             raise ValueError(
-                f"terms must have names apart in a posterior; {clashing[0]!r} and {clashing[1]!r} both "
-                f"make {clashing[2]!r}. Give one of the columns another name in the table"
+                f"terms must have names apart in a posterior; {clashing[0]!r} and {clashing[1]!r} "
+                f"both make {clashing[2]!r}. Give one of the columns another name in the table"
             )
         labels = [estimand.label for estimand in self.estimand]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
@@ -81,8 +82,8 @@ class ModelSpec(Record):
         for role, name in columns:
             if name in reserved:
                 raise ValueError(
-                    f"{role} must not be called {name!r}, which is a name of {reserved[name]}; give "
-                    "the column another name in the table"
+                    f"{role} must not be called {name!r}, which is a name of {reserved[name]}; "
+                    "give the column another name in the table"
                 )
         for role, name in columns:
             mapped = getattr(self.table, name) if name in ("month", "calendar", "entry") else name

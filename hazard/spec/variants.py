@@ -167,8 +167,8 @@ def _with(entries: Sequence[_Entry], entry_spec: EntrySpec, kind: str, place: in
         return [*entries[: position + 1], _Entry(name, content, place), *entries[position + 1 :]]
     if entry_spec.after is not None:
         raise ValueError(
-            f"{where}.after must come with a new entry; got one in place of {entries[position].name!r}. "
-            "Leave after out."
+            f"{where}.after must come with a new entry; got one in place of "
+            f"{entries[position].name!r}. Leave after out."
         )
     return [
         *entries[:position],

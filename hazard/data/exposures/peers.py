@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from hazard.arrays import BoolArray, Float32Array, IntArray
-from hazard.data.exposures.families import FamilyCounts, Layer, CodedRows, families, rows
+from hazard.data.exposures.families import CodedRows, FamilyCounts, Layer, families, rows
 from hazard.data.exposures.own import own_history
 from hazard.data.exposures.rules import looked_up, need, ruled, since_risk
 from hazard.data.registers import FamilyHistories, Window

@@ -70,7 +70,8 @@ class Branch:
         contradictory = sorted(set(self.dropped) & set(self.exchanged))
         if contradictory:
             raise EstimandError(
-                f"exits of branch {self.name!r} must be dropped or exchanged; got both of {contradictory}."
+                f"exits of branch {self.name!r} must be dropped or exchanged; got both of "
+                f"{contradictory}."
             )
         arm_of_exit = [self.exchanged.get(name, self.arm) for name in exits]
         return [

@@ -163,8 +163,8 @@ def _check_finite(sums: FloatArray) -> None:
     infinite = ~np.isfinite(sums[:, :, 0]).all(axis=(2, 3, 4))  # everybody is in cell 0
     if infinite.any():
         raise EstimandError(
-            f"standardised risks must be finite; got others in {infinite.sum():,} of {infinite.size:,} "
-            "draws. Look for coefficients without information, and give them a narrower prior."
+            f"standardised risks must be finite; got others in {infinite.sum():,} of "
+            f"{infinite.size:,} draws. Look for coefficients without information, and give them a narrower prior."
         )
 
 

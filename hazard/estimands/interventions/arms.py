@@ -15,7 +15,7 @@ from hazard.arrays import Float32Array
 from hazard.data.exposures.rules import looked_up, ruled, since_risk
 from hazard.data.registers import FamilyHistories
 from hazard.errors import EstimandError, did_you_mean
-from hazard.estimands.interventions.event_histories import PathEvents, counted, stock
+from hazard.estimands.interventions.event_histories import PathEvents, event_counts, stock
 from hazard.estimands.interventions.natural_course import ended
 from hazard.spec import (
     Added,
@@ -152,7 +152,7 @@ def _delayed(
 def _more(
     intervention: More, term: LaggedTerm, path_events: PathEvents, current: Float32Array
 ) -> Float32Array:
-    copies = counted(
+    copies = event_counts(
         path_events.paths,
         _copies(intervention, term, _registers(path_events)),
         [term],
@@ -246,8 +246,8 @@ def _measured(
 def _check_within(intervention: OneInMonth | Added | Sustained, current: Float32Array) -> None:
     if intervention.month > current.shape[1]:
         raise EstimandError(
-            f"intervention {intervention.kind!r} must act within the {current.shape[1]} months of the paths; "
-            f"got month {intervention.month}."
+            f"intervention {intervention.kind!r} must act within the {current.shape[1]} "
+            f"months of the paths; got month {intervention.month}."
         )
 
 
@@ -257,8 +257,8 @@ def _targets(intervention: Intervention, path_events: PathEvents) -> list[Lagged
         known = [term.name for term in path_events.terms]
         known += list(dict.fromkeys(term.exposure for term in path_events.terms))
         raise EstimandError(
-            f"term of intervention {intervention.kind!r} must be one of {known}; got {intervention.term!r}."
-            + did_you_mean(intervention.term, known)
+            f"term of intervention {intervention.kind!r} must be one of {known}; got "
+            f"{intervention.term!r}." + did_you_mean(intervention.term, known)
         )
     return chosen
 
@@ -267,14 +267,14 @@ def _check_possible(intervention: Intervention, term: LaggedTerm, path_events: P
     by_rows = path_events.registers is None or term.network == "own"
     if by_rows and isinstance(intervention, Delayed | More | Added | Campaign):
         raise EstimandError(
-            f"intervention {intervention.kind!r} on term {term.name!r} must have dated events of others, "
-            "from registers; got rows only. Use 'none', 'one_in_month', 'sustained' or 'observed'."
+            f"intervention {intervention.kind!r} on term {term.name!r} must have dated events "
+            "of others, from registers; got rows only. Use 'none', 'one_in_month', 'sustained' or 'observed'."
         )
     unknown_rate = term.measure == "per_resident" and term.name not in path_events.others
     if unknown_rate and isinstance(intervention, OneInMonth | Sustained):
         raise EstimandError(
-            f"intervention {intervention.kind!r} on term {term.name!r} must have the number of residents, "
-            "from registers; got rates only. Use 'none' or 'observed'."
+            f"intervention {intervention.kind!r} on term {term.name!r} must have the number of "
+            "residents, from registers; got rates only. Use 'none' or 'observed'."
         )
 
 
