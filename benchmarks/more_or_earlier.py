@@ -156,22 +156,22 @@ def month_by_month(calendar: IntArray) -> Iterator[tuple[IntArray, int]]:
 
 
 def month_odds(
-    effects: Effects, there: FamiliesAtRisk, calendar: int, *, ago: int | None
+    effects: Effects, at_risk: FamiliesAtRisk, calendar: int, *, ago: int | None
 ) -> FloatArray:
     """Log-odds of the simulator in a month, with a forced return at every centre so long ago."""
     counts = np.zeros((len(EXPOSURES), HORIZON + N_LAGS, len(effects.network)), dtype=np.int64)
     if ago is not None and ago > 0:
         counts[EXPOSURES.index("forced_return"), -1 - ago] = 1
-    eta = month_of_families(there, calendar, effects=effects, counts=counts).eta
+    eta = month_of_families(at_risk, calendar, effects=effects, counts=counts).eta
     return np.maximum(eta, NEVER)
 
 
-def some(there: FamiliesAtRisk, row: IntArray) -> FamiliesAtRisk:
+def some(at_risk: FamiliesAtRisk, row: IntArray) -> FamiliesAtRisk:
     """Some of the families."""
     return FamiliesAtRisk(
-        Families._make(values[row] for values in there.families),
-        Traits._make(values[row] for values in there.traits),
-        there.centre[row],
+        Families._make(values[row] for values in at_risk.families),
+        Traits._make(values[row] for values in at_risk.traits),
+        at_risk.centre[row],
     )
 
 

@@ -168,7 +168,7 @@ def risk_sets(
     month = rows["month"].to_numpy(dtype=np.int64)
     ends = np.flatnonzero(np.append(person[1:] != person[:-1], True))
     leaving = np.flatnonzero(person_exit == exit_)
-    months, place = np.unique(month[ends][leaving], return_inverse=True)
+    months, exit_set = np.unique(month[ends][leaving], return_inverse=True)
     shape = (len(person_exit), len(months))
     in_risk_set = np.isin(month, months)
     others = np.flatnonzero((person_exit != 0) & (person_exit != exit_))
@@ -180,7 +180,7 @@ def risk_sets(
     size = np.concatenate([np.ones(int(in_risk_set.sum())), weight[retained, later]])
     return RiskSets(
         weight=sparse.coo_array((size, (unit, time)), shape=shape).tocsr(),
-        leaves=sparse.coo_array((np.ones(len(leaving)), (leaving, place)), shape=shape).tocsr(),
+        leaves=sparse.coo_array((np.ones(len(leaving)), (leaving, exit_set)), shape=shape).tocsr(),
         ties=ties,
     )
 

@@ -185,8 +185,8 @@ def _covariance(solution: _LeastSquares, errors: Errors) -> tuple[FloatArray, li
             covariance[:, a, :, b] = robust.sandwich(solution.bread, part, factor)
     chosen = np.repeat(keep[:, None], m, axis=1)
     spread = spread_out(covariance.reshape(k * m, k * m), chosen)
-    if few := too_few(robust.counted(used, keep, errors), float(data.weight.sum())):
-        return spread, few
+    if too_few_rows := too_few(robust.counted(used, keep, errors), float(data.weight.sum())):
+        return spread, too_few_rows
     negative = keep & np.isnan(errors_of(spread, ways=robust.ways(errors))).any(axis=1)
     return spread, undefined(coefficient_labels(used), negative)
 

@@ -204,28 +204,28 @@ def limit(data: Rows, sets: RiskSets, among: BoolArray) -> tuple[RiskSets, Maxim
     compares who leaves with everybody in the risk set: exactly, not by the size of an estimate.
     """
     matrix = columns(data)
-    kept = _identified(data, matrix, sets, among)
+    estimable = _identified(data, matrix, sets, among)
     try:
-        maximum = maximise(data, sets, kept)
+        maximum = maximise(data, sets, estimable)
         if not maximum.runaway.any():
             return sets, maximum
     except ConvergenceError:
-        if not (recession := _recession(matrix, sets, kept)).strict.any():
+        if not (recession := _recession(matrix, sets, estimable)).strict.any():
             raise
     else:
-        recession = _recession(matrix, sets, kept)
+        recession = _recession(matrix, sets, estimable)
     if not recession.strict.any():
         return sets, replace(maximum, runaway=np.zeros_like(maximum.runaway))
     compared = sets.among(~recession.strict)
-    maximum_of_limit = maximise(data, compared, kept)
-    size = _spread(_RiskSetSums(data, matrix, sets, np.zeros(len(kept))))[kept]
+    maximum_of_limit = maximise(data, compared, estimable)
+    size = _spread(_RiskSetSums(data, matrix, sets, np.zeros(len(estimable))))[estimable]
     size = np.where(size > 0, size, 1.0)
     information = _RiskSetSums(data, matrix, compared, maximum_of_limit.beta).information()[
-        np.ix_(kept, kept)
+        np.ix_(estimable, estimable)
     ]
-    unidentified = kept.copy()
-    unidentified[kept] = (
-        ~separation.finite(information / np.outer(size, size)) | ~maximum_of_limit.keep[kept]
+    unidentified = estimable.copy()
+    unidentified[estimable] = (
+        ~separation.finite(information / np.outer(size, size)) | ~maximum_of_limit.keep[estimable]
     )
     sign = np.where(recession.direction == 0, np.nan, np.sign(recession.direction))
     return compared, replace(maximum_of_limit, runaway=np.where(unidentified, sign, 0.0))

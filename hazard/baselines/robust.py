@@ -56,8 +56,8 @@ class Clusters:
         if len(self.codes) == 1:
             return single
         left, right = self.codes
-        both = pd.factorize(left * (int(right.max()) + 1) + right)[0].astype(np.int64)
-        return [*single, (-1, both)]
+        intersection = pd.factorize(left * (int(right.max()) + 1) + right)[0].astype(np.int64)
+        return [*single, (-1, intersection)]
 
 
 Errors = Clusters | Literal["rows"]

@@ -78,7 +78,7 @@ def recession(won: Any, tied: Any) -> Recession:
     """
     reach = np.asarray(abs(sparse.vstack([won, tied])).max(axis=0).toarray()).ravel()
     scale = sparse.diags_array(1 / np.where(reach > 0, reach, 1.0))
-    distinct, place = _distinct((won @ scale).toarray())
+    distinct, position = _distinct((won @ scale).toarray())
     n, p = distinct.shape
     solution = optimize.linprog(
         c=np.append(np.zeros(p), -np.ones(n)),
@@ -95,7 +95,7 @@ def recession(won: Any, tied: Any) -> Recession:
             "was found. Leave out a term that separates an exit."
         )
     direction = np.where(np.abs(solution.x[:p]) > _ROUNDING, solution.x[:p], 0.0)
-    return Recession(solution.x[p:][place] > _STRICT, scale @ direction)
+    return Recession(solution.x[p:][position] > _STRICT, scale @ direction)
 
 
 def finite(information: FloatArray) -> BoolArray:
@@ -126,5 +126,5 @@ def finite(information: FloatArray) -> BoolArray:
 
 def _distinct(rows: FloatArray) -> tuple[FloatArray, Any]:
     """Rows that differ, with the place of every row among them."""
-    unique, place = np.unique(rows, axis=0, return_inverse=True)
-    return unique, place.ravel()
+    unique, position = np.unique(rows, axis=0, return_inverse=True)
+    return unique, position.ravel()

@@ -174,21 +174,21 @@ def not_labels(where: str, column: pd.Series) -> list[str]:
     def rows(bad: Sequence[bool]) -> Flags:
         return np.array([*bad, False], dtype=bool)[codes]
 
-    broken = violation(
+    problems = violation(
         f"{where} must have whole numbers that can be told apart",
         rows([_is_blurred(cell) for cell in cells]),
         got="floating-point numbers so large that neighbours are equal",
         cure="Write the numbers as text.",
     )
     if cell_kind != TEXT:
-        return broken
-    broken += violation(
+        return problems
+    problems += violation(
         f"{where} must hold text that can be written to a file",
         rows([not _writable(str(cell)) for cell in cells]),
         got="a NUL character or half a character",
         cure="Take these characters out.",
     )
-    return broken + violation(
+    return problems + violation(
         f"{where} must not have labels that differ only in spaces, in what does not show or in how "
         "an accent is stored",
         rows(_twins([str(cell) for cell in cells])),
@@ -213,9 +213,9 @@ def not_measured(where: str, column: pd.Series) -> list[str]:
     if cell_kind == DATES:
         cure = "Write the time since a day as a number, or write the dates as text to have levels."
         return [f"{where} must hold numbers or labels; got dates. {cure}"]
-    broken = not_labels(where, column)
-    if broken or cell_kind != TEXT:
-        return broken
+    problems = not_labels(where, column)
+    if problems or cell_kind != TEXT:
+        return problems
     codes, cells = distinct(column)
     if not cells or 2 * sum(_looks_numeric(cell) for cell in cells) < len(cells):
         return []
@@ -245,13 +245,13 @@ def not_levels(where: str, column: pd.Series) -> list[str]:
     values = numbers(column)[0]
     rule = f"{where} must hold whole numbers where the term states a reference level"
     cure = "Take out the reference to keep the numbers, or write groups of them as text."
-    broken = violation(
+    problems = violation(
         rule, np.isfinite(values) & (values != np.floor(values)), got="fractions", cure=cure
     )
     count = len(np.unique(values[np.isfinite(values)]))
-    if not broken and count > _MOST_LEVELS:
-        broken = [f"{rule}, at most {_MOST_LEVELS} different; got {count:,}. {cure}"]
-    return broken
+    if not problems and count > _MOST_LEVELS:
+        problems = [f"{rule}, at most {_MOST_LEVELS} different; got {count:,}. {cure}"]
+    return problems
 
 
 # --- one cell -----------------------------------------------------------------------------------

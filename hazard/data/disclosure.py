@@ -90,8 +90,8 @@ def small_levels(code: Integers, person: Integers, least: int = SMALLEST) -> Fla
 
 def pairs_of(code: Integers, person: Integers) -> Integers:
     """Different pairs of a level and a person, shape (pair, 2)."""
-    both = pd.unique(code * (person.max() + 1) + person)
-    return np.column_stack(np.divmod(both, person.max() + 1))
+    keys = pd.unique(code * (person.max() + 1) + person)
+    return np.column_stack(np.divmod(keys, person.max() + 1))
 
 
 def n_different(pairs: Integers, chosen: Flags) -> int:
@@ -207,9 +207,9 @@ def pooled_levels(
     small = panel.attrs.get(_CARRIED, {}).get(BETWEEN.join(parts), ())
     if not small:
         return labels, index
-    named = np.where(np.isin(labels, list(small)), POOLED, labels.astype(object)).astype(str)
-    levels, place = np.unique(named, return_inverse=True)
-    return levels, place[index].astype(np.int64)
+    renamed = np.where(np.isin(labels, list(small)), POOLED, labels.astype(object)).astype(str)
+    levels, position = np.unique(renamed, return_inverse=True)
+    return levels, position[index].astype(np.int64)
 
 
 def common(column: pd.Series, person: pd.Series | None = None) -> list[str]:

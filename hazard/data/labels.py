@@ -224,9 +224,9 @@ def look_alikes(labels: Sequence[str], counts: npt.NDArray[np.int64]) -> BoolArr
     """
     best: dict[str, int] = {}
     looks = [skeleton(label) or label for label in labels]
-    for place in np.argsort(-counts, kind="stable"):
-        best.setdefault(looks[place], int(place))
-    return np.array([best[look] != place for place, look in enumerate(looks)], dtype=np.bool_)
+    for position in np.argsort(-counts, kind="stable"):
+        best.setdefault(looks[position], int(position))
+    return np.array([best[look] != position for position, look in enumerate(looks)], dtype=np.bool_)
 
 
 def _repaired(text: str) -> str:

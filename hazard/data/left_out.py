@@ -56,9 +56,9 @@ def by_reason(person: pd.Series, reasons: Mapping[str, Flags], leaves: Flags) ->
     one 0 1 0
     two 2 2 2
     """
-    gone = _persons_gone(person, [*reasons.values()])
+    n_persons = _persons_gone(person, [*reasons.values()])
     return {
         reason: LeftOut(persons, int(excluded.sum()), int(leaves[excluded].sum()))
-        for (reason, excluded), persons in zip(reasons.items(), gone, strict=True)
+        for (reason, excluded), persons in zip(reasons.items(), n_persons, strict=True)
         if excluded.any()
     }

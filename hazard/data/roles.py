@@ -78,10 +78,10 @@ def roles(spec: ModelSpec) -> Roles:
 
 def required(spec: ModelSpec) -> list[str]:
     """Columns that must not be missing: of terms, of rows, of clusters, and of costs."""
-    named = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
-    named += [*spec.group_columns, *spec.only, *_clusters(spec), *persons_of_costs(spec)]
+    names = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
+    names += [*spec.group_columns, *spec.only, *_clusters(spec), *persons_of_costs(spec)]
     return list(
-        dict.fromkeys(name for name in [*named, *own_exposures(spec)] if _is_of_table(name))
+        dict.fromkeys(name for name in [*names, *own_exposures(spec)] if _is_of_table(name))
     )
 
 

@@ -80,7 +80,8 @@ def _of_column(panel: pd.DataFrame, column: str, levels: Sequence[str]) -> npt.N
         raise PanelError(
             f"[only] must name columns that are known and stay the same for a person; {column!r} "
             f"changes for {len(np.unique(person[changed])):,} of {len(np.unique(person)):,} "
-            f"persons and is missing in {int(panel[column].isna().sum()):,} rows. Choose another column."
+            f"persons and is missing in {int(panel[column].isna().sum()):,} rows. "
+            "Choose another column."
         )
     absent = [level for level in levels if level not in present]
     if absent:

@@ -114,11 +114,11 @@ polars; got dict.
             "table must be a data frame in memory, such as one of pandas or polars; got "
             f"{type(frame).__name__}."
         ) from None
-    strange = [name for name in eager.columns if not isinstance(name, str)]
-    if strange:
+    unnamed = [name for name in eager.columns if not isinstance(name, str)]
+    if unnamed:
         raise PanelError(
-            f"columns of a table must have names that are text; got {len(strange)} that are not "
-            f"(first: column {[*eager.columns].index(strange[0]) + 1}). Name them."
+            f"columns of a table must have names that are text; got {len(unnamed)} that are not "
+            f"(first: column {[*eager.columns].index(unnamed[0]) + 1}). Name them."
         )
     try:
         table = eager.to_arrow()
@@ -127,8 +127,8 @@ polars; got dict.
             "columns of a table must hold values of one type each; at least one holds several. "
             "Make each all numbers, all text, or all dates."
         ) from None
-    known: pd.DataFrame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-    return known
+    pandas_table: pd.DataFrame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+    return pandas_table
 
 
 def write_panel(panel: pd.DataFrame) -> bytes:
@@ -287,18 +287,22 @@ def _as_measured(column: pd.Series) -> pd.Series:
 
 def _as_numbers(column: pd.Series) -> pd.Series:
     """Numbers or truth values, where all of the text is such."""
-    known = _without(column, _MISSING)
-    texts = [text.strip() for text in _texts(known)]
+    present = _without(column, _MISSING)
+    texts = [text.strip() for text in _texts(present)]
     if all(_is_number(text) for text in texts):
-        return _by_category(known, _numbers(texts))
+        return _by_category(present, _numbers(texts))
     if all(text.lower() in _TRUTH for text in texts):
-        return _by_category(known, np.array([_TRUTH[text.lower()] for text in texts], dtype=object))
+        return _by_category(
+            present, np.array([_TRUTH[text.lower()] for text in texts], dtype=object)
+        )
     return column
 
 
 def _numbers(texts: Sequence[str]) -> Any:
-    whole = all(re.fullmatch(r"[-+]?\d{1,15}", text, re.ASCII) for text in texts)
-    return np.array([int(t) if whole else float(t) for t in texts], np.int64 if whole else float)
+    all_integers = all(re.fullmatch(r"[-+]?\d{1,15}", text, re.ASCII) for text in texts)
+    return np.array(
+        [int(t) if all_integers else float(t) for t in texts], np.int64 if all_integers else float
+    )
 
 
 def _by_category(column: pd.Series, values: Any) -> pd.Series:

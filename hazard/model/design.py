@@ -209,8 +209,8 @@ def _design(
     known = np.zeros(len(panel), dtype=bool)
     known[row] = True
     rows = panel if known.all() else panel[known]
-    kept = {name: values.values[known] for name, values in histories.items()}
-    pairs = parts(spec, rows, kept, frozen)  # joining blocks keeps their order
+    known_histories = {name: values.values[known] for name, values in histories.items()}
+    pairs = parts(spec, rows, known_histories, frozen)  # joining blocks keeps their order
     return Design(
         exits=spec.outcome.exits,
         link=spec.outcome.link,

@@ -97,7 +97,7 @@ def describe(spec: ModelSpec) -> pd.DataFrame:
     >>> describe(read("oslo2016")).loc[0, "distribution"]
     'Normal(-4, 2.5)'
     """
-    named: list[tuple[str | None, str, Prior | InterceptPrior]] = [
+    priors: list[tuple[str | None, str, Prior | InterceptPrior]] = [
         ("intercept", "intercept", spec.outcome.intercept),
         *((term.name, term.kind, term.prior) for term in spec.term),
         *(
@@ -109,6 +109,6 @@ def describe(spec: ModelSpec) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"name": name, "role": role, "distribution": p.symbols, "reason": p.reason}
-            for name, role, p in named
+            for name, role, p in priors
         ]
     )

@@ -333,8 +333,8 @@ def _correlation_factor(group: Learned, n_exits: int) -> list[list[Any]] | None:
     shape = correlations.beta_parameter(group.concentration, n_exits)
     partial = pm.Beta(f"partial_{group.name}", shape, shape, dims="pair")
     factor = correlations.cholesky(2 * partial - 1, n_exits)
-    whole = _whole(factor)
-    pm.Deterministic(f"correlation_{group.name}", whole @ whole.T, dims=("exit", "other_exit"))
+    matrix = _whole(factor)
+    pm.Deterministic(f"correlation_{group.name}", matrix @ matrix.T, dims=("exit", "other_exit"))
     return factor
 
 

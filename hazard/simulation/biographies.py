@@ -97,9 +97,9 @@ def _delivered(history: History) -> FamilyMonths:
     """Rows of families that have not left before the window, by family and calendar month."""
     rows, start = history.rows, history.truth.world.size.first_month
     early = rows.family[(rows.exit != STAY) & (rows.calendar < start)]
-    kept = np.flatnonzero(~np.isin(rows.family, early))
-    kept = kept[np.lexsort((rows.calendar[kept], rows.family[kept]))]
-    return FamilyMonths._make(column[kept] for column in rows)
+    delivered = np.flatnonzero(~np.isin(rows.family, early))
+    delivered = delivered[np.lexsort((rows.calendar[delivered], rows.family[delivered]))]
+    return FamilyMonths._make(column[delivered] for column in rows)
 
 
 def _milestones(
@@ -204,8 +204,8 @@ def _rejections(
 def of_others(history: History, rng: np.random.Generator) -> Biographies:
     """Days in the lives of the families outside the sample that are there in the window."""
     world = history.truth.world
-    kept = history.others.departure >= world.size.first_month
-    others = Others._make(c[kept] for c in history.others)
+    in_window = history.others.departure >= world.size.first_month
+    others = Others._make(c[in_window] for c in history.others)
     family = len(history.families.entry) + np.arange(len(others.role))
     arrival = rng.integers(day_number(others.arrival), day_number(others.arrival + 1))
     low = np.maximum(arrival, day_number(others.departure))

@@ -42,11 +42,11 @@ def with_defects(
         chosen = np.sort(rng.choice(able, n, replace=False))
         used.update(of_row.iloc[chosen])
         defective = defect.make(rows.iloc[chosen].copy(), tables)
-        changed[defect.table], place = _put(
+        changed[defect.table], position = _put(
             changed[defect.table], chosen, defective, adds=defect.adds
         )
         stated = {"table": defect.table, "kind": defect.kind, "rule": defect.rule}
-        places.append(pd.DataFrame({"row": place + 1}).assign(**stated))
+        places.append(pd.DataFrame({"row": position + 1}).assign(**stated))
     columns = ["table", "row", "kind", "rule"]
     return changed, pd.concat(places)[columns].sort_values(columns[:3], ignore_index=True)
 
@@ -55,7 +55,7 @@ def _put(
     table: pd.DataFrame, chosen: IntArray, defective: pd.DataFrame, *, adds: bool
 ) -> tuple[pd.DataFrame, IntArray]:
     if adds:
-        place = len(table) + np.arange(len(defective))
-        return pd.concat([table, defective], ignore_index=True), place
+        position = len(table) + np.arange(len(defective))
+        return pd.concat([table, defective], ignore_index=True), position
     table.iloc[chosen] = defective
     return table, chosen

@@ -80,8 +80,10 @@ def notes(
 
 
 def _unseen(exits: pd.DataFrame, stays: pd.DataFrame, follow_up_end: int) -> BoolArray:
-    known = exits["day"].where(exits["exit"] != ASSISTED, exits["completed"]).to_numpy()
-    late = (month_of_day(known) + exits["delay"].to_numpy() > follow_up_end) & (exits["delay"] > 0)
+    last_day = exits["day"].where(exits["exit"] != ASSISTED, exits["completed"]).to_numpy()
+    late = (month_of_day(last_day) + exits["delay"].to_numpy() > follow_up_end) & (
+        exits["delay"] > 0
+    )
     # who is registered at a centre again is known to have left the one before
     last = exits["family"].map(stays.groupby("family")["start"].max())
     return np.asarray(late & ~(last > exits["day"]))

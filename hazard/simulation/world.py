@@ -174,12 +174,12 @@ def allotted(shares: FloatArray, n: int) -> IntArray:
     rare = counts > 0
     # one each for those with less than one; the others share what is left
     while True:
-        rest = max(n - rare.sum(), 0) * np.where(rare, 0.0, shares) / shares[~rare].sum()
-        if not (more := ~rare & (rest < 1)).any():
+        quota = max(n - rare.sum(), 0) * np.where(rare, 0.0, shares) / shares[~rare].sum()
+        if not (below_one := ~rare & (quota < 1)).any():
             break
-        rare |= more
-    counts = np.where(rare, 1, np.floor(rest).astype(np.int64))
-    counts[np.argsort(counts - np.where(rare, 1, rest), kind="stable")[: n - counts.sum()]] += 1
+        rare |= below_one
+    counts = np.where(rare, 1, np.floor(quota).astype(np.int64))
+    counts[np.argsort(counts - np.where(rare, 1, quota), kind="stable")[: n - counts.sum()]] += 1
     return counts
 
 

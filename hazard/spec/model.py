@@ -45,16 +45,16 @@ class ModelSpec(Record):
     def _consistent(self) -> ModelSpec:
         names = [term.name for term in self.term]
         names += [term.varying_name for term in self.lagged if term.varying_name is not None]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
+        duplicates = sorted({name for name in names if names.count(name) > 1})
+        if duplicates:
             implied_kinds = {"month": "baseline", **dict.fromkeys(PERIODS, "calendar")}
             explanations = [
                 f"; {name!r} is the name of a {implied_kinds[name]} term"
-                for name in twice
+                for name in duplicates
                 if name in implied_kinds
             ]
             raise ValueError(
-                f"each term must appear once; {', '.join(twice)} appears twice"
+                f"each term must appear once; {', '.join(duplicates)} appears twice"
                 f"{''.join(explanations)}"
             )
         if clashing := clash(names):
@@ -63,10 +63,10 @@ class ModelSpec(Record):
                 f"both make {clashing[2]!r}. Give one of the columns another name in the table"
             )
         labels = [estimand.label for estimand in self.estimand]
-        if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        if duplicates := sorted({label for label in labels if labels.count(label) > 1}):
             raise ValueError(
                 "each estimand must have its own name, which is its kind unless name says another; "
-                f"{', '.join(twice)} appears twice"
+                f"{', '.join(duplicates)} appears twice"
             )
         lagged = {term.name: term.exposure for term in self.lagged}
         for estimand in self.estimand:

@@ -161,27 +161,27 @@ def _problems(error: ValidationError, positions: Mapping[tuple[str, int], int]) 
     ]
     lines = []
     for item in items:
-        place = ".".join(excerpt(str(part)) for part in item["loc"] if part != "[key]")
+        location = ".".join(excerpt(str(part)) for part in item["loc"] if part != "[key]")
         if item["type"] == "too_short" and any(_inside(other, item) for other in items):
             continue  # what is wrong inside was not counted
         if item["type"] == "extra_forbidden":
-            lines.append(f"{place} is not a known key.{_hint(item['loc'])}")
+            lines.append(f"{location} is not a known key.{_hint(item['loc'])}")
         elif rule := words.rule(item):
-            lines.append(f"{place} must {rule}")
+            lines.append(f"{location} must {rule}")
         else:
             message = item["msg"].removeprefix("Value error, ").rstrip(".")
-            lines.append(f"{place}: {message[:1].lower()}{message[1:]}".removeprefix(": "))
+            lines.append(f"{location}: {message[:1].lower()}{message[1:]}".removeprefix(": "))
     return [line.rstrip(".") for line in lines]
 
 
 def _counted(
-    place: tuple[int | str, ...], positions: Mapping[tuple[str, int], int]
+    location: tuple[int | str, ...], positions: Mapping[tuple[str, int], int]
 ) -> tuple[int | str, ...]:
     """A place with the number of an entry as the file counts it."""
-    kind, number = (*place, "", "")[:2]
+    kind, number = (*location, "", "")[:2]
     if isinstance(kind, str) and isinstance(number, int) and (kind, number) in positions:
-        return kind, positions[kind, number], *place[2:]
-    return place
+        return kind, positions[kind, number], *location[2:]
+    return location
 
 
 def _few(problems: list[str], limit: int = 10) -> list[str]:
@@ -196,15 +196,15 @@ def _inside(item: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
     return len(item["loc"]) > depth and item["loc"][:depth] == outer["loc"]
 
 
-def _hint(place: tuple[int | str, ...]) -> str:
+def _hint(location: tuple[int | str, ...]) -> str:
     """The nearest key of the table in which an unknown one stands, or all keys of this table."""
-    known = {key for record in _records_at(place[:-1]) for key in record.model_fields}
-    known |= set(variants.KEYS) if len(place) == 1 else set()
-    near = did_you_mean(str(place[-1]), known)
-    return near or f" Its table has {', '.join(sorted(known))}"
+    known = {key for record in _records_at(location[:-1]) for key in record.model_fields}
+    known |= set(variants.KEYS) if len(location) == 1 else set()
+    hint = did_you_mean(str(location[-1]), known)
+    return hint or f" Its table has {', '.join(sorted(known))}"
 
 
-def _records_at(place: tuple[int | str, ...]) -> list[type[Record]]:
+def _records_at(location: tuple[int | str, ...]) -> list[type[Record]]:
     """Records that can stand at a place: by the keys that lead to it, and by their kind or family.
 
     Examples
@@ -213,7 +213,7 @@ def _records_at(place: tuple[int | str, ...]) -> list[type[Record]]:
     ['NormalPrior']
     """
     records: list[type[Record]] = [ModelSpec]
-    for part in place:
+    for part in location:
         fields = [r.model_fields[str(part)] for r in records if str(part) in r.model_fields]
         if fields:
             records = [record for field in fields for record in _records_of(field.annotation)]

@@ -136,7 +136,7 @@ def combined(codes: Sequence[Codes], sizes: Sequence[int]) -> IntArray:
 def rows(
     panel: pd.DataFrame, columns: Sequence[str], window: Window, residence: pd.DataFrame | None
 ) -> CodedRows:
-    """Rows of a panel with their levels of the columns; of the time, with ``residence``, the centre.
+    """Rows of a panel with their levels; with ``residence``, the centre is that of the time.
 
     Raises
     ------

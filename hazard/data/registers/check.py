@@ -92,13 +92,13 @@ def _links(registers: Registers, person: dict[str, IntArray]) -> Iterator[Rule]:
         # the police also deport people who never applied for asylum
         severity: Severity = "note" if table.startswith("pu_") else "error"
         yield Rule(table, "The person is in udi_persons.", person[table] < 0, severity)
-    seen = np.unique(
+    linked = np.unique(
         np.concatenate([codes for table, codes in person.items() if table != _PERSONS])
     )
     yield Rule(
         _PERSONS,
         "A person has a row in another table.",
-        ~np.isin(person[_PERSONS], seen),
+        ~np.isin(person[_PERSONS], linked),
         "note",
     )
     returns, deportations = registers.returns, registers.deportations

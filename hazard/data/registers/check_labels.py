@@ -85,12 +85,12 @@ def _names(table: str, column: pd.Series) -> Iterator[Rule]:
     foreign = _rows(("LATIN" not in labels.scripts(text) for text in texts), codes)
     rule = f"{column.name} is written in the alphabet of the others."
     yield Rule(table, rule, _rarer(foreign & ~number), "warning")
-    alike = labels.look_alikes(texts, np.bincount(codes, minlength=len(texts)))
+    look_alike = labels.look_alikes(texts, np.bincount(codes, minlength=len(texts)))
     rule = (
         f"{column.name} does not look like another one, but for accents, signs or similar letters."
     )
     # those that differ in case and spaces alone have a rule of their own
-    yield Rule(table, rule, _rows(alike, codes) & ~near_duplicates(column), "warning")
+    yield Rule(table, rule, _rows(look_alike, codes) & ~near_duplicates(column), "warning")
 
 
 def _rows(levels: Iterable[bool], codes: IntArray) -> BoolArray:

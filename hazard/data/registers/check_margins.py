@@ -248,8 +248,8 @@ def one_sided(level: IntArray, dated: Dated) -> BoolArray:
     since = len(ordered) - np.searchsorted(ordered, lowest, side="left")
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = n * np.log(np.minimum(up_to, since) / len(ordered))
-    odd = (n > 0) & (logs < np.log(IMPROBABLE / (2 * max(n_levels, 1))))
-    flagged: BoolArray = odd[level]
+    improbable = (n > 0) & (logs < np.log(IMPROBABLE / (2 * max(n_levels, 1))))
+    flagged: BoolArray = improbable[level]
     return flagged
 
 
@@ -272,7 +272,7 @@ def closed_to_newcomers(centre: IntArray, arrived: Dated, ended: IntArray, last:
     order = once[np.lexsort((arrived.date[once], centre[once]))]
     date, ends, place = arrived.date[order], ended[order], centre[order]
     anywhere = np.sort(date)
-    odd = np.zeros(n_centres, dtype=np.bool_)
+    improbable = np.zeros(n_centres, dtype=np.bool_)
     begins = np.append(np.flatnonzero(is_first(place)), len(place))
     for candidate in np.flatnonzero(np.diff(begins) >= _FAMILIES):
         part = slice(begins[candidate], begins[candidate + 1])
@@ -284,10 +284,10 @@ def closed_to_newcomers(centre: IntArray, arrived: Dated, ended: IntArray, last:
         marks = np.searchsorted(anywhere, [first, final, final, half], side="right")
         share = (date[part] > first).sum() / max(marks[1] - marks[0], 1)
         silent = (marks[3] - marks[2]) * np.log1p(-min(share, 1 - IMPROBABLE))
-        odd[candidate] = half - final > _LINGERING * STEP and silent < np.log(
+        improbable[candidate] = half - final > _LINGERING * STEP and silent < np.log(
             IMPROBABLE / n_centres
         )
-    flagged: BoolArray = odd[centre]
+    flagged: BoolArray = improbable[centre]
     return flagged
 
 

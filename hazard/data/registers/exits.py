@@ -68,13 +68,13 @@ def forced_returns(registers: Registers, roster: Roster, rule: str) -> IntArray:
     pu = _person_months(roster, deportations["person_id"], deportations["deported_on"])
     signs = distinct(np.concatenate([udi, pu]))
     in_udi = find(udi, signs) >= 0
-    both = in_udi & (find(pu, signs) >= 0)
+    in_both = in_udi & (find(pu, signs) >= 0)
     next_month = np.roll(signs, -1) == signs + 1
-    other_register = ~both & ~np.roll(both, -1) & (in_udi != np.roll(in_udi, -1))
+    other_register = ~in_both & ~np.roll(in_both, -1) & (in_udi != np.roll(in_udi, -1))
     followed = next_month & other_register
     counts = ~np.roll(followed, 1)
     if rule == "strict":
-        counts &= both | followed
+        counts &= in_both | followed
     person, calendar = np.divmod(signs[counts], SPAN)
     return distinct(pack(roster.person_family[person], calendar))
 
@@ -107,10 +107,10 @@ def permits(registers: Registers, roster: Roster, rejected: IntArray) -> IntArra
     decisions = registers.decisions
     family = roster.family_of(decisions["person_id"])
     day = stamp(decisions["decided_on"])
-    later = (
+    after_rejection = (
         (family >= 0) & (decisions["outcome"] == "granted").to_numpy() & (day > rejected[family])
     )
-    return distinct(pack(family, day // STEP)[later])
+    return distinct(pack(family, day // STEP)[after_rejection])
 
 
 def assisted_returns(registers: Registers, roster: Roster) -> IntArray:

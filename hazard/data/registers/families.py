@@ -132,5 +132,5 @@ def one_row_each(persons: pd.DataFrame) -> pd.DataFrame:
     if not persons["person_id"].duplicated().any():
         return persons
     text = persons.astype(str).reset_index(drop=True)
-    kept = text.sort_values(list(text.columns)).drop_duplicates("person_id").index
-    return persons.iloc[kept]
+    first_rows = text.sort_values(list(text.columns)).drop_duplicates("person_id").index
+    return persons.iloc[first_rows]

@@ -44,12 +44,15 @@ def kept(registers: Registers, *, others: int = OTHERS) -> BoolArray:
     """
     once = one_row_each(registers.persons)
     person, ids = ordered_codes(once["person_id"])
-    alike = np.empty(len(ids), dtype=np.int64)
+    profile = np.empty(len(ids), dtype=np.int64)
     features = [once[name].astype(str) for name in ("citizenship", "sex", "family_size")]
-    alike[person] = pd.MultiIndex.from_arrays(features).factorize()[0]
+    profile[person] = pd.MultiIndex.from_arrays(features).factorize()[0]
     resident, centre = _person_centres(registers, ids)
     _, cell, size = np.unique(
-        np.column_stack([centre, alike[resident]]), axis=0, return_inverse=True, return_counts=True
+        np.column_stack([centre, profile[resident]]),
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
     )
     enough = np.ones(len(ids), dtype=np.bool_)
     enough[resident[size[cell.ravel()] <= others]] = False
@@ -146,7 +149,7 @@ def _smallest_centre(registers: Registers, once: pd.DataFrame) -> pd.Series:
     np.minimum.at(smallest, resident, size)
     low, middle, high = _SIZES
     names = [f"1-{low - 1}", f"{low}-{middle - 1}", f"{middle}-{high - 1}", f"{high} or more"]
-    place = np.searchsorted(_SIZES, smallest[person], side="right")
-    level = np.array(names, dtype=object)[place]
+    size_class = np.searchsorted(_SIZES, smallest[person], side="right")
+    level = np.array(names, dtype=object)[size_class]
     level[smallest[person] == np.iinfo(np.int64).max] = "in no centre"
     return pd.Series(level, index=once.index)

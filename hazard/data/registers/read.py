@@ -78,9 +78,9 @@ def read(directory: Path) -> Registers:
     window, problems = extract(folder / "extract.toml")
     tables = []
     for name, columns in TABLES.items():
-        typed, broken = _table(name, layout_of[name], columns)
+        typed, table_problems = _table(name, layout_of[name], columns)
         tables.append(typed)
-        problems += broken
+        problems += table_problems
     if problems:
         raise RegisterError("\n".join(problems))
     altered = {
@@ -122,9 +122,9 @@ _NOTHING = _Table(pa.chunked_array([], type=LABELS), pd.DataFrame())
 
 def _table(table: str, layout: Layout, columns: _Columns) -> tuple[_Table, list[str]]:
     theirs, name = layout.theirs(columns), layout.path.name
-    broken = _header_problems(layout, theirs)
-    if broken:
-        return _NOTHING, broken
+    problems = _header_problems(layout, theirs)
+    if problems:
+        return _NOTHING, problems
     content = _content(layout, theirs)
     if content is None:
         return _NOTHING, [f"{name} must be {layout.form}; it cannot be read."]
@@ -189,10 +189,10 @@ def _content(layout: Layout, columns: _Columns) -> _Content | None:
     timed = {}
     try:
         table = parquet.read_table(layout.path, columns=list(columns))
-        for place, moment in enumerate(table.schema):
+        for position, moment in enumerate(table.schema):
             if pa.types.is_timestamp(moment.type) or pa.types.is_date64(moment.type):
-                days, timed[moment.name] = _days(table.column(place))
-                table = table.set_column(place, moment.name, days)
+                days, timed[moment.name] = _days(table.column(position))
+                table = table.set_column(position, moment.name, days)
         text = io.BytesIO()
         arrow_csv.write_csv(table, text, arrow_csv.WriteOptions(delimiter=layout.delimiter))
     except (pa.ArrowException, OSError):

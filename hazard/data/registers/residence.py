@@ -156,8 +156,8 @@ def known_months(registers: Registers, roster: Roster, stays: Stays) -> tuple[In
             np.maximum.at(returned, family, month)
     goes_on = stays.end == NEVER
     np.maximum.at(began, stays.family[goes_on], stays.start[goes_on] // STEP)
-    gone = (returned >= 0) & (began <= returned)
-    return first, np.where(gone, last, registers.window.follow_up_end)
+    has_returned = (returned >= 0) & (began <= returned)
+    return first, np.where(has_returned, last, registers.window.follow_up_end)
 
 
 def _dated(registers: Registers, roster: Roster) -> Iterator[tuple[str, IntArray, IntArray]]:

@@ -157,9 +157,9 @@ def shifted(
 
 def _single(person: IntArray) -> tuple[IntArray, IntArray]:
     """Persons with one row, sorted, and where it is."""
-    values, place, count = np.unique(person, return_index=True, return_counts=True)
+    values, position, count = np.unique(person, return_index=True, return_counts=True)
     once = (count == 1) & (values >= 0)
-    return values[once], place[once]
+    return values[once], position[once]
 
 
 def overlaps(
@@ -175,8 +175,8 @@ def overlaps(
     flags = np.zeros(len(person), dtype=np.bool_)
     valid = np.flatnonzero((person >= 0) & (end >= start))
     person, centre, start, end = person[valid], centre[valid], start[valid], end[valid]
-    _, place = np.unique(pack(person, centre), return_inverse=True)
-    at_centre = going_on(place.astype(np.int64), start, end)
+    _, stay_group = np.unique(pack(person, centre), return_inverse=True)
+    at_centre = going_on(stay_group.astype(np.int64), start, end)
     flags[valid] = (going_on(person, start, end) > at_centre) if elsewhere else at_centre > 0
     return flags
 

@@ -118,5 +118,5 @@ def difference(risk: xr.DataArray, arms: tuple[str, str]) -> xr.DataArray:
         If an arm is missing.
     """
     with_, without = known_arms(risk, arms)
-    two = risk.sel(arm=[with_, without])
-    return risk_difference(two, reference=without).sel(arm=with_, drop=True)
+    both_arms = risk.sel(arm=[with_, without])
+    return risk_difference(both_arms, reference=without).sel(arm=with_, drop=True)

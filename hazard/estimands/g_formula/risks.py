@@ -164,7 +164,8 @@ def _check_finite(sums: FloatArray) -> None:
     if infinite.any():
         raise EstimandError(
             f"standardised risks must be finite; got others in {infinite.sum():,} of "
-            f"{infinite.size:,} draws. Look for coefficients without information, and give them a narrower prior."
+            f"{infinite.size:,} draws. Look for coefficients without "
+            "information, and give them a narrower prior."
         )
 
 

@@ -268,7 +268,8 @@ def _check_possible(intervention: Intervention, term: LaggedTerm, path_events: P
     if by_rows and isinstance(intervention, Delayed | More | Added | Campaign):
         raise EstimandError(
             f"intervention {intervention.kind!r} on term {term.name!r} must have dated events "
-            "of others, from registers; got rows only. Use 'none', 'one_in_month', 'sustained' or 'observed'."
+            "of others, from registers; got rows only. "
+            "Use 'none', 'one_in_month', 'sustained' or 'observed'."
         )
     unknown_rate = term.measure == "per_resident" and term.name not in path_events.others
     if unknown_rate and isinstance(intervention, OneInMonth | Sustained):

@@ -134,8 +134,8 @@ def place(labels: npt.NDArray[Any], index: IntArray, block: Block, rows: pd.Data
     known = pd.Index(block.levels).get_indexer(pd.Index(labels)).astype(np.int64)
     level: IntArray = known[index]
     if (level < 0).any():
-        strange = list(dict.fromkeys(labels[index[level < 0]].tolist()))
-        raise DesignError(unknown_levels(block.name, strange, level < 0, rows))
+        unseen = list(dict.fromkeys(labels[index[level < 0]].tolist()))
+        raise DesignError(unknown_levels(block.name, unseen, level < 0, rows))
     return level
 
 

@@ -55,8 +55,8 @@ def build(
     values = column(rows, term.column)
     if numeric(values) and term.reference is None:
         return _numeric(term, values, rows, frozen)
-    if broken := cells.not_levels(f"panel column {term.column!r}", values):
-        raise DesignError("\n".join(broken))
+    if problems := cells.not_levels(f"panel column {term.column!r}", values):
+        raise DesignError("\n".join(problems))
     labels, index = levels(values, rows)
     if frozen is None:
         frozen = _levels(term, labels, rows)
@@ -99,10 +99,10 @@ def _numeric(
 def _levels(term: CovariateTerm, known: npt.NDArray[np.str_], rows: pd.DataFrame) -> Block:
     reference = known[0] if term.reference is None else term.reference
     if reference not in known:
-        near = disclosure.common(rows[term.column], rows["person"])
+        common_levels = disclosure.common(rows[term.column], rows["person"])
         raise DesignError(
             f"term {term.name!r} reference must be one of its {len(known):,} levels; got "
-            f"{reference!r}.{did_you_mean(reference, near)}"
+            f"{reference!r}.{did_you_mean(reference, common_levels)}"
         )
     ordered = known[np.argsort(known != reference, kind="stable")]
     return Block(

@@ -289,8 +289,8 @@ def _owners(
     present, index = combinations([varies_by.by], rows)
     if varies_by.levels is None:
         before = [] if frozen is None else owners(frozen.coefficients)
-        levels, place = extended(present, before)
-        return levels, place[index]
+        levels, position = extended(present, before)
+        return levels, position[index]
     levels = np.array(varies_by.levels)
     absent = [level for level in varies_by.levels if level not in present]
     if absent and frozen is None:
