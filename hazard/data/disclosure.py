@@ -4,7 +4,7 @@ Counts are of different persons, never of rows. A level of a column, or of a com
 columns, with fewer persons than ten is put together with the others of its kind, under one name,
 before anything is computed: no coefficient, curve, remark or coordinate of it comes into being.
 While those together have fewer than ten, the next smallest level joins them, so that nothing is
-told of a few persons by taking the others away. Periods of calendar time and months at risk are
+reported of a few persons by taking the others away. Periods of calendar time and months at risk are
 left as they are.
 
 A panel carries the levels that are put together in its ``attrs``; its columns stay as they are, for
@@ -24,7 +24,7 @@ from hazard.data.contracts import Flags, Integers
 from hazard.errors import DisclosureError
 
 SMALLEST = 10
-"""Fewest persons of whom anything is told."""
+"""Fewest persons about whom anything is reported."""
 POOLED = "smaller ones"
 """Name of the levels that are put together."""
 BETWEEN = " × "

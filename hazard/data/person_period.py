@@ -90,8 +90,8 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     The earliest event ends the spell, the first in the order of the endpoints when two fall in one
     month. Without an event the person was followed to the latest of the times.
 
-    A time and an entry are told by one clock: month = (time - ``origin``) x ``time_scale``. A time
-    of 6.4 months lies in month 7. Whoever was first seen after 6.4 months was not at risk for the
+    Times and entries are on one clock: month = (time - ``origin``) x ``time_scale``. A time of
+    6.4 months lies in month 7. Whoever was first seen after 6.4 months was not at risk for the
     whole of month 7, so that seven months had elapsed before the first row, which is month 8: both
     are rounded up. An exit in month 7 is then seen by nobody's row; such spells are counted.
     """
@@ -307,7 +307,7 @@ def _entry_rules(raw: pd.DataFrame, ends: Sequence[EndpointSpec], table: TableSp
     end_ = np.where(
         occurred.any(axis=1), np.where(occurred, time, np.inf).min(axis=1), time.max(axis=1)
     )
-    after = (entry > end_ - _ROUNDING) & (end_ > _ROUNDING)  # an end before the clock is told of it
+    after = (entry > end_ - _ROUNDING) & (end_ > _ROUNDING)  # an end before it has a rule
     problems = violation(
         f"{where} must be from {table.origin:g}, the start of the clock, to before the end",
         (entry < -_ROUNDING) | after,

@@ -129,7 +129,7 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 
 # --- rules --------------------------------------------------------------------------------------
 def _complete(table: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, Flags]:
-    """Rows of persons without a missing value, where the model asks for these; who is out."""
+    """Rows of persons without a missing value, where the model asks for these; the rows dropped."""
     none_dropped = np.zeros(len(table), dtype=bool)
     if spec.table.incomplete == "error" or spec.table.person not in table:
         return table, none_dropped

@@ -1,7 +1,7 @@
 """A CSV or Parquet file -> its cells, each as the column's role wants it.
 
 CSV holds text only. An empty cell without quotes is missing, and ``""`` is an empty text. ``NA`` is
-missing among numbers, true and false, and dates, and where an exit or an event is told; in any
+missing among numbers, true and false, and dates, and where an exit or an event is recorded; in any
 other text it is text. A column of labels (ids, groups) is taken as it is written: ``007`` and ``7``
 are two persons, ``0301`` stays ``0301``; only where every label ends in ``.0``, as a program writes
 whole numbers with gaps, this end is taken off. A covariate whose every cell is a number is numbers,

@@ -3,8 +3,8 @@
 A normal prior over the coefficients of a block is written beta = F z with z standard normal; F is
 multiplied into the basis of the block. Where the prior has a scale to be learned, z ~ Normal(0, S)
 over exits for every coordinate, with one learned S per block. A prior that is not normal keeps its
-coefficients, and stands in the normal approximation with its marginal sd. Sampler and Laplace
-approximation share these coordinates.
+coefficients; its Gaussian surrogate in the normal approximation has its marginal sd. Sampler and
+Laplace approximation share these coordinates.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class Anchor:
     ----------
     information : ndarray, shape (coordinate, exit, exit)
         Positive semi-definite.
-    force : ndarray, shape (coordinate, exit)
-        Information times the observed value.
+    weighted_mean : ndarray, shape (coordinate, exit)
+        Precision-weighted mean: the information times the observed value.
     """
 
     information: FloatArray

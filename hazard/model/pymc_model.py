@@ -103,8 +103,8 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
 
     The effects u of a level are Normal(0, S) over exits. With S alone they are sampled badly where
     rows are few, and with the rows alone where they are many; so the free variable is v in
-    u = C'^-1 (C^-1 f + v), C C' = S^-1 + I, with the information I and the force f of the anchor
-    constant: the effects as drawn from Normal(0, S) and one normal observation. Were that
+    u = C'^-1 (C^-1 f + v), C C' = S^-1 + I, with the information I and the weighted mean f of the
+    anchor constant: the effects as drawn from Normal(0, S) and one normal observation. Were that
     observation exact, v would be standard normal whatever S is. The density carries the Jacobian
     -log det C.
 

@@ -15,7 +15,7 @@ from hazard.model.kernels import row_score
 from hazard.model.likelihood import table
 from hazard.model.units import UnitRows, Units, unit_rows
 
-_MOST_NUMBERS = 2**22  # of tables that are held at a time
+_MOST_NUMBERS = 2**22  # of tables in memory at a time
 
 
 def log_likelihood(beta: xr.DataArray, design: Design, grouping: Units) -> xr.DataArray:

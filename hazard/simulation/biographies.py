@@ -50,7 +50,7 @@ class Biographies:
 
 
 def of_sample(history: History, rng: np.random.Generator) -> Biographies:
-    """Days in the lives of the families that are at risk in some month of the window."""
+    """Dated events of the families that are at risk in some month of the window."""
     world = history.truth.world
     rows = _delivered(history)
     families = np.unique(rows.family)
@@ -202,7 +202,7 @@ def _rejections(
 
 # --- everybody else -----------------------------------------------------------------------------
 def of_others(history: History, rng: np.random.Generator) -> Biographies:
-    """Days in the lives of the families outside the sample that are there in the window."""
+    """Dated events of the families outside the sample that are there in the window."""
     world = history.truth.world
     in_window = history.others.departure >= world.size.first_month
     others = Others._make(c[in_window] for c in history.others)

@@ -67,7 +67,7 @@ class History:
     ----------
     truth : Truth
     families : Families
-    rows : Rows
+    rows : FamilyMonths
         Including the burn-in, sorted by calendar month.
     absences : Absences
     others : Others
@@ -149,7 +149,7 @@ def exposures(simulated: History, rows: FamilyMonths) -> npt.NDArray[np.uint8]:
     Parameters
     ----------
     simulated : History
-    rows : Rows
+    rows : FamilyMonths
         Rows of ``simulated``.
 
     Returns

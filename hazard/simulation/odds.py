@@ -113,7 +113,7 @@ def month_of_families(
 
     Parameters
     ----------
-    there : There
+    at_risk : FamiliesAtRisk
     calendar : int
     effects : Effects
     counts : ndarray, shape (exposure, month, place)

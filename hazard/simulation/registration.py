@@ -17,7 +17,7 @@ from hazard.simulation.world import ASSISTED, DISAPPEARED, FORCED, Truth
 
 
 def registered(biographies: Biographies, truth: Truth, rng: np.random.Generator) -> Biographies:
-    """The same lives, with what the registers show of each exit.
+    """The same biographies, with what the registers show of each exit.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is asked of the posterior."""
+"""Estimands: quantities of the posterior."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ class StandardisedEstimand(_Named):
     centre at the start) or of ``months_since_rejection``. Levels with fewer than ``fewest``
     persons are put together.
 
-    ``residents`` is the number of families for whom the event happened: what is told per event
-    is so many times what is told of one. ``observed``: as many others as there are at the centre.
+    ``residents`` is the number of families for whom the event happened: what is reported per event
+    is so many times that of one. ``observed``: as many others as there are at the centre.
 
     ``centres``: ``new`` draws the effects of a centre that the model has not seen, ``observed``
     takes those of the centre of the start.

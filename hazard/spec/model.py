@@ -107,7 +107,7 @@ class ModelSpec(Record):
         return self
 
     def _described(self) -> Iterator[tuple[str, str]]:
-        """What a column is used for, and its name, of everything that is told by its levels."""
+        """What a column is used for, and its name, of everything that is reported by its levels."""
         for term in self.term:
             if isinstance(term, CovariateTerm):
                 yield "covariate", term.column

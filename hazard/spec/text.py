@@ -230,7 +230,7 @@ def _records_of(annotation: Any) -> list[type[Record]]:
 
 
 def _tags(record: type[Record]) -> list[Any]:
-    """Values of ``kind`` or ``family`` by which a record is told from others."""
+    """Values of ``kind`` or ``family`` by which a record is distinguished from others."""
     return [
         value
         for field in record.model_fields.values()

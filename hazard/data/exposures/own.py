@@ -28,7 +28,7 @@ def own_history(panel: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
     -------
     DataArray, dims (row, lag)
         For the measure ``at_least``, 1 if the value ``lag`` months earlier is at least
-        ``term.at_least``, 0 if it is less; for ``count``, the value. Months are told by their
+        ``term.at_least``, 0 if it is less; for ``count``, the value. Months are matched by
         number, not by the row. Unknown are months without a row and missing values; the rule of
         the term applies to them.
 

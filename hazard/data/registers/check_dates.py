@@ -201,7 +201,7 @@ def return_rules(registers: Registers, person: dict[str, IntArray]) -> Iterator[
 def _too_early(
     registers: Registers, person: dict[str, IntArray], applied: IntArray
 ) -> Iterator[Rule]:
-    """Applications before what comes first in most lives, though not in all."""
+    """Applications before what comes first for most persons, though not for all."""
     table, n_persons = "udi_applications", len(registers.persons)
     code = person[table]
     for name, holder, dated in (

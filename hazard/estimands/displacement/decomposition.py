@@ -64,7 +64,7 @@ def more_or_earlier(
     -----
     A(t) = F_j(t; with) - F_j(t; without), in every draw. Where A(w) is less than A(H) nothing is
     brought forward. Cut off at zero, the mean of what is brought forward lies above zero even where
-    nothing is: the sign of A(w) - A(H) is told by the share of the draws in which it is positive.
+    nothing is: the sign of A(w) - A(H) is shown by the share of the draws in which it is positive.
 
     Examples
     --------

@@ -154,7 +154,7 @@ def _add(sums: FloatArray, draws: FloatArray, table_rows: _TableRows, cell: IntA
     for begin in range(0, len(by_draw), _AT_ONCE):
         chunk = slice(begin, begin + _AT_ONCE)
         levels = [_levels(block, by_draw[chunk, span]) for block, span in table_rows.blocks]
-        with np.errstate(over="ignore"):  # told by the check that risks are finite
+        with np.errstate(over="ignore"):  # reported by the check that risks are finite
             odds = np.exp(np.concatenate(levels, axis=1))
         _add_draws(table_rows.link, odds, layout, totals[chunk])
 

@@ -60,7 +60,7 @@ def path_rows(
 
     Parameters
     ----------
-    around : Around
+    path_events : PathEvents
     arms : sequence of Arm
         Of different names.
     frozen : Design

@@ -41,7 +41,7 @@ def histories(
 
     Parameters
     ----------
-    around : Around
+    path_events : PathEvents
     arm : Arm
     unknown : {"refuse", "keep"}
         Of a history that is unknown after the rule of its term: an error, or NaN, which leaves the
@@ -75,9 +75,9 @@ def histories(
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))
     >>> panel = pd.DataFrame({"person": [0], "month": [1]})
     >>> observed = {"visit_centre": xr.DataArray([[0.0, 1.0]], dims=("row", "lag"))}
-    >>> around = from_rows(Paths(panel, np.array([0]), 3, {}), observed, [term])
+    >>> events = from_rows(Paths(panel, np.array([0]), 3, {}), observed, [term])
     >>> arm = Arm(name="with", interventions=(OneInMonth(term="visit", month=2),))
-    >>> histories(around, arm)["visit_centre"].values.tolist()
+    >>> histories(events, arm)["visit_centre"].values.tolist()
     [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
     """
     path_events = (

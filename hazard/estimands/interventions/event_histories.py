@@ -110,7 +110,7 @@ def from_registers(
 
     Returns
     -------
-    Around
+    PathEvents
 
     Examples
     --------
@@ -129,8 +129,8 @@ def from_registers(
     >>> events = events.assign(exposure="forced_return", centre=panel["centre"][:2])
     >>> none = pd.DataFrame()  # of the other frames
     >>> found = FamilyHistories(none, none, none, events, Window(409, 423, 423), none, dict)
-    >>> around = from_registers(Paths(panel, np.array([0]), 4, {}), found, [term])
-    >>> around.number["forced_return_centre"].tolist(), around.months
+    >>> path_events = from_registers(Paths(panel, np.array([0]), 4, {}), found, [term])
+    >>> path_events.counts["forced_return_centre"].tolist(), path_events.months
     ([[0.0, 0.0, 1.0, 0.0, 0.0]], range(0, 5))
     """
     months = _months(paths, terms)
@@ -174,7 +174,7 @@ def from_rows(
 
     Returns
     -------
-    Around
+    PathEvents
         Of rows that tell of the same month, the one nearest to the start is believed: its network
         is that of the start.
 
@@ -186,8 +186,9 @@ def from_rows(
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))
     >>> panel = pd.DataFrame({"person": [0, 0], "month": [1, 2]})
     >>> history = xr.DataArray([[0.0, 1.0], [1.0, 0.0]], dims=("row", "lag"))
-    >>> around = from_rows(Paths(panel, np.array([0]), 3, {}), {"visit_centre": history}, [term])
-    >>> around.number["visit_centre"].tolist(), around.months
+    >>> paths = Paths(panel, np.array([0]), 3, {})
+    >>> path_events = from_rows(paths, {"visit_centre": history}, [term])
+    >>> path_events.counts["visit_centre"].tolist(), path_events.months
     ([[1.0, 0.0, 1.0, nan]], range(0, 4))
     """
     months = _months(paths, terms)

@@ -68,7 +68,7 @@ def impute_after_end(
     A state that nobody leaves goes on.
 
     >>> state = np.array([[0, np.nan, np.nan], [1, np.nan, np.nan], [0, 0, 0], [1, 1, 1]])
-    >>> drawn({"state": state}, 0, np.random.default_rng(0))["state"].tolist()
+    >>> impute_after_end({"state": state}, 0, np.random.default_rng(0))["state"].tolist()
     [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
     """
     names = list(counts)

@@ -231,7 +231,7 @@ def changing_columns(virtual: Paths, columns: Sequence[str] | None = None) -> di
     --------
     >>> panel = pd.DataFrame({"person": [0, 0, 1, 1], "month": [1, 2, 1, 2], "sex": list("ffmm"),
     ...                       "centre": list("ABAA")})
-    >>> held(Paths(panel, np.array([0, 2]), 24, {}))
+    >>> changing_columns(Paths(panel, np.array([0, 2]), 24, {}))
     {'centre': 1}
     """
     person = virtual.panel["person"].to_numpy()

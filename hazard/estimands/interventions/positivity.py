@@ -35,7 +35,7 @@ def support(
 
     Parameters
     ----------
-    around : Around
+    path_events : PathEvents
     arm : mapping of str to DataArray, dims (row, lag)
         From :func:`hazard.estimands.interventions.histories`; every row is known.
     observed : mapping of str to DataArray, dims (row, lag)
@@ -76,9 +76,9 @@ def support(
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))
     >>> panel = pd.DataFrame({"person": [0, 0], "month": [1, 2]})
     >>> observed = {"visit_centre": xr.DataArray([[0.0, 0.0], [1.0, 0.0]], dims=("row", "lag"))}
-    >>> around = from_rows(Paths(panel, np.array([0]), 2, {}), observed, [term])
+    >>> events = from_rows(Paths(panel, np.array([0]), 2, {}), observed, [term])
     >>> arm = {"visit_centre": xr.DataArray([[1.0, 0.0], [1.0, 1.0]], dims=("row", "lag"))}
-    >>> found = support(around, arm, observed, far=0)
+    >>> found = support(events, arm, observed, far=0)
     >>> found[["term", "month", "seen_least", "unseen", "distance", "flagged"]].values.tolist()
     [['visit_centre', 1, 1, 0.0, 0, 0.0], ['visit_centre', 2, 0, 1.0, 1, 1.0]]
     """
