@@ -104,8 +104,8 @@ def fit(
     >>> panel = pd.DataFrame({"person": [0, 0, 1, 1, 1, 2], "month": [1, 2, 1, 2, 3, 1]})
     >>> panel = panel.assign(exit=["stay", "left", "stay", "stay", "left", "left"])
     >>> panel = panel.assign(visited=[1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
-    >>> found = fit(design.build(panel, {}, spec.load(text)), panel)
-    >>> np.exp(found.estimate).round(6).tolist()
+    >>> fitted = fit(design.build(panel, {}, spec.load(text)), panel)
+    >>> np.exp(fitted.estimate).round(6).tolist()
     [[1.414214]]
     """
     check_rows(design)

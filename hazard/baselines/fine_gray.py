@@ -87,8 +87,8 @@ def fit(design: Design, panel: pd.DataFrame, *, ties: Ties = "efron") -> Baselin
     >>> exits = ["left", "moved", "stay", "left", "stay", "stay"]
     >>> panel["exit"] = pd.Categorical(exits, ["stay", "left", "moved"])
     >>> panel = panel.assign(entry=0, visited=[1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
-    >>> found = fit(design.build(panel, {}, spec.load(text)), panel)
-    >>> np.exp(found.estimate[:, 0]).round(6).tolist()
+    >>> fitted = fit(design.build(panel, {}, spec.load(text)), panel)
+    >>> np.exp(fitted.estimate[:, 0]).round(6).tolist()
     [1.414214]
     """
     cox.check_rows(design)

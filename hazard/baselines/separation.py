@@ -72,8 +72,8 @@ def recession(won: Any, tied: Any) -> Recession:
     The first coefficient wins two comparisons, and the second is won in one and lost in one:
 
     >>> won = sparse.csr_array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-    >>> found = recession(won, sparse.csr_array((0, 2)))
-    >>> found.strict.tolist(), np.sign(found.direction).tolist()
+    >>> separated = recession(won, sparse.csr_array((0, 2)))
+    >>> separated.strict.tolist(), np.sign(separated.direction).tolist()
     ([True, True, False, False], [1.0, 0.0])
     """
     reach = np.asarray(abs(sparse.vstack([won, tied])).max(axis=0).toarray()).ravel()

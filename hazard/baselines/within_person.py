@@ -66,8 +66,9 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
     ... prior = {family = "normal", scale = 1.0, reason = "an example only"}'''
     >>> panel = pd.DataFrame({"person": [0, 0, 1, 1], "month": [1, 2, 1, 2]})
     >>> panel = panel.assign(exit=["stay", "left"] * 2, time=panel["month"] * 1.0)
-    >>> built = design.build(panel, {}, spec.load(text))
-    >>> fit(built, robust.clusters(built, panel, ["person"])).estimate[1].round(12).tolist()
+    >>> model_design = design.build(panel, {}, spec.load(text))
+    >>> persons = robust.clusters(model_design, panel, ["person"])
+    >>> fit(model_design, persons).estimate[1].round(12).tolist()
     [1.0]
     """
     if clusters is None:

@@ -52,11 +52,12 @@ def level_curves(
     >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", lags=(0, 1),
     ...                   history_before_start="missing", prior=prior,
     ...                   varies_by={"by": "country", "levels": ("B",), "prior": prior})
-    >>> common, own = np.array([[[[1.0], [2.0]]]]), np.array([[[[0.5], [0.0]]]])
-    >>> at = ("chain", "draw", "visit_centre_level", "exit")
-    >>> differ = ("chain", "draw", "visit_centre_by_country_level", "exit")
+    >>> common, differences = np.array([[[[1.0], [2.0]]]]), np.array([[[[0.5], [0.0]]]])
+    >>> common_dims = ("chain", "draw", "visit_centre_level", "exit")
+    >>> varying_dims = ("chain", "draw", "visit_centre_by_country_level", "exit")
     >>> posterior = xr.Dataset({
-    ...     "beta_visit_centre": (at, common), "beta_visit_centre_by_country": (differ, own)
+    ...     "beta_visit_centre": (common_dims, common),
+    ...     "beta_visit_centre_by_country": (varying_dims, differences),
     ... }, {"visit_centre_by_country_level": ["B, 0", "B, 1"]})
     >>> level_curves(posterior, term, ["A", "B"])["lag_coefficient"].squeeze().values.tolist()
     [[1.0, 2.0], [1.5, 2.0]]

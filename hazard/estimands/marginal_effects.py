@@ -76,10 +76,11 @@ def changes(beta: xr.DataArray, design: Design, terms: Sequence[LaggedTerm]) -> 
     >>> panel = pd.DataFrame({"person": [0, 1], "month": [1, 1], "exit": ["stay", "left"]})
     >>> history = xr.DataArray([[0.0], [1.0]], dims=("row", "lag"))
     >>> model = spec.load(text)
-    >>> built = design.build(panel, {"visit_centre": history}, model)
+    >>> model_design = design.build(panel, {"visit_centre": history}, model)
     >>> beta = np.array([0.0, np.log(3)]).reshape(1, 1, 2, 1)
     >>> beta = xr.DataArray(beta, dims=("chain", "draw", "coefficient", "exit"))
-    >>> changes(beta, built, model.lagged)["average_change"].values.ravel().round(12).tolist()
+    >>> effects = changes(beta, model_design, model.lagged)
+    >>> effects["average_change"].values.ravel().round(12).tolist()
     [0.25]
     """
     if not terms:

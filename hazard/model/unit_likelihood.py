@@ -49,11 +49,11 @@ def log_likelihood(beta: xr.DataArray, design: Design, grouping: Units) -> xr.Da
     >>> from hazard import spec
     >>> from hazard.model import design
     >>> from hazard.model.units import units
-    >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
+    >>> model = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
     >>> rows = pd.DataFrame({"person": [1, 1, 2], "exit": ["stay", "left", "stay"]})
     >>> beta = xr.DataArray(np.log([[[[1 / 3]]]]), dims=("chain", "draw", "coefficient", "exit"))
-    >>> found = log_likelihood(beta, design.build(rows, {}, wanted), units(rows["person"]))
-    >>> np.exp(found).values.ravel().tolist()  # 3/4 * 1/4 and 3/4
+    >>> by_unit = log_likelihood(beta, design.build(rows, {}, model), units(rows["person"]))
+    >>> np.exp(by_unit).values.ravel().tolist()  # 3/4 * 1/4 and 3/4
     [0.1875, 0.75]
     """
     data = unit_rows(design, grouping)

@@ -73,8 +73,8 @@ def units(column: npt.ArrayLike | pd.Series) -> Units:
 
     Examples
     --------
-    >>> found = units(["b", "a", "b"])
-    >>> found.labels.tolist(), found.order.tolist(), found.start.tolist()
+    >>> grouped = units(["b", "a", "b"])
+    >>> grouped.labels.tolist(), grouped.order.tolist(), grouped.start.tolist()
     (['a', 'b'], [1, 0, 2], [0, 1, 3])
     """
     codes, labels = pd.factorize(pd.Series(column), sort=True)

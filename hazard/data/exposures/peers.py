@@ -137,8 +137,8 @@ def peer_histories(
     ...     term = LaggedTerm(kind="lagged", exposure="visit", network=network, measure=measure,
     ...                       at_least=at_least, lags=(0, 0), history_before_start="missing",
     ...                       prior=prior)
-    ...     found = peer_histories(everyone[:1], events, [term], window=window)
-    ...     return float(found[term.name][0, 0])
+    ...     histories = peer_histories(everyone[:1], events, [term], window=window)
+    ...     return float(histories[term.name][0, 0])
     >>> networks = ["centre", "nationality", "centre_nationality", "centre_other",
     ...             "nationality_elsewhere"]
     >>> [value(network, "count") for network in networks]

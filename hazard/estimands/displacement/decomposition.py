@@ -75,8 +75,8 @@ def more_or_earlier(
     >>> gone = xr.DataArray([[with_], [without]], {**arms, "month": [1, 2, 3]},
     ...                     ("arm", "exit", "month"))
     >>> risks = xr.Dataset({"cumulative_incidence": gone, "survival": 1 - gone.sum("exit")})
-    >>> found = more_or_earlier(risks, Event(month=1, window_end=2))
-    >>> {name: round(found[name].item(), 3) for name in found}
+    >>> effects = more_or_earlier(risks, Event(month=1, window_end=2))
+    >>> {name: round(effects[name].item(), 3) for name in effects}
     {'at_window_end': 0.2, 'additional': 0.1, 'brought_forward': 0.1, 'change_in_stay': -0.4}
     """
     horizon = int(risks["month"][-1])

@@ -214,8 +214,8 @@ def separable_effects(
     Examples
     --------
     >>> names = [branch.name for branch in separable("assisted", ("with", "without"))]
-    >>> found = separable_effects(xr.DataArray([0.5, 0.375, 0.25], {"arm": names}), "assisted")
-    >>> {name: found[name].item() for name in found}
+    >>> effects = separable_effects(xr.DataArray([0.5, 0.375, 0.25], {"arm": names}), "assisted")
+    >>> {name: effects[name].item() for name in effects}
     {'total': 0.25, 'direct': 0.125, 'indirect': 0.125}
     """
     with_, between, without = (

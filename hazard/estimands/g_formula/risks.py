@@ -79,12 +79,12 @@ def standardise(
     >>> from hazard.model.terms.block import Block
     >>> month = Block("month", "baseline", np.arange(2), np.arange(2), None, None)
     >>> index = np.array([[0], [1], [1]], dtype=np.int32)
-    >>> made = Design(("left",), "softmax", (month,), index, np.zeros(3, dtype=np.int8),
-    ...               np.ones(3), np.arange(3), {})
+    >>> design = Design(("left",), "softmax", (month,), index, np.zeros(3, dtype=np.int8),
+    ...                 np.ones(3), np.arange(3), {})
     >>> beta = xr.DataArray(np.log([[[[1.0], [1 / 3]]]]), dims=("chain", "draw", "coefficient",
     ...                     "exit"))
-    >>> found = standardise(beta, [PathRows({"observed": made}, 3)])
-    >>> found["cumulative_incidence"].values.ravel().round(5).tolist()
+    >>> risks = standardise(beta, [PathRows({"observed": design}, 3)])
+    >>> risks["cumulative_incidence"].values.ravel().round(5).tolist()
     [0.5, 0.625, 0.71875]
     """
     return standardise_by(beta, rows, {}, branches=branches)[EVERYBODY]

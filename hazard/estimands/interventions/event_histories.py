@@ -128,8 +128,8 @@ def from_registers(
     >>> events = pd.DataFrame({"person": [1, 0], "calendar": [421, 422]})
     >>> events = events.assign(exposure="forced_return", centre=panel["centre"][:2])
     >>> none = pd.DataFrame()  # of the other frames
-    >>> found = FamilyHistories(none, none, none, events, Window(409, 423, 423), none, dict)
-    >>> path_events = from_registers(Paths(panel, np.array([0]), 4, {}), found, [term])
+    >>> registers = FamilyHistories(none, none, none, events, Window(409, 423, 423), none, dict)
+    >>> path_events = from_registers(Paths(panel, np.array([0]), 4, {}), registers, [term])
     >>> path_events.counts["forced_return_centre"].tolist(), path_events.months
     ([[0.0, 0.0, 1.0, 0.0, 0.0]], range(0, 5))
     """

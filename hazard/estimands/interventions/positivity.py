@@ -78,8 +78,8 @@ def support(
     >>> observed = {"visit_centre": xr.DataArray([[0.0, 0.0], [1.0, 0.0]], dims=("row", "lag"))}
     >>> events = from_rows(Paths(panel, np.array([0]), 2, {}), observed, [term])
     >>> arm = {"visit_centre": xr.DataArray([[1.0, 0.0], [1.0, 1.0]], dims=("row", "lag"))}
-    >>> found = support(events, arm, observed, far=0)
-    >>> found[["term", "month", "seen_least", "unseen", "distance", "flagged"]].values.tolist()
+    >>> table = support(events, arm, observed, far=0)
+    >>> table[["term", "month", "seen_least", "unseen", "distance", "flagged"]].values.tolist()
     [['visit_centre', 1, 1, 0.0, 0, 0.0], ['visit_centre', 2, 0, 1.0, 1, 1.0]]
     """
     known = _known(observed)

@@ -68,9 +68,9 @@ def levels(values: pd.Series, rows: pd.DataFrame) -> tuple[npt.NDArray[np.str_],
 
     Examples
     --------
-    >>> found = levels(pd.Series([1, 0, 1], name="sex"), pd.DataFrame({"sex": [1, 0, 1]}))
-    >>> [each.tolist() for each in found]
-    [['0', '1'], [1, 0, 1]]
+    >>> names, index = levels(pd.Series([1, 0, 1], name="sex"), pd.DataFrame({"sex": [1, 0, 1]}))
+    >>> names.tolist(), index.tolist()
+    (['0', '1'], [1, 0, 1])
     """
     labels, index = np.unique(cells.labels(values).to_numpy(dtype=str), return_inverse=True)
     return disclosure.pooled_levels(labels, index.astype(np.int64), rows, [str(values.name)])
