@@ -148,7 +148,7 @@ def _add(sums: FloatArray, draws: FloatArray, table_rows: _TableRows, cell: IntA
     """Add the sums over some paths, (chain, draw, cell, branch, exit and then stay, month)."""
     totals = sums.reshape(-1, *sums.shape[2:])
     by_draw = draws.reshape(-1, *draws.shape[2:])
-    layout = _Layout(
+    positions = _RowPositions(
         table_rows.fixed, table_rows.shared, table_rows.varying, table_rows.source, cell
     )
     for begin in range(0, len(by_draw), _AT_ONCE):
@@ -156,7 +156,7 @@ def _add(sums: FloatArray, draws: FloatArray, table_rows: _TableRows, cell: IntA
         levels = [_levels(block, by_draw[chunk, span]) for block, span in table_rows.blocks]
         with np.errstate(over="ignore"):  # reported by the check that risks are finite
             odds = np.exp(np.concatenate(levels, axis=1))
-        _add_draws(table_rows.link, odds, layout, totals[chunk])
+        _add_draws(table_rows.link, odds, positions, totals[chunk])
 
 
 def _check_finite(sums: FloatArray) -> None:
@@ -225,7 +225,7 @@ class _TableRows:
     link: int
 
 
-class _Layout(NamedTuple):
+class _RowPositions(NamedTuple):
     """As of :class:`_TableRows`, and the cells of each path, as compiled code takes them."""
 
     fixed: Places
@@ -324,7 +324,7 @@ def _check_draws(draws: xr.DataArray, design: Design) -> None:
 def _add_draws(
     link: int,
     levels: FloatArray,
-    layout: _Layout,
+    positions: _RowPositions,
     out: FloatArray,
 ) -> None:
     """Add the sums over paths of every draw; ``levels`` are exponentiated linear predictors.
@@ -332,7 +332,7 @@ def _add_draws(
     The odds of the arm after the last are zero. Each draw is summed by one core, path after path,
     so that neither cores nor parts of the paths change a sum.
     """
-    fixed, _, varying, source, cell = layout
+    fixed, _, varying, source, cell = positions
     n_exits, horizon = levels.shape[2], out.shape[4]
     for d in numba.prange(len(levels)):
         level = levels[d]
@@ -345,7 +345,7 @@ def _add_draws(
             _times(person, level, fixed, i)
             survival[:] = 1.0
             for t in range(horizon):
-                _odds(person, level, layout, i * horizon + t, odds)
+                _odds(person, level, positions, i * horizon + t, odds)
                 for w in range(len(source)):
                     for j in range(n_exits):
                         leave[j] = odds[source[w, j], j]
@@ -368,10 +368,10 @@ def _times(odds: FloatArray, level: FloatArray, places: Places, row: int) -> Non
 
 @compiled
 def _odds(
-    person: FloatArray, level: FloatArray, layout: _Layout, row: int, odds: FloatArray
+    person: FloatArray, level: FloatArray, positions: _RowPositions, row: int, odds: FloatArray
 ) -> None:
     """Write what is exponentiated of the linear predictor of every arm."""
-    shared, varying = layout.shared, layout.varying
+    shared, varying = positions.shared, positions.varying
     last = odds.shape[0] - 1
     odds[0] = person
     _times(odds[0], level, shared, row)
