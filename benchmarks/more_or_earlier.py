@@ -49,7 +49,7 @@ from hazard.model import design, parameterisation
 from hazard.model.links import hazard
 from hazard.simulation import Truth
 from hazard.simulation.margins import EXITS, EXPOSURES, N_LAGS, SizeName
-from hazard.simulation.odds import Effects, There, effects_of, month_of_families
+from hazard.simulation.odds import Effects, FamiliesAtRisk, effects_of, month_of_families
 from hazard.simulation.planted import NO_PLAN, Traits
 from hazard.simulation.world import LARGE, Families
 from hazard.spec import ModelSpec
@@ -155,25 +155,27 @@ def month_by_month(calendar: IntArray) -> Iterator[tuple[IntArray, int]]:
             yield np.flatnonzero(calendar[:, month] == when), month
 
 
-def month_odds(effects: Effects, there: There, calendar: int, *, ago: int | None) -> FloatArray:
+def month_odds(
+    effects: Effects, at_risk: FamiliesAtRisk, calendar: int, *, ago: int | None
+) -> FloatArray:
     """Log-odds of the simulator in a month, with a forced return at every centre so long ago."""
     counts = np.zeros((len(EXPOSURES), HORIZON + N_LAGS, len(effects.network)), dtype=np.int64)
     if ago is not None and ago > 0:
         counts[EXPOSURES.index("forced_return"), -1 - ago] = 1
-    eta = month_of_families(there, calendar, effects=effects, counts=counts).eta
+    eta = month_of_families(at_risk, calendar, effects=effects, counts=counts).eta
     return np.maximum(eta, NEVER)
 
 
-def some(there: There, row: IntArray) -> There:
+def some(at_risk: FamiliesAtRisk, row: IntArray) -> FamiliesAtRisk:
     """Some of the families."""
-    return There(
-        Families._make(values[row] for values in there.families),
-        Traits._make(values[row] for values in there.traits),
-        there.centre[row],
+    return FamiliesAtRisk(
+        Families._make(values[row] for values in at_risk.families),
+        Traits._make(values[row] for values in at_risk.traits),
+        at_risk.centre[row],
     )
 
 
-def families(truth: Truth, paths: interventions.Paths, plan: int) -> There:
+def families(truth: Truth, paths: interventions.Paths, plan: int) -> FamiliesAtRisk:
     """The families of the paths as the simulator knows them."""
     starts = paths.starts()
     nationality = pd.Index(truth.world.nationalities).get_indexer(starts["nationality"].astype(str))
@@ -182,7 +184,7 @@ def families(truth: Truth, paths: interventions.Paths, plan: int) -> There:
     assert (centre >= 0).all()
     n = len(starts)
     size = np.where(starts["large_family"].astype(str) == "yes", LARGE, 1)
-    return There(
+    return FamiliesAtRisk(
         Families(
             nationality,
             (starts["sex"].astype(str) == "female").to_numpy(),

@@ -192,8 +192,8 @@ def _variance(counted: xr.Dataset) -> xr.DataArray:
     before = counted["survival"].shift(month=1, fill_value=1.0)
     square = before**2 * hazard * (1 - hazard) / number
     cross = before * hazard / number
-    rest = leaving / (number * staying)
-    constant = (square + 2 * cross * incidence + rest * incidence**2).cumsum("month")
-    slope = (cross + rest * incidence).cumsum("month")
-    variance = constant - 2 * incidence * slope + incidence**2 * rest.cumsum("month")
+    quadratic = leaving / (number * staying)
+    constant = (square + 2 * cross * incidence + quadratic * incidence**2).cumsum("month")
+    slope = (cross + quadratic * incidence).cumsum("month")
+    variance = constant - 2 * incidence * slope + incidence**2 * quadratic.cumsum("month")
     return variance.clip(min=0.0).transpose("exit", "month")  # rounding below 0

@@ -104,8 +104,8 @@ def fit(
     >>> panel = pd.DataFrame({"person": [0, 0, 1, 1, 1, 2], "month": [1, 2, 1, 2, 3, 1]})
     >>> panel = panel.assign(exit=["stay", "left", "stay", "stay", "left", "left"])
     >>> panel = panel.assign(visited=[1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
-    >>> found = fit(design.build(panel, {}, spec.load(text)), panel)
-    >>> np.exp(found.estimate).round(6).tolist()
+    >>> fitted = fit(design.build(panel, {}, spec.load(text)), panel)
+    >>> np.exp(fitted.estimate).round(6).tolist()
     [[1.414214]]
     """
     check_rows(design)
@@ -138,31 +138,33 @@ def without(design: Design, left_out: Sequence[str]) -> Design:
     DesignError
         If no block is left.
     """
-    kept = [
+    kept_blocks = [
         b
         for b, block in enumerate(design.blocks)
         if block.kind not in ABSORBED and block.name not in left_out
     ]
-    if not kept:
+    if not kept_blocks:
         raise DesignError(
             "model must have a term whose level differs among those at risk for proportional "
             "hazards; got none. Add a covariate, or use Kaplan-Meier."
         )
     return replace(
-        design, blocks=tuple(design.blocks[b] for b in kept), index=design.index[:, kept]
+        design,
+        blocks=tuple(design.blocks[b] for b in kept_blocks),
+        index=design.index[:, kept_blocks],
     )
 
 
 def _sets(leaves: BoolArray, time: IntArray, ties: Ties) -> RiskSets:
     """Risk sets of the times at which somebody leaves, each row in that of its own time."""
-    times, place = np.unique(time[leaves], return_inverse=True)
+    times, exit_set = np.unique(time[leaves], return_inverse=True)
     inside = np.flatnonzero(np.isin(time, times))
     shape = (len(time), len(times))
-    here = np.searchsorted(times, time[inside])
-    rows_out = np.flatnonzero(leaves)
+    set_of_row = np.searchsorted(times, time[inside])
+    leaving = np.flatnonzero(leaves)
     return RiskSets(
-        weight=sparse.csr_array((np.ones(len(inside)), (inside, here)), shape=shape),
-        leaves=sparse.csr_array((np.ones(len(rows_out)), (rows_out, place)), shape=shape),
+        weight=sparse.csr_array((np.ones(len(inside)), (inside, set_of_row)), shape=shape),
+        leaves=sparse.csr_array((np.ones(len(leaving)), (leaving, exit_set)), shape=shape),
         ties=ties,
     )
 

@@ -87,8 +87,8 @@ def fit(design: Design, panel: pd.DataFrame, *, ties: Ties = "efron") -> Baselin
     >>> exits = ["left", "moved", "stay", "left", "stay", "stay"]
     >>> panel["exit"] = pd.Categorical(exits, ["stay", "left", "moved"])
     >>> panel = panel.assign(entry=0, visited=[1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
-    >>> found = fit(design.build(panel, {}, spec.load(text)), panel)
-    >>> np.exp(found.estimate[:, 0]).round(6).tolist()
+    >>> fitted = fit(design.build(panel, {}, spec.load(text)), panel)
+    >>> np.exp(fitted.estimate[:, 0]).round(6).tolist()
     [1.414214]
     """
     cox.check_rows(design)
@@ -168,19 +168,19 @@ def risk_sets(
     month = rows["month"].to_numpy(dtype=np.int64)
     ends = np.flatnonzero(np.append(person[1:] != person[:-1], True))
     leaving = np.flatnonzero(person_exit == exit_)
-    months, place = np.unique(month[ends][leaving], return_inverse=True)
+    months, exit_set = np.unique(month[ends][leaving], return_inverse=True)
     shape = (len(person_exit), len(months))
-    there = np.isin(month, months)
+    in_risk_set = np.isin(month, months)
     others = np.flatnonzero((person_exit != 0) & (person_exit != exit_))
     before = month[ends][others]
     weight = (months > before[:, None]) * chance[months - 1] / chance[before - 1][:, None]
-    still, later = np.nonzero(weight)
-    unit = np.concatenate([person[there], others[still]])
-    time = np.concatenate([np.searchsorted(months, month[there]), later])
-    size = np.concatenate([np.ones(int(there.sum())), weight[still, later]])
+    retained, later = np.nonzero(weight)
+    unit = np.concatenate([person[in_risk_set], others[retained]])
+    time = np.concatenate([np.searchsorted(months, month[in_risk_set]), later])
+    size = np.concatenate([np.ones(int(in_risk_set.sum())), weight[retained, later]])
     return RiskSets(
         weight=sparse.coo_array((size, (unit, time)), shape=shape).tocsr(),
-        leaves=sparse.coo_array((np.ones(len(leaving)), (leaving, place)), shape=shape).tocsr(),
+        leaves=sparse.coo_array((np.ones(len(leaving)), (leaving, exit_set)), shape=shape).tocsr(),
         ties=ties,
     )
 

@@ -161,13 +161,13 @@ class BaselineFit:
         >>> [part.tolist() for part in fit.combination(np.array([1.0, 1.0]))]
         [[3.0], [5.0]]
         """
-        taken = weights != 0
-        w = weights[taken]
-        total = w @ self.estimate[taken]
+        in_sum = weights != 0
+        w = weights[in_sum]
+        total = w @ self.estimate[in_sum]
         variances = []
         for j in range(len(self.exits)):
             chosen = np.zeros(self.estimate.shape, dtype=bool)
-            chosen[taken, j] = True
+            chosen[in_sum, j] = True
             variances.append(w @ self._among(chosen) @ w)
         variance = np.array(variances)
         return total, np.sqrt(np.where(variance >= 0, variance, np.nan))

@@ -162,8 +162,8 @@ def _score(paths: _Paths) -> tuple[FloatArray, FloatArray]:
     expected = size * (1 - paths.left_before)
     score = (paths.leaving - leaving * _ratio(expected, expected.sum(axis=0))).sum(axis=1)
     step = _ratio(leaving, total)
-    gone = np.cumsum(step)
-    staying = 1 - gone
+    pooled_incidence = np.cumsum(step)
+    staying = 1 - pooled_incidence
     groups = np.eye(len(size))[:, :, None]
     now = size[None] * (groups - _ratio(size, total)[:, None])
     summed = np.cumsum(now * _ratio(step, staying + step), axis=2)
@@ -171,14 +171,14 @@ def _score(paths: _Paths) -> tuple[FloatArray, FloatArray]:
     share = _ratio(staying, paths.after)
     number = total * paths.before
     direct = now + (1 - share) * later
-    of_direct = (
+    direct_weight = (
         _untied(leaving, number) * _ratio(leaving, total) * _ratio(paths.before, paths.at_risk)
     )
-    rest = share * later
-    of_rest = _untied(paths.others, paths.at_risk) * paths.others
-    of_rest = of_rest * _ratio(paths.before, paths.at_risk) ** 2
-    variance = np.einsum("ikt,jkt,kt->ij", direct, direct, of_direct)
-    variance += np.einsum("ikt,jkt,kt->ij", rest, rest, of_rest)
+    indirect = share * later
+    indirect_weight = _untied(paths.others, paths.at_risk) * paths.others
+    indirect_weight = indirect_weight * _ratio(paths.before, paths.at_risk) ** 2
+    variance = np.einsum("ikt,jkt,kt->ij", direct, direct, direct_weight)
+    variance += np.einsum("ikt,jkt,kt->ij", indirect, indirect, indirect_weight)
     return score[:-1], variance[:-1, :-1]
 
 

@@ -60,8 +60,8 @@ def fit(panel: pd.DataFrame, *, level: float = 0.95) -> xr.Dataset:
     [0.3333, 0.6667, 0.6667]
     """
     table = life_table.counts(panel)
-    whole = table["n_exits"].sum("exit").expand_dims(exit=[ANY])
-    leaving = xr.concat([whole, table["n_exits"]], "exit")
+    any_exit = table["n_exits"].sum("exit").expand_dims(exit=[ANY])
+    leaving = xr.concat([any_exit, table["n_exits"]], "exit")
     number = table["n_at_risk"]
     stays = 1 - leaving / number.where(number > 0, 1)
     staying = stays.cumprod("month")

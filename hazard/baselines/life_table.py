@@ -125,8 +125,8 @@ def smallest_share(n_at_risk: xr.DataArray, level: float) -> xr.DataArray:
     [0.158, 0.025, 0.025]
     """
     number = n_at_risk.where(n_at_risk > 0, np.inf).astype(np.float64)
-    place = number.get_axis_num("month")
-    fewest = number.copy(data=np.minimum.accumulate(number.values, axis=place))
+    axis = number.get_axis_num("month")
+    fewest = number.copy(data=np.minimum.accumulate(number.values, axis=axis))
     share = ((1 - level) / 2) ** (1 / fewest)
     return share.where(np.isfinite(fewest), 0.0)
 

@@ -79,22 +79,22 @@ def fit_each(design: Design, kinds: Sequence[Errors]) -> list[BaselineFit]:
     list of BaselineFit
         One per kind of errors, in their order.
     """
-    solved = _solved(design)
-    labels = coefficient_labels(solved.plain)
-    remarks = [] if solved.keep.all() else [not_identified(labels, ~solved.keep)]
-    remarks += reference_curves(design, solved.plain)
+    solution = _least_squares(design)
+    labels = coefficient_labels(solution.plain)
+    remarks = [] if solution.keep.all() else [not_identified(labels, ~solution.keep)]
+    remarks += reference_curves(design, solution.plain)
     fits = []
     for errors in kinds:
-        covariance, more = _covariance(solved, errors)
+        covariance, further_remarks = _covariance(solution, errors)
         fits.append(
             BaselineFit(
                 estimator="linear probability",
                 unit=UNIT,
                 exits=design.exits,
                 terms=labels,
-                estimate=solved.estimate,
+                estimate=solution.estimate,
                 standard_error=errors_of(covariance, ways=robust.ways(errors)),
-                remarks=(*remarks, *more),
+                remarks=(*remarks, *further_remarks),
                 errors=errors.name if isinstance(errors, Clusters) else "HC1",
                 freedom=robust.freedom(errors),
                 covariance=covariance,
@@ -146,7 +146,7 @@ def cross(data: Rows, values: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class _Solved:
+class _LeastSquares:
     """Estimates and what their errors are made from."""
 
     full: Design
@@ -156,7 +156,7 @@ class _Solved:
     estimate: FloatArray
 
 
-def _solved(design: Design) -> _Solved:
+def _least_squares(design: Design) -> _LeastSquares:
     plain = identified(collapsed(design))
     data = rows(plain)
     keep = independent_columns(data)
@@ -164,15 +164,15 @@ def _solved(design: Design) -> _Solved:
     bread = inverse(gram[np.ix_(keep, keep)])
     estimate = np.full((len(keep), data.n_exits), np.nan)
     estimate[keep] = bread @ cross(data, left_through(data) * data.weight[:, None])[keep]
-    return _Solved(design, plain, keep, bread, estimate)
+    return _LeastSquares(design, plain, keep, bread, estimate)
 
 
-def _covariance(solved: _Solved, errors: Errors) -> tuple[FloatArray, list[str]]:
+def _covariance(solution: _LeastSquares, errors: Errors) -> tuple[FloatArray, list[str]]:
     """Covariance of all estimates, and a remark where a variance is negative."""
     grouped = isinstance(errors, Clusters)
-    used = identified(solved.full) if grouped else solved.plain
-    data, keep = rows(used), solved.keep
-    residual = left_through(data) - linear_predictor(data, np.nan_to_num(solved.estimate))
+    used = identified(solution.full) if grouped else solution.plain
+    data, keep = rows(used), solution.keep
+    residual = left_through(data) - linear_predictor(data, np.nan_to_num(solution.estimate))
     factor = robust.small_sample(
         float(data.weight.sum()), robust.counted(used, keep, errors), errors
     )
@@ -182,13 +182,13 @@ def _covariance(solved: _Solved, errors: Errors) -> tuple[FloatArray, list[str]]
     for a in range(m):
         for b in range(m):
             part = filling[:, a, :, b][np.ix_(keep, keep)]
-            covariance[:, a, :, b] = robust.sandwich(solved.bread, part, factor)
+            covariance[:, a, :, b] = robust.sandwich(solution.bread, part, factor)
     chosen = np.repeat(keep[:, None], m, axis=1)
-    everything = spread_out(covariance.reshape(k * m, k * m), chosen)
-    if few := too_few(robust.counted(used, keep, errors), float(data.weight.sum())):
-        return everything, few
-    lost = keep & np.isnan(errors_of(everything, ways=robust.ways(errors))).any(axis=1)
-    return everything, undefined(coefficient_labels(used), lost)
+    spread = spread_out(covariance.reshape(k * m, k * m), chosen)
+    if too_few_rows := too_few(robust.counted(used, keep, errors), float(data.weight.sum())):
+        return spread, too_few_rows
+    negative = keep & np.isnan(errors_of(spread, ways=robust.ways(errors))).any(axis=1)
+    return spread, undefined(coefficient_labels(used), negative)
 
 
 def _meat(data: Rows, residual: FloatArray, errors: Errors) -> FloatArray:

@@ -101,28 +101,28 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
     list of BaselineFit
         One per kind of errors, in their order.
     """
-    solved = _solved(design)
-    labels = coefficient_labels(solved.plain)
-    remarks = _remarks(solved, labels) + reference_curves(design, solved.plain)
-    lost = solved.separated | (solved.runaway != 0)
+    solution = _optimum(design)
+    labels = coefficient_labels(solution.plain)
+    remarks = _remarks(solution, labels) + reference_curves(design, solution.plain)
+    infinite = solution.separated | (solution.runaway != 0)
     fits = []
     for errors in kinds:
-        covariance = spread_out(_covariance(solved, errors), solved.free)
-        covariance[lost], covariance[:, :, lost] = np.nan, np.nan  # infinite: no error
+        covariance = spread_out(_covariance(solution, errors), solution.free)
+        covariance[infinite], covariance[:, :, infinite] = np.nan, np.nan  # infinite: no error
         error = errors_of(covariance, ways=robust.ways(errors))
-        negative = (solved.free & ~lost & np.isnan(error)).any(axis=1)
+        negative = (solution.free & ~infinite & np.isnan(error)).any(axis=1)
         fits.append(
             BaselineFit(
                 estimator="multinomial logit",
                 unit=LINKS[design.link].unit,
                 exits=design.exits,
                 terms=labels,
-                estimate=_reported(solved),
+                estimate=_reported(solution),
                 standard_error=error,
                 remarks=(*remarks, *undefined(labels, negative)),
                 errors=_named(errors),
                 freedom=np.inf if errors == "information" else robust.freedom(errors),
-                log_likelihood=solved.value,
+                log_likelihood=solution.value,
                 covariance=covariance,
             )
         )
@@ -130,7 +130,7 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
 
 
 @dataclass(frozen=True)
-class _Solved:
+class _Optimum:
     """The maximum, and which coefficients it has; arrays have shape (coefficient, exit).
 
     ``runaway`` is the sign of what is infinite together with others, else 0; ``cholesky`` the lower
@@ -150,23 +150,23 @@ class _Solved:
     runaway: FloatArray
 
 
-def _solved(design: Design) -> _Solved:
+def _optimum(design: Design) -> _Optimum:
     plain = identified(collapsed(design))
     data = rows(plain)
     keep = independent_columns(data)
     counts = np.bincount(data.outcome, data.weight, data.n_exits + 1)
     known = np.repeat(keep[:, None], data.n_exits, axis=1)
     known[1:, counts[1:] == 0] = False  # of an exit that never occurs only the level is known
-    lacking, sure = _separated(plain)
-    separated, sure = lacking & known, sure & known
-    collinear = _collinear(data, known, (separated, sure))
+    never, certain = _separated(plain)
+    separated, certain = never & known, certain & known
+    collinear = _collinear(data, known, separated, certain)
     known &= ~collinear
-    free = known & ~separated & ~sure
+    free = known & ~separated & ~certain
     start = np.zeros(free.shape)
     start[0] = np.log(np.maximum(counts[1:], 0.5) / max(counts[0], 0.5))
-    start[separated], start[sure] = -AT_INFINITY, AT_INFINITY
+    start[separated], start[certain] = -AT_INFINITY, AT_INFINITY
     flat = Penalty(np.zeros((*start.shape, data.n_exits)), np.zeros_like(start))
-    solved = _Solved(
+    solution = _Optimum(
         full=design,
         plain=plain,
         beta=start,
@@ -177,29 +177,29 @@ def _solved(design: Design) -> _Solved:
         collinear=collinear,
         separated=separated,
         free=free,
-        runaway=(sure & known).astype(np.float64),
+        runaway=(certain & known).astype(np.float64),
     )
     try:
-        return _at_mode(solved, data, newton(data, start, flat, free=free))
+        return _at_mode(solution, data, newton(data, start, flat, free=free))
     except ConvergenceError:
-        return _in_limit(solved, data, flat)
+        return _in_limit(solution, data, flat)
 
 
-def _at_mode(solved: _Solved, data: Rows, mode: Mode) -> _Solved:
+def _at_mode(solution: _Optimum, data: Rows, mode: Mode) -> _Optimum:
     """The maximum that Newton steps came to rest at."""
-    direction = _direction(data, mode, solved.free)
+    direction = _direction(data, mode, solution.free)
     reach = np.concatenate([block.reach() for block in data.blocks])
     runaway = np.abs(direction) * reach[:, None] > _STILL_MOVING
     return replace(
-        solved,
+        solution,
         beta=mode.beta + np.where(runaway, 0.0, direction),  # at hand: only rounding is left
         value=mode.value,
         cholesky=mode.cholesky,
-        runaway=np.where(runaway, np.sign(direction), solved.runaway),
+        runaway=np.where(runaway, np.sign(direction), solution.runaway),
     )
 
 
-def _in_limit(solved: _Solved, data: Rows, flat: Penalty) -> _Solved:
+def _in_limit(solution: _Optimum, data: Rows, flat: Penalty) -> _Optimum:
     """The maximum of the rows that say something however far the infinite coefficients are.
 
     Raises
@@ -207,53 +207,57 @@ def _in_limit(solved: _Solved, data: Rows, flat: Penalty) -> _Solved:
     ConvergenceError
         If no row is separated, or a row is separated from some of its other outcomes only.
     """
-    row, won = _comparisons(data, solved.known)
+    row, won = _comparisons(data, solution.known)
     recession = separation.recession(won, sparse.csr_array((0, won.shape[1])))
     n_won = np.bincount(row, recession.strict, len(data.outcome))
     if not n_won.any() or ((n_won > 0) & (n_won < data.n_exits)).any():
-        far = np.zeros(solved.known.shape)
-        far[solved.known] = recession.direction
-        raise ConvergenceError(_no_maximum(solved, far))
+        direction_of_rise = np.zeros(solution.known.shape)
+        direction_of_rise[solution.known] = recession.direction
+        raise ConvergenceError(_no_maximum(solution, direction_of_rise))
     open_ = n_won == 0
-    rest = replace(
+    undecided = replace(
         data, index=data.index[open_], outcome=data.outcome[open_], weight=data.weight[open_]
     )
-    free = np.zeros_like(solved.known)
+    free = np.zeros_like(solution.known)
     for j in range(data.n_exits):
-        free[:, j] = solved.known[:, j] & independent_columns(rest, among=solved.known[:, j])
+        free[:, j] = solution.known[:, j] & independent_columns(
+            undecided, among=solution.known[:, j]
+        )
     start = np.zeros(free.shape)
     mode = Mode(start, 0.0, np.zeros((0, 0)), 0.0)
     if free.any():
-        mode = newton(rest, start, flat, free=free)
-    lost = solved.known.copy()
-    lost[solved.known] = ~separation.finite(_scaled_information(rest, mode.beta, solved.known))
+        mode = newton(undecided, start, flat, free=free)
+    unidentified = solution.known.copy()
+    unidentified[solution.known] = ~separation.finite(
+        _scaled_information(undecided, mode.beta, solution.known)
+    )
     direction = np.zeros(free.shape)
-    direction[solved.known] = recession.direction
+    direction[solution.known] = recession.direction
     slack = (won @ recession.direction)[recession.strict]
     return replace(
-        solved,
+        solution,
         beta=mode.beta + direction * (AT_INFINITY / slack.min()),  # the rows that are sure say so
         value=mode.value,
         cholesky=mode.cholesky,
-        separated=np.zeros_like(lost),
+        separated=np.zeros_like(unidentified),
         free=free,
-        runaway=np.where(lost, np.where(direction == 0, np.nan, np.sign(direction)), 0.0),
+        runaway=np.where(unidentified, np.where(direction == 0, np.nan, np.sign(direction)), 0.0),
     )
 
 
 def _comparisons(data: Rows, known: BoolArray) -> tuple[IntArray, Any]:
     """Row of each comparison of its outcome with another, and its covariates, by coefficient."""
     matrix = columns(data)
-    parts, whose = [], []
+    parts, row_parts = [], []
     effect = np.eye(data.n_exits + 1)[:, 1:]
     for other in range(data.n_exits + 1):
         row = np.flatnonzero(data.outcome != other)
         sign = effect[data.outcome[row]] - effect[other]
         by_exit = [sparse.diags_array(sign[:, j]) @ matrix[row] for j in range(data.n_exits)]
         parts.append(sparse.hstack(by_exit, format="csr"))
-        whose.append(row)
+        row_parts.append(row)
     order = np.arange(known.size).reshape(known.T.shape).T[known]
-    return np.concatenate(whose), sparse.vstack(parts, format="csr")[:, order]
+    return np.concatenate(row_parts), sparse.vstack(parts, format="csr")[:, order]
 
 
 def _scaled_information(data: Rows, beta: FloatArray, known: BoolArray) -> FloatArray:
@@ -265,13 +269,13 @@ def _scaled_information(data: Rows, beta: FloatArray, known: BoolArray) -> Float
     return np.asarray(full / np.outer(size, size))
 
 
-def _no_maximum(solved: _Solved, far: FloatArray) -> str:
+def _no_maximum(solution: _Optimum, direction_of_rise: FloatArray) -> str:
     """Sentence that names what makes the likelihood rise without end."""
-    labels = coefficient_labels(solved.plain)
+    labels = coefficient_labels(solution.plain)
     names = [
-        f"'{name}' by {named(labels, far[:, j] != 0)}"
-        for j, name in enumerate(solved.plain.exits)
-        if (far[:, j] != 0).any()
+        f"'{name}' by {named(labels, direction_of_rise[:, j] != 0)}"
+        for j, name in enumerate(solution.plain.exits)
+        if (direction_of_rise[:, j] != 0).any()
     ]
     if not names:
         return (
@@ -279,7 +283,7 @@ def _no_maximum(solved: _Solved, far: FloatArray) -> str:
             "of a column lies very far from the others. Look for such values."
         )
     return (
-        "likelihood must have a maximum; it rises without end, since exits are told for sure: "
+        "likelihood must have a maximum; it rises without end, since exits are separated: "
         f"{'; '.join(names)}. Leave out a term."
     )
 
@@ -290,19 +294,21 @@ def _separated(design: Design) -> tuple[BoolArray, BoolArray]:
     counts = coefficient_counts(design)
     occurs = counts.sum(axis=1) > 0
     lacking: BoolArray = (counts[:, 1:] == 0) & (one_signed & occurs)[:, None]
-    alone = (counts[:, 0] == 0) & ((counts[:, 1:] > 0).sum(axis=1) == 1)
-    return lacking, ~lacking & (one_signed & alone)[:, None]
+    single_outcome = (counts[:, 0] == 0) & ((counts[:, 1:] > 0).sum(axis=1) == 1)
+    return lacking, ~lacking & (one_signed & single_outcome)[:, None]
 
 
-def _collinear(data: Rows, known: BoolArray, fixed: tuple[BoolArray, BoolArray]) -> BoolArray:
+def _collinear(data: Rows, known: BoolArray, separated: BoolArray, certain: BoolArray) -> BoolArray:
     """Coefficients of an exit that the rows which may leave through it or not do not tell apart."""
-    impossible, certain = (linear_predictor(data, one.astype(np.float64)) > 0 for one in fixed)
-    settled = impossible | certain.any(axis=1)[:, None]
+    cannot_leave, must_leave = (
+        linear_predictor(data, fixed.astype(np.float64)) > 0 for fixed in (separated, certain)
+    )
+    settled = cannot_leave | must_leave.any(axis=1)[:, None]
     collinear = np.zeros_like(known)
     for j in np.flatnonzero(settled.any(axis=0) & known[1:].any(axis=0)):
         possible = replace(data, weight=np.where(settled[:, j], 0.0, data.weight))
-        rest = known[:, j] & ~fixed[0][:, j] & ~fixed[1][:, j]
-        collinear[:, j] = rest & ~independent_columns(possible, among=rest)
+        free = known[:, j] & ~separated[:, j] & ~certain[:, j]
+        collinear[:, j] = free & ~independent_columns(possible, among=free)
     return collinear
 
 
@@ -315,16 +321,16 @@ def _direction(data: Rows, mode: Mode, free: BoolArray) -> FloatArray:
 
 
 # --- errors -------------------------------------------------------------------------------------
-def _covariance(solved: _Solved, errors: Kind) -> FloatArray:
+def _covariance(solution: _Optimum, errors: Kind) -> FloatArray:
     """Covariance of the free coefficients."""
-    inverse = inverse_factor(solved.cholesky)
+    inverse = inverse_factor(solution.cholesky)
     bread = np.asarray(inverse.T @ inverse)
     if errors == "information":
         return bread
     grouped = isinstance(errors, Clusters)
-    data = rows(identified(solved.full) if grouped else solved.plain)
-    score = _scores(data.link, linear_predictor(data, solved.beta), data.outcome)
-    moves = solved.free.ravel()
+    data = rows(identified(solution.full) if grouped else solution.plain)
+    score = _scores(data.link, linear_predictor(data, solution.beta), data.outcome)
+    moves = solution.free.ravel()
     filling = _meat(data, score, errors)[np.ix_(moves, moves)]
     factor = robust.small_sample(float(data.weight.sum()), 1, errors)
     return robust.sandwich(bread, filling, factor)
@@ -353,28 +359,28 @@ def _named(errors: Kind) -> str:
 
 
 # --- what is reported ---------------------------------------------------------------------------
-def _reported(solved: _Solved) -> FloatArray:
-    beta = np.where(solved.separated, -np.inf, solved.beta)
-    away = solved.runaway != 0
-    beta[away] = np.inf * solved.runaway[away]
-    return np.where(solved.known, beta, np.nan)
+def _reported(solution: _Optimum) -> FloatArray:
+    beta = np.where(solution.separated, -np.inf, solution.beta)
+    infinite = solution.runaway != 0
+    beta[infinite] = np.inf * solution.runaway[infinite]
+    return np.where(solution.known, beta, np.nan)
 
 
-def _remarks(solved: _Solved, labels: pd.DataFrame) -> list[str]:
-    remarks = [] if solved.keep.all() else [not_identified(labels, ~solved.keep)]
-    for j, name in enumerate(solved.plain.exits):
+def _remarks(solution: _Optimum, labels: pd.DataFrame) -> list[str]:
+    remarks = [] if solution.keep.all() else [not_identified(labels, ~solution.keep)]
+    for j, name in enumerate(solution.plain.exits):
         separated, runaway, collinear = (
-            named(labels, which[:, j])
-            for which in (
-                solved.separated,
-                (solved.runaway != 0) & np.isfinite(solved.runaway),
-                solved.collinear | np.isnan(solved.runaway),
+            named(labels, flags[:, j])
+            for flags in (
+                solution.separated,
+                (solution.runaway != 0) & np.isfinite(solution.runaway),
+                solution.collinear | np.isnan(solution.runaway),
             )
         )
         if separated:
             remarks.append(f"Without any exit '{name}', estimate at minus infinity: {separated}.")
         if runaway:
-            remarks.append(f"Exit '{name}' is told for sure, estimate without bound: {runaway}.")
+            remarks.append(f"Exit '{name}' is separated, estimate without bound: {runaway}.")
         if collinear:
             remarks.append(
                 f"Not identified for exit '{name}' by the rows where it can occur: {collinear}."

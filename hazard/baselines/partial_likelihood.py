@@ -151,31 +151,29 @@ def maximise(data: Rows, sets: RiskSets, among: BoolArray) -> Maximum:
     """
     matrix = columns(data)
     keep = _identified(data, matrix, sets, among)
-    state = _State(data, matrix, sets, np.zeros(matrix.shape[1]))
-    spread = _spread(state)
-    for taken in range(_MOST_STEPS):
-        step, gain = _step(state, keep)
+    sums = _RiskSetSums(data, matrix, sets, np.zeros(matrix.shape[1]))
+    spread = _spread(sums)
+    for n_taken in range(_MOST_STEPS):
+        step, gain = _step(sums, keep)
         if gain < _SETTLED:
             break
         longest = float((np.abs(step) * spread).max())
-        most = _LONGEST * 2.0 ** max(0, taken - _SHORT_STEPS)
-        state = _better(state, step * min(1.0, most / max(longest, _SETTLED)))
+        allowed = _LONGEST * 2.0 ** max(0, n_taken - _SHORT_STEPS)
+        sums = _better(sums, step * min(1.0, allowed / max(longest, _SETTLED)))
     else:
         raise ConvergenceError(
             f"partial likelihood must have a maximum; it still rises after {_MOST_STEPS} steps. "
-            "Leave out a term that tells an exit for sure."
+            "Leave out a term that separates an exit."
         )
     runaway = np.sign(step) * (np.abs(step) * spread > _STILL_MOVING)
     try:
-        covariance = inverse(state.information()[np.ix_(keep, keep)])
+        covariance = inverse(sums.information()[np.ix_(keep, keep)])
     except np.linalg.LinAlgError:
         raise ConvergenceError(
             "partial likelihood must bend in every direction at its maximum; it is flat along one. "
-            "Leave out a term that tells an exit for sure."
+            "Leave out a term that separates an exit."
         ) from None
-    return Maximum(
-        state.beta + np.where(runaway, 0.0, step), keep, covariance, state.value, runaway
-    )
+    return Maximum(sums.beta + np.where(runaway, 0.0, step), keep, covariance, sums.value, runaway)
 
 
 def limit(data: Rows, sets: RiskSets, among: BoolArray) -> tuple[RiskSets, Maximum]:
@@ -206,30 +204,34 @@ def limit(data: Rows, sets: RiskSets, among: BoolArray) -> tuple[RiskSets, Maxim
     compares who leaves with everybody in the risk set: exactly, not by the size of an estimate.
     """
     matrix = columns(data)
-    kept = _identified(data, matrix, sets, among)
+    estimable = _identified(data, matrix, sets, among)
     try:
-        maximum = maximise(data, sets, kept)
+        maximum = maximise(data, sets, estimable)
         if not maximum.runaway.any():
             return sets, maximum
     except ConvergenceError:
-        if not (apart := _apart(matrix, sets, kept)).strict.any():
+        if not (recession := _recession(matrix, sets, estimable)).strict.any():
             raise
     else:
-        apart = _apart(matrix, sets, kept)
-    if not apart.strict.any():
+        recession = _recession(matrix, sets, estimable)
+    if not recession.strict.any():
         return sets, replace(maximum, runaway=np.zeros_like(maximum.runaway))
-    fewer = sets.among(~apart.strict)
-    inside = maximise(data, fewer, kept)
-    size = _spread(_State(data, matrix, sets, np.zeros(len(kept))))[kept]
+    compared = sets.among(~recession.strict)
+    maximum_of_limit = maximise(data, compared, estimable)
+    size = _spread(_RiskSetSums(data, matrix, sets, np.zeros(len(estimable))))[estimable]
     size = np.where(size > 0, size, 1.0)
-    rest = _State(data, matrix, fewer, inside.beta).information()[np.ix_(kept, kept)]
-    lost = kept.copy()
-    lost[kept] = ~separation.finite(rest / np.outer(size, size)) | ~inside.keep[kept]
-    sign = np.where(apart.direction == 0, np.nan, np.sign(apart.direction))
-    return fewer, replace(inside, runaway=np.where(lost, sign, 0.0))
+    information = _RiskSetSums(data, matrix, compared, maximum_of_limit.beta).information()[
+        np.ix_(estimable, estimable)
+    ]
+    unidentified = estimable.copy()
+    unidentified[estimable] = (
+        ~separation.finite(information / np.outer(size, size)) | ~maximum_of_limit.keep[estimable]
+    )
+    sign = np.where(recession.direction == 0, np.nan, np.sign(recession.direction))
+    return compared, replace(maximum_of_limit, runaway=np.where(unidentified, sign, 0.0))
 
 
-def _apart(covariates: Any, sets: RiskSets, among: BoolArray) -> separation.Recession:
+def _recession(covariates: Any, sets: RiskSets, among: BoolArray) -> separation.Recession:
     """Members of the risk sets, in the order of their coordinates, whom no one leaves before."""
     matrix = covariates @ sparse.diags_array(among.astype(np.float64))
     leaves, members = sets.leaves.tocoo(), sets.weight.tocoo()
@@ -264,21 +266,23 @@ def score_sums(data: Rows, sets: RiskSets, maximum: Maximum, code: IntArray) -> 
     .. [1] Lin and Wei (1989), The robust inference for the Cox proportional hazards model, Journal
        of the American Statistical Association 84(408).
     """
-    state = _State(data, columns(data), sets, maximum.beta)
+    sums = _RiskSetSums(data, columns(data), sets, maximum.beta)
     groups = sparse.coo_array((np.ones(len(code)), (code, np.arange(len(code))))).tocsr()
-    residual = groups @ sparse.diags_array(state.exits - state.expected)
-    at_risk, leaving = state.at_risk, state.leaving
-    whole = at_risk * state.power(0, 2) - leaving * state.power(1, 2)
-    taken = at_risk * state.power(1, 2) - leaving * state.power(2, 2)
-    number = np.maximum(state.number, 1.0)[:, None]
-    mean = (at_risk * state.power(0, 1) - leaving * state.power(1, 1)) / number
-    scores = (residual @ state.matrix).toarray()
-    scores += (groups @ state.members) @ whole - (groups @ state.going) @ taken
+    residual = groups @ sparse.diags_array(sums.exits - sums.expected)
+    at_risk, leaving = sums.at_risk, sums.leaving
+    weight_of_members = at_risk * sums.power(0, 2) - leaving * sums.power(1, 2)
+    weight_of_leaving = at_risk * sums.power(1, 2) - leaving * sums.power(2, 2)
+    number = np.maximum(sums.number, 1.0)[:, None]
+    mean = (at_risk * sums.power(0, 1) - leaving * sums.power(1, 1)) / number
+    scores = (residual @ sums.matrix).toarray()
+    scores += (groups @ sums.members) @ weight_of_members - (
+        groups @ sums.going
+    ) @ weight_of_leaving
     scores -= (groups @ sets.leaves) @ mean
     return np.asarray(scores[:, maximum.keep])
 
 
-class _State:
+class _RiskSetSums:
     """Sums over the risk sets at some coefficients."""
 
     def __init__(self, data: Rows, matrix: Any, sets: RiskSets, beta: FloatArray) -> None:
@@ -330,52 +334,52 @@ def _relative(part: Any, eta: FloatArray, top: FloatArray) -> Any:
     return sparse.csc_array((relative, part.indices, part.indptr), shape=part.shape)
 
 
-def _spread(state: _State) -> FloatArray:
+def _spread(sums: _RiskSetSums) -> FloatArray:
     """Standard deviation of each covariate within the risk sets, shape (coefficient,)."""
-    variance = np.diag(state.information()) / max(len(state.time), 1)
+    variance = np.diag(sums.information()) / max(len(sums.time), 1)
     return np.sqrt(np.maximum(variance, 0.0))
 
 
 def _steps_of(number: FloatArray, ties: Ties) -> tuple[IntArray, FloatArray]:
     """Time of every factor of the likelihood, and the share of those leaving that is taken out."""
-    whole = number.astype(np.int64)
-    time = np.repeat(np.arange(len(whole)), whole)
-    before = np.arange(len(time)) - np.repeat(np.cumsum(whole) - whole, whole)
-    share = before / whole[time] if ties == "efron" else np.zeros(len(time))
+    n_leaving = number.astype(np.int64)
+    time = np.repeat(np.arange(len(n_leaving)), n_leaving)
+    before = np.arange(len(time)) - np.repeat(np.cumsum(n_leaving) - n_leaving, n_leaving)
+    share = before / n_leaving[time] if ties == "efron" else np.zeros(len(time))
     return time, share
 
 
 def _identified(data: Rows, matrix: Any, sets: RiskSets, among: BoolArray) -> BoolArray:
     """Which coefficients the risk sets tell apart."""
-    state = _State(data, matrix, sets, np.zeros(matrix.shape[1]))
+    sums = _RiskSetSums(data, matrix, sets, np.zeros(matrix.shape[1]))
     keep = among.copy()
-    [squares] = cross_product(data, state.expected[:, None])
+    [squares] = cross_product(data, sums.expected[:, None])
     size = np.sqrt(np.maximum(np.diag(squares), 0.0))
-    keep[keep] = independent(state.information()[np.ix_(keep, keep)], size[keep])
+    keep[keep] = independent(sums.information()[np.ix_(keep, keep)], size[keep])
     return keep
 
 
-def _step(state: _State, keep: BoolArray) -> tuple[FloatArray, float]:
+def _step(sums: _RiskSetSums, keep: BoolArray) -> tuple[FloatArray, float]:
     """Newton step, and twice the rise of the likelihood that it promises."""
-    gradient = state.gradient[keep]
+    gradient = sums.gradient[keep]
     step = np.zeros(len(keep))
     if not keep.any():
         return step, 0.0
-    information = state.information()[np.ix_(keep, keep)]
+    information = sums.information()[np.ix_(keep, keep)]
     size = sizes(information)
     scaled = information / np.outer(size, size)
     step[keep] = scipy.linalg.lstsq(scaled, gradient / size)[0] / size
     return step, float(gradient @ step[keep])
 
 
-def _better(state: _State, step: FloatArray) -> _State:
+def _better(sums: _RiskSetSums, step: FloatArray) -> _RiskSetSums:
     """The first of ever shorter steps that does not lower the likelihood."""
     for halvings in range(30):
-        near = state.beta + step * 0.5**halvings
-        tried = _State(state.data, state.matrix, state.sets, near)
-        if tried.value >= state.value - _SETTLED * max(1.0, abs(state.value)):
-            return tried
+        beta = sums.beta + step * 0.5**halvings
+        candidate = _RiskSetSums(sums.data, sums.matrix, sums.sets, beta)
+        if candidate.value >= sums.value - _SETTLED * max(1.0, abs(sums.value)):
+            return candidate
     raise ConvergenceError(
         "partial likelihood must rise along a Newton step; it did not after 30 halvings. Leave out "
-        "a term that tells an exit for sure."
+        "a term that separates an exit."
     )

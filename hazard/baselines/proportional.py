@@ -109,8 +109,8 @@ def _reported(solution: _OfExit) -> FloatArray:
     if solution.maximum is None:
         return beta
     beta[solution.estimated] = solution.maximum.beta[solution.estimated]
-    away = solution.maximum.runaway
-    beta[away != 0] = np.inf * away[away != 0]
+    runaway = solution.maximum.runaway
+    beta[runaway != 0] = np.inf * runaway[runaway != 0]
     beta[solution.lacking] = -np.inf
     return beta
 
@@ -154,13 +154,13 @@ def _scores(data: Rows, solutions: Sequence[_OfExit], code: IntArray) -> Any:
 def _remarks(labels: pd.DataFrame, name: str, solution: _OfExit) -> list[str]:
     if solution.maximum is None:
         return [f"No exit '{name}' among the rows."]
-    away = solution.maximum.runaway
-    infinite = (away != 0) & np.isfinite(away)
+    runaway = solution.maximum.runaway
+    infinite = (runaway != 0) & np.isfinite(runaway)
     texts = {
         f"Without any exit '{name}', estimate at minus infinity": solution.lacking,
         f"Monotone likelihood of exit '{name}', estimate infinite": infinite,
         f"Not identified for exit '{name}' by its risk sets": (
-            (~solution.estimated | np.isnan(away)) & ~infinite & ~solution.lacking
+            (~solution.estimated | np.isnan(runaway)) & ~infinite & ~solution.lacking
         ),
     }
-    return [f"{text}: {named(labels, which)}." for text, which in texts.items() if which.any()]
+    return [f"{text}: {named(labels, flags)}." for text, flags in texts.items() if flags.any()]

@@ -19,15 +19,15 @@ def reference_curves(design: Design, plain: Design) -> list[str]:
     remarks = []
     for before, after in zip(design.blocks, plain.blocks, strict=True):
         left_out = [label for label in before.coefficients if label not in after.coefficients]
-        if before.around is not None and left_out:
+        if before.common_block is not None and left_out:
             remarks.append(
-                f"Coefficients of {before.around} are those of {owners(left_out)[0]}, the "
+                f"Coefficients of {before.common_block} are those of {owners(left_out)[0]}, the "
                 f"reference of {before.name}."
             )
     return remarks
 
 
-def named(labels: pd.DataFrame, which: BoolArray, most: int = 8) -> str:
+def named(labels: pd.DataFrame, selected: BoolArray, limit: int = 8) -> str:
     """Text that lists coefficients, such as ``centre C012, centre C200 and 3 more``.
 
     A coefficient that is called as its term, that of a number, is named once.
@@ -39,9 +39,9 @@ def named(labels: pd.DataFrame, which: BoolArray, most: int = 8) -> str:
     >>> named(labels, np.array([True, True]))
     'age, sex male'
     """
-    chosen = [t if t == v else f"{t} {v}" for t, v in labels[which].itertuples(index=False)]
-    more = f" and {len(chosen) - most} more" if len(chosen) > most else ""
-    return ", ".join(chosen[:most]) + more
+    chosen = [t if t == v else f"{t} {v}" for t, v in labels[selected].itertuples(index=False)]
+    rest = f" and {len(chosen) - limit} more" if len(chosen) > limit else ""
+    return ", ".join(chosen[:limit]) + rest
 
 
 def too_few(estimated: int, n_rows: float) -> list[str]:
@@ -52,13 +52,13 @@ def too_few(estimated: int, n_rows: float) -> list[str]:
     return [f"{text} Leave out terms, or add persons."]
 
 
-def not_identified(labels: pd.DataFrame, lost: BoolArray) -> str:
+def not_identified(labels: pd.DataFrame, unidentified: BoolArray) -> str:
     """Remark that names the coefficients that the rows do not identify."""
-    return f"Not identified, left out: {named(labels, lost)}."
+    return f"Not identified, left out: {named(labels, unidentified)}."
 
 
-def undefined(labels: pd.DataFrame, lost: BoolArray) -> list[str]:
+def undefined(labels: pd.DataFrame, negative: BoolArray) -> list[str]:
     """Remark that names the coefficients whose variance of two ways is negative, if any."""
-    if not lost.any():
+    if not negative.any():
         return []
-    return [f"Variance of two ways of clusters negative, no error: {named(labels, lost)}."]
+    return [f"Variance of two ways of clusters negative, no error: {named(labels, negative)}."]

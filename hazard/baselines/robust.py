@@ -56,8 +56,8 @@ class Clusters:
         if len(self.codes) == 1:
             return single
         left, right = self.codes
-        both = pd.factorize(left * (int(right.max()) + 1) + right)[0].astype(np.int64)
-        return [*single, (-1, both)]
+        intersection = pd.factorize(left * (int(right.max()) + 1) + right)[0].astype(np.int64)
+        return [*single, (-1, intersection)]
 
 
 Errors = Clusters | Literal["rows"]
@@ -90,9 +90,9 @@ def clusters(design: Design, panel: pd.DataFrame, by: Sequence[str]) -> Clusters
     ... [outcome]
     ... exits = ["left"]'''
     >>> panel = pd.DataFrame({"person": [0, 0, 1], "month": [1, 2, 1], "exit": "stay"})
-    >>> built = design.build(panel.assign(centre=["B", "A", "B"]), {}, spec.load(text))
-    >>> found = clusters(built, panel.assign(centre=["B", "A", "B"]), ["centre"])
-    >>> found.name, found.codes[0].tolist(), found.n_groups
+    >>> model_design = design.build(panel.assign(centre=["B", "A", "B"]), {}, spec.load(text))
+    >>> grouped = clusters(model_design, panel.assign(centre=["B", "A", "B"]), ["centre"])
+    >>> grouped.name, grouped.codes[0].tolist(), grouped.n_groups
     ('clustered by centre', [0, 1, 0], 2)
     """
     if (design.weight != 1).any():

@@ -33,7 +33,7 @@ class Recession:
 
 
 def recession(won: Any, tied: Any) -> Recession:
-    """The comparisons that some coefficients win for sure, and a direction that wins them all.
+    """The comparisons that some coefficients always win, and a direction that wins them all.
 
     Parameters
     ----------
@@ -72,15 +72,15 @@ def recession(won: Any, tied: Any) -> Recession:
     The first coefficient wins two comparisons, and the second is won in one and lost in one:
 
     >>> won = sparse.csr_array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-    >>> found = recession(won, sparse.csr_array((0, 2)))
-    >>> found.strict.tolist(), np.sign(found.direction).tolist()
+    >>> separated = recession(won, sparse.csr_array((0, 2)))
+    >>> separated.strict.tolist(), np.sign(separated.direction).tolist()
     ([True, True, False, False], [1.0, 0.0])
     """
     reach = np.asarray(abs(sparse.vstack([won, tied])).max(axis=0).toarray()).ravel()
     scale = sparse.diags_array(1 / np.where(reach > 0, reach, 1.0))
-    distinct, place = _distinct((won @ scale).toarray())
+    distinct, position = _distinct((won @ scale).toarray())
     n, p = distinct.shape
-    solved = optimize.linprog(
+    solution = optimize.linprog(
         c=np.append(np.zeros(p), -np.ones(n)),
         A_ub=sparse.hstack([-sparse.csr_array(distinct), sparse.eye_array(n)], format="csr"),
         b_ub=np.zeros(n),
@@ -89,13 +89,13 @@ def recession(won: Any, tied: Any) -> Recession:
         bounds=[(None, None)] * p + [(0.0, 1.0)] * n,
         method="highs",
     )
-    if solved.x is None:
+    if solution.x is None:
         raise ConvergenceError(
             "likelihood must have a maximum, or directions in which it rises without end; neither "
-            "was found. Leave out a term that tells an exit for sure."
+            "was found. Leave out a term that separates an exit."
         )
-    direction = np.where(np.abs(solved.x[:p]) > _ROUNDING, solved.x[:p], 0.0)
-    return Recession(solved.x[p:][place] > _STRICT, scale @ direction)
+    direction = np.where(np.abs(solution.x[:p]) > _ROUNDING, solution.x[:p], 0.0)
+    return Recession(solution.x[p:][position] > _STRICT, scale @ direction)
 
 
 def finite(information: FloatArray) -> BoolArray:
@@ -126,5 +126,5 @@ def finite(information: FloatArray) -> BoolArray:
 
 def _distinct(rows: FloatArray) -> tuple[FloatArray, Any]:
     """Rows that differ, with the place of every row among them."""
-    unique, place = np.unique(rows, axis=0, return_inverse=True)
-    return unique, place.ravel()
+    unique, position = np.unique(rows, axis=0, return_inverse=True)
+    return unique, position.ravel()

@@ -66,8 +66,9 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
     ... prior = {family = "normal", scale = 1.0, reason = "an example only"}'''
     >>> panel = pd.DataFrame({"person": [0, 0, 1, 1], "month": [1, 2, 1, 2]})
     >>> panel = panel.assign(exit=["stay", "left"] * 2, time=panel["month"] * 1.0)
-    >>> built = design.build(panel, {}, spec.load(text))
-    >>> fit(built, robust.clusters(built, panel, ["person"])).estimate[1].round(12).tolist()
+    >>> model_design = design.build(panel, {}, spec.load(text))
+    >>> persons = robust.clusters(model_design, panel, ["person"])
+    >>> fit(model_design, persons).estimate[1].round(12).tolist()
     [1.0]
     """
     if clusters is None:
@@ -75,18 +76,18 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
     plain = identified(design)
     within = _within(rows(plain), person.codes[0])
     labels = coefficient_labels(plain)
-    estimate, residual, bread = _solved(within)
+    estimate, residual, bread = _least_squares(within)
     keep, n_exits = within.keep, len(plain.exits)
     factor = _factor(within, plain, clusters)
     covariance = np.full((len(keep), n_exits, len(keep), n_exits), np.nan)
     for j in range(n_exits):
         filling = robust.meat(clusters, partial(_scores, within, residual[:, [j]]))
-        block = robust.sandwich(bread, filling[np.ix_(keep, keep)], factor)
-        covariance[np.ix_(keep, [j], keep, [j])] = block[:, None, :, None]
+        exit_covariance = robust.sandwich(bread, filling[np.ix_(keep, keep)], factor)
+        covariance[np.ix_(keep, [j], keep, [j])] = exit_covariance[:, None, :, None]
     error = errors_of(covariance, ways=robust.ways(clusters))
-    lost = ~keep
-    lost[0] = False  # the intercept is in the effects of the persons
-    remarks = [f"The same in all months of a person, left out: {named(labels, lost)}."]
+    unidentified = ~keep
+    unidentified[0] = False  # the intercept is in the effects of the persons
+    remarks = [f"The same in all months of a person, left out: {named(labels, unidentified)}."]
     return BaselineFit(
         estimator="linear probability within persons",
         unit=UNIT,
@@ -95,7 +96,7 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
         estimate=estimate,
         standard_error=error,
         remarks=(
-            *(remarks if lost.any() else []),
+            *(remarks if unidentified.any() else []),
             *undefined(labels, keep & np.isnan(error).any(axis=1)),
         ),
         errors=clusters.name,
@@ -125,16 +126,16 @@ def _within(data: Rows, code: IntArray) -> _Within:
     return _Within(data, code, length, sums, gram, independent(gram, size))
 
 
-def _solved(within: _Within) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _least_squares(within: _Within) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Estimates, residuals and the inverse of the cross-products of the columns kept."""
     data, keep = within.data, within.keep
     exits = left_through(data)
     bread = inverse(within.gram[np.ix_(keep, keep)])
-    apart = exits - _means(within, exits)[within.code]
+    demeaned = exits - _means(within, exits)[within.code]
     estimate = np.full((len(keep), data.n_exits), np.nan)
-    estimate[keep] = bread @ cross(data, apart)[keep]
-    rest = exits - linear_predictor(data, np.nan_to_num(estimate))
-    return estimate, rest - _means(within, rest)[within.code], bread
+    estimate[keep] = bread @ cross(data, demeaned)[keep]
+    residual = exits - linear_predictor(data, np.nan_to_num(estimate))
+    return estimate, residual - _means(within, residual)[within.code], bread
 
 
 def _means(within: _Within, values: FloatArray) -> FloatArray:

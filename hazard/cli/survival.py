@@ -48,7 +48,7 @@ def survival(
     wanted = spec.read(model)
     check_new(out)
     refuse_two_sources("survival", registers, panel)
-    if by is not None and by in wanted.table.ids | wanted.table.told:
+    if by is not None and by in wanted.table.ids | wanted.table.outcome_columns:
         raise UsageError(
             f"--by must not be {by!r}, which tells who a person is, or the outcome; name another "
             "column."

@@ -121,11 +121,12 @@ def distinct(column: pd.Series) -> tuple[Integers, Sequence[Any]]:
         named = levels.astype(str) if isinstance(levels.dtype, pd.IntervalDtype) else levels
         return np.array(column.cat.codes, dtype=np.int64), named.tolist()
     if kind(column) == TEXT:  # whose codes pandas gives up to a NUL only
-        place: dict[str, int] = {}
-        every = [
-            place.setdefault(cell, len(place)) if isinstance(cell, str) else -1 for cell in column
+        code_of: dict[str, int] = {}
+        cell_codes = [
+            code_of.setdefault(cell, len(code_of)) if isinstance(cell, str) else -1
+            for cell in column
         ]
-        return np.array(every, dtype=np.int64), list(place)
+        return np.array(cell_codes, dtype=np.int64), list(code_of)
     codes, cells = pd.factorize(column)
     floats = cells.dtype.kind == "f"  # a list of an index makes them longer
     return np.array(codes, dtype=np.int64), list(cells.to_numpy() if floats else cells)
@@ -134,24 +135,24 @@ def distinct(column: pd.Series) -> tuple[Integers, Sequence[Any]]:
 # --- rules --------------------------------------------------------------------------------------
 def not_numbers(where: str, column: pd.Series, cure: str) -> list[str]:
     """Sentence for a column that must hold numbers and does not, or none."""
-    what = kind(column)
-    if what in (NUMBERS, NOTHING):
+    cell_kind = kind(column)
+    if cell_kind in (NUMBERS, NOTHING):
         return []
     bad = column.notna().to_numpy()
-    if what == TEXT:
+    if cell_kind == TEXT:
         codes, cells = distinct(column)
         odd = np.array([*(not is_plain_number(cell) for cell in cells), False], dtype=bool)[codes]
         bad = odd if odd.any() else bad
-    return violation(f"{where} must hold numbers", bad, got=what, cure=cure)
+    return violation(f"{where} must hold numbers", bad, got=cell_kind, cure=cure)
 
 
 def not_indicators(where: str, column: pd.Series) -> list[str]:
     """Sentence for cells that are neither numbers nor yes, no, true and false, or none."""
-    what = kind(column)
+    cell_kind = kind(column)
     return violation(
         f"{where} must hold numbers, or yes and no",
         numbers(column)[1],
-        got="other text" if what == TEXT else what,
+        got="other text" if cell_kind == TEXT else cell_kind,
         cure="Correct the text.",
     )
 
@@ -164,30 +165,30 @@ def not_labels(where: str, column: pd.Series) -> list[str]:
     >>> not_labels("table column 'centre'", pd.Series(["North", "North ", "South"]))[0][:72]
     "table column 'centre' must not have labels that differ only in spaces, i"
     """
-    what = kind(column)
-    if what not in (NUMBERS, TRUTH, TEXT, DATES, NOTHING):
-        found = f"got {what}. Write these cells as text."
-        return [f"{where} must hold text or whole numbers, one type in all rows; {found}"]
+    cell_kind = kind(column)
+    if cell_kind not in (NUMBERS, TRUTH, TEXT, DATES, NOTHING):
+        advice = f"got {cell_kind}. Write these cells as text."
+        return [f"{where} must hold text or whole numbers, one type in all rows; {advice}"]
     codes, cells = distinct(column)
 
     def rows(bad: Sequence[bool]) -> Flags:
         return np.array([*bad, False], dtype=bool)[codes]
 
-    broken = violation(
+    problems = violation(
         f"{where} must have whole numbers that can be told apart",
         rows([_is_blurred(cell) for cell in cells]),
         got="floating-point numbers so large that neighbours are equal",
         cure="Write the numbers as text.",
     )
-    if what != TEXT:
-        return broken
-    broken += violation(
+    if cell_kind != TEXT:
+        return problems
+    problems += violation(
         f"{where} must hold text that can be written to a file",
         rows([not _writable(str(cell)) for cell in cells]),
         got="a NUL character or half a character",
         cure="Take these characters out.",
     )
-    return broken + violation(
+    return problems + violation(
         f"{where} must not have labels that differ only in spaces, in what does not show or in how "
         "an accent is stored",
         rows(_twins([str(cell) for cell in cells])),
@@ -206,15 +207,15 @@ def not_measured(where: str, column: pd.Series) -> list[str]:
     >>> not_measured("table column 'age'", pd.Series(["37,8", "39,6"]))[0][:90]
     "table column 'age' must hold numbers or labels; got text that is mostly numbers, with deci"
     """
-    what = kind(column)
-    if what in (NUMBERS, NOTHING):
+    cell_kind = kind(column)
+    if cell_kind in (NUMBERS, NOTHING):
         return []
-    if what == DATES:
+    if cell_kind == DATES:
         cure = "Write the time since a day as a number, or write the dates as text to have levels."
         return [f"{where} must hold numbers or labels; got dates. {cure}"]
-    broken = not_labels(where, column)
-    if broken or what != TEXT:
-        return broken
+    problems = not_labels(where, column)
+    if problems or cell_kind != TEXT:
+        return problems
     codes, cells = distinct(column)
     if not cells or 2 * sum(_looks_numeric(cell) for cell in cells) < len(cells):
         return []
@@ -244,13 +245,13 @@ def not_levels(where: str, column: pd.Series) -> list[str]:
     values = numbers(column)[0]
     rule = f"{where} must hold whole numbers where the term states a reference level"
     cure = "Take out the reference to keep the numbers, or write groups of them as text."
-    broken = violation(
+    problems = violation(
         rule, np.isfinite(values) & (values != np.floor(values)), got="fractions", cure=cure
     )
     count = len(np.unique(values[np.isfinite(values)]))
-    if not broken and count > _MOST_LEVELS:
-        broken = [f"{rule}, at most {_MOST_LEVELS} different; got {count:,}. {cure}"]
-    return broken
+    if not problems and count > _MOST_LEVELS:
+        problems = [f"{rule}, at most {_MOST_LEVELS} different; got {count:,}. {cure}"]
+    return problems
 
 
 # --- one cell -----------------------------------------------------------------------------------
@@ -313,8 +314,10 @@ def _twins(texts: Sequence[str]) -> list[bool]:
 
 def _bare(text: str) -> str:
     """A text without signs of currency, units and spaces around."""
-    kept = "".join(letter for letter in text if unicodedata.category(letter) != "Sc")
-    return _UNIT.sub("", kept.replace("\N{MINUS SIGN}", "-").replace("\xa0", " ").strip()).strip()
+    letters = "".join(letter for letter in text if unicodedata.category(letter) != "Sc")
+    return _UNIT.sub(
+        "", letters.replace("\N{MINUS SIGN}", "-").replace("\xa0", " ").strip()
+    ).strip()
 
 
 def _looks_numeric(text: str) -> bool:

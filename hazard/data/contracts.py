@@ -17,7 +17,7 @@ number of the first; it never shows an id or another value of a person.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,10 +68,10 @@ def check_panel(
     Traceback (most recent call last):
     hazard.errors.PanelError: panel column 'sex' must exist once; got 0.
     """
-    broken = broken_rules(panel, exits, columns=columns, may_be_missing=may_be_missing)
-    broken += _form(panel, exits)
-    if broken:
-        raise PanelError("\n".join(broken))
+    problems = broken_rules(panel, exits, columns=columns, may_be_missing=may_be_missing)
+    problems += _form(panel, exits)
+    if problems:
+        raise PanelError("\n".join(problems))
 
 
 def broken_rules(
@@ -100,12 +100,12 @@ def broken_rules(
         Empty for a panel that only needs sorting and its final dtypes.
     """
     needed = list(dict.fromkeys([*KEYS, *columns, *may_be_missing]))
-    broken = columns_missing("panel", panel, needed)
+    problems = columns_missing("panel", panel, needed)
     if not len(panel):
-        return [*broken, "panel must have at least one row; got none."]
+        return [*problems, "panel must have at least one row; got none."]
     once = panel.columns[~panel.columns.duplicated(keep=False)]
     present = [name for name in dict.fromkeys([*needed, "calendar"]) if name in once]
-    return broken + broken_cells(
+    return problems + broken_cells(
         panel[present], exits, may_be_missing=may_be_missing, numbers=np.arange(len(panel)) + 1
     )
 
@@ -130,14 +130,14 @@ def broken_cells(
     numbers : ndarray of int64, shape (row,)
         By what number a sentence calls a row.
     """
-    broken: list[str] = []
+    problems: list[str] = []
     for name in rows.columns:
-        broken += _values(rows[name], optional=name in may_be_missing, numbers=numbers)
+        problems += _values(rows[name], optional=name in may_be_missing, numbers=numbers)
     if "exit" in rows:
-        broken += _exits(rows["exit"], exits, numbers)
+        problems += _exits(rows["exit"], exits, numbers)
     if {*KEYS} <= {*rows.columns} and numeric(rows["month"]):
-        broken += _history(rows, numbers)
-    return broken
+        problems += _history(rows, numbers)
+    return problems
 
 
 def columns_missing(where: str, frame: pd.DataFrame, needed: Collection[str]) -> list[str]:
@@ -178,8 +178,8 @@ def violation(
     """
     if not bad.any():
         return []
-    count, at = int(bad.sum()), int(bad.argmax())
-    first = at + 1 if numbers is None else int(numbers[at])
+    count, position = int(bad.sum()), int(bad.argmax())
+    first = position + 1 if numbers is None else int(numbers[position])
     return [f"{rule}; got {got} in {count:,} of {len(bad):,} rows (first: row {first:,}). {cure}"]
 
 
@@ -190,9 +190,9 @@ def numeric(column: pd.Series) -> bool:
 
 def _values(column: pd.Series, *, optional: bool, numbers: Integers) -> list[str]:
     where = f"panel column {column.name!r} must"
-    broken = []
+    problems = []
     if not optional:
-        broken += violation(
+        problems += violation(
             f"{where} not be missing",
             column.isna().to_numpy(),
             got="missing values",
@@ -200,7 +200,7 @@ def _values(column: pd.Series, *, optional: bool, numbers: Integers) -> list[str
             numbers=numbers,
         )
     if column.dtype.kind == "f":
-        broken += violation(
+        problems += violation(
             f"{where} be finite",
             np.isinf(column.to_numpy()),
             got="infinity",
@@ -208,18 +208,18 @@ def _values(column: pd.Series, *, optional: bool, numbers: Integers) -> list[str
             numbers=numbers,
         )
     if column.name in _WHOLE:
-        broken += _whole(column, numbers)
-    return broken
+        problems += _whole(column, numbers)
+    return problems
 
 
 def _whole(column: pd.Series, numbers: Integers) -> list[str]:
     where = f"panel column {column.name!r} must"
     if not numeric(column):
         return [f"{where} hold whole numbers; got another type."]
-    broken = []
+    problems = []
     if column.dtype.kind == "f":
         values = column.to_numpy()
-        broken += violation(
+        problems += violation(
             f"{where} hold whole numbers",
             np.isfinite(values) & (values != np.floor(values)),
             got="fractions",
@@ -227,38 +227,48 @@ def _whole(column: pd.Series, numbers: Integers) -> list[str]:
             numbers=numbers,
         )
     if column.name == "month":
-        broken += violation(
+        problems += violation(
             f"{where} be at least 1",
             (column < 1).to_numpy(),
             got="months before the start",
             cure="Number the months at risk from 1; add 1 to all where they start at 0.",
             numbers=numbers,
         )
-        broken += violation(
+        problems += violation(
             f"{where} be at most {LAST_MONTH:,}",
             (column > LAST_MONTH).to_numpy(),
             got="months beyond it",
             cure="Number the months at risk from 1, not from a date.",
             numbers=numbers,
         )
-    return broken
+    return problems
 
 
 def _exits(column: pd.Series, exits: Sequence[str], numbers: Integers) -> list[str]:
     known = ["stay", *exits]
     codes, labels = pd.factorize(column)
-    strange = np.flatnonzero(~pd.Index(labels).isin(known))
-    near = [(str(labels[s]), did_you_mean(labels[s], known)) for s in strange[:10]]
+    unknown = np.flatnonzero(~pd.Index(labels).isin(known))
+    hints = [(str(labels[s]), did_you_mean(labels[s], known)) for s in unknown[:10]]
     # a label that resembles none of the known ones may be an id in the wrong column
-    shown, hint = next(((repr(text), hint) for text, hint in near if hint), ("another label", ""))
-    others = f" and {len(strange) - 1:,} other labels" if len(strange) > 1 else ""
+    example, hint = next(
+        ((repr(text), hint) for text, hint in hints if hint), ("another label", "")
+    )
+    others = f" and {len(unknown) - 1:,} other labels" if len(unknown) > 1 else ""
     return violation(
         f"panel column 'exit' must be one of {sorted(known)}",
-        np.isin(codes, strange),
-        got=shown + others,
+        np.isin(codes, unknown),
+        got=example + others,
         cure=f"{hint} Correct the register, or declare the exit under [outcome].".lstrip(),
         numbers=numbers,
     )
+
+
+class _SortedRows(NamedTuple):
+    """Positions of the rows by person and month, which begin a person, and their months."""
+
+    order: Integers
+    first: Flags
+    month: Numbers
 
 
 def _history(panel: pd.DataFrame, numbers: Integers) -> list[str]:
@@ -297,16 +307,14 @@ def _history(panel: pd.DataFrame, numbers: Integers) -> list[str]:
             cure="Leave out the months after the exit.",
             numbers=numbers,
         ),
-        *_entries(panel["entry"], (order, first, month), numbers),
+        *_entries(panel["entry"], _SortedRows(order, first, month), numbers),
     ]
 
 
-def _entries(
-    entry: pd.Series, history: tuple[Integers, Flags, Numbers], numbers: Integers
-) -> list[str]:
+def _entries(entry: pd.Series, rows: _SortedRows, numbers: Integers) -> list[str]:
     if not numeric(entry):
         return []
-    order, first, month = history
+    order, first, month = rows
     values = entry.to_numpy()[order]
     start = _start(first)
     known = ~np.isnan(values) & (month[start] >= 1)  # reported elsewhere
@@ -341,8 +349,8 @@ def _codes(person: pd.Series) -> Integers:
 
 
 def _sorted(person: Integers, month: Numbers) -> bool:
-    same = person[1:] == person[:-1]
-    return bool(((person[1:] > person[:-1]) | (same & (month[1:] >= month[:-1]))).all())
+    same_person = person[1:] == person[:-1]
+    return bool(((person[1:] > person[:-1]) | (same_person & (month[1:] >= month[:-1]))).all())
 
 
 def _earlier(leaves: Flags, first: Flags) -> Integers:
@@ -358,24 +366,24 @@ def _start(first: Flags) -> Integers:
 
 def _form(panel: pd.DataFrame, exits: Sequence[str]) -> list[str]:
     """Rules of order and dtype, which a reader mends and a finished panel must keep."""
-    broken: list[str] = []
+    problems: list[str] = []
     if not {"person", "month", "exit"} <= set(panel.columns) or not len(panel):
-        return broken
+        return problems
     categories = ["stay", *exits]
     exit_ = panel["exit"].dtype
     if not isinstance(exit_, pd.CategoricalDtype) or list(exit_.categories) != categories:
-        broken.append(
+        problems.append(
             f"panel column 'exit' must be categorical with {categories} in this order; "
             "got another type or order. Use pandas.Categorical."
         )
     if panel["person"].dtype.kind not in "iu":
-        broken.append("panel column 'person' must hold integer codes; got another type.")
+        problems.append("panel column 'person' must hold integer codes; got another type.")
     ordered = numeric(panel["month"]) and _sorted(
         _codes(panel["person"]), panel["month"].to_numpy()
     )
     if not ordered or not panel.index.equals(pd.RangeIndex(len(panel))):
-        broken.append(
+        problems.append(
             "panel rows must be sorted by person and month, with the index counting from 0; "
             "got another order. Sort them, and reset the index."
         )
-    return broken
+    return problems

@@ -4,7 +4,7 @@ Counts are of different persons, never of rows. A level of a column, or of a com
 columns, with fewer persons than ten is put together with the others of its kind, under one name,
 before anything is computed: no coefficient, curve, remark or coordinate of it comes into being.
 While those together have fewer than ten, the next smallest level joins them, so that nothing is
-told of a few persons by taking the others away. Periods of calendar time and months at risk are
+reported of a few persons by taking the others away. Periods of calendar time and months at risk are
 left as they are.
 
 A panel carries the levels that are put together in its ``attrs``; its columns stay as they are, for
@@ -24,7 +24,7 @@ from hazard.data.contracts import Flags, Integers
 from hazard.errors import DisclosureError
 
 SMALLEST = 10
-"""Fewest persons of whom anything is told."""
+"""Fewest persons about whom anything is reported."""
 POOLED = "smaller ones"
 """Name of the levels that are put together."""
 BETWEEN = " × "
@@ -33,7 +33,7 @@ Levels = tuple[npt.NDArray[np.str_], Integers]
 _CARRIED = "small_levels"
 
 
-def refuse_few(n_persons: int, what: str) -> None:
+def refuse_few(n_persons: int, subject: str) -> None:
     """Raise when something would be about fewer than ten persons.
 
     Raises
@@ -47,8 +47,8 @@ def refuse_few(n_persons: int, what: str) -> None:
     """
     if n_persons < SMALLEST:
         raise DisclosureError(
-            f"{what} must be about at least {SMALLEST} persons; got fewer. Ask for more levels, or "
-            "for other data."
+            f"{subject} must be about at least {SMALLEST} persons; got fewer. Ask for more levels, "
+            "or for other data."
         )
 
 
@@ -90,8 +90,8 @@ def small_levels(code: Integers, person: Integers, least: int = SMALLEST) -> Fla
 
 def pairs_of(code: Integers, person: Integers) -> Integers:
     """Different pairs of a level and a person, shape (pair, 2)."""
-    both = pd.unique(code * (person.max() + 1) + person)
-    return np.column_stack(np.divmod(both, person.max() + 1))
+    keys = pd.unique(code * (person.max() + 1) + person)
+    return np.column_stack(np.divmod(keys, person.max() + 1))
 
 
 def n_different(pairs: Integers, chosen: Flags) -> int:
@@ -207,9 +207,9 @@ def pooled_levels(
     small = panel.attrs.get(_CARRIED, {}).get(BETWEEN.join(parts), ())
     if not small:
         return labels, index
-    named = np.where(np.isin(labels, list(small)), POOLED, labels.astype(object)).astype(str)
-    kept, place = np.unique(named, return_inverse=True)
-    return kept, place[index].astype(np.int64)
+    renamed = np.where(np.isin(labels, list(small)), POOLED, labels.astype(object)).astype(str)
+    levels, position = np.unique(renamed, return_inverse=True)
+    return levels, position[index].astype(np.int64)
 
 
 def common(column: pd.Series, person: pd.Series | None = None) -> list[str]:

@@ -88,9 +88,9 @@ def normalised(text: str) -> str:
     """
     if text.isascii() and text.isprintable() and "  " not in text and text == text.strip(" "):
         return text
-    seen = _INVISIBLE.sub("", text)
-    seen = "".join(c for c in seen if unicodedata.category(c) != "Cf" or _CONTROL.match(c))
-    spaced = "".join(" " if unicodedata.category(c) == "Zs" else c for c in seen)
+    visible = _INVISIBLE.sub("", text)
+    visible = "".join(c for c in visible if unicodedata.category(c) != "Cf" or _CONTROL.match(c))
+    spaced = "".join(" " if unicodedata.category(c) == "Zs" else c for c in visible)
     return unicodedata.normalize("NFC", re.sub(" +", " ", spaced).strip(" "))
 
 
@@ -153,8 +153,8 @@ def is_garbled(text: str) -> bool:
     >>> [is_garbled(text) for text in ("S\u00c3\u00b8r", "S\ufffdr", "S?r", "S&oslash;r", "Sør")]
     [True, True, True, True, False]
     """
-    found = _LOST.search(text) or _ESCAPED.search(text)
-    return found is not None or _repaired(text) != text
+    match = _LOST.search(text) or _ESCAPED.search(text)
+    return match is not None or _repaired(text) != text
 
 
 def scripts(text: str) -> frozenset[str]:
@@ -224,19 +224,19 @@ def look_alikes(labels: Sequence[str], counts: npt.NDArray[np.int64]) -> BoolArr
     """
     best: dict[str, int] = {}
     looks = [skeleton(label) or label for label in labels]
-    for place in np.argsort(-counts, kind="stable"):
-        best.setdefault(looks[place], int(place))
-    return np.array([best[look] != place for place, look in enumerate(looks)], dtype=np.bool_)
+    for position in np.argsort(-counts, kind="stable"):
+        best.setdefault(looks[position], int(position))
+    return np.array([best[look] != position for position, look in enumerate(looks)], dtype=np.bool_)
 
 
 def _repaired(text: str) -> str:
     """A text in UTF-8 that was read in another encoding, once or more, as it was meant."""
     while not text.isascii():
-        meant = [_reread(text, encoding) for encoding in _ENCODINGS]
-        found = next((reread for reread in meant if reread is not None), None)
-        if found is None:
+        candidates = [_reread(text, encoding) for encoding in _ENCODINGS]
+        repaired = next((reread for reread in candidates if reread is not None), None)
+        if repaired is None:
             break
-        text = found
+        text = repaired
     return text
 
 

@@ -28,12 +28,12 @@ class LeftOut(NamedTuple):
 def _persons_gone(person: pd.Series, reasons: Sequence[Flags]) -> list[int]:
     """Persons of whom nothing is left after each of some reasons, one after the other."""
     codes = pd.factorize(person)[0]
-    still = np.ones(len(codes), dtype=bool)
-    there = [len(np.unique(codes))]
-    for out in reasons:
-        still &= ~out
-        there.append(len(np.unique(codes[still])))
-    return [before - after for before, after in itertools.pairwise(there)]
+    remaining = np.ones(len(codes), dtype=bool)
+    n_remaining = [len(np.unique(codes))]
+    for excluded in reasons:
+        remaining &= ~excluded
+        n_remaining.append(len(np.unique(codes[remaining])))
+    return [before - after for before, after in itertools.pairwise(n_remaining)]
 
 
 def by_reason(person: pd.Series, reasons: Mapping[str, Flags], leaves: Flags) -> dict[str, LeftOut]:
@@ -56,9 +56,9 @@ def by_reason(person: pd.Series, reasons: Mapping[str, Flags], leaves: Flags) ->
     one 0 1 0
     two 2 2 2
     """
-    gone = _persons_gone(person, [*reasons.values()])
+    n_persons = _persons_gone(person, [*reasons.values()])
     return {
-        reason: LeftOut(persons, int(out.sum()), int(leaves[out].sum()))
-        for (reason, out), persons in zip(reasons.items(), gone, strict=True)
-        if out.any()
+        reason: LeftOut(persons, int(excluded.sum()), int(leaves[excluded].sum()))
+        for (reason, excluded), persons in zip(reasons.items(), n_persons, strict=True)
+        if excluded.any()
     }

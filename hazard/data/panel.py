@@ -8,16 +8,16 @@ import pandas as pd
 
 from hazard.arrays import IntArray
 from hazard.data.contracts import check_panel
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.data.registers.keys import is_first, is_last
 
 
-def build(histories: Histories) -> pd.DataFrame:
+def build(histories: FamilyHistories) -> pd.DataFrame:
     """The person-period panel: one row per family and month at risk in a centre.
 
     Parameters
     ----------
-    histories : Histories
+    histories : FamilyHistories
 
     Returns
     -------
@@ -32,8 +32,8 @@ def build(histories: Histories) -> pd.DataFrame:
     PanelError
         If no family has a month at risk.
     """
-    families, lived = histories.families, histories.residence
-    person, calendar = lived["person"].to_numpy(), lived["calendar"].to_numpy()
+    families, residence = histories.families, histories.residence
+    person, calendar = residence["person"].to_numpy(), residence["calendar"].to_numpy()
     start, end = families["start"].to_numpy()[person], families["end"].to_numpy()[person]
     at_risk = (calendar >= start) & (calendar <= end)
     person, calendar, start = person[at_risk], calendar[at_risk], start[at_risk]
@@ -46,7 +46,7 @@ def build(histories: Histories) -> pd.DataFrame:
             "calendar": calendar,
             "entry": _entry(person, month),
             "exit": _exit(histories, person, calendar),
-            "centre": lived["centre"].array[at_risk],
+            "centre": residence["centre"].array[at_risk],
         }
     ).join(of_family.reset_index(drop=True))
     for name in panel.select_dtypes("category").columns.difference(["exit", "sex", "large_family"]):
@@ -61,15 +61,15 @@ def _entry(person: IntArray, month: npt.NDArray[np.int32]) -> npt.NDArray[np.int
 
 
 def _exit(
-    histories: Histories, person: IntArray, calendar: npt.NDArray[np.int32]
+    histories: FamilyHistories, person: IntArray, calendar: npt.NDArray[np.int32]
 ) -> pd.Categorical:
-    left = histories.exits
-    when = np.full(len(histories.families), -1, dtype=np.int64)
+    exits = histories.exits
+    exit_month = np.full(len(histories.families), -1, dtype=np.int64)
     code = np.zeros(len(histories.families), dtype=np.int64)
-    when[left["person"]] = left["calendar"]
-    code[left["person"]] = left["exit"].cat.codes + 1
-    codes = np.where(calendar == when[person], code[person], 0)
-    return pd.Categorical.from_codes(codes, pd.Index(["stay", *left["exit"].cat.categories]))
+    exit_month[exits["person"]] = exits["calendar"]
+    code[exits["person"]] = exits["exit"].cat.codes + 1
+    codes = np.where(calendar == exit_month[person], code[person], 0)
+    return pd.Categorical.from_codes(codes, pd.Index(["stay", *exits["exit"].cat.categories]))
 
 
 def risk_sets(panel: pd.DataFrame) -> pd.DataFrame:

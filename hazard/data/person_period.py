@@ -90,8 +90,8 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     The earliest event ends the spell, the first in the order of the endpoints when two fall in one
     month. Without an event the person was followed to the latest of the times.
 
-    A time and an entry are told by one clock: month = (time - ``origin``) x ``time_scale``. A time
-    of 6.4 months lies in month 7. Whoever was first seen after 6.4 months was not at risk for the
+    Times and entries are on one clock: month = (time - ``origin``) x ``time_scale``. A time of
+    6.4 months lies in month 7. Whoever was first seen after 6.4 months was not at risk for the
     whole of month 7, so that seven months had elapsed before the first row, which is month 8: both
     are rounded up. An exit in month 7 is then seen by nobody's row; such spells are counted.
     """
@@ -106,10 +106,10 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
 def rules(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> list[str]:
     """Sentences for what is wrong with spells, as far as the columns are there."""
     table, ends = spec.table, endpoints(spec)
-    broken: list[str] = []
+    problems: list[str] = []
     if columns["person"] in raw:
         person = raw[columns["person"]]
-        broken += violation(
+        problems += violation(
             f"table column {person.name!r} must be another in every row of layout 'spells'",
             (person.duplicated() & person.notna()).to_numpy(),
             got="a person again",
@@ -118,11 +118,11 @@ def rules(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> lis
         )
     times = dict.fromkeys(end.time for end in ends if end.time in raw)
     for name in times:
-        broken += _time_rules(raw[name], table)
+        problems += _time_rules(raw[name], table)
     complete = all(end.time in raw and end.event in raw for end in ends)
     if complete and table.entry is not None and table.entry in raw:
-        broken += _entry_rules(raw, ends, table)
-    return broken
+        problems += _entry_rules(raw, ends, table)
+    return problems
 
 
 def wide(raw: pd.DataFrame, spells: pd.DataFrame, stem: str) -> FloatArray:
@@ -152,20 +152,20 @@ def wide(raw: pd.DataFrame, spells: pd.DataFrame, stem: str) -> FloatArray:
         )
     parts = [numbers(raw[column]) for column in columns]
     values = np.column_stack([part for part, _ in parts])
-    strange = np.column_stack([part for _, part in parts]) | np.isinf(values)
+    not_numeric = np.column_stack([part for _, part in parts]) | np.isinf(values)
     month = np.arange(1, last + 1)
     at_risk = (month > spells[["entry"]].to_numpy()) & (month <= spells[["last"]].to_numpy())
-    empty = (np.isnan(values) & at_risk & ~strange).any(axis=1)
+    empty = (np.isnan(values) & at_risk & ~not_numeric).any(axis=1)
     where = f"table columns {columns[0]!r} to {columns[-1]!r}"
-    broken = violation(
+    problems = violation(
         f"{where} must hold numbers, or yes and no",
-        strange.any(axis=1),
+        not_numeric.any(axis=1),
         got="other text",
         cure="Correct the text.",
         numbers=row_numbers(spells),
     )
     where = f"{where} in a month at risk"
-    refuse(broken + not_missing(where, empty, TAKE_OUT, row_numbers(spells)))
+    refuse(problems + not_missing(where, empty, TAKE_OUT, row_numbers(spells)))
     return values
 
 
@@ -194,11 +194,11 @@ def endpoints(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
         If they are not the exits of the model.
     """
     ends = spec.table.exit
-    named = [] if isinstance(ends, str) else [end.name for end in ends]
-    if isinstance(ends, str) or sorted(named) != sorted(spec.outcome.exits):
+    names = [] if isinstance(ends, str) else [end.name for end in ends]
+    if isinstance(ends, str) or sorted(names) != sorted(spec.outcome.exits):
         raise SpecError(
             f"table.exit must have one endpoint for each of {list(spec.outcome.exits)}; "
-            f"got {named}."
+            f"got {names}."
         )
     return ends
 
@@ -217,7 +217,7 @@ def happened(raw: pd.DataFrame, end: EndpointSpec) -> Flags:
     return np.asarray((event == code).to_numpy(dtype=bool))
 
 
-def refuse(broken: Sequence[str]) -> None:
+def refuse(problems: Sequence[str]) -> None:
     """Raise the sentences of broken rules, each once.
 
     Raises
@@ -225,8 +225,8 @@ def refuse(broken: Sequence[str]) -> None:
     PanelError
         If there is one.
     """
-    if broken:
-        raise PanelError("\n".join(dict.fromkeys(broken)))
+    if problems:
+        raise PanelError("\n".join(dict.fromkeys(problems)))
 
 
 def _months(time: pd.Series, table: TableSpec) -> FloatArray:
@@ -249,9 +249,9 @@ def _first_exit(
     raw: pd.DataFrame, ends: Sequence[EndpointSpec], table: TableSpec
 ) -> tuple[Integers, npt.NDArray[np.object_]]:
     month = np.column_stack([_rounded_up(_months(raw[end.time], table)) for end in ends])
-    came = np.column_stack([happened(raw, end) for end in ends])
-    exit_month = np.where(came, month, np.inf)
-    ended = came.any(axis=1)
+    occurred = np.column_stack([happened(raw, end) for end in ends])
+    exit_month = np.where(occurred, month, np.inf)
+    ended = occurred.any(axis=1)
     last = np.where(ended, exit_month.min(axis=1), month.max(axis=1)).astype(np.int64)
     names = np.array([end.name for end in ends], dtype=object)
     return last, np.where(ended, names[exit_month.argmin(axis=1)], "stay")
@@ -260,14 +260,14 @@ def _first_exit(
 # --- rules --------------------------------------------------------------------------------------
 def _time_rules(time: pd.Series, table: TableSpec) -> list[str]:
     where, month = f"table column {time.name!r}", _months(time, table)
-    broken = violation(
+    problems = violation(
         f"{where} must be above {table.origin:g}",
         month <= _ROUNDING,
         got="a spell without a month at risk",
         cure=_no_month(table),
         numbers=row_numbers(time),
     )
-    broken += violation(
+    problems += violation(
         f"{where} must be at most {LAST_MONTH:,} {table.unit}s after the origin",
         month > LAST_MONTH,
         got="later times",
@@ -275,7 +275,7 @@ def _time_rules(time: pd.Series, table: TableSpec) -> list[str]:
         "time at the start.",
         numbers=row_numbers(time),
     )
-    return broken + _whole_rule(where, month, table, row_numbers(time))
+    return problems + _whole_rule(where, month, table, row_numbers(time))
 
 
 def _no_month(table: TableSpec) -> str:
@@ -303,10 +303,12 @@ def _entry_rules(raw: pd.DataFrame, ends: Sequence[EndpointSpec], table: TableSp
     """An entry is from the origin on, and before the end by the clock itself."""
     where, entry = f"table column {table.entry!r}", _months(raw[str(table.entry)], table)
     time = np.column_stack([_months(raw[end.time], table) for end in ends])
-    came = np.column_stack([happened(raw, end) for end in ends])
-    end_ = np.where(came.any(axis=1), np.where(came, time, np.inf).min(axis=1), time.max(axis=1))
-    after = (entry > end_ - _ROUNDING) & (end_ > _ROUNDING)  # an end before the clock is told of it
-    broken = violation(
+    occurred = np.column_stack([happened(raw, end) for end in ends])
+    end_ = np.where(
+        occurred.any(axis=1), np.where(occurred, time, np.inf).min(axis=1), time.max(axis=1)
+    )
+    after = (entry > end_ - _ROUNDING) & (end_ > _ROUNDING)  # an end before it has a rule
+    problems = violation(
         f"{where} must be from {table.origin:g}, the start of the clock, to before the end",
         (entry < -_ROUNDING) | after,
         got="other times",
@@ -314,4 +316,4 @@ def _entry_rules(raw: pd.DataFrame, ends: Sequence[EndpointSpec], table: TableSp
         "those who were first seen after the end.",
         numbers=row_numbers(raw),
     )
-    return broken + _whole_rule(where, entry, table, row_numbers(raw))
+    return problems + _whole_rule(where, entry, table, row_numbers(raw))

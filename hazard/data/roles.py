@@ -60,14 +60,14 @@ def roles(spec: ModelSpec) -> Roles:
     numbers += [end.event for end in ends] + persons_of_costs(spec)
     numbers += [table.month] if table.layout == "rows" else []
     numbers += [] if table.start else times
-    seen: set[str] = set()
-    labels = _new([table.person, *exits, *levels, *_of_table(spec.group_columns)], seen)
-    measured = _new([term.column for term in covariates if _own(term.column)], seen)
-    indicators = _new([*own_exposures(spec), *lag_columns(spec)], seen)
+    assigned: set[str] = set()
+    labels = _new([table.person, *exits, *levels, *_of_table(spec.group_columns)], assigned)
+    measured = _new([term.column for term in covariates if _is_of_table(term.column)], assigned)
+    indicators = _new([*own_exposures(spec), *lag_columns(spec)], assigned)
     return Roles(
-        numbers=_new(numbers, seen),
-        days=_new([table.start, *times] if table.start else [], seen),
-        labels=labels + _new(_of_table([*spec.only, *_clusters(spec)]), seen),
+        numbers=_new(numbers, assigned),
+        days=_new([table.start, *times] if table.start else [], assigned),
+        labels=labels + _new(_of_table([*spec.only, *_clusters(spec)]), assigned),
         levels=tuple(levels),
         exits=tuple(exits),
         indicators=indicators,
@@ -78,9 +78,11 @@ def roles(spec: ModelSpec) -> Roles:
 
 def required(spec: ModelSpec) -> list[str]:
     """Columns that must not be missing: of terms, of rows, of clusters, and of costs."""
-    named = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
-    named += [*spec.group_columns, *spec.only, *_clusters(spec), *persons_of_costs(spec)]
-    return list(dict.fromkeys(name for name in [*named, *own_exposures(spec)] if _own(name)))
+    names = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
+    names += [*spec.group_columns, *spec.only, *_clusters(spec), *persons_of_costs(spec)]
+    return list(
+        dict.fromkeys(name for name in [*names, *own_exposures(spec)] if _is_of_table(name))
+    )
 
 
 def own_exposures(spec: ModelSpec) -> list[str]:
@@ -113,16 +115,16 @@ def _clusters(spec: ModelSpec) -> tuple[str, ...]:
     return spec.baselines.clusters or ()
 
 
-def _own(name: str) -> bool:
+def _is_of_table(name: str) -> bool:
     """Whether a column is the table's own, and not one that every panel has."""
     return name not in OF_PANEL
 
 
 def _of_table(names: Iterable[str]) -> list[str]:
-    return [name for name in names if _own(name)]
+    return [name for name in names if _is_of_table(name)]
 
 
-def _new(names: Iterable[str | None], seen: set[str]) -> tuple[str, ...]:
-    new = tuple(dict.fromkeys(name for name in names if name is not None and name not in seen))
-    seen.update(new)
+def _new(names: Iterable[str | None], assigned: set[str]) -> tuple[str, ...]:
+    new = tuple(dict.fromkeys(name for name in names if name is not None and name not in assigned))
+    assigned.update(new)
     return new

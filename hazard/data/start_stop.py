@@ -78,8 +78,8 @@ def build(raw: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> pd.
     """
     ends, table = endpoints(spec), spec.table
     spell = pd.DataFrame({name: raw[column] for name, column in columns.items()})
-    dates, broken = _read(raw, ends, table)
-    refuse(broken)
+    dates, problems = _read(raw, ends, table)
+    refuse(problems)
     refuse(
         _order_rules(dates, spec, row_numbers(raw)) + _person_rules(spell["person"], dates, table)
     )
@@ -108,10 +108,12 @@ def _last(
     day = np.where(dates.happened, dates.time, NEVER)
     period = (months.month_of(day.min(axis=1)) - start) // unit + 1
     closes = months.month_number(table.window_end or str(NEVER)[:7])
-    seen = dates.happened.any(axis=1) & (start + period * unit - 1 <= closes)
+    exit_seen = dates.happened.any(axis=1) & (start + period * unit - 1 <= closes)
     filled = (np.minimum(months.month_of(dates.end), closes) + 1 - start) // unit
     names = np.array([end.name for end in ends], dtype=object)
-    return np.where(seen, period, filled), np.where(seen, names[day.argmin(axis=1)], "stay")
+    return np.where(exit_seen, period, filled), np.where(
+        exit_seen, names[day.argmin(axis=1)], "stay"
+    )
 
 
 # --- rules --------------------------------------------------------------------------------------
@@ -120,28 +122,28 @@ def _read(
 ) -> tuple[_Dates, list[str]]:
     """Dates and events, with sentences for the cells that do not hold them."""
     numbers = row_numbers(raw)
-    start, broken = _days(raw, str(table.start), table)
+    start, problems = _days(raw, str(table.start), table)
     where, empty = f"table column {table.start!r}", raw[table.start].isna().to_numpy()
-    broken += not_missing(where, empty, TAKE_OUT, numbers)
-    time, came = [], []
+    problems += not_missing(where, empty, TAKE_OUT, numbers)
+    time, occurred = [], []
     for end in ends:
         day, sentences = _days(raw, end.time, table)
         event, empty = happened(raw, end), raw[end.time].isna().to_numpy()
         where = f"table column {end.time!r} where {end.event!r} is {end.code!r}"
-        broken += sentences + not_missing(where, event & empty, TAKE_OUT, numbers)
+        problems += sentences + not_missing(where, event & empty, TAKE_OUT, numbers)
         where = f"table column {end.event!r} where {end.time!r} is given"
-        untold = raw[end.event].isna().to_numpy() & ~empty
-        broken += not_missing(where, untold, TAKE_OUT, numbers)
+        undated = raw[end.event].isna().to_numpy() & ~empty
+        problems += not_missing(where, undated, TAKE_OUT, numbers)
         time.append(day)
-        came.append(event)
-    return _Dates(start, np.column_stack(time), np.column_stack(came)), broken
+        occurred.append(event)
+    return _Dates(start, np.column_stack(time), np.column_stack(occurred)), problems
 
 
 def _days(raw: pd.DataFrame, name: str, table: TableSpec) -> tuple[Days, list[str]]:
-    day, strange = months.days(raw[name], table.dates)
+    day, unreadable = months.days(raw[name], table.dates)
     return day, violation(
         f"table column {name!r} must hold dates written {table.dates.upper()}",
-        strange,
+        unreadable,
         got="something else",
         cure="Correct the cells, or state how dates are written by dates under [table].",
         numbers=row_numbers(raw),
@@ -150,18 +152,18 @@ def _days(raw: pd.DataFrame, name: str, table: TableSpec) -> tuple[Days, list[st
 
 def _order_rules(dates: _Dates, spec: ModelSpec, numbers: Integers) -> list[str]:
     ends, table = endpoints(spec), spec.table
-    broken: list[str] = []
+    problems: list[str] = []
     for end, time in zip(ends, dates.time.T, strict=True):
-        broken += violation(
+        problems += violation(
             f"table column {end.time!r} must not be before {table.start!r}",
             time < dates.start,
             got="earlier days",
             cure="Correct the dates.",
             numbers=numbers,
         )
-    named = list(dict.fromkeys(end.time for end in ends))
-    return list(dict.fromkeys(broken)) + violation(
-        f"table columns {named} must hold the end of a spell where there is no window_end",
+    names = list(dict.fromkeys(end.time for end in ends))
+    return list(dict.fromkeys(problems)) + violation(
+        f"table columns {names} must hold the end of a spell where there is no window_end",
         (dates.end == NEVER) & (table.window_end is None),
         got="spells without an end",
         cure="Complete them, or state window_end under [table] to follow these spells until then.",

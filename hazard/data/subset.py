@@ -42,8 +42,8 @@ def chosen(panel: pd.DataFrame, only: Mapping[str, str | Sequence[str]]) -> npt.
     """
     rows = np.ones(len(panel), dtype=bool)
     for column, levels in only.items():
-        wanted = [levels] if isinstance(levels, str) else list(levels)
-        rows &= _of_column(panel, column, wanted)
+        chosen_levels = [levels] if isinstance(levels, str) else list(levels)
+        rows &= _of_column(panel, column, chosen_levels)
     if not rows.any():
         raise PanelError(
             f"[only] must leave at least one person; got none with all of {list(only)}. Ask for "
@@ -61,10 +61,10 @@ def of_rows(panel: pd.DataFrame, rows: npt.NDArray[np.bool_]) -> pd.DataFrame:
     >>> of_rows(panel, np.array([False, True]))["country"].cat.categories.tolist()
     ['B']
     """
-    kept = panel[rows].reset_index(drop=True)
-    for name in kept.select_dtypes("category").columns.difference(["exit"]):
-        kept[name] = kept[name].cat.remove_unused_categories()
-    return kept
+    subset = panel[rows].reset_index(drop=True)
+    for name in subset.select_dtypes("category").columns.difference(["exit"]):
+        subset[name] = subset[name].cat.remove_unused_categories()
+    return subset
 
 
 def _of_column(panel: pd.DataFrame, column: str, levels: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -75,12 +75,13 @@ def _of_column(panel: pd.DataFrame, column: str, levels: Sequence[str]) -> npt.N
         )
     codes, present = pd.factorize(labels(panel[column]))
     person = panel["person"].to_numpy()
-    moved = codes != pd.Series(codes).groupby(person).transform("first").to_numpy()
-    if moved.any() or panel[column].isna().any():
+    changed = codes != pd.Series(codes).groupby(person).transform("first").to_numpy()
+    if changed.any() or panel[column].isna().any():
         raise PanelError(
             f"[only] must name columns that are known and stay the same for a person; {column!r} "
-            f"changes for {len(np.unique(person[moved])):,} of {len(np.unique(person)):,} persons "
-            f"and is missing in {int(panel[column].isna().sum()):,} rows. Choose another column."
+            f"changes for {len(np.unique(person[changed])):,} of {len(np.unique(person)):,} "
+            f"persons and is missing in {int(panel[column].isna().sum()):,} rows. "
+            "Choose another column."
         )
     absent = [level for level in levels if level not in present]
     if absent:

@@ -110,10 +110,10 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     if not len(raw):
         refuse([*absent(raw, spec), "panel must have at least one row; got none."])
     columns = taken_columns(raw, spec)
-    table, broken = cleaned(raw, spec)
+    table, problems = cleaned(raw, spec)
     complete, incomplete = _complete(table, spec)
-    broken += _missing(complete, columns, spec) + _rules(complete, columns, spec)
-    refuse(broken)
+    problems += _missing(complete, columns, spec) + _rules(complete, columns, spec)
+    refuse(problems)
     left_out = _counted(table, {"persons with a missing value": incomplete}, spec)
     if spec.table.layout == "rows":
         rows = _rows(complete, columns)
@@ -129,19 +129,19 @@ def panel(raw: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 
 # --- rules --------------------------------------------------------------------------------------
 def _complete(table: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, Flags]:
-    """Rows of persons without a missing value, where the model asks for these; who is out."""
-    nobody = np.zeros(len(table), dtype=bool)
+    """Rows of persons without a missing value, where the model asks for these; the rows dropped."""
+    none_dropped = np.zeros(len(table), dtype=bool)
     if spec.table.incomplete == "error" or spec.table.person not in table:
-        return table, nobody
+        return table, none_dropped
     needed = [name for name in required(spec) if name in table]
     person = table[spec.table.person]
-    out = person.isin(person[table[needed].isna().any(axis=1)]).to_numpy()
-    return table[~out], out
+    dropped = person.isin(person[table[needed].isna().any(axis=1)]).to_numpy()
+    return table[~dropped], dropped
 
 
 def _missing(table: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> list[str]:
     """Sentences for cells that are empty and must not be."""
-    broken: list[str] = []
+    problems: list[str] = []
     named, optional = required(spec), set(lag_columns(spec))
     if spec.table.start:  # of which each end has its own rule
         optional |= {name for end in endpoints_in(spec) for name in (end.time, end.event)}
@@ -151,29 +151,29 @@ def _missing(table: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -
         if name == columns.get("exit"):
             cure = "Write 'stay' in every month in which the person was still there at its end."
         empty = table[name].isna().to_numpy()
-        broken += not_missing(f"table column {name!r}", empty, cure, row_numbers(table))
-    return broken
+        problems += not_missing(f"table column {name!r}", empty, cure, row_numbers(table))
+    return problems
 
 
 def _rules(table: pd.DataFrame, columns: Mapping[str, str], spec: ModelSpec) -> list[str]:
     """Sentences for rules of the panel, in the columns that are fine by themselves."""
     if not len(table):
         return []
-    broken = _calendar(table, spec)
-    broken += not_of_measure(table, [term for term in spec.lagged if term.network != "own"])
+    problems = _calendar(table, spec)
+    problems += not_of_measure(table, [term for term in spec.lagged if term.network != "own"])
     present = {name: column for name, column in columns.items() if column in table}
     if spec.table.layout == "rows":
-        broken += _codes_for_exits(table, spec)
+        problems += _codes_for_exits(table, spec)
         rows = _rows(table, present)
-        if broken and "exit" in rows and _codes_for_exits(table, spec):
+        if problems and "exit" in rows and _codes_for_exits(table, spec):
             rows = rows.drop(columns="exit")
         if not _calendar(table, spec):
-            broken += _advance(rows, spec)
+            problems += _advance(rows, spec)
     else:
         rows = pd.DataFrame({name: table[column] for name, column in present.items()})
-        broken += [] if spec.table.start else person_period.rules(table, columns, spec)
-        broken += _without_months(table, spec)
-    return broken + broken_cells(
+        problems += [] if spec.table.start else person_period.rules(table, columns, spec)
+        problems += _without_months(table, spec)
+    return problems + broken_cells(
         rows, spec.outcome.exits, may_be_missing=[*rows.columns], numbers=row_numbers(rows)
     )
 
@@ -218,13 +218,13 @@ def _advance(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
     """Sentence for persons whose calendar does not go on as their months do, or none."""
     if not {"person", "month", "calendar"} <= {*rows.columns}:
         return []
-    known = rows[["person", "month", "calendar"]].dropna()
-    ordered = known.sort_values(["person", "month"], kind="stable")
-    same = (ordered["person"] == ordered["person"].shift()).to_numpy()
+    complete = rows[["person", "month", "calendar"]].dropna()
+    ordered = complete.sort_values(["person", "month"], kind="stable")
+    same_person = (ordered["person"] == ordered["person"].shift()).to_numpy()
     month, calendar = (ordered[name].diff().to_numpy() for name in ("month", "calendar"))
-    whole = spec.table.unit == "month"  # of other units the calendar may stand still, or jump
-    off = (calendar != month) if whole else (calendar < 0) | _too_fast(ordered, spec.table.unit)
-    flags = pd.Series(same & (month > 0) & off, index=ordered.index).reindex(
+    monthly = spec.table.unit == "month"  # of other units the calendar may stand still, or jump
+    off = (calendar != month) if monthly else (calendar < 0) | _too_fast(ordered, spec.table.unit)
+    flags = pd.Series(same_person & (month > 0) & off, index=ordered.index).reindex(
         rows.index, fill_value=False
     )
     return violation(
@@ -232,8 +232,8 @@ def _advance(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
         np.asarray(flags, dtype=bool),
         got="calendar months that do not",
         cure="Correct the calendar or the months"
-        + (", or name what a row is by unit under [table], such as 'week'." if whole else ".")
-        + ("" if whole else f" {CALENDAR}"),
+        + (", or name what a row is by unit under [table], such as 'week'." if monthly else ".")
+        + ("" if monthly else f" {CALENDAR}"),
         numbers=row_numbers(rows),
     )
 

@@ -35,14 +35,14 @@ def taken_columns(raw: pd.DataFrame, spec: ModelSpec) -> dict[str, str]:
             columns["entry"] = table.entry
     if _takes_calendar(raw, spec):
         columns["calendar"] = str(table.calendar)
-    named = [*required(spec), *lag_columns(spec)]
-    return columns | {name: name for name in named if name not in table.wide}
+    names = [*required(spec), *lag_columns(spec)]
+    return columns | {name: name for name in names if name not in table.wide}
 
 
 def _takes_calendar(raw: pd.DataFrame, spec: ModelSpec) -> bool:
     table = spec.table
-    wanted = by_calendar(spec) or table.calendar in raw
-    return wanted and table.calendar is not None and not table.start
+    uses_calendar = by_calendar(spec) or table.calendar in raw
+    return uses_calendar and table.calendar is not None and not table.start
 
 
 def _needed(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
@@ -55,17 +55,17 @@ def _needed(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
 def absent(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
     """Sentences for columns that are not there once; a period of time needs the calendar."""
     needed = _needed(raw, spec)
-    untold = _takes_calendar(raw, spec) and spec.table.calendar not in raw
-    broken = columns_missing(
-        "table", raw, [name for name in needed if not untold or name != spec.table.calendar]
+    lacks_calendar = _takes_calendar(raw, spec) and spec.table.calendar not in raw
+    problems = columns_missing(
+        "table", raw, [name for name in needed if not lacks_calendar or name != spec.table.calendar]
     )
-    if untold:
-        broken.append(
+    if lacks_calendar:
+        problems.append(
             f"table column {spec.table.calendar!r} must hold calendar months where a term is by "
             f"{', '.join(PERIODS)}, which are made from it; got none. {CALENDAR} Give a column of "
             "your own with one of these names another name."
         )
-    return broken
+    return problems
 
 
 def cleaned(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, list[str]]:
@@ -75,31 +75,31 @@ def cleaned(raw: pd.DataFrame, spec: ModelSpec) -> tuple[pd.DataFrame, list[str]
     """
     if spec.table.layout == "spells":
         person_period.endpoints(spec)
-    broken = absent(raw, spec)
-    by_role, kept = roles(spec), {}
+    problems = absent(raw, spec)
+    by_role, columns = roles(spec), {}
     count = raw.columns.value_counts()
     for name in _needed(raw, spec):
         if count.get(name, 0) != 1:
             continue
         column, sentences = _column(raw[name], by_role, spec)
-        broken += sentences
+        problems += sentences
         if not sentences:
-            kept[name] = column
-    table = pd.DataFrame(kept, index=raw.index)
-    return table, broken + _never(table, spec) + _nearly(table, spec) + _between(table, spec)
+            columns[name] = column
+    table = pd.DataFrame(columns, index=raw.index)
+    return table, problems + _never(table, spec) + _nearly(table, spec) + _between(table, spec)
 
 
 def _column(column: pd.Series, by_role: Roles, spec: ModelSpec) -> tuple[pd.Series, list[str]]:
     where, name = f"table column {column.name!r}", column.name
     if name in by_role.labels:
-        broken = cells.not_labels(where, column)
+        problems = cells.not_labels(where, column)
         if name in by_role.levels:
-            broken += cells.not_levels(where, column)
-        return (column if broken else cells.labels(column)), broken
+            problems += cells.not_levels(where, column)
+        return (column if problems else cells.labels(column)), problems
     if name in by_role.measured:
-        broken = cells.not_measured(where, column)
-        measured = broken or cells.kind(column) in (cells.NUMBERS, cells.NOTHING)
-        return (_as_numbers(column) if measured else cells.labels(column)), broken
+        problems = cells.not_measured(where, column)
+        measured = problems or cells.kind(column) in (cells.NUMBERS, cells.NOTHING)
+        return (_as_numbers(column) if measured else cells.labels(column)), problems
     if name in by_role.days:
         return column, []
     return _as_numbers(column), _not_numbers(column, by_role, spec)
@@ -128,60 +128,60 @@ def _as_numbers(column: pd.Series) -> pd.Series:
 
 def _never(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
     """Sentences for codes that no row has."""
-    broken = []
+    problems = []
     for end in endpoints_in(spec):
         if end.event not in table or person_period.happened(table, end).any():
             continue
         present = disclosure.common(table[end.event])  # another label may be an id
-        broken.append(
+        problems.append(
             f"table column {end.event!r} must hold the code {end.code!r} of exit {end.name!r}; got "
             f"it in none of {len(table):,} rows.{did_you_mean(end.code, present)} Correct the code "
             "under [table], or take the exit out of the model."
         )
-    return broken
+    return problems
 
 
 def _nearly(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
     """Sentences for labels that are written nearly as a code, or as the exit that has it."""
-    broken = []
+    problems = []
     for name, ends in _by_event(table, spec).items():
         codes = {str(end.code) for end in ends}
-        taken = [
+        occurring = [
             end for end in ends if person_period.happened(table, end).any()
         ]  # of others: _never
-        meant = {cells.alike(text) for end in taken for text in (str(end.code), end.name)}
+        spellings = {cells.alike(text) for end in occurring for text in (str(end.code), end.name)}
         labels = cells.labels(table[name])
-        near = {
+        near_codes = {
             label
             for label in labels.dropna().unique()
-            if label not in codes and cells.alike(label) in meant
+            if label not in codes and cells.alike(label) in spellings
         }
-        broken += violation(
+        problems += violation(
             f"table column {name!r} must write each code in one way, as in {sorted(codes)}",
-            labels.isin([*near]).to_numpy(),
+            labels.isin([*near_codes]).to_numpy(),
             got="labels that differ from a code or its exit only in case, in spaces, in a stop or "
             "in how a character is stored",
             cure="Write these cells as the code, or give them another name if they are no exit.",
             numbers=row_numbers(table),
         )
-    return broken
+    return problems
 
 
 def _between(table: pd.DataFrame, spec: ModelSpec) -> list[str]:
     """Sentences for fractions among events whose codes are whole numbers."""
-    broken = []
+    problems = []
     for name, ends in _by_event(table, spec).items():
         if not all(re.fullmatch(r"[+-]?\d+", str(end.code)) for end in ends):
             continue
         values = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
-        broken += violation(
+        problems += violation(
             f"table column {name!r} must hold whole numbers, as its codes are",
             np.isfinite(values) & (values != np.floor(values)),
             got="fractions",
             cure="Correct the cells: what is no code counts as no exit.",
             numbers=row_numbers(table),
         )
-    return broken
+    return problems
 
 
 def _by_event(table: pd.DataFrame, spec: ModelSpec) -> dict[str, list[EndpointSpec]]:

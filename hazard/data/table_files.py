@@ -1,7 +1,7 @@
 """A CSV or Parquet file -> its cells, each as the column's role wants it.
 
 CSV holds text only. An empty cell without quotes is missing, and ``""`` is an empty text. ``NA`` is
-missing among numbers, true and false, and dates, and where an exit or an event is told; in any
+missing among numbers, true and false, and dates, and where an exit or an event is recorded; in any
 other text it is text. A column of labels (ids, groups) is taken as it is written: ``007`` and ``7``
 are two persons, ``0301`` stays ``0301``; only where every label ends in ``.0``, as a program writes
 whole numbers with gaps, this end is taken off. A covariate whose every cell is a number is numbers,
@@ -114,11 +114,11 @@ polars; got dict.
             "table must be a data frame in memory, such as one of pandas or polars; got "
             f"{type(frame).__name__}."
         ) from None
-    strange = [name for name in eager.columns if not isinstance(name, str)]
-    if strange:
+    unnamed = [name for name in eager.columns if not isinstance(name, str)]
+    if unnamed:
         raise PanelError(
-            f"columns of a table must have names that are text; got {len(strange)} that are not "
-            f"(first: column {[*eager.columns].index(strange[0]) + 1}). Name them."
+            f"columns of a table must have names that are text; got {len(unnamed)} that are not "
+            f"(first: column {[*eager.columns].index(unnamed[0]) + 1}). Name them."
         )
     try:
         table = eager.to_arrow()
@@ -127,8 +127,8 @@ polars; got dict.
             "columns of a table must hold values of one type each; at least one holds several. "
             "Make each all numbers, all text, or all dates."
         ) from None
-    known: pd.DataFrame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-    return known
+    pandas_table: pd.DataFrame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+    return pandas_table
 
 
 def write_panel(panel: pd.DataFrame) -> bytes:
@@ -203,7 +203,7 @@ def _swallowing(content: bytes, width: int) -> int | None:
     row = 0
     try:
         for record in lines:
-            if any(_swallows(cell, at, width) for at, cell in enumerate(record)):
+            if any(_swallows(cell, position, width) for position, cell in enumerate(record)):
                 return row
             row += bool(record)
     except csv.Error:
@@ -211,13 +211,13 @@ def _swallowing(content: bytes, width: int) -> int | None:
     return None
 
 
-def _swallows(cell: str, at: int, width: int) -> bool:
+def _swallows(cell: str, position: int, width: int) -> bool:
     """Whether a cell holds line breaks with as many commas between them as a row has."""
     first, *others = re.split("\r\n|\n|\r", cell)
     if not others or width < 2:
         return False
     commas = [text.count(",") for text in (first, *others)]
-    return commas == [width - 1 - at, *[width - 1] * (len(others) - 1), at]
+    return commas == [width - 1 - position, *[width - 1] * (len(others) - 1), position]
 
 
 def _text_of(content: bytes, header: Sequence[str]) -> pd.DataFrame:
@@ -287,21 +287,25 @@ def _as_measured(column: pd.Series) -> pd.Series:
 
 def _as_numbers(column: pd.Series) -> pd.Series:
     """Numbers or truth values, where all of the text is such."""
-    known = _without(column, _MISSING)
-    texts = [text.strip() for text in _texts(known)]
+    present = _without(column, _MISSING)
+    texts = [text.strip() for text in _texts(present)]
     if all(_is_number(text) for text in texts):
-        return _taken(known, _numbers(texts))
+        return _by_category(present, _numbers(texts))
     if all(text.lower() in _TRUTH for text in texts):
-        return _taken(known, np.array([_TRUTH[text.lower()] for text in texts], dtype=object))
+        return _by_category(
+            present, np.array([_TRUTH[text.lower()] for text in texts], dtype=object)
+        )
     return column
 
 
 def _numbers(texts: Sequence[str]) -> Any:
-    whole = all(re.fullmatch(r"[-+]?\d{1,15}", text, re.ASCII) for text in texts)
-    return np.array([int(t) if whole else float(t) for t in texts], np.int64 if whole else float)
+    all_integers = all(re.fullmatch(r"[-+]?\d{1,15}", text, re.ASCII) for text in texts)
+    return np.array(
+        [int(t) if all_integers else float(t) for t in texts], np.int64 if all_integers else float
+    )
 
 
-def _taken(column: pd.Series, values: Any) -> pd.Series:
+def _by_category(column: pd.Series, values: Any) -> pd.Series:
     """Value of every cell by its category; whole numbers become floats where one is missing."""
     codes = column.cat.codes.to_numpy()
     missing = codes < 0

@@ -52,11 +52,12 @@ def level_curves(
     >>> term = LaggedTerm(kind="lagged", exposure="visit", network="centre", lags=(0, 1),
     ...                   history_before_start="missing", prior=prior,
     ...                   varies_by={"by": "country", "levels": ("B",), "prior": prior})
-    >>> common, own = np.array([[[[1.0], [2.0]]]]), np.array([[[[0.5], [0.0]]]])
-    >>> at = ("chain", "draw", "visit_centre_level", "exit")
-    >>> differ = ("chain", "draw", "visit_centre_by_country_level", "exit")
+    >>> common, differences = np.array([[[[1.0], [2.0]]]]), np.array([[[[0.5], [0.0]]]])
+    >>> common_dims = ("chain", "draw", "visit_centre_level", "exit")
+    >>> varying_dims = ("chain", "draw", "visit_centre_by_country_level", "exit")
     >>> posterior = xr.Dataset({
-    ...     "beta_visit_centre": (at, common), "beta_visit_centre_by_country": (differ, own)
+    ...     "beta_visit_centre": (common_dims, common),
+    ...     "beta_visit_centre_by_country": (varying_dims, differences),
     ... }, {"visit_centre_by_country_level": ["B, 0", "B, 1"]})
     >>> level_curves(posterior, term, ["A", "B"])["lag_coefficient"].squeeze().values.tolist()
     [[1.0, 2.0], [1.5, 2.0]]
@@ -108,21 +109,21 @@ def _differences(
     varies_by, name = term.varies_by, str(term.varying_name)
     if varies_by is None:
         raise EstimandError(f"term {term.name!r} must vary by a group for curves of its levels.")
-    at, windows = f"{name}_level", window_labels(term.coefficient_windows)
-    beta = term_coefficients(posterior, name).transpose("chain", "draw", at, "exit")
-    known = owners(beta[at].values)
+    level_dim, windows = f"{name}_level", window_labels(term.coefficient_windows)
+    beta = term_coefficients(posterior, name).transpose("chain", "draw", level_dim, "exit")
+    known = owners(beta[level_dim].values)
     new = [level for level in levels if level not in known]
     if new and varies_by.levels is None:
-        further = new_levels.draw(
+        drawn_levels = new_levels.draw(
             posterior, name, varies_by.prior, labels(new, windows).tolist(), rng
         )
-        beta = xr.concat([beta, further], dim=at)
+        beta = xr.concat([beta, drawn_levels], dim=level_dim)
         known += new
     n_chains, n_draws, _, n_exits = beta.shape
-    kept = {dim: beta[dim] for dim in ("chain", "draw", "exit") if dim in beta.coords}
+    coords = {dim: beta[dim] for dim in ("chain", "draw", "exit") if dim in beta.coords}
     values = beta.values.reshape(n_chains, n_draws, len(known), len(windows), n_exits)
     return xr.DataArray(
         values[:, :, :, window_of_lag(term)],
-        {**kept, "level": known, "lag": np.array(term.every_lag)},
+        {**coords, "level": known, "lag": np.array(term.every_lag)},
         ("chain", "draw", "level", "lag", "exit"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -23,8 +24,14 @@ from hazard.model.terms.lagged import window_of_lag
 from hazard.spec import AT_RISK, IncidenceEstimand, LaggedTerm, ModelSpec
 from hazard.spec.links import LINKS
 
-_Persons = tuple[npt.NDArray[np.int64], FloatArray]  # distinct first rows, and their shares
 _PARTS = 16  # persons are summed in a fixed number of parts: no sum depends on the cores
+
+
+class _Profiles(NamedTuple):
+    """Distinct first rows of persons, as positions in the stacked table, and their shares."""
+
+    levels: npt.NDArray[np.int64]
+    share: FloatArray
 
 
 def coefficients(
@@ -174,10 +181,10 @@ def incidence(
     """
     code = LINKS[design.link].code
 
-    def leaving(levels: FloatArray, persons: _Persons, path: FloatArray) -> FloatArray:
-        return np.asarray(_incidence(code, levels, *persons, np.exp(path)))
+    def leaving(levels: FloatArray, profiles: _Profiles, path: FloatArray) -> FloatArray:
+        return np.asarray(_incidence(code, levels, *profiles, np.exp(path)))
 
-    return _standardised(beta, design, (np.asarray(person), estimand), leaving)
+    return _standardised(beta, design, np.asarray(person), estimand, leaving)
 
 
 def linear_incidence(
@@ -203,17 +210,17 @@ def linear_incidence(
     EstimandError
         If the term is not in the design, or two terms of its event have own curves of a group.
     """
-    return _standardised(beta, design, (np.asarray(person), estimand), _linear_incidence)
+    return _standardised(beta, design, np.asarray(person), estimand, _linear_incidence)
 
 
 def _standardised(
     beta: xr.DataArray,
     design: Design,
-    wanted: tuple[npt.NDArray[np.int64], IncidenceEstimand],
-    leaving: Callable[[FloatArray, _Persons, FloatArray], FloatArray],
+    person: npt.NDArray[np.int64],
+    estimand: IncidenceEstimand,
+    leaving: Callable[[FloatArray, _Profiles, FloatArray], FloatArray],
 ) -> xr.DataArray:
     """Cumulative sums of what ``leaving`` says of the months, draw by draw."""
-    person, estimand = wanted
     names = [block.name for block in design.blocks]
     if estimand.term is not None and estimand.term not in names:
         raise EstimandError(
@@ -221,21 +228,21 @@ def _standardised(
             + did_you_mean(estimand.term, names)
         )
     acting = _acting(estimand)
-    moved = [
+    varying = [
         b
         for b, block in enumerate(design.blocks)
-        if block.kind == "baseline" or {block.name, block.around} & acting
+        if block.kind == "baseline" or {block.name, block.common_block} & acting
     ]
-    if sum(design.blocks[b].owner is not None for b in moved) > 1:
+    if sum(design.blocks[b].owner is not None for b in varying) > 1:
         raise EstimandError(
             f"terms of the event {estimand.term!r} must have own curves of a group once at most; "
             "got two. Take a standardised estimand."
         )
-    persons = _profiles(design, person, moved)
+    profiles = _profiles(design, person, varying)
     draws = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")
     standardised = [
-        leaving(table(design.blocks, one), persons, _paths(design, one, estimand))
-        for one in draws.values
+        leaving(table(design.blocks, draw), profiles, _paths(design, draw, estimand))
+        for draw in draws.values
     ]
     by_sample = xr.DataArray(
         np.cumsum(standardised, axis=-1),
@@ -256,26 +263,26 @@ def _acting(estimand: IncidenceEstimand) -> set[str | None]:
     return set() if estimand.term is None else {estimand.term, estimand.term + AT_RISK}
 
 
-def _profiles(design: Design, person: npt.NDArray[np.int64], moved: list[int]) -> _Persons:
+def _profiles(design: Design, person: npt.NDArray[np.int64], varying: list[int]) -> _Profiles:
     """Distinct first rows with their number of persons.
 
-    Moved blocks are set aside. The last column is the lag curve that the person has: the place of
-    an own one, or the last place for the common one (see :func:`_paths`).
+    Blocks that vary along the path are set aside. The last column is the lag curve that the person
+    has: the place of an own one, or the last place for the common one (see :func:`_paths`).
     """
     person_of_row = person[design.row]
     first = np.concatenate([[True], person_of_row[1:] != person_of_row[:-1]])
     offsets = np.concatenate([[0], np.cumsum([b.n_levels for b in design.blocks])[:-1]])
     levels = design.index[first].astype(np.int64) + offsets
     curve = np.zeros(len(levels), dtype=np.int64)
-    for b in moved:
+    for b in varying:
         block = design.blocks[b]
         if block.owner is not None:
             curve = block.owner[design.index[first, b]] % (block.copies + 1)
-    kept = [b for b in range(levels.shape[1]) if b not in moved]
+    fixed = [b for b in range(levels.shape[1]) if b not in varying]
     distinct, count = np.unique(
-        np.column_stack([levels[:, kept], curve]), axis=0, return_counts=True
+        np.column_stack([levels[:, fixed], curve]), axis=0, return_counts=True
     )
-    return np.ascontiguousarray(distinct), count / count.sum()
+    return _Profiles(np.ascontiguousarray(distinct), count / count.sum())
 
 
 def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> FloatArray:
@@ -293,7 +300,7 @@ def _paths(design: Design, beta: FloatArray, estimand: IncidenceEstimand) -> Flo
             common += (block.matrix() @ part)[level_of_month(block, np.arange(1, horizon + 1))]
         elif block.name in acting:
             common += _acts(block, part, horizon, sustained=sustained)
-        elif block.around in acting:
+        elif block.common_block in acting:
             curves = part.reshape(block.copies, -1, n_exits)
             varying = np.zeros((block.copies + 1, *common.shape))
             for curve, effect in enumerate(curves):
@@ -329,14 +336,14 @@ def _add_exits(
     n_arms, horizon, n_exits = path.shape
     leave = np.empty(n_exits)
     for arm in range(n_arms):
-        there = weight
+        survival = weight
         for t in range(horizon):
             for j in range(n_exits):
                 leave[j] = fixed[j] * path[arm, t, j]
             stay = share_out(link, leave, 1.0)
             for j in range(n_exits):
-                out[arm, j, t] += there * leave[j]
-            there *= stay
+                out[arm, j, t] += survival * leave[j]
+            survival *= stay
 
 
 @compiled_in_parallel
@@ -363,15 +370,14 @@ def _incidence(
     return parts.sum(axis=0)
 
 
-def _linear_incidence(levels: FloatArray, persons: _Persons, path: FloatArray) -> FloatArray:
+def _linear_incidence(levels: FloatArray, profiles: _Profiles, path: FloatArray) -> FloatArray:
     """Mean probability of leaving in each month, shape (arm, exit, month)."""
-    profiles, weight = persons
-    fixed = levels[profiles[:, :-1]].sum(axis=1)
-    acting = path[profiles[:, -1]]
-    there = np.repeat(weight[:, None], path.shape[1], axis=1)
+    fixed = levels[profiles.levels[:, :-1]].sum(axis=1)
+    acting = path[profiles.levels[:, -1]]
+    survival = np.repeat(profiles.share[:, None], path.shape[1], axis=1)
     out = np.empty((path.shape[1], path.shape[3], path.shape[2]))
     for month in range(path.shape[2]):
         leave = fixed[:, None] + acting[:, :, month]
-        out[:, :, month] = np.einsum("pa,pae->ae", there, leave)
-        there *= 1.0 - leave.sum(axis=2)
+        out[:, :, month] = np.einsum("pa,pae->ae", survival, leave)
+        survival *= 1.0 - leave.sum(axis=2)
     return out

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hazard.arrays import FloatArray, IntArray
+from hazard.arrays import FloatArray
 from hazard.compiled import compiled_in_parallel
 from hazard.errors import EstimandError
 from hazard.estimands.incidence import cumulative_lag_effect
@@ -76,22 +76,23 @@ def changes(beta: xr.DataArray, design: Design, terms: Sequence[LaggedTerm]) -> 
     >>> panel = pd.DataFrame({"person": [0, 1], "month": [1, 1], "exit": ["stay", "left"]})
     >>> history = xr.DataArray([[0.0], [1.0]], dims=("row", "lag"))
     >>> model = spec.load(text)
-    >>> built = design.build(panel, {"visit_centre": history}, model)
+    >>> model_design = design.build(panel, {"visit_centre": history}, model)
     >>> beta = np.array([0.0, np.log(3)]).reshape(1, 1, 2, 1)
     >>> beta = xr.DataArray(beta, dims=("chain", "draw", "coefficient", "exit"))
-    >>> changes(beta, built, model.lagged)["average_change"].values.ravel().round(12).tolist()
+    >>> effects = changes(beta, model_design, model.lagged)
+    >>> effects["average_change"].values.ravel().round(12).tolist()
     [0.25]
     """
     if not terms:
         raise EstimandError("changes of a probability must have a lagged term; the model has none.")
-    few = rows(collapsed(design))
-    events = _events(few, terms)
-    share = few.weight / few.weight.sum()
+    distinct = rows(collapsed(design))
+    events = _events(distinct, terms)
+    share = distinct.weight / distinct.weight.sum()
     draws = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")
-    means = np.stack([_one(few, events, share, draw) for draw in draws.values])
+    means = np.stack([_draw_means(distinct, events, share, draw) for draw in draws.values])
     by_sample = _by_lag(means, terms).assign_coords(sample=draws["sample"], exit=list(design.exits))
-    both = by_sample.unstack("sample").transpose("chain", "draw", "term", "lag", "exit", "arm")
-    without, with_one = both.isel(arm=0), both.isel(arm=1)
+    by_arm = by_sample.unstack("sample").transpose("chain", "draw", "term", "lag", "exit", "arm")
+    without, with_one = by_arm.isel(arm=0), by_arm.isel(arm=1)
     return xr.Dataset({"without": without, "with": with_one, "average_change": with_one - without})
 
 
@@ -138,8 +139,7 @@ def _by_lag(means: FloatArray, terms: Sequence[LaggedTerm]) -> xr.DataArray:
     return xr.DataArray(out, {"term": names, "lag": lags}, dims)
 
 
-@dataclass(frozen=True)
-class _Events:
+class _Events(NamedTuple):
     """Where the history of each term stands in the rows.
 
     Attributes
@@ -158,40 +158,50 @@ class _Events:
     owner: npt.NDArray[np.int64]
 
 
-def _events(few: Rows, terms: Sequence[LaggedTerm]) -> _Events:
-    names = [block.name for block in few.blocks]
-    varying = {block.around: b for b, block in enumerate(few.blocks) if block.around is not None}
+class _WeightedRows(NamedTuple):
+    """Positions of the rows in the stacked table, and the share of each in the average."""
+
+    position: npt.NDArray[np.int32]
+    share: FloatArray
+
+
+def _events(distinct: Rows, terms: Sequence[LaggedTerm]) -> _Events:
+    names = [block.name for block in distinct.blocks]
+    varying = {
+        block.common_block: b
+        for b, block in enumerate(distinct.blocks)
+        if block.common_block is not None
+    }
     column = np.array([names.index(term.name) for term in terms])
     curve_column = np.array([varying.get(term.name, -1) for term in terms])
-    offsets = np.concatenate([[0], np.cumsum([block.n_levels for block in few.blocks])])
-    value = np.zeros((few.n_levels, max(few.blocks[b].n_coefficients for b in column)))
-    owner = np.zeros(few.n_levels, dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum([block.n_levels for block in distinct.blocks])])
+    value = np.zeros((distinct.n_levels, max(distinct.blocks[b].n_coefficients for b in column)))
+    owner = np.zeros(distinct.n_levels, dtype=np.int64)
     for b, b_curve in zip(column, curve_column, strict=True):
-        block = few.blocks[b]
+        block = distinct.blocks[b]
         value[offsets[b] : offsets[b + 1], : block.n_coefficients] = block.values()
         if b_curve >= 0:
-            owner[offsets[b_curve] : offsets[b_curve + 1]] = few.blocks[b_curve].owner + 1
+            owner[offsets[b_curve] : offsets[b_curve + 1]] = distinct.blocks[b_curve].owner + 1
     return _Events(column, curve_column, value, owner)
 
 
-def _one(few: Rows, events: _Events, share: FloatArray, beta: FloatArray) -> FloatArray:
+def _draw_means(distinct: Rows, events: _Events, share: FloatArray, beta: FloatArray) -> FloatArray:
     """Means of one draw, shape (term, coefficient, arm, exit)."""
-    effect = _effects(few, events, beta)
-    levels = table(few.blocks, beta)
-    arrays = (events.column, events.curve_column, events.value, events.owner)
-    return _sums(few.link, levels, (few.index, share), arrays, effect)
+    effect = _effects(distinct, events, beta)
+    levels = table(distinct.blocks, beta)
+    return _sums(distinct.link, levels, _WeightedRows(distinct.index, share), events, effect)
 
 
-def _effects(few: Rows, events: _Events, beta: FloatArray) -> FloatArray:
+def _effects(distinct: Rows, events: _Events, beta: FloatArray) -> FloatArray:
     """Effect of an event, shape (term, curve, coefficient, exit); curve 0 is the common one."""
-    spans = np.cumsum([0, *(block.n_coefficients for block in few.blocks)])
-    copies = max(block.copies for block in few.blocks)
+    spans = np.cumsum([0, *(block.n_coefficients for block in distinct.blocks)])
+    copies = max(block.copies for block in distinct.blocks)
     out = np.zeros((len(events.column), copies + 1, events.value.shape[1], beta.shape[1]))
     for t, (b, b_curve) in enumerate(zip(events.column, events.curve_column, strict=True)):
         common = beta[spans[b] : spans[b + 1]]
         out[t, :, : len(common)] = common
         if b_curve >= 0:
-            block = few.blocks[b_curve]
+            block = distinct.blocks[b_curve]
             part = beta[spans[b_curve] : spans[b_curve + 1]]
             out[t, 1 : block.copies + 1, : len(common)] += part.reshape(block.copies, *common.shape)
     return out
@@ -201,44 +211,44 @@ def _effects(few: Rows, events: _Events, beta: FloatArray) -> FloatArray:
 def _sums(
     link: int,
     levels: FloatArray,
-    placed: tuple[npt.NDArray[np.int32], FloatArray],
-    arrays: tuple[IntArray, IntArray, FloatArray, IntArray],
+    weighted: _WeightedRows,
+    events: _Events,
     effect: FloatArray,
 ) -> FloatArray:
     """Sums over rows, shape (term, coefficient, arm, exit); products of odds replace exponentials.
 
     One of the two arms is the row as it is, unless it has several events of a lag.
     """
-    index, share = placed
-    column, curve_column, value, owner = arrays
+    index, share = weighted
+    column, curve_column, value, owner = events
     n_terms, _, n_coefficients, n_exits = effect.shape
-    once = np.exp(effect)
+    odds_ratio = np.exp(effect)
     parts = np.zeros((_PARTS, n_terms, n_coefficients, 2, n_exits))
     for part in numba.prange(_PARTS):
-        odds, now, arms = np.empty(n_exits), np.empty(n_exits), np.empty((2, n_exits))
+        odds, as_observed, arms = np.empty(n_exits), np.empty(n_exits), np.empty((2, n_exits))
         for i in range(part, index.shape[0], _PARTS):
             odds[:] = 0.0
             for b in range(index.shape[1]):
                 for j in range(n_exits):
                     odds[j] += levels[index[i, b], j]
             for j in range(n_exits):
-                odds[j] = now[j] = math.exp(odds[j])
-            share_out(link, now, 1.0)
+                odds[j] = as_observed[j] = math.exp(odds[j])
+            share_out(link, as_observed, 1.0)
             for t in range(n_terms):
-                at = index[i, column[t]]
+                level = index[i, column[t]]
                 curve = 0 if curve_column[t] < 0 else owner[index[i, curve_column[t]]]
                 for c in range(n_coefficients):
-                    x = value[at, c]
+                    x = value[level, c]
                     for j in range(n_exits):
                         arms[0, j] = odds[j]
                         if x == 1.0:
-                            arms[0, j] /= once[t, curve, c, j]
+                            arms[0, j] /= odds_ratio[t, curve, c, j]
                         elif x != 0.0:
                             arms[0, j] *= math.exp(-x * effect[t, curve, c, j])
-                        arms[1, j] = arms[0, j] * once[t, curve, c, j]
+                        arms[1, j] = arms[0, j] * odds_ratio[t, curve, c, j]
                     for arm in range(2):
                         if x == arm:
-                            arms[arm] = now
+                            arms[arm] = as_observed
                         else:
                             share_out(link, arms[arm], 1.0)
                         for j in range(n_exits):

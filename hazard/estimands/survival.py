@@ -113,12 +113,12 @@ def expected_months(hazard: xr.DataArray) -> xr.DataArray:
     return months_of_stay(survival(hazard))
 
 
-def months_of_stay(there: xr.DataArray) -> xr.DataArray:
+def months_of_stay(survivor: xr.DataArray) -> xr.DataArray:
     """Expected number of months of stay within the horizon: a restricted mean.
 
     Parameters
     ----------
-    there : DataArray, dims (..., month)
+    survivor : DataArray, dims (..., month)
         Probability of still being there at the end of the month.
 
     Returns
@@ -136,7 +136,7 @@ def months_of_stay(there: xr.DataArray) -> xr.DataArray:
     >>> months_of_stay(xr.DataArray([0.5, 0.25], dims="month")).item()
     1.5
     """
-    return _until_the_last(there, 1.0).rename("months_of_stay")
+    return _until_the_last(survivor, 1.0).rename("months_of_stay")
 
 
 def months_lost(incidence: xr.DataArray) -> xr.DataArray:

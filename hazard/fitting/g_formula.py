@@ -14,7 +14,7 @@ from hazard import months, units
 from hazard.arrays import IntArray
 from hazard.errors import EstimandError
 from hazard.estimands import g_formula, incidence, interventions
-from hazard.estimands.interventions import Around, Paths
+from hazard.estimands.interventions import PathEvents, Paths
 from hazard.estimands.interventions.event_histories import stock
 from hazard.fitting.costs import Counted, counted, persons_of
 from hazard.fitting.records import Fit
@@ -97,7 +97,7 @@ def risks(fit: Fit, wanted: StandardisedEstimand) -> Risks:
             "paths": len(of.row),
             "left_out": dict(of.left_out),
             "repeated_months": of.n_repeated,
-            "changing_persons": interventions.held(of, columns(fit.spec)),
+            "changing_persons": interventions.changing_columns(of, columns(fit.spec)),
             "draws": beta.sizes["chain"] * beta.sizes["draw"],
             "posterior_draws": fit.draws.sizes["chain"] * fit.draws.sizes["draw"],
             **({} if cost is None else {"persons_per_path": cost.per_path}),
@@ -136,7 +136,7 @@ def _of_month(panel: pd.DataFrame, among: IntArray, month: str) -> IntArray:
     return np.intersect1d(rows, among).astype(np.int64)
 
 
-def _around(fit: Fit, of: Paths, seed: int) -> Around:
+def _around(fit: Fit, of: Paths, seed: int) -> PathEvents:
     lagged, found = fit.spec.lagged, fit.panel.registers
     if found is None:
         return interventions.from_rows(of, fit.panel.histories, lagged, seed=seed)
@@ -144,7 +144,9 @@ def _around(fit: Fit, of: Paths, seed: int) -> Around:
     return interventions.from_registers(of, found, lagged, history_centre=centre, seed=seed)
 
 
-def _rows(fit: Fit, around: Around, wanted: StandardisedEstimand) -> Iterator[g_formula.PathRows]:
+def _rows(
+    fit: Fit, around: PathEvents, wanted: StandardisedEstimand
+) -> Iterator[g_formula.PathRows]:
     """Rows of the paths under every arm; at one centre that was not seen, if that is asked."""
     if wanted.centres == "observed":
         yield from g_formula.path_rows(
@@ -182,7 +184,7 @@ def _branches(spec: ModelSpec, wanted: StandardisedEstimand) -> tuple[g_formula.
     return g_formula.total(names)
 
 
-def _groups(around: Around, wanted: StandardisedEstimand, unit: str) -> tuple[Grouping, ...]:
+def _groups(around: PathEvents, wanted: StandardisedEstimand, unit: str) -> tuple[Grouping, ...]:
     """Groupings of the paths by what they are at the start; small levels are put together."""
     starts = around.paths.starts()
     if CENTRE_SIZE in wanted.by:
@@ -204,7 +206,9 @@ def _labelled(found: xr.Dataset, grouping: Grouping) -> xr.Dataset:
 
 
 # --- support ------------------------------------------------------------------------------------
-def _support(fit: Fit, around: Around, wanted: StandardisedEstimand, arm: Arm) -> dict[str, float]:
+def _support(
+    fit: Fit, around: PathEvents, wanted: StandardisedEstimand, arm: Arm
+) -> dict[str, float]:
     """How far the histories of an arm are from observed ones, over the terms that arms act on."""
     named = {one.term for each in wanted.compared for one in each.interventions} or {wanted.term}
     terms = tuple(t for t in around.terms if named.intersection(t.called))

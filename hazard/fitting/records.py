@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from hazard.data.left_out import LeftOut
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.errors import IntegrityError, UsageError
 from hazard.fitting.status import Status, status_of
 from hazard.inference import nuts
@@ -38,7 +38,7 @@ class Panel:
         How many persons, rows and exits led to it, and who was left out.
     source : str
         ``"registers"``, ``"simulated registers"``, ``"table"`` or ``"generated"``.
-    registers : Histories or None
+    registers : FamilyHistories or None
         What the registers know of everybody, for histories that did not happen.
     left_out : mapping of reason to LeftOut
         What a table lost on its way to the panel, and whom ``only`` excludes.
@@ -52,7 +52,7 @@ class Panel:
     histories: Mapping[str, xr.DataArray]
     flow: pd.DataFrame
     source: str
-    registers: Histories | None = None
+    registers: FamilyHistories | None = None
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     of_registers: bool = False

@@ -151,7 +151,7 @@ def _held(rows: Panel, built: Design, spec: ModelSpec) -> dict[str, int]:
     timed = any(isinstance(term, CalendarTerm) for term in spec.term)
     if timed or CALENDAR in spec.group_columns:
         used.append(CALENDAR)
-    found = interventions.held(Paths(rows.frame, starts, 1, {}), used)
+    found = interventions.changing_columns(Paths(rows.frame, starts, 1, {}), used)
     acting = {each.term for each in spec.estimand if isinstance(each, IncidenceEstimand)}
     for term in spec.lagged:
         if term.name not in acting and term.event not in acting:

@@ -64,13 +64,13 @@ def _noted(found: registers.Registers, report: pd.DataFrame) -> Iterator[pd.Data
             yield pd.DataFrame([{"step": "note", "reason": reason, "rows": count}])
 
 
-def size(built: pd.DataFrame, spec: ModelSpec) -> memory.Rows:
+def size(built: pd.DataFrame, spec: ModelSpec) -> memory.PanelSize:
     """Numbers of rows, persons and levels."""
     covariates = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
     labelled = [name for name in covariates if name in built and not numeric(built[name])]
     columns = [name for name in (*spec.group_columns, *labelled) if name in built]
     levels = {name: int(built[name].nunique()) for name in columns}
-    return memory.Rows(len(built), int(built["person"].nunique()), levels)
+    return memory.PanelSize(len(built), int(built["person"].nunique()), levels)
 
 
 def refuse_broken(report: pd.DataFrame) -> None:

@@ -304,7 +304,7 @@ def _learned_effects(around: Laplace, g: int, theta: FloatArray, v: FloatArray) 
     ]
     effects = correlations.conditional(
         correlations.factor_of(both),
-        [anchor.force[:, b, None] for b in range(n_exits)],
+        [anchor.weighted_mean[:, b, None] for b in range(n_exits)],
         [v[:, b] for b in range(n_exits)],
     )
     return np.stack(effects, axis=1)

@@ -76,15 +76,15 @@ def cholesky(partial: Any, n_exits: int) -> list[list[Any]]:
     >>> cholesky([0.6], 2)
     [[1.0], [0.6, 0.8]]
     """
-    place = {pair: k for k, pair in enumerate(pairs(n_exits))}
+    position = {pair: k for k, pair in enumerate(pairs(n_exits))}
     factor: list[list[Any]] = []
     for b in range(n_exits):
-        row, left = [], 1.0
+        row, unexplained = [], 1.0
         for a in range(b):
-            own = partial[place[a, b]]
-            row.append(own * left**0.5)
-            left = left * (1 - own**2)
-        factor.append([*row, left**0.5])
+            coefficient = partial[position[a, b]]
+            row.append(coefficient * unexplained**0.5)
+            unexplained = unexplained * (1 - coefficient**2)
+        factor.append([*row, unexplained**0.5])
     return factor
 
 
@@ -106,13 +106,13 @@ def factor_of(matrix: list[list[Any]]) -> list[list[Any]]:
     [[2.0], [1.0, 3.0]]
     """
     factor: list[list[Any]] = []
-    for b, own in enumerate(matrix):
+    for b, entries in enumerate(matrix):
         row: list[Any] = []
         for a in range(b + 1):
-            left = own[a]
+            remainder = entries[a]
             for k in range(a):
-                left = left - row[k] * (factor[a][k] if a < b else row[k])
-            row.append(left / factor[a][a] if a < b else left**0.5)
+                remainder = remainder - row[k] * (factor[a][k] if a < b else row[k])
+            row.append(remainder / factor[a][a] if a < b else remainder**0.5)
         factor.append(row)
     return factor
 
@@ -126,19 +126,19 @@ def inverse_of(factor: list[list[Any]]) -> list[list[Any]]:
     [[0.5], [-0.125, 0.25]]
     """
     inverse: list[list[Any]] = []
-    for b, own in enumerate(factor):
-        row = [-sum(own[k] * inverse[k][a] for k in range(a, b)) / own[b] for a in range(b)]
-        inverse.append([*row, 1 / own[b]])
+    for b, entries in enumerate(factor):
+        row = [-sum(entries[k] * inverse[k][a] for k in range(a, b)) / entries[b] for a in range(b)]
+        inverse.append([*row, 1 / entries[b]])
     return inverse
 
 
-def conditional(factor: list[list[Any]], force: list[Any], v: list[Any]) -> list[Any]:
+def conditional(factor: list[list[Any]], weighted_mean: list[Any], v: list[Any]) -> list[Any]:
     """A draw of Normal(P^-1 f, P^-1) from standard normals v, with C the lower factor of P = C C'.
 
     Parameters
     ----------
     factor : list of list
-    force, v : list
+    weighted_mean, v : list
         One entry per exit.
 
     Returns
@@ -152,14 +152,14 @@ def conditional(factor: list[list[Any]], force: list[Any], v: list[Any]) -> list
     [2.5]
     """
     n = len(factor)
-    middle: list[Any] = []
+    forward: list[Any] = []
     for b in range(n):
-        left = force[b] - sum(factor[b][a] * middle[a] for a in range(b))
-        middle.append(left / factor[b][b])
+        remainder = weighted_mean[b] - sum(factor[b][a] * forward[a] for a in range(b))
+        forward.append(remainder / factor[b][b])
     u: list[Any] = [None] * n
     for b in reversed(range(n)):
-        left = middle[b] + v[b] - sum(factor[a][b] * u[a] for a in range(b + 1, n))
-        u[b] = left / factor[b][b]
+        remainder = forward[b] + v[b] - sum(factor[a][b] * u[a] for a in range(b + 1, n))
+        u[b] = remainder / factor[b][b]
     return u
 
 
@@ -206,8 +206,13 @@ def derivatives(theta: FloatArray, n_exits: int) -> FloatArray:
     array([[[2.]]])
     """
     step = 1e-30
-    steps = 1j * step * np.eye(len(theta))
-    return np.array([np.imag(covariance(theta + own, n_exits)) / step for own in steps])
+    perturbations = 1j * step * np.eye(len(theta))
+    return np.array(
+        [
+            np.imag(covariance(theta + perturbation, n_exits)) / step
+            for perturbation in perturbations
+        ]
+    )
 
 
 def correlation(partial: FloatArray, n_exits: int) -> FloatArray:
@@ -252,6 +257,6 @@ def partial(correlation: FloatArray) -> FloatArray:
     array([0.6])
     """
     factor = np.linalg.cholesky(correlation)
-    rest = [1 - (factor[..., b, :a] ** 2).sum(axis=-1) for a, b in pairs(factor.shape[-1])]
-    own = [factor[..., b, a] for a, b in pairs(factor.shape[-1])]
-    return np.stack(own, axis=-1) / np.sqrt(np.stack(rest, axis=-1))
+    unexplained = [1 - (factor[..., b, :a] ** 2).sum(axis=-1) for a, b in pairs(factor.shape[-1])]
+    explained = [factor[..., b, a] for a, b in pairs(factor.shape[-1])]
+    return np.stack(explained, axis=-1) / np.sqrt(np.stack(unexplained, axis=-1))

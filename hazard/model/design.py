@@ -111,7 +111,7 @@ def build(panel: pd.DataFrame, histories: Histories, spec: ModelSpec) -> Design:
         If a column or a history of a term is missing or does not fit the panel, a row leaves
         through an exit that the model does not have, or no row is left.
     """
-    return _built(panel, histories, spec, {})
+    return _design(panel, histories, spec, {})
 
 
 def kept_rows(
@@ -169,16 +169,16 @@ def apply(
     DesignError
         If the frozen design is of another model, or a row has a level that it does not have.
     """
-    made = _built(panel, histories, spec, {block.name: block for block in frozen.blocks})
-    _check_frozen(made, frozen)
+    design = _design(panel, histories, spec, {block.name: block for block in frozen.blocks})
+    _check_frozen(design, frozen)
     if unseen == "refuse":
-        _check_seen(made, frozen, panel.iloc[made.row])
-    return made
+        _check_seen(design, frozen, panel.iloc[design.row])
+    return design
 
 
-def _check_frozen(made: Design, frozen: Design) -> None:
-    names = [block.name for block in made.blocks]
-    pairs = zip(made.blocks, frozen.blocks, strict=False)
+def _check_frozen(design: Design, frozen: Design) -> None:
+    names = [block.name for block in design.blocks]
+    pairs = zip(design.blocks, frozen.blocks, strict=False)
     if names != [block.name for block in frozen.blocks] or any(
         new.coefficients[: old.n_coefficients].tolist() != old.coefficients.tolist()
         for new, old in pairs
@@ -189,18 +189,18 @@ def _check_frozen(made: Design, frozen: Design) -> None:
         )
 
 
-def _check_seen(made: Design, frozen: Design, rows: pd.DataFrame) -> None:
-    for b, (new, old) in enumerate(zip(made.blocks, frozen.blocks, strict=True)):
-        strange = new.coefficients[old.n_coefficients :].tolist()
-        if strange:
-            where = made.index[:, b] >= old.n_levels
+def _check_seen(design: Design, frozen: Design, rows: pd.DataFrame) -> None:
+    for b, (new, old) in enumerate(zip(design.blocks, frozen.blocks, strict=True)):
+        unseen = new.coefficients[old.n_coefficients :].tolist()
+        if unseen:
+            where = design.index[:, b] >= old.n_levels
             if new.owner is not None:
-                strange = lagged.owners(strange)
-                where = new.owner[made.index[:, b]] >= old.copies
-            raise DesignError(unknown_levels(new.name, strange, where, rows))
+                unseen = lagged.owners(unseen)
+                where = new.owner[design.index[:, b]] >= old.copies
+            raise DesignError(unknown_levels(new.name, unseen, where, rows))
 
 
-def _built(
+def _design(
     panel: pd.DataFrame, histories: Histories, spec: ModelSpec, frozen: Mapping[str, Block]
 ) -> Design:
     row, left_out = kept_rows(panel, histories, spec)
@@ -209,8 +209,8 @@ def _built(
     known = np.zeros(len(panel), dtype=bool)
     known[row] = True
     rows = panel if known.all() else panel[known]
-    kept = {name: values.values[known] for name, values in histories.items()}
-    pairs = parts(spec, rows, kept, frozen)  # joining blocks keeps their order
+    known_histories = {name: values.values[known] for name, values in histories.items()}
+    pairs = parts(spec, rows, known_histories, frozen)  # joining blocks keeps their order
     return Design(
         exits=spec.outcome.exits,
         link=spec.outcome.link,

@@ -118,7 +118,7 @@ def _of_reference(design: Design, b: int) -> npt.NDArray[np.bool_]:
         return np.asarray(np.arange(block.n_levels) == np.argmax(size))
     left_out = np.zeros(block.n_coefficients, dtype=bool)
     if block.owner is not None:
-        common = [other.name for other in design.blocks].index(str(block.around))
+        common = [other.name for other in design.blocks].index(str(block.common_block))
         exposed = _is_exposed(design, common)
         varying = _is_exposed(design, b)
         if not (exposed & ~varying).any():

@@ -183,21 +183,21 @@ def row_curvature(
     """Minus the second derivative of one row's log-likelihood, upper triangle row by row."""
     n_exits = eta.shape[0]
     slope = -1.0
-    bend = 0.0
+    second_derivative = 0.0
     if link == SOFTMAX:
         exit_probabilities(link, eta, probability)
-        bend = 1.0
+        second_derivative = 1.0
     else:
         total = 0.0
         for j in range(n_exits):
             probability[j] = math.exp(eta[j])
             total += probability[j]
         if outcome > 0:
-            _, slope, bend = _log_leave_ratio(total)
+            _, slope, second_derivative = _log_leave_ratio(total)
     k = 0
     for a in range(n_exits):
         for b in range(a, n_exits):
-            out[k] = -bend * probability[a] * probability[b]
+            out[k] = -second_derivative * probability[a] * probability[b]
             if a == b:
                 out[k] -= slope * probability[a]
             k += 1

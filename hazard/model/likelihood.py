@@ -66,8 +66,8 @@ def rows(design: Design) -> Rows:
 
 def fast_rows(design: Design) -> Rows:
     """Rows with as few look-ups as possible: equal rows collapsed, small blocks joined."""
-    few = collapsed(design)
-    return rows(merged(few, limit=_MOST_JOINED_LEVELS))
+    distinct = collapsed(design)
+    return rows(merged(distinct, limit=_MOST_JOINED_LEVELS))
 
 
 def table(blocks: tuple[Block, ...], beta: FloatArray) -> FloatArray:
@@ -138,13 +138,13 @@ def cross_product(data: Rows, values: FloatArray) -> FloatArray:
     levels = [np.ascontiguousarray(data.index[:, b] - offsets[b]) for b in range(len(data.blocks))]
     out = np.zeros((values.shape[1], n, n))
     for a, left in enumerate(data.blocks):
-        here = slice(starts[a], starts[a + 1])
+        left_span = slice(starts[a], starts[a + 1])
         for b in range(a, len(data.blocks)):
-            there = slice(starts[b], starts[b + 1])
+            right_span = slice(starts[b], starts[b + 1])
             part = _pair(left, levels[a], data.blocks[b], levels[b], values)
-            out[:, here, there] = part
+            out[:, left_span, right_span] = part
             if a != b:
-                out[:, there, here] = part.transpose(0, 2, 1)
+                out[:, right_span, left_span] = part.transpose(0, 2, 1)
     return out
 
 

@@ -3,8 +3,8 @@
 A normal prior over the coefficients of a block is written beta = F z with z standard normal; F is
 multiplied into the basis of the block. Where the prior has a scale to be learned, z ~ Normal(0, S)
 over exits for every coordinate, with one learned S per block. A prior that is not normal keeps its
-coefficients, and stands in the normal approximation with its marginal sd. Sampler and Laplace
-approximation share these coordinates.
+coefficients; its Gaussian surrogate in the normal approximation has its marginal sd. Sampler and
+Laplace approximation share these coordinates.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ class Anchor:
     ----------
     information : ndarray, shape (coordinate, exit, exit)
         Positive semi-definite.
-    force : ndarray, shape (coordinate, exit)
-        Information times the observed value.
+    weighted_mean : ndarray, shape (coordinate, exit)
+        Precision-weighted mean: the information times the observed value.
     """
 
     information: FloatArray
-    force: FloatArray
+    weighted_mean: FloatArray
 
     @classmethod
     def empty(cls, n_coordinates: int, n_exits: int) -> Anchor:
@@ -137,13 +137,13 @@ class Coordinates:
         -------
         ndarray, shape (coordinate, exit, exit)
         """
-        one = np.eye(self.n_exits)
-        precision = np.repeat(one[None], self.design.n_coefficients, axis=0)
-        precision[self.design.span("intercept")] = one / self.intercept.scale**2
+        identity = np.eye(self.n_exits)
+        precision = np.repeat(identity[None], self.design.n_coefficients, axis=0)
+        precision[self.design.span("intercept")] = identity / self.intercept.scale**2
         for name, width in self.widths.items():
-            precision[self.design.span(name)] = one / width**2
-        for group, own in zip(self.learned, theta, strict=True):
-            precision[group.span] = np.linalg.inv(correlations.covariance(own, self.n_exits))
+            precision[self.design.span(name)] = identity / width**2
+        for group, parameters in zip(self.learned, theta, strict=True):
+            precision[group.span] = np.linalg.inv(correlations.covariance(parameters, self.n_exits))
         return precision
 
     def coefficients(self, coordinates: FloatArray) -> FloatArray:
@@ -182,21 +182,21 @@ def standard(design: Design) -> Coordinates:
         if isinstance(prior, LearnedFamily):
             spreads[block.name] = prior.spread
         lag = np.asarray(block.places(), dtype=np.float64)
-        own = np.asarray(np.kron(np.eye(block.copies), prior.factor(lag)), dtype=np.float64)
+        factor = np.asarray(np.kron(np.eye(block.copies), prior.factor(lag)), dtype=np.float64)
         if block.basis is None and prior.known_sd is not None:
-            widths[block.name], own = prior.known_sd, np.eye(block.n_coefficients)
-        factors[block.name] = own
-        blocks.append(_in_coordinates(block, own))
-    made = replace(design, blocks=tuple(blocks))
+            widths[block.name], factor = prior.known_sd, np.eye(block.n_coefficients)
+        factors[block.name] = factor
+        blocks.append(_in_coordinates(block, factor))
+    standardised = replace(design, blocks=tuple(blocks))
     learned = tuple(
-        Learned(name, made.span(name), spread.scale, spread.concentration)
+        Learned(name, standardised.span(name), spread.scale, spread.concentration)
         for name, spread in spreads.items()
     )
-    return Coordinates(made, design, factors, widths, learned, transformed, intercept)
+    return Coordinates(standardised, design, factors, widths, learned, transformed, intercept)
 
 
-def _in_coordinates(block: Block, own: FloatArray) -> Block:
-    if own.shape[0] == own.shape[1] and np.array_equal(own, np.eye(len(own))):
+def _in_coordinates(block: Block, factor: FloatArray) -> Block:
+    if factor.shape[0] == factor.shape[1] and np.array_equal(factor, np.eye(len(factor))):
         return block
-    labels = block.coefficients if own.shape[1] == len(own) else np.arange(own.shape[1])
-    return replace(block, basis=block.matrix() @ own, coefficients=labels)
+    labels = block.coefficients if factor.shape[1] == len(factor) else np.arange(factor.shape[1])
+    return replace(block, basis=block.matrix() @ factor, coefficients=labels)

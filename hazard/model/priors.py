@@ -71,10 +71,10 @@ def draws(prior: Prior, place: npt.ArrayLike, n: int, rng: np.random.Generator) 
     if isinstance(prior, TransformedFamily):
         x = rng.standard_normal((prior.n_normals(len(lag)), n))
         return np.asarray(prior.transform(x, len(lag), NUMBERS))
-    own, sd = prior.factor(lag), np.ones(n)
+    factor, sd = prior.factor(lag), np.ones(n)
     if isinstance(prior, LearnedFamily):
         sd = prior.spread.scale * np.abs(rng.standard_normal(n))
-    return np.asarray(own @ rng.standard_normal((own.shape[1], n)) * sd)
+    return np.asarray(factor @ rng.standard_normal((factor.shape[1], n)) * sd)
 
 
 def describe(spec: ModelSpec) -> pd.DataFrame:
@@ -97,7 +97,7 @@ def describe(spec: ModelSpec) -> pd.DataFrame:
     >>> describe(read("oslo2016")).loc[0, "distribution"]
     'Normal(-4, 2.5)'
     """
-    named: list[tuple[str | None, str, Prior | InterceptPrior]] = [
+    priors: list[tuple[str | None, str, Prior | InterceptPrior]] = [
         ("intercept", "intercept", spec.outcome.intercept),
         *((term.name, term.kind, term.prior) for term in spec.term),
         *(
@@ -109,6 +109,6 @@ def describe(spec: ModelSpec) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"name": name, "role": role, "distribution": p.symbols, "reason": p.reason}
-            for name, role, p in named
+            for name, role, p in priors
         ]
     )

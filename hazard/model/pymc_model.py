@@ -41,7 +41,7 @@ class LogLikelihood(Op):  # type: ignore[misc]
 
     def make_node(self, table: Any, index: Any, outcome: Any, weight: Any) -> Apply:
         """Node of the graph."""
-        inputs = [pt.as_tensor(each) for each in (table, index, outcome, weight)]
+        inputs = [pt.as_tensor(array) for array in (table, index, outcome, weight)]
         return Apply(self, inputs, [pt.dscalar(), pt.dmatrix()])
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
@@ -103,8 +103,8 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
 
     The effects u of a level are Normal(0, S) over exits. With S alone they are sampled badly where
     rows are few, and with the rows alone where they are many; so the free variable is v in
-    u = C'^-1 (C^-1 f + v), C C' = S^-1 + I, with the information I and the force f of the anchor
-    constant: the effects as drawn from Normal(0, S) and one normal observation. Were that
+    u = C'^-1 (C^-1 f + v), C C' = S^-1 + I, with the information I and the weighted mean f of the
+    anchor constant: the effects as drawn from Normal(0, S) and one normal observation. Were that
     observation exact, v would be standard normal whatever S is. The density carries the Jacobian
     -log det C.
 
@@ -118,18 +118,22 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
     data = coordinates.rows
     coords = _coords(coordinates)
     with pm.Model(coords=coords) as model:
-        at = anchors or {}
+        anchor_of = anchors or {}
 
         def anchored(group: Learned) -> Any:
             shape = (group.span.stop - group.span.start, coordinates.n_exits)
-            return _pooled(group, at.get(group.name) or Anchor.empty(*shape), shape[1])
+            return _pooled(group, anchor_of.get(group.name) or Anchor.empty(*shape), shape[1])
 
         beta = pt.concatenate(_coefficients(coordinates, anchored))
         parts, start = [], 0
         for b, block in enumerate(data.blocks):
-            own = beta[start : start + block.n_coefficients]
+            block_beta = beta[start : start + block.n_coefficients]
             start += block.n_coefficients
-            parts.append(own if block.basis is None else pm.Data(f"basis_{b}", block.basis) @ own)
+            parts.append(
+                block_beta
+                if block.basis is None
+                else pm.Data(f"basis_{b}", block.basis) @ block_beta
+            )
         value, _ = LogLikelihood(data.link, data.n_exits)(
             pt.concatenate(parts),
             pm.Data("index", data.index),
@@ -165,15 +169,17 @@ def build_observed_model(coordinates: Coordinates) -> pm.Model:
         names = [block.variable for block in coordinates.original.blocks[1:]]
         beta = [model["intercept"][None, :], *(model[name] for name in names)]
         parts = [
-            own if block.basis is None else pm.Data(f"basis_{b}", block.basis) @ own
-            for b, (block, own) in enumerate(zip(data.blocks, beta, strict=True))
+            block_beta if block.basis is None else pm.Data(f"basis_{b}", block.basis) @ block_beta
+            for b, (block, block_beta) in enumerate(zip(data.blocks, beta, strict=True))
         ]
         link, n_exits = data.link, data.n_exits
 
         def log_probability(value: Any, table: Any, index: Any, weight: Any) -> Any:
             return LogLikelihood(link, n_exits)(table, index, value, weight)[0]
 
-        def drawn(table: Any, index: Any, weight: Any, rng: Any = None, size: Any = None) -> Any:
+        def random_exits(
+            table: Any, index: Any, weight: Any, rng: Any = None, size: Any = None
+        ) -> Any:
             return simulated(link, table, index, rng.random((*(size or ()), len(index))))
 
         pm.CustomDist(
@@ -182,7 +188,7 @@ def build_observed_model(coordinates: Coordinates) -> pm.Model:
             pm.Data("index", data.index, dims=("row", "block")),
             pm.Data("weight", data.weight, dims="row"),
             logp=log_probability,
-            random=drawn,
+            random=random_exits,
             signature="(l,j),(n,b),(n)->(n)",
             dtype="int8",
             observed=data.outcome,
@@ -226,11 +232,11 @@ def _coords(coordinates: Coordinates) -> dict[str, Any]:
     exits = list(coordinates.design.exits)
     pairs = [f"{exits[a]}, {exits[b]}" for a, b in correlations.pairs(len(exits))]
     coords: dict[str, Any] = {"exit": exits, "other_exit": exits, "pair": pairs}
-    both = zip(coordinates.original.blocks[1:], coordinates.design.blocks[1:], strict=True)
-    for block, moved in both:
+    blocks = zip(coordinates.original.blocks[1:], coordinates.design.blocks[1:], strict=True)
+    for block, standardised in blocks:
         coords[dimension(block.name)] = [str(label) for label in block.coefficients]
         if block.name not in coordinates.transformed:
-            coords[f"{block.name}_coordinate"] = np.arange(moved.n_coefficients)
+            coords[f"{block.name}_coordinate"] = np.arange(standardised.n_coefficients)
         else:
             n = coordinates.transformed[block.name].n_normals(block.n_coefficients)
             coords[f"{block.name}_normal"] = np.arange(n)
@@ -250,16 +256,18 @@ def _coefficients(coordinates: Coordinates, effects: Callable[[Learned], Any]) -
     for block in coordinates.design.blocks[1:]:
         name = block.name
         if name in learned:
-            own = effects(learned[name])
+            coordinate = effects(learned[name])
         elif name in coordinates.transformed:
             parts.append(_transformed(coordinates, name))
             continue
         else:
             width = pm.Data(f"width_{name}", coordinates.widths.get(name, 1.0))
-            own = pm.Normal(f"z_{name}", 0.0, width, dims=(f"{name}_coordinate", "exit"))
-        parts.append(own)
+            coordinate = pm.Normal(f"z_{name}", 0.0, width, dims=(f"{name}_coordinate", "exit"))
+        parts.append(coordinate)
         matrix = coordinates.factors[name]
-        beta = own if _is_identity(matrix) else pm.Data(f"factor_{name}", matrix) @ own
+        beta = (
+            coordinate if _is_identity(matrix) else pm.Data(f"factor_{name}", matrix) @ coordinate
+        )
         pm.Deterministic(block.variable, beta, dims=(dimension(name), "exit"))
     return parts
 
@@ -275,15 +283,19 @@ def _pooled(group: Learned, anchor: Anchor, n_exits: int) -> Any:
     precision = _precision(group, sigma, n_exits)
     v = pm.Flat(f"v_{name}", dims=(f"{name}_coordinate", "exit"))
     information = pm.Data(f"information_{name}", anchor.information)
-    force = pm.Data(f"force_{name}", anchor.force)
-    both = [[precision[b][a] + information[:, b, a] for a in range(b + 1)] for b in range(n_exits)]
-    factor = correlations.factor_of(both)
+    weighted_mean = pm.Data(f"force_{name}", anchor.weighted_mean)
+    posterior_precision = [
+        [precision[b][a] + information[:, b, a] for a in range(b + 1)] for b in range(n_exits)
+    ]
+    factor = correlations.factor_of(posterior_precision)
     columns = range(n_exits)
-    u = correlations.conditional(factor, [force[:, b] for b in columns], [v[:, b] for b in columns])
+    u = correlations.conditional(
+        factor, [weighted_mean[:, b] for b in columns], [v[:, b] for b in columns]
+    )
     root = correlations.factor_of(precision)
     density: Any = 0.0
     for b in columns:
-        density += len(anchor.force) * pt.log(root[b][b]) - pt.log(factor[b][b]).sum()
+        density += len(anchor.weighted_mean) * pt.log(root[b][b]) - pt.log(factor[b][b]).sum()
         density -= 0.5 * (sum(root[a][b] * u[a] for a in range(b, n_exits)) ** 2).sum()
     pm.Potential(f"prior_{name}", density)
     return pt.stack(u, axis=1)
@@ -321,8 +333,8 @@ def _correlation_factor(group: Learned, n_exits: int) -> list[list[Any]] | None:
     shape = correlations.beta_parameter(group.concentration, n_exits)
     partial = pm.Beta(f"partial_{group.name}", shape, shape, dims="pair")
     factor = correlations.cholesky(2 * partial - 1, n_exits)
-    whole = _whole(factor)
-    pm.Deterministic(f"correlation_{group.name}", whole @ whole.T, dims=("exit", "other_exit"))
+    matrix = _whole(factor)
+    pm.Deterministic(f"correlation_{group.name}", matrix @ matrix.T, dims=("exit", "other_exit"))
     return factor
 
 

@@ -15,7 +15,7 @@ from hazard.model.kernels import row_score
 from hazard.model.likelihood import table
 from hazard.model.units import UnitRows, Units, unit_rows
 
-_MOST_NUMBERS = 2**22  # of tables that are held at a time
+_MOST_NUMBERS = 2**22  # of tables in memory at a time
 
 
 def log_likelihood(beta: xr.DataArray, design: Design, grouping: Units) -> xr.DataArray:
@@ -49,17 +49,17 @@ def log_likelihood(beta: xr.DataArray, design: Design, grouping: Units) -> xr.Da
     >>> from hazard import spec
     >>> from hazard.model import design
     >>> from hazard.model.units import units
-    >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
+    >>> model = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
     >>> rows = pd.DataFrame({"person": [1, 1, 2], "exit": ["stay", "left", "stay"]})
     >>> beta = xr.DataArray(np.log([[[[1 / 3]]]]), dims=("chain", "draw", "coefficient", "exit"))
-    >>> found = log_likelihood(beta, design.build(rows, {}, wanted), units(rows["person"]))
-    >>> np.exp(found).values.ravel().tolist()  # 3/4 * 1/4 and 3/4
+    >>> by_unit = log_likelihood(beta, design.build(rows, {}, model), units(rows["person"]))
+    >>> np.exp(by_unit).values.ravel().tolist()  # 3/4 * 1/4 and 3/4
     [0.1875, 0.75]
     """
     data = unit_rows(design, grouping)
     by_draw = np.empty((beta.sizes["chain"] * beta.sizes["draw"], len(grouping)))
-    for some, levels in tables(beta, design):
-        _unit_sums(data, levels, by_draw[some])
+    for chunk, levels in tables(beta, design):
+        _unit_sums(data, levels, by_draw[chunk])
     return labelled(by_draw, beta, grouping)
 
 
@@ -76,8 +76,8 @@ def tables(beta: xr.DataArray, design: Design) -> Iterator[tuple[slice, FloatArr
     size = sum(block.n_levels for block in design.blocks) * len(design.exits)
     step = max(1, _MOST_NUMBERS // size)
     for first in range(0, len(draws), step):
-        some = slice(first, first + step)
-        yield some, np.stack([table(design.blocks, one) for one in draws[some]])
+        chunk = slice(first, first + step)
+        yield chunk, np.stack([table(design.blocks, draw_beta) for draw_beta in draws[chunk]])
 
 
 def labelled(by_draw: FloatArray, beta: xr.DataArray, grouping: Units) -> xr.DataArray:

@@ -44,7 +44,7 @@ class Units:
         """Positions of the rows of one unit."""
         return self.order[self.start[unit] : self.start[unit + 1]]
 
-    def chosen(self, which: npt.ArrayLike) -> Units:
+    def chosen(self, selected: npt.ArrayLike) -> Units:
         """Some of the units, by their numbers, in that order.
 
         Examples
@@ -52,7 +52,7 @@ class Units:
         >>> units(["b", "a", "b"]).chosen([1]).order.tolist()
         [0, 2]
         """
-        numbers = np.asarray(which, dtype=np.int64)
+        numbers = np.asarray(selected, dtype=np.int64)
         parts = [self.rows_of(unit) for unit in numbers]
         order = np.concatenate([*parts, np.zeros(0, dtype=np.int64)])
         start = np.concatenate([[0], np.cumsum(self.sizes[numbers])]).astype(np.int64)
@@ -73,8 +73,8 @@ def units(column: npt.ArrayLike | pd.Series) -> Units:
 
     Examples
     --------
-    >>> found = units(["b", "a", "b"])
-    >>> found.labels.tolist(), found.order.tolist(), found.start.tolist()
+    >>> grouped = units(["b", "a", "b"])
+    >>> grouped.labels.tolist(), grouped.order.tolist(), grouped.start.tolist()
     (['a', 'b'], [1, 0, 2], [0, 1, 3])
     """
     codes, labels = pd.factorize(pd.Series(column), sort=True)

@@ -243,7 +243,9 @@ def _spreads(posterior: xr.Dataset, built: Design) -> Iterator[tuple[xr.DataArra
     """Learned standard deviations, one per term and exit."""
     for block in built.blocks:
         if (name := f"sigma_{block.name}") in posterior:
-            steps = isinstance(block.prior, LearnedFamily) and block.prior.spread.of == "steps"
+            steps = (
+                isinstance(block.prior, LearnedFamily) and block.prior.spread.quantity == "steps"
+            )
             yield posterior[name], {"quantity": WALK_SD if steps else GROUP_SD, "term": block.name}
 
 

@@ -36,59 +36,59 @@ class Aftermath(NamedTuple):
     after: BoolArray
 
 
-def aftermath(lived: History) -> Aftermath:
+def aftermath(history: History) -> Aftermath:
     """What registers show of the months after forced returns.
 
     Parameters
     ----------
-    lived : History
+    history : History
 
     Returns
     -------
     Aftermath
     """
-    size, rows = lived.truth.world.size, lived.rows
+    size, rows = history.truth.world.size, history.rows
     inside = rows.calendar >= size.first_month
     month, leaving = rows.calendar[inside] - size.first_month, rows.exit[inside]
-    nationality = lived.families.nationality[rows.family[inside]]
+    nationality = history.families.nationality[rows.family[inside]]
     place = np.stack([rows.centre[inside], nationality])
-    returned = lived.counts[EXPOSURES.index("forced_return"), size.first_month - lived.first :]
+    returned = history.counts[EXPOSURES.index("forced_return"), size.first_month - history.first :]
     longest = max(last for _, last in WINDOWS.values())
     until = np.pad(returned.cumsum(axis=0), ((longest + 1, 0), (0, 0)))
     column = place + np.array([[0], [size.centres]])
     after = np.empty((len(NETWORKS), len(WINDOWS), len(month)), dtype=np.bool_)
     for k, (first, last) in enumerate(WINDOWS.values()):
         end = month + longest + 1
-        seen = until[end - first, column] - until[end - last - 1, column]
-        after[:, k] = seen > ((leaving == FORCED) if first == 0 else 0)
+        n_returned = until[end - first, column] - until[end - last - 1, column]
+        after[:, k] = n_returned > ((leaving == FORCED) if first == 0 else 0)
     return Aftermath(place, leaving, after)
 
 
-def changes(seen: Aftermath) -> xr.DataArray:
+def changes(observed: Aftermath) -> xr.DataArray:
     """Relative change of the monthly probability of an exit after forced returns.
 
     Parameters
     ----------
-    seen : Aftermath
+    observed : Aftermath
 
     Returns
     -------
     DataArray, dims (exit, network, window)
         0.1 is ten percent more than in all family-months.
     """
-    hit = np.stack([seen.exit == j for j in range(len(EXITS))]).astype(np.float64)
-    after = seen.after.astype(np.float64)
+    hit = np.stack([observed.exit == j for j in range(len(EXITS))]).astype(np.float64)
+    after = observed.after.astype(np.float64)
     mean = np.einsum("jr,nkr->jnk", hit, after) / after.sum(axis=2)
     coords = {"exit": list(EXITS), "network": list(NETWORKS), "window": list(WINDOWS)}
     return xr.DataArray(mean / hit.mean(axis=1)[:, None, None] - 1, coords)
 
 
-def tilts(lived: History) -> dict[str, FloatArray]:
+def tilts(history: History) -> dict[str, FloatArray]:
     """Steps of the effects of places towards table 2-2.
 
     Parameters
     ----------
-    lived : History
+    history : History
 
     Returns
     -------
@@ -106,33 +106,34 @@ def tilts(lived: History) -> dict[str, FloatArray]:
     ----------
     .. [1] Oslo Economics (2016), Effekter av tvangsreturer for assistert retur, table 2-2.
     """
-    seen, published = aftermath(lived), printed()["value"]
-    simulated = changes(seen)
+    observed, published = aftermath(history), printed()["value"]
+    simulated = changes(observed)
     steps = {}
     for n, network in enumerate(NETWORKS):
-        n_places = lived.truth.effects.sizes[network]
+        n_places = history.truth.effects.sizes[network]
         steps[network] = np.zeros((len(EXITS), n_places))
-        months = np.bincount(seen.place[n], minlength=n_places)
+        months = np.bincount(observed.place[n], minlength=n_places)
         share = np.stack(
-            [np.bincount(seen.place[n], after, n_places) for after in seen.after[n]]
+            [np.bincount(observed.place[n], after, n_places) for after in observed.after[n]]
         ) / np.maximum(months, 1)
         for j, name in enumerate(EXITS):
             if f"{name}_{network}_0-3" in published:
-                wanted = np.array([published[f"{name}_{network}_{window}"] for window in WINDOWS])
-                gap = np.log((1 + wanted) / (1 + simulated.sel(exit=name, network=network).values))
-                steps[network][j] = _step(gap, share, seen, (n, j))
+                target = np.array([published[f"{name}_{network}_{window}"] for window in WINDOWS])
+                gap = np.log((1 + target) / (1 + simulated.sel(exit=name, network=network).values))
+                steps[network][j] = _step(gap, share, observed, n, j)
     return steps
 
 
-def _step(gap: FloatArray, share: FloatArray, seen: Aftermath, cell: tuple[int, int]) -> FloatArray:
+def _step(
+    gap: FloatArray, share: FloatArray, observed: Aftermath, network: int, exit_code: int
+) -> FloatArray:
     """Step of every place for one network and exit, given the log-ratios to be closed."""
-    network, way = cell
-    leaves = seen.exit == way
-    share = share - share[:, seen.place[network, leaves]].mean(axis=1)[:, None]
+    leaves = observed.exit == exit_code
+    share = share - share[:, observed.place[network, leaves]].mean(axis=1)[:, None]
     sensitivity = np.stack(
         [
-            share[:, seen.place[network, leaves & after]].mean(axis=1)
-            for after in seen.after[network]
+            share[:, observed.place[network, leaves & after]].mean(axis=1)
+            for after in observed.after[network]
         ]
     )
     square = sensitivity.T @ sensitivity

@@ -13,7 +13,7 @@ import pandas as pd
 
 from hazard.arrays import IntArray
 from hazard.months import first_day, month_of
-from hazard.simulation.history import Absences, History, Rows
+from hazard.simulation.history import Absences, FamilyMonths, History
 from hazard.simulation.others import Others
 from hazard.simulation.world import ASSISTED, DISAPPEARED, STATELESS, STAY, World, choose_centre
 
@@ -49,18 +49,18 @@ class Biographies:
     exits: pd.DataFrame
 
 
-def of_sample(lived: History, rng: np.random.Generator) -> Biographies:
-    """Days in the lives of the families that are at risk in some month of the window."""
-    world = lived.truth.world
-    rows = _delivered(lived)
+def of_sample(history: History, rng: np.random.Generator) -> Biographies:
+    """Dated events of the families that are at risk in some month of the window."""
+    world = history.truth.world
+    rows = _delivered(history)
     families = np.unique(rows.family)
-    arrival, rejection = _milestones(lived, families, rng)
-    starts = _starts(lived, rows, arrival, rng)
+    arrival, rejection = _milestones(history, families, rng)
+    starts = _starts(history, rows, arrival, rng)
     exits = _exits(rows, starts, rejection, rng)
     exits["completed"] = _completions(exits, world, rng)
     stays = _ended(starts, exits)
     stays = pd.concat([stays, _second_stays(exits, world, rng)], ignore_index=True)
-    traits = lived.families
+    traits = history.families
     persons = pd.DataFrame({"family": families, "role": "sample"})
     persons["citizenship"] = np.array(world.nationalities)[traits.nationality[families]]
     persons["sex"] = np.where(traits.female[families], "female", "male")
@@ -93,22 +93,22 @@ def month_of_day(day: Any) -> IntArray:
 
 
 # --- the sample ---------------------------------------------------------------------------------
-def _delivered(lived: History) -> Rows:
+def _delivered(history: History) -> FamilyMonths:
     """Rows of families that have not left before the window, by family and calendar month."""
-    rows, start = lived.rows, lived.truth.world.size.first_month
+    rows, start = history.rows, history.truth.world.size.first_month
     early = rows.family[(rows.exit != STAY) & (rows.calendar < start)]
-    kept = np.flatnonzero(~np.isin(rows.family, early))
-    kept = kept[np.lexsort((rows.calendar[kept], rows.family[kept]))]
-    return Rows._make(column[kept] for column in rows)
+    delivered = np.flatnonzero(~np.isin(rows.family, early))
+    delivered = delivered[np.lexsort((rows.calendar[delivered], rows.family[delivered]))]
+    return FamilyMonths._make(column[delivered] for column in rows)
 
 
 def _milestones(
-    lived: History, families: IntArray, rng: np.random.Generator
+    history: History, families: IntArray, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
     """Arrival at the first centre and final rejection; the later one in the month of entry."""
-    entry, n = lived.families.entry, len(lived.families.entry)
+    entry, n = history.families.entry, len(history.families.entry)
     anchor = rng.integers(day_number(entry), day_number(entry + 1))
-    opened = day_number(lived.truth.world.centres.opened)[lived.families.centre]
+    opened = day_number(history.truth.world.centres.opened)[history.families.centre]
     resident = np.maximum(_before(anchor, (20, 600), rng), opened)
     late = rng.random(n) < SHARE_ARRIVING_LATE
     return np.where(late, anchor, resident), np.where(late, _before(anchor, (1, 120), rng), anchor)
@@ -119,27 +119,27 @@ def _before(day: IntArray, days: tuple[int, int], rng: np.random.Generator) -> I
 
 
 def _starts(
-    lived: History, rows: Rows, arrival: IntArray, rng: np.random.Generator
+    history: History, rows: FamilyMonths, arrival: IntArray, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Starts of stays: first arrivals, moves and returns after an absence.
 
     ``previous_end`` is the last day of the stay before.
     """
     first = np.diff(rows.family, prepend=-1) != 0
-    here = np.isin(lived.absences.family, rows.family)
-    away = Absences._make(c[here] for c in lived.absences)
+    in_rows = np.isin(history.absences.family, rows.family)
+    away = Absences._make(c[in_rows] for c in history.absences)
     back = month_of_day(away.back)
     key, back_key = rows.family * SPAN + rows.calendar, away.family * SPAN + back
-    moved = ~first & (np.diff(rows.centre, prepend=-1) != 0) & ~np.isin(key, back_key)
-    month = rows.calendar[moved]
+    moves = ~first & (np.diff(rows.centre, prepend=-1) != 0) & ~np.isin(key, back_key)
+    month = rows.calendar[moves]
     day = rng.integers(day_number(month), day_number(month + 1))
     host = rows.centre[np.searchsorted(key, back_key, side="right") - 1]
-    came = arrival[rows.family[first]]
+    arrived = arrival[rows.family[first]]
     parts = [
         pd.DataFrame({"family": family, "start": start, "centre": centre, "previous_end": end})
         for family, start, centre, end in (
-            (rows.family[first], came, rows.centre[first], came),
-            (rows.family[moved], day, rows.centre[moved], day),
+            (rows.family[first], arrived, rows.centre[first], arrived),
+            (rows.family[moves], day, rows.centre[moves], day),
             (away.family, away.back, host, away.leaving),
         )
     ]
@@ -147,7 +147,7 @@ def _starts(
 
 
 def _exits(
-    rows: Rows, starts: pd.DataFrame, rejection: IntArray, rng: np.random.Generator
+    rows: FamilyMonths, starts: pd.DataFrame, rejection: IntArray, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Day of the exit: in its month, not before the rejection or the start of the last stay."""
     leaves = rows.exit != STAY
@@ -178,11 +178,11 @@ def _ended(starts: pd.DataFrame, exits: pd.DataFrame) -> pd.DataFrame:
 
 def _second_stays(exits: pd.DataFrame, world: World, rng: np.random.Generator) -> pd.DataFrame:
     """Stays of those who disappeared and are registered again more than a year later."""
-    gone = exits[exits["exit"] == DISAPPEARED]
-    gone = gone[rng.random(len(gone)) < SHARE_REAPPEARING]
-    waited = rng.integers(*DAYS_TO_REAPPEARANCE, len(gone), endpoint=True)
+    disappeared = exits[exits["exit"] == DISAPPEARED]
+    disappeared = disappeared[rng.random(len(disappeared)) < SHARE_REAPPEARING]
+    waited = rng.integers(*DAYS_TO_REAPPEARANCE, len(disappeared), endpoint=True)
     limit = int(day_number(world.size.follow_up_end + 1)[0])
-    again = pd.DataFrame({"family": gone["family"], "start": gone["day"] + waited})
+    again = pd.DataFrame({"family": disappeared["family"], "start": disappeared["day"] + waited})
     again = again.loc[again["start"] < limit].copy()
     again["centre"] = choose_centre(world.centres, month_of_day(again["start"]), rng)
     end = again["start"] + rng.integers(30, 400, len(again))
@@ -201,40 +201,40 @@ def _rejections(
 
 
 # --- everybody else -----------------------------------------------------------------------------
-def of_others(lived: History, rng: np.random.Generator) -> Biographies:
-    """Days in the lives of the families outside the sample that are there in the window."""
-    world = lived.truth.world
-    kept = lived.others.departure >= world.size.first_month
-    others = Others._make(c[kept] for c in lived.others)
-    family = len(lived.families.entry) + np.arange(len(others.role))
+def of_others(history: History, rng: np.random.Generator) -> Biographies:
+    """Dated events of the families outside the sample that are there in the window."""
+    world = history.truth.world
+    in_window = history.others.departure >= world.size.first_month
+    others = Others._make(c[in_window] for c in history.others)
+    family = len(history.families.entry) + np.arange(len(others.role))
     arrival = rng.integers(day_number(others.arrival), day_number(others.arrival + 1))
     low = np.maximum(arrival, day_number(others.departure))
     departure = rng.integers(low, day_number(others.departure + 1))
-    gone = others.departure <= world.size.last_month
+    departed = others.departure <= world.size.last_month
     exits = pd.DataFrame({"family": family, "role": others.role, "day": departure})
     exits["exit"] = others.exit
     exits["completed"] = _completions(exits, world, rng)
     end = np.where(others.exit == ASSISTED, exits["completed"], departure)
     stays = pd.DataFrame({"family": family, "centre": others.centre, "start": arrival})
-    stays["end"] = np.where(gone, end, MISSING)
-    applied, decisions = _other_decisions(exits.assign(arrival=arrival, left=gone), rng)
+    stays["end"] = np.where(departed, end, MISSING)
+    applied, decisions = _other_decisions(exits.assign(arrival=arrival, left=departed), rng)
     return Biographies(
         _other_families(world, others, family).assign(applied=applied),
         decisions,
         stays[others.centre >= 0],
-        exits[gone & (others.exit != STAY)],
+        exits[departed & (others.exit != STAY)],
     )
 
 
 def _other_decisions(
-    lives: pd.DataFrame, rng: np.random.Generator
+    families: pd.DataFrame, rng: np.random.Generator
 ) -> tuple[IntArray, pd.DataFrame]:
     """Days of the asylum applications; rejections before arrival, permits before departure."""
-    family, arrival = lives["family"].to_numpy(), lives["arrival"].to_numpy()
-    pending = (lives["role"] == "pending").to_numpy()
+    family, arrival = families["family"].to_numpy(), families["arrival"].to_numpy()
+    pending = (families["role"] == "pending").to_numpy()
     rejection = _before(arrival, (1, 120), rng)
     applied = np.where(pending, _before(arrival, (0, 30), rng), _before(rejection, (1, 1500), rng))
-    granted = lives[pending & lives["left"] & (lives["exit"] == STAY)]
+    granted = families[pending & families["left"] & (families["exit"] == STAY)]
     permits = granted[["family"]].assign(outcome="granted", final="yes")
     permits["day"] = np.maximum(granted["arrival"], granted["day"] - 14)
     rejections = _rejections(family[~pending], applied[~pending], rejection[~pending], rng)

@@ -59,7 +59,7 @@ MEAN_STAY = {
 }
 
 
-class _Seen(NamedTuple):
+class _WindowMonths(NamedTuple):
     """Family-months of the window, with what the published figures refer to."""
 
     family: IntArray
@@ -114,10 +114,10 @@ def truth(size: SizeName, rng: np.random.Generator, scenario: Scenario = DEFAULT
     scale = size_of(size)
     shares, centres = nationality_shares(scale.nationalities), draw_centres(scale, rng)
     world = World(scale, course(scale), shares, centres, FIRST_GUESS_MOVING)
-    planted = Truth(_drawn(world, scenario, rng), world, scenario)
+    planted = Truth(_initial_effects(world, scenario, rng), world, scenario)
     last = []
     for k, stream in enumerate(rng.spawn(ROUNDS), start=1):
-        planted = _moved(planted, min(1.0, FULL_STEPS / k), stream)
+        planted = _updated(planted, min(1.0, FULL_STEPS / k), stream)
         last.append(planted)
     return _average(last[-AVERAGED:])
 
@@ -126,16 +126,16 @@ def _average(rounds: list[Truth]) -> Truth:
     """Mean of the effects and of the moving rate over rounds, which differ by noise alone."""
     last = rounds[-1]
     means = {
-        name: sum(one.effects[name] for one in rounds) / len(rounds)
+        name: sum(planted.effects[name] for planted in rounds) / len(rounds)
         for name, values in last.effects.items()
         if values.dtype == np.float64
     }
-    moving = float(np.mean([one.world.moving for one in rounds]))
+    moving = float(np.mean([planted.world.moving for planted in rounds]))
     world = replace(last.world, moving=moving)
     return replace(last, effects=last.effects.assign(means), world=world)
 
 
-def _drawn(world: World, scenario: Scenario, rng: np.random.Generator) -> xr.Dataset:
+def _initial_effects(world: World, scenario: Scenario, rng: np.random.Generator) -> xr.Dataset:
     coords = {
         "exit": list(EXITS),
         "month_interval": list(BREAKS),
@@ -166,36 +166,36 @@ def _drawn(world: World, scenario: Scenario, rng: np.random.Generator) -> xr.Dat
 
 
 # --- one round ----------------------------------------------------------------------------------
-def _moved(planted: Truth, step: float, rng: np.random.Generator) -> Truth:
-    lived = history(planted, rng)
-    world, seen = planted.world, _seen(lived)
+def _updated(planted: Truth, step: float, rng: np.random.Generator) -> Truth:
+    simulated = history(planted, rng)
+    world, window = planted.world, _window_months(simulated)
     effects = planted.effects.copy(deep=True)
     level = effects["intercept"].values[:, None] + effects["calendar"].values
     gain = GAIN_IN_SPELLS if "spell" in effects else (1.0, 1.0, 1.0)
-    shift = _year_shift(seen, world.course.probability, step)
+    shift = _year_shift(window, world.course.probability, step)
     level = level + step * np.array(gain)[:, None] * shift
     effects["intercept"].values[:], effects["calendar"].values[:] = (
         level[:, 0],
         level - level[:, :1],
     )
     if world.size.name == "published":
-        expected = [figure(f"family3plus_{name}") * seen.large.sum() for name in EXITS]
-        shift = _gap(expected, _exits(seen, seen.large), step)
+        expected = [figure(f"family3plus_{name}") * window.large.sum() for name in EXITS]
+        shift = _gap(expected, _exits(window, window.large), step)
         effects["large_family"].values[:] += step * shift
-        for network, tilt in tilts(lived).items():
+        for network, tilt in tilts(simulated).items():
             effects[f"u_{network}"].values[:] += step * tilt
         for n, name in enumerate(world.nationalities):
-            shift = _nationality_shift(seen, name, seen.nationality == n, step)
+            shift = _nationality_shift(window, name, window.nationality == n, step)
             effects["u_nationality"].values[:, n] += step * shift
-    moving = world.moving * _moving_ratio(seen) ** step
+    moving = world.moving * _moving_ratio(window) ** step
     return replace(planted, effects=effects, world=replace(world, moving=moving))
 
 
-def _seen(lived: History) -> _Seen:
-    families, rows, size = lived.families, lived.rows, lived.truth.world.size
+def _window_months(simulated: History) -> _WindowMonths:
+    families, rows, size = simulated.families, simulated.rows, simulated.truth.world.size
     inside = rows.calendar >= size.first_month
     family = rows.family[inside]
-    return _Seen(
+    return _WindowMonths(
         family,
         year_of(rows.calendar[inside]) - size.years[0],
         rows.centre[inside],
@@ -205,9 +205,9 @@ def _seen(lived: History) -> _Seen:
     )
 
 
-def _exits(seen: _Seen, where: BoolArray) -> IntArray:
+def _exits(window: _WindowMonths, where: BoolArray) -> IntArray:
     """Number of exits of each kind; shape (exit,)."""
-    return np.bincount(seen.exit[where] + 1, minlength=len(EXITS) + 1)[1:]
+    return np.bincount(window.exit[where] + 1, minlength=len(EXITS) + 1)[1:]
 
 
 def _gap(expected: npt.ArrayLike, simulated: npt.ArrayLike, step: float) -> FloatArray:
@@ -220,26 +220,32 @@ def _gap(expected: npt.ArrayLike, simulated: npt.ArrayLike, step: float) -> Floa
     return -np.log(ratio) if step == 1 else 1 - np.minimum(ratio, MOST_TOO_MANY)
 
 
-def _year_shift(seen: _Seen, probability: FloatArray, step: float) -> FloatArray:
-    years = [seen.year == year for year in range(len(probability))]
+def _year_shift(window: _WindowMonths, probability: FloatArray, step: float) -> FloatArray:
+    years = [window.year == year for year in range(len(probability))]
     expected = probability * np.array([[year.sum()] for year in years])
-    return _gap(expected, np.array([_exits(seen, year) for year in years]), step).T
+    return _gap(expected, np.array([_exits(window, year) for year in years]), step).T
 
 
-def _nationality_shift(seen: _Seen, name: str, here: BoolArray, step: float) -> FloatArray:
-    shift, months, simulated = np.zeros(len(EXITS)), here.sum(), _exits(seen, here)
+def _nationality_shift(
+    window: _WindowMonths, name: str, of_nationality: BoolArray, step: float
+) -> FloatArray:
+    shift, months, simulated = (
+        np.zeros(len(EXITS)),
+        of_nationality.sum(),
+        _exits(window, of_nationality),
+    )
     if name in MEAN_STAY:
-        mean_stay = months / len(np.unique(seen.family[here]))
+        mean_stay = months / len(np.unique(window.family[of_nationality]))
         shift += np.log(mean_stay / figure(MEAN_STAY[name]))
-    for j, way in enumerate(EXITS):
-        if (name, way) in PROBABILITY:
-            shift[j] = _gap(months * figure(PROBABILITY[name, way]), simulated[j], step)
-        if (name, way) in COUNT:
-            shift[j] = _gap(figure(COUNT[name, way]), simulated[j], step)
+    for j, exit_name in enumerate(EXITS):
+        if (name, exit_name) in PROBABILITY:
+            shift[j] = _gap(months * figure(PROBABILITY[name, exit_name]), simulated[j], step)
+        if (name, exit_name) in COUNT:
+            shift[j] = _gap(figure(COUNT[name, exit_name]), simulated[j], step)
     return shift
 
 
-def _moving_ratio(seen: _Seen) -> float:
-    lived_in = np.unique(np.column_stack([seen.family, seen.centre]), axis=0)
-    moves = len(lived_in) / len(np.unique(seen.family)) - 1
+def _moving_ratio(window: _WindowMonths) -> float:
+    family_centres = np.unique(np.column_stack([window.family, window.centre]), axis=0)
+    moves = len(family_centres) / len(np.unique(window.family)) - 1
     return (figure("centres_per_family") - 1) / max(moves, 1e-3)

@@ -73,12 +73,12 @@ def stock(course: Course) -> tuple[FloatArray, FloatArray]:
     stay = 1.0 - course.probability.sum(axis=1)
     powers = stay[:, None] ** np.arange(MONTHS + 1)
     newcomers = course.intake / MONTHS
-    kept = np.cumsum(powers[:, :MONTHS], axis=1)
+    survival_sums = np.cumsum(powers[:, :MONTHS], axis=1)
     carried = np.empty(len(stay) + 1)
     carried[0] = course.initial
     for y in range(len(stay)):
-        carried[y + 1] = powers[y, -1] * carried[y] + newcomers[y] * stay[y] * kept[y, -1]
-    return carried, carried[:-1] * kept[:, -1] + newcomers * kept.sum(axis=1)
+        carried[y + 1] = powers[y, -1] * carried[y] + newcomers[y] * stay[y] * survival_sums[y, -1]
+    return carried, carried[:-1] * survival_sums[:, -1] + newcomers * survival_sums.sum(axis=1)
 
 
 def course(size: Size) -> Course:

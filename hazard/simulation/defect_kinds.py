@@ -90,7 +90,7 @@ def _elsewhere(rows: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     return rows.assign(centre=centre, from_date=rows["from_date"] + np.timedelta64(5, "D"))
 
 
-def _home(rows: pd.DataFrame, tables: Tables) -> pd.Series:
+def _first_return(rows: pd.DataFrame, tables: Tables) -> pd.Series:
     """Day of the first return of the person of each row."""
     first = tables["udi_returns"].groupby("person_id")["returned_on"].min()
     return rows["person_id"].map(first)
@@ -98,17 +98,17 @@ def _home(rows: pd.DataFrame, tables: Tables) -> pd.Series:
 
 def _last_before_return(rows: pd.DataFrame, tables: Tables) -> BoolArray:
     end = tables["udi_returns"]["returned_on"].max() - np.timedelta64(150, "D")
-    home = _home(rows, tables)
-    return np.asarray((rows["to_date"] == home) & (home < end))
+    returned = _first_return(rows, tables)
+    return np.asarray((rows["to_date"] == returned) & (returned < end))
 
 
 def _back_after_return(rows: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    back = _home(rows, tables) + FOLLOWING
+    back = _first_return(rows, tables) + FOLLOWING
     return rows.assign(from_date=back, to_date=back + np.timedelta64(30, "D"))
 
 
 def _beyond_return(rows: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    return rows.assign(to_date=_home(rows, tables) + FOLLOWING)
+    return rows.assign(to_date=_first_return(rows, tables) + FOLLOWING)
 
 
 def _often_named(rows: pd.DataFrame, _tables: Tables) -> BoolArray:
@@ -143,16 +143,16 @@ def _withdrawn(rows: pd.DataFrame, tables: Tables) -> BoolArray:
     return (rows["completed_on"].isna() & ~returned).to_numpy()
 
 
-def _said_completed(rows: pd.DataFrame, _tables: Tables) -> pd.DataFrame:
+def _recorded_completed(rows: pd.DataFrame, _tables: Tables) -> pd.DataFrame:
     return rows.assign(completed_on=rows["applied_on"])
 
 
 def _police(rows: pd.DataFrame, tables: Tables) -> BoolArray:
-    asked = rows["person_id"].isin(tables["udi_applications"]["person_id"])
-    return ((rows["kind"] == "police") & ~asked).to_numpy()
+    applied = rows["person_id"].isin(tables["udi_applications"]["person_id"])
+    return ((rows["kind"] == "police") & ~applied).to_numpy()
 
 
-def _said_assisted(rows: pd.DataFrame, _tables: Tables) -> pd.DataFrame:
+def _recorded_assisted(rows: pd.DataFrame, _tables: Tables) -> pd.DataFrame:
     return rows.assign(kind="assisted")
 
 
@@ -285,14 +285,14 @@ DEFECTS = (
         _ASKED,
         "completed without return",
         "A completed return is in udi_returns, in the same or a neighbouring month.",
-        _said_completed,
+        _recorded_completed,
         _withdrawn,
     ),
     Defect(
         _RETURNS,
         "assisted without application",
         "An assisted return has a completed application, in the same or a neighbouring month.",
-        _said_assisted,
+        _recorded_assisted,
         _police,
     ),
     Defect(

@@ -41,19 +41,21 @@ def with_defects(
         n = min(len(able), max(1, round(share * len(rows))))
         chosen = np.sort(rng.choice(able, n, replace=False))
         used.update(of_row.iloc[chosen])
-        made = defect.make(rows.iloc[chosen].copy(), tables)
-        changed[defect.table], place = _put(changed[defect.table], chosen, made, adds=defect.adds)
+        defective = defect.make(rows.iloc[chosen].copy(), tables)
+        changed[defect.table], position = _put(
+            changed[defect.table], chosen, defective, adds=defect.adds
+        )
         stated = {"table": defect.table, "kind": defect.kind, "rule": defect.rule}
-        places.append(pd.DataFrame({"row": place + 1}).assign(**stated))
+        places.append(pd.DataFrame({"row": position + 1}).assign(**stated))
     columns = ["table", "row", "kind", "rule"]
     return changed, pd.concat(places)[columns].sort_values(columns[:3], ignore_index=True)
 
 
 def _put(
-    table: pd.DataFrame, chosen: IntArray, made: pd.DataFrame, *, adds: bool
+    table: pd.DataFrame, chosen: IntArray, defective: pd.DataFrame, *, adds: bool
 ) -> tuple[pd.DataFrame, IntArray]:
     if adds:
-        place = len(table) + np.arange(len(made))
-        return pd.concat([table, made], ignore_index=True), place
-    table.iloc[chosen] = made
+        position = len(table) + np.arange(len(defective))
+        return pd.concat([table, defective], ignore_index=True), position
+    table.iloc[chosen] = defective
     return table, chosen

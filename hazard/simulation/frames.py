@@ -12,7 +12,7 @@ import pandas as pd
 from hazard.months import month_text
 from hazard.simulation.biographies import MISSING, Biographies, day_number, of_others, of_sample
 from hazard.simulation.defects import with_defects
-from hazard.simulation.history import History, Rows, exposures, history
+from hazard.simulation.history import FamilyMonths, History, exposures, history
 from hazard.simulation.margins import EXITS, EXPOSURES, N_LAGS, NETWORKS
 from hazard.simulation.registration import notes, registered
 from hazard.simulation.world import ASSISTED, FORCED, STAY, Truth
@@ -94,25 +94,28 @@ def registers(truth: Truth, rng: np.random.Generator) -> SimulatedRegisters:
     others do in the same month. For ``forced`` the mechanism has no such effect, but applications
     of the same month go with it a little, as they depend on forced returns.
     """
-    lived = history(truth, rng)
-    parts = (of_sample(lived, rng), of_others(lived, rng))
-    lives = Biographies(*(pd.concat(frames, ignore_index=True) for frames in _columns(parts)))
-    members = _members(lives.families, rng)
-    lives = registered(lives, truth, rng)
+    simulated = history(truth, rng)
+    parts = (of_sample(simulated, rng), of_others(simulated, rng))
+    biographies = Biographies(*(pd.concat(frames, ignore_index=True) for frames in _columns(parts)))
+    members = _members(biographies.families, rng)
+    biographies = registered(biographies, truth, rng)
     size = truth.world.size
     months = {
         "window_start": size.first_month,
         "window_end": size.last_month,
         "follow_up_end": size.follow_up_end,
     }
-    tables, listed = _tables(lived, lives, members, rng), notes(lived, lives, members)
+    tables, listed = (
+        _tables(simulated, biographies, members, rng),
+        notes(simulated, biographies, members),
+    )
     if truth.scenario.defects:
         tables, listed["defects"] = with_defects(tables, truth.scenario.defects, rng)
     return SimulatedRegisters(
         tables,
         {name: month_text(month) for name, month in months.items()},
         truth,
-        _oracle(lived, members),
+        _oracle(simulated, members),
         listed,
     )
 
@@ -136,25 +139,25 @@ def _ids(prefix: str, n: int, rng: np.random.Generator) -> list[str]:
 
 
 def _tables(
-    lived: History, lives: Biographies, members: pd.DataFrame, rng: np.random.Generator
+    simulated: History, biographies: Biographies, members: pd.DataFrame, rng: np.random.Generator
 ) -> dict[str, pd.DataFrame]:
-    exits = lives.exits
+    exits = biographies.exits
     assisted = exits[exits["exit"] == ASSISTED]
     forced = exits[(exits["exit"] == FORCED) & ~exits["unseen"]]
-    went = assisted[~assisted["unseen"]]
+    returning = assisted[~assisted["unseen"]]
     known = assisted["completed"].mask(assisted["unseen"] | assisted["escorted"], MISSING)
-    applications = pd.concat([assisted.assign(completed=known), _withdrawn(lived, rng)])
-    kind = np.where(went["escorted"], "police", "assisted")
+    applications = pd.concat([assisted.assign(completed=known), _withdrawn(simulated, rng)])
+    kind = np.where(returning["escorted"], "police", "assisted")
     returned = [
-        went.assign(day=went["completed"], kind=kind),
+        returning.assign(day=returning["completed"], kind=kind),
         forced[forced["in_udi"]].assign(kind="police"),
     ]
     deported = forced[forced["in_pu"]]
     deported = deported.assign(category=_categories(deported["role"], rng))
-    centres = np.array(lived.truth.world.centre_names)
+    centres = np.array(simulated.truth.world.centre_names)
     tables = {
-        "udi_decisions": lives.decisions.rename(columns={"day": "decided_on"}),
-        "udi_stays": lives.stays.assign(centre=centres[lives.stays["centre"]]).rename(
+        "udi_decisions": biographies.decisions.rename(columns={"day": "decided_on"}),
+        "udi_stays": biographies.stays.assign(centre=centres[biographies.stays["centre"]]).rename(
             columns={"start": "from_date", "end": "to_date"}
         ),
         "udi_applications": applications.rename(
@@ -187,10 +190,10 @@ def _dated(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**dates)
 
 
-def _withdrawn(lived: History, rng: np.random.Generator) -> pd.DataFrame:
+def _withdrawn(simulated: History, rng: np.random.Generator) -> pd.DataFrame:
     """Applications that led to nothing, of families that stay on in the month."""
-    rows, entry = lived.rows, lived.families.entry
-    inside = rows.calendar >= lived.truth.world.size.first_month
+    rows, entry = simulated.rows, simulated.families.entry
+    inside = rows.calendar >= simulated.truth.world.size.first_month
     n = round(SHARE_WITHDRAWN * int((rows.exit[inside] == ASSISTED).sum()))
     able = np.flatnonzero(inside & (rows.exit == STAY) & (rows.calendar > entry[rows.family]))
     chosen = rng.choice(able, n, replace=False)
@@ -200,15 +203,15 @@ def _withdrawn(lived: History, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _categories(role: pd.Series, rng: np.random.Generator) -> npt.NDArray[np.str_]:
-    limits = np.cumsum([CATEGORY_SHARES[one] for one in role], axis=1)
+    limits = np.cumsum([CATEGORY_SHARES[role_of_row] for role_of_row in role], axis=1)
     code = (rng.random(len(role))[:, None] >= limits).sum(axis=1)
     return np.array(CATEGORIES)[np.minimum(code, len(CATEGORIES) - 1)]
 
 
-def _oracle(lived: History, members: pd.DataFrame) -> pd.DataFrame:
-    world, families = lived.truth.world, lived.families
-    inside = lived.rows.calendar >= world.size.first_month
-    rows = Rows._make(c[inside] for c in lived.rows)
+def _oracle(simulated: History, members: pd.DataFrame) -> pd.DataFrame:
+    world, families = simulated.truth.world, simulated.families
+    inside = simulated.rows.calendar >= world.size.first_month
+    rows = FamilyMonths._make(c[inside] for c in simulated.rows)
     ids = dict(zip(members["family"], members["family_id"], strict=True))
     stated = pd.DataFrame(
         {
@@ -221,8 +224,8 @@ def _oracle(lived: History, members: pd.DataFrame) -> pd.DataFrame:
         }
     )
     names = [f"{e}_{w}_lag{lag}" for e in EXPOSURES for w in NETWORKS for lag in range(N_LAGS)]
-    seen = exposures(lived, rows).reshape(len(stated), -1)
-    wide = pd.DataFrame(seen, columns=names)
+    exposed = exposures(simulated, rows).reshape(len(stated), -1)
+    wide = pd.DataFrame(exposed, columns=names)
     return pd.concat([stated, wide], axis=1).sort_values(
         ["family_id", "calendar"], ignore_index=True
     )

@@ -12,7 +12,13 @@ from hazard.arrays import BoolArray, IntArray
 from hazard.months import first_day, month_of
 from hazard.simulation.margins import EXPOSURES, N_LAGS, NETWORKS, figure
 from hazard.simulation.month import EXPOSURE_OF, Month, month_exits
-from hazard.simulation.odds import Effects, There, anticipated, effects_of, month_of_families
+from hazard.simulation.odds import (
+    Effects,
+    FamiliesAtRisk,
+    anticipated,
+    effects_of,
+    month_of_families,
+)
 from hazard.simulation.others import Others, draw_others
 from hazard.simulation.planted import Traits, draw_traits
 from hazard.simulation.police import followed
@@ -36,7 +42,7 @@ DAYS_ABSENT = (5, 60)
 NEVER = -(2**31)
 
 
-class Rows(NamedTuple):
+class FamilyMonths(NamedTuple):
     """Family-months at risk; ``exit`` is ``STAY`` or an index of ``EXITS``; shapes (n,)."""
 
     family: IntArray
@@ -61,7 +67,7 @@ class History:
     ----------
     truth : Truth
     families : Families
-    rows : Rows
+    rows : FamilyMonths
         Including the burn-in, sorted by calendar month.
     absences : Absences
     others : Others
@@ -74,7 +80,7 @@ class History:
 
     truth: Truth
     families: Families
-    rows: Rows
+    rows: FamilyMonths
     absences: Absences
     others: Others
     counts: IntArray
@@ -114,7 +120,7 @@ def history(truth: Truth, rng: np.random.Generator) -> History:
     others = followed(others, truth, rng)
     counts = _event_counts(world, others, first)
     state = _newcomers(entrants(world, early_entries(world, rng), rng), truth.scenario, rng)
-    rows: list[Rows] = []
+    rows: list[FamilyMonths] = []
     absences: list[Absences] = []
     for calendar in range(world.burn_in, world.size.last_month + 1):
         if calendar == world.size.first_month:
@@ -122,13 +128,13 @@ def history(truth: Truth, rng: np.random.Generator) -> History:
             state = _joined(state, _newcomers(_late(world, survivors, rng), truth.scenario, rng))
         _relocate(state, calendar, world, rng)
         until_now = counts[:, : calendar - first + 1]
-        rows.append(_lived(state, calendar, effects, until_now, rng))
+        rows.append(_exits_of_month(state, calendar, effects, until_now, rng))
         stayed = rows[-1].family[rows[-1].exit == STAY]
         absences.append(_absences(state, stayed, calendar, rng))
     return History(
         truth,
         state.families,
-        Rows._make(map(np.concatenate, zip(*rows, strict=True))),
+        FamilyMonths._make(map(np.concatenate, zip(*rows, strict=True))),
         Absences._make(map(np.concatenate, zip(*absences, strict=True))),
         others,
         counts,
@@ -137,30 +143,30 @@ def history(truth: Truth, rng: np.random.Generator) -> History:
     )
 
 
-def exposures(lived: History, rows: Rows) -> npt.NDArray[np.uint8]:
+def exposures(simulated: History, rows: FamilyMonths) -> npt.NDArray[np.uint8]:
     """Whether at least one other family had the event, per row, exposure, network and lag.
 
     Parameters
     ----------
-    lived : History
-    rows : Rows
-        Rows of ``lived``.
+    simulated : History
+    rows : FamilyMonths
+        Rows of ``simulated``.
 
     Returns
     -------
     ndarray of uint8, shape (row, exposure, network, lag)
         0 or 1. Lag 0 leaves the family's own event out; there is none of its own at longer lags.
     """
-    n_centres = lived.truth.world.size.centres
-    place = (rows.centre, n_centres + lived.families.nationality[rows.family])
-    seen = np.empty((len(rows.family), len(EXPOSURES), len(NETWORKS), N_LAGS), dtype=np.uint8)
+    n_centres = simulated.truth.world.size.centres
+    place = (rows.centre, n_centres + simulated.families.nationality[rows.family])
+    exposed = np.empty((len(rows.family), len(EXPOSURES), len(NETWORKS), N_LAGS), dtype=np.uint8)
     exposure = np.array([*EXPOSURE_OF, -1])[rows.exit]
     for e in range(len(EXPOSURES)):
         for w in range(len(NETWORKS)):
             for lag in range(N_LAGS):
-                count = lived.counts[e, rows.calendar - lived.first - lag, place[w]]
-                seen[:, e, w, lag] = count > (exposure == e) * (lag == 0)
-    return seen
+                count = simulated.counts[e, rows.calendar - simulated.first - lag, place[w]]
+                exposed[:, e, w, lag] = count > (exposure == e) * (lag == 0)
+    return exposed
 
 
 # --- the flow of families -----------------------------------------------------------------------
@@ -186,22 +192,22 @@ def _late(world: World, survivors: int, rng: np.random.Generator) -> Families:
     return occupied(world, entrants(world, entry, rng), rng)
 
 
-def _lived(
+def _exits_of_month(
     state: _State, calendar: int, effects: Effects, counts: IntArray, rng: np.random.Generator
-) -> Rows:
+) -> FamilyMonths:
     """Draw the exits of a month; adds the events to the last month of ``counts``."""
     at_risk = np.flatnonzero(_present(state, calendar))
-    there = There(
+    families_at_risk = FamiliesAtRisk(
         Families._make(column[at_risk] for column in state.families),
         Traits._make(column[at_risk] for column in state.traits),
         state.centre[at_risk],
     )
-    month = month_of_families(there, calendar, effects=effects, counts=counts)
+    month = month_of_families(families_at_risk, calendar, effects=effects, counts=counts)
     if effects.lead.any():
         month = _announced(state, at_risk, month, effects, rng)
     exits = month_exits(month, rng)
     state.gone[at_risk] = exits != STAY
-    return Rows(at_risk, np.full_like(at_risk, calendar), state.centre[at_risk], exits)
+    return FamilyMonths(at_risk, np.full_like(at_risk, calendar), state.centre[at_risk], exits)
 
 
 def _announced(

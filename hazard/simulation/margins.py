@@ -128,8 +128,8 @@ def printed() -> pd.DataFrame:
     texts = {row["quantity"]: row["value"] for row in _published("oslo2016_key_figures.csv")}
     for row in _published("oslo2016_table_2_2.csv"):
         where = f"{row['exposure_network']}_{row['window_months']}"
-        for way in ("assisted", "disappeared"):
-            texts[f"{way}_{where}"] = row[f"change_in_{way}"]
+        for exit_name in ("assisted", "disappeared"):
+            texts[f"{exit_name}_{where}"] = row[f"change_in_{exit_name}"]
     units = {name: 10.0 ** -len(text.partition(".")[2]) for name, text in texts.items()}
     return pd.DataFrame(
         {

@@ -83,16 +83,16 @@ def month_exits(month: Month, rng: np.random.Generator) -> IntArray:
 @compiled_anew
 def _visit(month: Month, stage: int, order: IntArray, uniform: FloatArray, exits: IntArray) -> None:
     eta, probability = np.empty(month.eta.shape[1]), np.empty(month.eta.shape[1])
-    way = ORDER[stage]
+    exit_code = ORDER[stage]
     for i in order:
-        if exits[i] != STAY and exits[i] != way:
+        if exits[i] != STAY and exits[i] != exit_code:
             continue
         _tally(month, i, exits[i], -1)
         _linear_predictor(month, i, eta)
-        for settled in range(stage):
-            eta[ORDER[settled]] = -np.inf
+        for earlier in range(stage):
+            eta[ORDER[earlier]] = -np.inf
         exit_probabilities(SOFTMAX, eta, probability)
-        exits[i] = way if uniform[i] < probability[way] else STAY
+        exits[i] = exit_code if uniform[i] < probability[exit_code] else STAY
         _tally(month, i, exits[i], 1)
 
 

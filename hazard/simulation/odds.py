@@ -42,7 +42,7 @@ class Effects(NamedTuple):
     scenario: Scenario
 
 
-class There(NamedTuple):
+class FamiliesAtRisk(NamedTuple):
     """Families at risk in a month, and the centre where each lives."""
 
     families: Families
@@ -106,12 +106,14 @@ def _added(planted: xr.Dataset, truth: Truth) -> FloatArray:
     return added
 
 
-def month_of_families(there: There, calendar: int, *, effects: Effects, counts: IntArray) -> Month:
+def month_of_families(
+    at_risk: FamiliesAtRisk, calendar: int, *, effects: Effects, counts: IntArray
+) -> Month:
     """Linear predictors of a month.
 
     Parameters
     ----------
-    there : There
+    at_risk : FamiliesAtRisk
     calendar : int
     effects : Effects
     counts : ndarray, shape (exposure, month, place)
@@ -121,57 +123,64 @@ def month_of_families(there: There, calendar: int, *, effects: Effects, counts: 
     -------
     Month
     """
-    families = there.families
+    families = at_risk.families
     n_centres = int((effects.network == 0).sum())
-    place = np.column_stack([there.centre, n_centres + families.nationality])
-    seen = counts[:, -2 : -N_LAGS - 1 : -1] > 0
+    place = np.column_stack([at_risk.centre, n_centres + families.nationality])
+    occurred = counts[:, -2 : -N_LAGS - 1 : -1] > 0
     of_place = effects.place + np.einsum(
-        "elp,lepj->pj", seen, effects.lag[1:][:, :, effects.network], optimize=True
+        "elp,lepj->pj", occurred, effects.lag[1:][:, :, effects.network], optimize=True
     )
     of_place += effects.added[(calendar - effects.first_month) % len(effects.added)]
     year = max(int(year_of(calendar)) - effects.first_year, 0)
     interval = np.searchsorted(BREAKS, calendar - families.entry + 1, side="right") - 1
     eta = effects.year[year] + effects.baseline[interval] + of_place[place].sum(axis=1)
     eta += np.outer(families.female, effects.sex) + np.outer(families.size >= LARGE, effects.large)
-    eta += there.traits.frailty
+    eta += at_risk.traits.frailty
     kind = families.nationality if len(effects.own_lag) > 1 else np.zeros_like(place[:, 0])
     if len(effects.own_lag) > 1:
         lag_effect = effects.own_lag[kind][:, 1:]
-        eta += np.einsum("elnw,nlewj->nj", seen[:, :, place], lag_effect, optimize=True)
+        eta += np.einsum("elnw,nlewj->nj", occurred[:, :, place], lag_effect, optimize=True)
     if effects.scenario.movers != "none":
-        eta = _moved(eta, there, calendar, (effects, seen[0, 0, there.centre]))
+        eta = _planned_odds(
+            eta, at_risk, calendar, effects.scenario, occurred[0, 0, at_risk.centre]
+        )
     if effects.scenario.memory:
-        eta[:, ASSISTED] += _remembered(effects.scenario, there, calendar, counts)
+        eta[:, ASSISTED] += _remembered(effects.scenario, at_risk, calendar, counts)
     same_month = (effects.lag[0] + effects.own_lag[:, 0]).transpose(0, 3, 1, 2).copy()
     return Month(eta, place, kind, same_month, counts[:, -1])
 
 
-def _moved(
-    eta: FloatArray, there: There, calendar: int, exposure: tuple[Effects, BoolArray]
+def _planned_odds(
+    eta: FloatArray,
+    at_risk: FamiliesAtRisk,
+    calendar: int,
+    scenario: Scenario,
+    exposed: BoolArray,
 ) -> FloatArray:
     """Log-odds where a few families apply in a planned month, and leave in no other way.
 
     Exposed families apply earlier than planned, or those without a plan apply.
     """
-    effects, exposed = exposure
-    scenario, planned = effects.scenario, there.traits.planned
+    planned = at_risk.traits.planned
     mover = planned < NO_PLAN
     reacts = exposed & (mover if scenario.movers == "earlier" else ~mover)
     eta = eta.copy()
     eta[:, ASSISTED] = np.where(reacts, scenario.reaction, -np.inf)
     eta[mover, ASSISTED + 1 :] = -np.inf
-    eta[calendar - there.families.entry + 1 >= planned, ASSISTED] = SURE
+    eta[calendar - at_risk.families.entry + 1 >= planned, ASSISTED] = SURE
     return eta
 
 
-def _remembered(scenario: Scenario, there: There, calendar: int, counts: IntArray) -> FloatArray:
+def _remembered(
+    scenario: Scenario, at_risk: FamiliesAtRisk, calendar: int, counts: IntArray
+) -> FloatArray:
     """Log-odds of applying from forced returns at the centre since each family is at risk."""
     returned = counts[EXPOSURES.index("forced_return")]
     n_lags = min(len(scenario.memory), len(returned) - 1)
     lag = np.arange(1, n_lags + 1)
-    happened = returned[-1 - lag][:, there.centre] > 0
-    there_then = calendar - lag[:, None] >= there.families.entry
-    return np.asarray(np.array(scenario.memory[:n_lags]) @ (happened & there_then))
+    happened = returned[-1 - lag][:, at_risk.centre] > 0
+    at_risk_then = calendar - lag[:, None] >= at_risk.families.entry
+    return np.asarray(np.array(scenario.memory[:n_lags]) @ (happened & at_risk_then))
 
 
 def anticipated(

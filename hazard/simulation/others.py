@@ -23,6 +23,16 @@ from hazard.simulation.world import (
 SHARE_DUBLIN = 0.06
 
 
+class _Movements(NamedTuple):
+    """Whose stays they are, where, from when to when, and how they end; shapes (n,)."""
+
+    nationality: IntArray
+    centre: IntArray
+    arrival: IntArray
+    departure: IntArray
+    exit: IntArray
+
+
 class Others(NamedTuple):
     """Families outside the sample; shapes (n,).
 
@@ -78,19 +88,20 @@ def _residents(world: World, role: str, n: int, rng: np.random.Generator) -> Oth
         if role == "stateless"
         else rng.choice(len(world.shares), len(arrival), p=world.shares)
     )
-    return _others(role, (nationality, centre, arrival, departure, leaving), rng)
+    return _others(role, _Movements(nationality, centre, arrival, departure, leaving), rng)
 
 
 def _outside(world: World, role: str, n: int, rng: np.random.Generator) -> Others:
     month = _arrivals(world, n, rng)
     nationality = rng.choice(len(world.shares), len(month), p=world.shares)
     leaving = np.full(len(month), FORCED if role == "deported" else ASSISTED)
-    return _others(role, (nationality, np.full(len(month), -1), month, month, leaving), rng)
+    return _others(
+        role, _Movements(nationality, np.full(len(month), -1), month, month, leaving), rng
+    )
 
 
-def _others(role: str, columns: tuple[IntArray, ...], rng: np.random.Generator) -> Others:
-    nationality, centre, arrival, departure, leaving = columns
-    n = len(nationality)
+def _others(role: str, movements: _Movements, rng: np.random.Generator) -> Others:
+    n = len(movements.nationality)
     female, sizes = rng.random(n) >= figure("share_male"), family_sizes(n, rng)
     roles = np.full(n, role, dtype="U9")
-    return Others(roles, nationality, female, sizes, centre, arrival, departure, leaving)
+    return Others(roles, movements.nationality, female, sizes, *movements[1:])

@@ -105,16 +105,17 @@ def followed(others: Others, truth: Truth, rng: np.random.Generator) -> Others:
     log_odds = spell.values + forced["u_nationality"].values[:, None]
     exits = others.exit.copy()
     for role in ("stateless", "pending"):
-        who = np.flatnonzero(_may_be_returned(others, role, truth.world))
-        month = others.departure[who] - truth.world.burn_in
+        eligible = np.flatnonzero(_may_be_returned(others, role, truth.world))
+        month = others.departure[eligible] - truth.world.burn_in
         # no spells for the stateless, whom no country takes
         of_all = np.vstack([log_odds, np.zeros(log_odds.shape[1])])
         odds = np.exp(
-            forced["u_centre"].values[others.centre[who]] + of_all[others.nationality[who], month]
+            forced["u_centre"].values[others.centre[eligible]]
+            + of_all[others.nationality[eligible], month]
         )
-        n_forced = int((exits[who] == FORCED).sum())
-        exits[who] = STAY
-        exits[rng.choice(who, n_forced, replace=False, p=odds / odds.sum())] = FORCED
+        n_forced = int((exits[eligible] == FORCED).sum())
+        exits[eligible] = STAY
+        exits[rng.choice(eligible, n_forced, replace=False, p=odds / odds.sum())] = FORCED
     return _deported_in_spells(others._replace(exit=exits), log_odds, truth.world, rng)
 
 
@@ -130,10 +131,10 @@ def _deported_in_spells(
     months = np.arange(world.burn_in, world.size.last_month + 1)
     year = np.maximum(year_of(months) - world.size.years[0], 0)
     weight = world.shares[:, None] * world.course.intake[year] * np.exp(log_odds)
-    who = np.flatnonzero(others.role == "deported")
-    cell = rng.choice(weight.size, len(who), p=(weight / weight.sum()).ravel())
+    deported = np.flatnonzero(others.role == "deported")
+    cell = rng.choice(weight.size, len(deported), p=(weight / weight.sum()).ravel())
     nationality, departure = others.nationality.copy(), others.departure.copy()
-    nationality[who], month = np.divmod(cell, len(months))
-    departure[who] = months[month]
+    nationality[deported], month = np.divmod(cell, len(months))
+    departure[deported] = months[month]
     arrival = np.where(others.role == "deported", departure, others.arrival)
     return others._replace(nationality=nationality, arrival=arrival, departure=departure)

@@ -16,12 +16,12 @@ from hazard.simulation.planted import NO_PLAN
 from hazard.simulation.world import ASSISTED, DISAPPEARED, FORCED, Truth
 
 
-def registered(lives: Biographies, truth: Truth, rng: np.random.Generator) -> Biographies:
-    """The same lives, with what the registers show of each exit.
+def registered(biographies: Biographies, truth: Truth, rng: np.random.Generator) -> Biographies:
+    """The same biographies, with what the registers show of each exit.
 
     Parameters
     ----------
-    lives : Biographies
+    biographies : Biographies
     truth : Truth
     rng : Generator
 
@@ -33,29 +33,31 @@ def registered(lives: Biographies, truth: Truth, rng: np.random.Generator) -> Bi
         is an ordinary return; ``delay`` in months, and ``unseen``, registered after the end of
         follow-up. The last stay of a family with an unseen exit has no end.
     """
-    scenario, exits = truth.scenario, lives.exits
-    way = exits["exit"].to_numpy()
-    shown = exits.assign(in_udi=True, in_pu=True, escorted=False, ordinary=False, delay=0)
-    source = rng.choice(3, int((way == FORCED).sum()), p=scenario.seen_by)
-    shown.loc[way == FORCED, "in_udi"] = source != 2
-    shown.loc[way == FORCED, "in_pu"] = source != 1
+    scenario, exits = truth.scenario, biographies.exits
+    exit_code = exits["exit"].to_numpy()
+    recorded = exits.assign(in_udi=True, in_pu=True, escorted=False, ordinary=False, delay=0)
+    source = rng.choice(3, int((exit_code == FORCED).sum()), p=scenario.seen_by)
+    recorded.loc[exit_code == FORCED, "in_udi"] = source != 2
+    recorded.loc[exit_code == FORCED, "in_pu"] = source != 1
     if scenario.escorted or scenario.ordinary:
         uniform = rng.random(len(exits))
-        shown["escorted"] = (way == ASSISTED) & (uniform < scenario.escorted)
-        shown["ordinary"] = (way == DISAPPEARED) & (uniform < scenario.ordinary)
+        recorded["escorted"] = (exit_code == ASSISTED) & (uniform < scenario.escorted)
+        recorded["ordinary"] = (exit_code == DISAPPEARED) & (uniform < scenario.ordinary)
     if scenario.delay_months:
-        shown["delay"] = rng.geometric(1 / (1 + scenario.delay_months), len(exits)) - 1
-    shown["unseen"] = _unseen(shown, lives.stays, truth.world.size.follow_up_end)
-    return replace(lives, exits=shown, stays=_open_ended(lives.stays, shown))
+        recorded["delay"] = rng.geometric(1 / (1 + scenario.delay_months), len(exits)) - 1
+    recorded["unseen"] = _unseen(recorded, biographies.stays, truth.world.size.follow_up_end)
+    return replace(biographies, exits=recorded, stays=_open_ended(biographies.stays, recorded))
 
 
-def notes(lived: History, lives: Biographies, families: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def notes(
+    history: History, biographies: Biographies, families: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
     """Tables of the truth about families and exits, where the scenario has any.
 
     Parameters
     ----------
-    lived : History
-    lives : Biographies
+    history : History
+    biographies : Biographies
         With what the registers show.
     families : DataFrame
         ``family`` and ``family_id``, one row per family or more.
@@ -66,20 +68,22 @@ def notes(lived: History, lives: Biographies, families: pd.DataFrame) -> dict[st
         ``families``: frailties on the log-odds scale and the planned month at risk. ``exits``: what
         happened in which month, what the registers show, in which register, and when.
     """
-    scenario = lived.truth.scenario
+    scenario = history.truth.scenario
     ids = families.drop_duplicates("family").set_index("family")["family_id"]
     tables = {}
     if scenario.frailty != "none" or scenario.movers != "none":
-        sample = lives.families.loc[lives.families["role"] == "sample", "family"]
-        tables["families"] = _of_families(lived, ids.loc[sample])
+        sample = biographies.families.loc[biographies.families["role"] == "sample", "family"]
+        tables["families"] = _of_families(history, ids.loc[sample])
     if scenario.escorted or scenario.ordinary or scenario.delay_months:
-        tables["exits"] = _of_exits(lives.exits, ids)
+        tables["exits"] = _of_exits(biographies.exits, ids)
     return tables
 
 
 def _unseen(exits: pd.DataFrame, stays: pd.DataFrame, follow_up_end: int) -> BoolArray:
-    known = exits["day"].where(exits["exit"] != ASSISTED, exits["completed"]).to_numpy()
-    late = (month_of_day(known) + exits["delay"].to_numpy() > follow_up_end) & (exits["delay"] > 0)
+    last_day = exits["day"].where(exits["exit"] != ASSISTED, exits["completed"]).to_numpy()
+    late = (month_of_day(last_day) + exits["delay"].to_numpy() > follow_up_end) & (
+        exits["delay"] > 0
+    )
     # who is registered at a centre again is known to have left the one before
     last = exits["family"].map(stays.groupby("family")["start"].max())
     return np.asarray(late & ~(last > exits["day"]))
@@ -91,8 +95,8 @@ def _open_ended(stays: pd.DataFrame, exits: pd.DataFrame) -> pd.DataFrame:
     return stays.assign(end=stays["end"].mask(unseen & last, MISSING))
 
 
-def _of_families(lived: History, ids: pd.Series) -> pd.DataFrame:
-    frailty, planned = lived.traits
+def _of_families(history: History, ids: pd.Series) -> pd.DataFrame:
+    frailty, planned = history.traits
     family = ids.index.to_numpy()
     month = pd.Series(planned[family]).astype("Int64")
     columns = {f"frailty_{name}": frailty[family, j] for j, name in enumerate(EXITS)}
@@ -101,17 +105,17 @@ def _of_families(lived: History, ids: pd.Series) -> pd.DataFrame:
 
 
 def _of_exits(exits: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
-    way = exits["exit"].to_numpy()
-    names = np.array(EXITS)[way]
+    exit_code = exits["exit"].to_numpy()
+    names = np.array(EXITS)[exit_code]
     registers = np.select([~exits["in_pu"], ~exits["in_udi"]], ["udi", "pu"], "both")
     month = month_of_day(exits["day"])
     stated = pd.DataFrame(
         {
             "family_id": exits["family"].map(ids),
-            "month": [month_text(one) for one in month],
+            "month": [month_text(calendar_month) for calendar_month in month],
             "exit": np.where(exits["ordinary"], "ordinary_return", names),
             "shown": np.select([exits["unseen"], exits["escorted"]], ["stay", "forced"], names),
-            "register": np.where(way == FORCED, registers, "udi"),
+            "register": np.where(exit_code == FORCED, registers, "udi"),
             "delay_months": exits["delay"],
         }
     )

@@ -136,15 +136,15 @@ def _rows(simulated: SimulatedRegisters) -> pd.DataFrame:
 
 def _families(rows: pd.DataFrame) -> dict[str, float]:
     families = rows.drop_duplicates("family_id")
-    lived_in = rows.drop_duplicates(["family_id", "centre"])["family_id"].value_counts()
+    n_centres = rows.drop_duplicates(["family_id", "centre"])["family_id"].value_counts()
     size, share = families["family_size"], families["nationality"].value_counts(normalize=True)
     return {
         "families": len(families),
         "person_months": len(rows),
         "centres": rows["centre"].nunique(),
         "nationalities": families["nationality"].nunique(),
-        "centres_per_family": lived_in.mean(),
-        "max_centres_per_family": lived_in.max(),
+        "centres_per_family": n_centres.mean(),
+        "max_centres_per_family": n_centres.max(),
         "mean_months_in_centre": len(rows) / len(families),
         "share_male": (families["sex"] == "male").mean(),
         "share_single": (size == 1).mean(),
@@ -170,15 +170,15 @@ def _exits(rows: pd.DataFrame) -> dict[str, float]:
 
 def _years(rows: pd.DataFrame) -> dict[str, float]:
     yearly = rows.groupby("year")[list(EXITS)].mean()
-    there = rows.groupby("year")["family_id"].nunique()
-    came = rows.loc[rows["month"] == 1, "year"].value_counts()
+    residents = rows.groupby("year")["family_id"].nunique()
+    newcomers = rows.loc[rows["month"] == 1, "year"].value_counts()
     return {
         **{f"monthly_probability_{name}": yearly[name].mean() for name in EXITS},
         **{f"yearly_min_{name}": yearly[name].min() for name in EXITS},
         **{f"yearly_max_{name}": yearly[name].max() for name in EXITS},
-        "new_families_min_2007": came.get(2007, np.nan),
-        "new_families_max_2010": came.get(2010, np.nan),
-        "resident_families_max_2014": there.get(2014, np.nan),
+        "new_families_min_2007": newcomers.get(2007, np.nan),
+        "new_families_max_2010": newcomers.get(2010, np.nan),
+        "resident_families_max_2014": residents.get(2014, np.nan),
     }
 
 
@@ -188,8 +188,10 @@ def _countries(rows: pd.DataFrame) -> dict[str, float]:
         of_country = rows[rows["nationality"] == country]
         if len(of_country):
             figures[f"mean_stay_{name}"] = len(of_country) / of_country["family_id"].nunique()
-            figures |= {f"{name}_{way}": of_country[way].mean() for way in EXITS}
-            figures |= {f"{name}_{way}_count": of_country[way].sum() for way in EXITS}
+            figures |= {f"{name}_{exit_name}": of_country[exit_name].mean() for exit_name in EXITS}
+            figures |= {
+                f"{name}_{exit_name}_count": of_country[exit_name].sum() for exit_name in EXITS
+            }
     return figures
 
 
@@ -212,17 +214,17 @@ def _after_forced_return(rows: pd.DataFrame, start: int) -> dict[str, float]:
     changes = {}
     recent = rows["calendar"].to_numpy()[:, None] - np.arange(WINDOWS["7-12"][1] + 1) >= start
     for network in NETWORKS:
-        seen = (_seen(rows, network) == 1) & recent
+        event_seen = (_events_seen(rows, network) == 1) & recent
         for window, (first, last) in WINDOWS.items():
-            inside = seen[:, first : last + 1]
+            inside = event_seen[:, first : last + 1]
             exposed = rows[inside.any(axis=1)]
-            for way in ("assisted", "disappeared"):
-                change = exposed[way].mean() / rows[way].mean() - 1
-                changes[f"{way}_{network}_{window}"] = change
+            for exit_name in ("assisted", "disappeared"):
+                change = exposed[exit_name].mean() / rows[exit_name].mean() - 1
+                changes[f"{exit_name}_{network}_{window}"] = change
     return changes
 
 
-def _seen(rows: pd.DataFrame, network: str) -> FloatArray:
+def _events_seen(rows: pd.DataFrame, network: str) -> FloatArray:
     """Whether somebody else was returned by force, by row and lag 0 to 12; NaN if not known.
 
     An event of another month is seen by all who are at the place, so that what happened long ago is

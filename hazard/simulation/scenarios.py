@@ -91,8 +91,8 @@ _SHOCKS: PerExit = (0.7, 0.5, 0.7)
 # size, nobody more has applied. ``benchmarks/more_or_earlier.py --solve`` finds it.
 _STEP, _LESS, _REST = 0.8, -0.241, 22
 SCENARIOS = {
-    one.name: one
-    for one in (
+    planted.name: planted
+    for planted in (
         DEFAULT,
         Scenario("null", "nobody reacts to others", "none"),
         Scenario("shocks", "nationality-year shocks and no effect", "none", _SHOCKS),

@@ -174,12 +174,12 @@ def allotted(shares: FloatArray, n: int) -> IntArray:
     rare = counts > 0
     # one each for those with less than one; the others share what is left
     while True:
-        rest = max(n - rare.sum(), 0) * np.where(rare, 0.0, shares) / shares[~rare].sum()
-        if not (more := ~rare & (rest < 1)).any():
+        quota = max(n - rare.sum(), 0) * np.where(rare, 0.0, shares) / shares[~rare].sum()
+        if not (below_one := ~rare & (quota < 1)).any():
             break
-        rare |= more
-    counts = np.where(rare, 1, np.floor(rest).astype(np.int64))
-    counts[np.argsort(counts - np.where(rare, 1, rest), kind="stable")[: n - counts.sum()]] += 1
+        rare |= below_one
+    counts = np.where(rare, 1, np.floor(quota).astype(np.int64))
+    counts[np.argsort(counts - np.where(rare, 1, quota), kind="stable")[: n - counts.sum()]] += 1
     return counts
 
 
@@ -252,10 +252,10 @@ def choose_centre(centres: Centres, months: IntArray, rng: np.random.Generator) 
     """A centre open in each calendar month, drawn in proportion to size."""
     chosen = np.empty(len(months), dtype=np.int64)
     for month in np.unique(months):
-        here = np.flatnonzero(months == month)
+        in_month = np.flatnonzero(months == month)
         is_open = np.flatnonzero((centres.opened <= month) & (month <= centres.closed))
         weight = centres.capacity[is_open]
-        chosen[here] = rng.choice(is_open, len(here), p=weight / weight.sum())
+        chosen[in_month] = rng.choice(is_open, len(in_month), p=weight / weight.sum())
     return chosen
 
 

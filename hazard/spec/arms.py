@@ -107,7 +107,7 @@ Intervention = Annotated[
 
 
 class Arm(Record):
-    """A counterfactual branch: interventions in order, and what is told of the months around.
+    """A counterfactual branch: interventions in order, and what is assumed of the months around.
 
     ``before``: what happened before the start is as ``observed``, or ``none`` of it did. ``after``:
     of rows without registers nothing is known after the last row of a person. As ``observed`` these

@@ -29,16 +29,16 @@ class CostsSpec(Record):
 
     ``month`` is the cost of one month at risk (of a place in a reception centre), ``exits`` that of
     leaving through an exit; an exit that is not named costs nothing. ``event`` is that of the event
-    that arms differ in; it is told by itself.
+    that arms differ in; it is reported by itself.
 
     ``persons`` says for how many persons a row of the panel stands, where ``month`` and ``exits``
     are per person: a number, the same for all rows, or a column of the panel with the number of
     each, such as ``family_size``. With a column large families weigh as they should also where they
     react otherwise than small ones; with a number, their mean size, they do not.
 
-    ``prices_of`` is the year in whose prices costs are told. Values of other years are converted by
-    ``index``, a price index by year, for which ``index_source`` says who counts it. Without
-    ``prices_of`` values are taken as they are.
+    ``prices_of`` is the year in whose prices costs are reported. Values of other years are
+    converted by ``index``, a price index by year, for which ``index_source`` says who counts it.
+    Without ``prices_of`` values are taken as they are.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class CostsSpec(Record):
             if self.index or self.index_source is not None:
                 raise ValueError(
                     "index and index_source must come with prices_of, the year in whose prices "
-                    "costs are told; got none. Add it, or leave the index out"
+                    "costs are reported; got none. Add it, or leave the index out"
                 )
             return self
         if self.index_source is None:
@@ -82,23 +82,23 @@ class CostsSpec(Record):
         return self
 
     @property
-    def every(self) -> tuple[Cost, ...]:
+    def all_costs(self) -> tuple[Cost, ...]:
         """All costs that are there."""
-        single = [each for each in (self.month, self.event) if each is not None]
+        single = [cost for cost in (self.month, self.event) if cost is not None]
         return (*single, *self.exits.values())
 
     @property
     def years(self) -> tuple[int, ...]:
         """Years of the prices as stated, ascending."""
-        return tuple(sorted({each.year for each in self.every}))
+        return tuple(sorted({cost.year for cost in self.all_costs}))
 
     @property
     def price_years(self) -> tuple[int, ...]:
-        """Years of the prices in which costs are told: one where they are converted."""
+        """Years of the prices in which costs are reported: one where they are converted."""
         return self.years if self.prices_of is None else (self.prices_of,)
 
     def price(self, cost: Cost) -> float:
-        """Value of a cost in the prices in which costs are told.
+        """Value of a cost in the prices in which costs are reported.
 
         Notes
         -----

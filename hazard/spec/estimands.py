@@ -1,4 +1,4 @@
-"""What is asked of the posterior."""
+"""Estimands: quantities of the posterior."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ class StandardisedEstimand(_Named):
     centre at the start) or of ``months_since_rejection``. Levels with fewer than ``fewest``
     persons are put together.
 
-    ``residents`` is the number of families for whom the event happened: what is told per event
-    is so many times what is told of one. ``observed``: as many others as there are at the centre.
+    ``residents`` is the number of families for whom the event happened: what is reported per event
+    is so many times that of one. ``observed``: as many others as there are at the centre.
 
     ``centres``: ``new`` draws the effects of a centre that the model has not seen, ``observed``
     takes those of the centre of the start.
@@ -197,7 +197,11 @@ class StandardisedEstimand(_Named):
     @property
     def sustained(self) -> bool:
         """Whether in an arm the event goes on, so that it has no window of its own."""
-        return any(isinstance(one, Sustained) for arm in self.compared for one in arm.interventions)
+        return any(
+            isinstance(intervention, Sustained)
+            for arm in self.compared
+            for intervention in arm.interventions
+        )
 
 
 Estimand = Annotated[
@@ -229,10 +233,10 @@ def check_terms(estimand: Estimand, lagged: dict[str, str]) -> None:
     if not isinstance(estimand, StandardisedEstimand):
         return
     known = [*lagged, *dict.fromkeys(lagged.values())]
-    named = [one.term for arm in estimand.compared for one in arm.interventions]
-    for each in named:
-        if each not in known:
+    names = [intervention.term for arm in estimand.compared for intervention in arm.interventions]
+    for name in names:
+        if name not in known:
             raise ValueError(
-                f"term of an intervention must be one of {known}; got {each!r}."
-                + did_you_mean(each, known)
+                f"term of an intervention must be one of {known}; got {name!r}."
+                + did_you_mean(name, known)
             )

@@ -45,25 +45,28 @@ class ModelSpec(Record):
     def _consistent(self) -> ModelSpec:
         names = [term.name for term in self.term]
         names += [term.varying_name for term in self.lagged if term.varying_name is not None]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            made = {"month": "baseline", **dict.fromkeys(PERIODS, "calendar")}
-            own = [
-                f"; {name!r} is the name of a {made[name]} term" for name in twice if name in made
+        duplicates = sorted({name for name in names if names.count(name) > 1})
+        if duplicates:
+            implied_kinds = {"month": "baseline", **dict.fromkeys(PERIODS, "calendar")}
+            explanations = [
+                f"; {name!r} is the name of a {implied_kinds[name]} term"
+                for name in duplicates
+                if name in implied_kinds
             ]
             raise ValueError(
-                f"each term must appear once; {', '.join(twice)} appears twice{''.join(own)}"
+                f"each term must appear once; {', '.join(duplicates)} appears twice"
+                f"{''.join(explanations)}"
             )
-        if both := clash(names):
+        if clashing := clash(names):
             raise ValueError(
-                f"terms must have names apart in a posterior; {both[0]!r} and {both[1]!r} both "
-                f"make {both[2]!r}. Give one of the columns another name in the table"
+                f"terms must have names apart in a posterior; {clashing[0]!r} and {clashing[1]!r} "
+                f"both make {clashing[2]!r}. Give one of the columns another name in the table"
             )
         labels = [estimand.label for estimand in self.estimand]
-        if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        if duplicates := sorted({label for label in labels if labels.count(label) > 1}):
             raise ValueError(
                 "each estimand must have its own name, which is its kind unless name says another; "
-                f"{', '.join(twice)} appears twice"
+                f"{', '.join(duplicates)} appears twice"
             )
         lagged = {term.name: term.exposure for term in self.lagged}
         for estimand in self.estimand:
@@ -75,44 +78,44 @@ class ModelSpec(Record):
         columns = [("covariate", t.column) for t in self.term if isinstance(t, CovariateTerm)]
         columns += [("exposure", term.exposure) for term in self.lagged if term.network == "own"]
         columns += [("group", t.name) for t in self.term if isinstance(t, GroupTerm)]
-        taken = {"intercept": "the intercept"} | dict.fromkeys(("person", "exit"), "every panel")
-        for what, name in columns:
-            if name in taken:
+        reserved = {"intercept": "the intercept"} | dict.fromkeys(("person", "exit"), "every panel")
+        for role, name in columns:
+            if name in reserved:
                 raise ValueError(
-                    f"{what} must not be called {name!r}, which is a name of {taken[name]}; give "
-                    "the column another name in the table"
+                    f"{role} must not be called {name!r}, which is a name of {reserved[name]}; "
+                    "give the column another name in the table"
                 )
-        for what, name in columns:
+        for role, name in columns:
             mapped = getattr(self.table, name) if name in ("month", "calendar", "entry") else name
-            if what != "group" and mapped not in (name, None):
+            if role != "group" and mapped not in (name, None):
                 raise ValueError(
-                    f"{what} {name!r} is the panel's own, made from the column {mapped!r}; give a "
+                    f"{role} {name!r} is the panel's own, made from the column {mapped!r}; give a "
                     "column of your own another name in the table"
                 )
         return self
 
     @model_validator(mode="after")
     def _of_nobody(self) -> ModelSpec:
-        told = self.table.told
-        for what, name in self._described():
-            persons = name in self.table.ids and what != "clusters"
-            if persons or name in told:
-                which = "who a person is" if persons else "the outcome"
+        outcome_columns = self.table.outcome_columns
+        for role, name in self._described():
+            persons = name in self.table.ids and role != "clusters"
+            if persons or name in outcome_columns:
+                disclosed = "who a person is" if persons else "the outcome"
                 raise ValueError(
-                    f"{what} must not be by {name!r}, which tells {which}; name another column"
+                    f"{role} must not be by {name!r}, which tells {disclosed}; name another column"
                 )
         return self
 
     def _described(self) -> Iterator[tuple[str, str]]:
-        """What a column is used for, and its name, of everything that is told by its levels."""
+        """What a column is used for, and its name, of everything that is reported by its levels."""
         for term in self.term:
             if isinstance(term, CovariateTerm):
                 yield "covariate", term.column
             elif isinstance(term, GroupTerm):
                 yield from (("group", part) for part in term.parts)
             elif isinstance(term, LaggedTerm):
-                own = term.network == "own"
-                yield ("exposure", term.exposure) if own else ("network", term.network)
+                is_own = term.network == "own"
+                yield ("exposure", term.exposure) if is_own else ("network", term.network)
                 if term.varies_by is not None:
                     yield "varies_by", term.varies_by.by
         yield from (("[only]", name) for name in self.only)
@@ -126,9 +129,11 @@ class ModelSpec(Record):
     @model_validator(mode="after")
     def _known_exits(self) -> ModelSpec:
         standardised = [e for e in self.estimand if isinstance(e, StandardisedEstimand)]
-        asked = [(f"estimand {e.label!r}", e.exit) for e in standardised if e.exit is not None]
-        asked += [("costs", name) for name in (self.costs.exits if self.costs else ())]
-        for where, name in asked:
+        named_exits = [
+            (f"estimand {e.label!r}", e.exit) for e in standardised if e.exit is not None
+        ]
+        named_exits += [("costs", name) for name in (self.costs.exits if self.costs else ())]
+        for where, name in named_exits:
             if name not in self.outcome.exits:
                 raise ValueError(
                     f"exit of {where} must be one of {list(self.outcome.exits)}; got {name!r}."
@@ -163,9 +168,9 @@ class ModelSpec(Record):
     @property
     def group_columns(self) -> tuple[str, ...]:
         """Columns of the panel by which rows are grouped, ``calendar`` for periods of time."""
-        named = [part for term in self.term if isinstance(term, GroupTerm) for part in term.parts]
-        named += [term.varies_by.by for term in self.lagged if term.varies_by is not None]
-        return tuple(dict.fromkeys("calendar" if each in PERIODS else each for each in named))
+        names = [part for term in self.term if isinstance(term, GroupTerm) for part in term.parts]
+        names += [term.varies_by.by for term in self.lagged if term.varies_by is not None]
+        return tuple(dict.fromkeys("calendar" if name in PERIODS else name for name in names))
 
     def replace(self, **changes: Any) -> ModelSpec:
         """The model with other parts, checked as a file is.
@@ -206,15 +211,17 @@ class ModelSpec(Record):
         SpecError
             If there is no such term, or it cannot have this prior.
         """
-        names = [each.name for each in self.term]
+        names = [existing.name for existing in self.term]
         if term not in names:
             raise SpecError(
                 f"term must be one of model {self.name!r}, {names}; got {term!r}."
                 + did_you_mean(term, names)
             )
         terms = [
-            {**each.model_dump(), "prior": _content(prior)} if each.name == term else each
-            for each in self.term
+            {**existing.model_dump(), "prior": _content(prior)}
+            if existing.name == term
+            else existing
+            for existing in self.term
         ]
         return self.replace(term=terms)
 

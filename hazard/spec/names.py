@@ -44,10 +44,12 @@ def clash(names: Sequence[str]) -> tuple[str, str, str] | None:
     >>> clash(["level", "beta"]), clash(["level", "sex"])
     (('level', 'beta', 'beta_level'), None)
     """
-    made: dict[str, str] = {}
+    term_of: dict[str, str] = {}
     for name in names:
-        own = [f"{kind}_{name}" for kind in _VARIABLES] + [f"{name}_{kind}" for kind in _DIMENSIONS]
-        for each in own:
-            if made.setdefault(each, name) != name:
-                return made[each], name, each
+        variables = [f"{kind}_{name}" for kind in _VARIABLES] + [
+            f"{name}_{kind}" for kind in _DIMENSIONS
+        ]
+        for variable in variables:
+            if term_of.setdefault(variable, name) != name:
+                return term_of[variable], name, variable
     return None

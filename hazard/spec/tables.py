@@ -90,7 +90,7 @@ class TableSpec(Record):
         return frozenset({"person", self.person})
 
     @property
-    def told(self) -> frozenset[str]:
+    def outcome_columns(self) -> frozenset[str]:
         """Columns that tell how a person left, or when, in the table and in every panel."""
         if isinstance(self.exit, str):
             return frozenset({"exit", self.exit})
@@ -108,9 +108,11 @@ class TableSpec(Record):
     def _dated(self) -> TableSpec:
         if self.start is None:
             known = type(self).model_fields
-            needy = ("dates", "unit_months", "window_start", "window_end", "again")
-            if lost := [name for name in needy if getattr(self, name) != known[name].default]:
-                raise ValueError(f"{', '.join(lost)} must come with the date column start")
+            date_keys = ("dates", "unit_months", "window_start", "window_end", "again")
+            if misplaced := [
+                name for name in date_keys if getattr(self, name) != known[name].default
+            ]:
+                raise ValueError(f"{', '.join(misplaced)} must come with the date column start")
             return self
         if self.layout == "rows" or self.entry or self.origin or self.time_scale:
             raise ValueError("start needs layout 'spells', without entry, origin and time_scale")

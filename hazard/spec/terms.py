@@ -10,7 +10,7 @@ from hazard.spec.names import Label, Name, Names
 from hazard.spec.priors import IID, LevelPrior, Prior, listed
 from hazard.spec.records import Events, Lag, Period, Record, Whole
 
-AT_RISK = "_at_risk"  # after the name of an event of which only those at risk are told
+AT_RISK = "_at_risk"  # after the name of an event that counts only while the person is at risk
 _OF_CENTRE = ("centre", "centre_nationality", "centre_other", "nationality_elsewhere")
 
 
@@ -165,7 +165,7 @@ class LaggedTerm(Record):
     ``network`` says around whom: the same ``centre``, the same ``nationality``, a disjoint part of
     the two (``centre_nationality``: both the same; ``centre_other``: same centre, other
     nationality; ``nationality_elsewhere``: same nationality, not at the centre), or ``own`` for the
-    person's own other rows of the column ``exposure``. ``measure`` says what is told of the month:
+    person's own other rows of the column ``exposure``. ``measure`` is what is recorded of a month:
     whether ``at_least`` so many events happened, their ``count``, or the count ``per_resident``: by
     the number of other families of the network in that month, 0 where there was none. A coefficient
     of a rate is that of one unit, an event of everybody: its prior must be as wide. A count or a
@@ -178,7 +178,7 @@ class LaggedTerm(Record):
     ``history_before_start`` is the rule for months before the registers: the row is left out, they
     count as months without event, or the nearest known month counts for them.
     ``history_before_risk`` says whether what happened before the person's first month at risk is
-    told as ``observed``, or is ``zero``: then only events count that the person could react to
+    taken as ``observed``, or is ``zero``: then only events count that the person could react to
     when they happened. Whoever was brought forward by an event is missing later among those who
     were there, and among them only: that is what long lags must tell to tell more from earlier.
 
@@ -206,7 +206,7 @@ class LaggedTerm(Record):
             raise ValueError(
                 f"lags must not be negative with network 'own'; got {list(self.lags)}. The month "
                 "after an exit has no row, so that a lead is unknown just where somebody leaves, "
-                "and would be told by the exit itself. Begin the lags at 0"
+                "and would be determined by the exit itself. Begin the lags at 0"
             )
         return self
 
@@ -222,8 +222,8 @@ class LaggedTerm(Record):
     def _joined(self) -> LaggedTerm:
         if self.windows is None:
             return self
-        held = [lag for first, last in self.windows for lag in range(first, last + 1)]
-        if held != list(self.every_lag) or any(first > last for first, last in self.windows):
+        joined_lags = [lag for first, last in self.windows for lag in range(first, last + 1)]
+        if joined_lags != list(self.every_lag) or any(first > last for first, last in self.windows):
             raise ValueError(
                 f"windows must hold each lag from {self.lags[0]} to {self.lags[1]} once and in "
                 f"order, as [first, last]; got {[list(window) for window in self.windows]}"
@@ -282,9 +282,9 @@ class LaggedTerm(Record):
         return None if self.varies_by is None else f"{self.name}_by_{self.varies_by.by}"
 
 
-def _check_increasing(what: str, months: tuple[int, ...]) -> None:
+def _check_increasing(key: str, months: tuple[int, ...]) -> None:
     if not months or months[0] != 1 or list(months) != sorted(set(months)):
-        raise ValueError(f"{what} must start at 1 and increase")
+        raise ValueError(f"{key} must start at 1 and increase")
 
 
 Term = Annotated[

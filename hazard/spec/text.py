@@ -87,17 +87,17 @@ def _model(text: str, place: _Place) -> tuple[dict[str, Any], ModelSpec]:
         raise SpecError(
             f"{where}: {key} must come with extends, which names the model that the file varies."
         )
-    own: dict[tuple[str, int], int] = {}
+    positions: dict[tuple[str, int], int] = {}
     if "extends" in content:
         variant = _valid(VariantSpec, content, where)
         path = _base(variant.extends, place)
-        above = _Place(path.name, path, (*place.variants, place))
-        base, model = _model(text_of(path, f"base of {where}"), above)
+        base_place = _Place(path.name, path, (*place.variants, place))
+        base, model = _model(text_of(path, f"base of {where}"), base_place)
         try:
-            content, own = variants.merged(variant, base, model)
+            content, positions = variants.merged(variant, base, model)
         except ValueError as error:
             raise SpecError(f"{where}: {error}") from None
-    return content, _valid(ModelSpec, content, where, own)
+    return content, _valid(ModelSpec, content, where, positions)
 
 
 def _base(name: str, place: _Place) -> Path:
@@ -111,13 +111,13 @@ def _base(name: str, place: _Place) -> Path:
             f"{place.where}: extends must be a .toml file beside it or one of {sorted(known)}; "
             f"got {name!r}.{did_you_mean(name, known)}"
         )
-    line = [*place.variants, place]
-    if path in [each.path for each in line]:
-        names = ", ".join(each.where for each in [*line, _Place(path.name)])
+    chain = [*place.variants, place]
+    if path in [ancestor.path for ancestor in chain]:
+        names = ", ".join(ancestor.where for ancestor in [*chain, _Place(path.name)])
         raise SpecError(f"{place.where}: extends must not lead back to a file; got {names}.")
-    if len(line) > _MOST_BASES:
+    if len(chain) > _MOST_BASES:
         raise SpecError(
-            f"{line[0].where}: extends must lead through at most {_MOST_BASES} files; got more. "
+            f"{chain[0].where}: extends must lead through at most {_MOST_BASES} files; got more. "
             "Extend a model nearer to the first."
         )
     return path
@@ -138,52 +138,56 @@ def _beside(name: str, place: _Place) -> Path:
 
 # --- what is wrong ------------------------------------------------------------------------------
 def _valid[R: Record](
-    record: type[R], content: Any, where: str, own: Mapping[tuple[str, int], int] | None = None
+    record: type[R],
+    content: Any,
+    where: str,
+    positions: Mapping[tuple[str, int], int] | None = None,
 ) -> R:
     """Content as a record, or all that is wrong with it in one sentence.
 
-    Entries are counted as in the file, where ``own`` says which of them are its own.
+    Entries are counted as in the file, where ``positions`` says which of them are its own.
     """
     try:
         return record.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(_few(_problems(error, own or {})))
+        problems = "; ".join(_few(_problems(error, positions or {})))
         raise SpecError(f"{where}: {problems}{'' if problems.endswith('?') else '.'}") from None
 
 
-def _problems(error: ValidationError, own: Mapping[tuple[str, int], int]) -> list[str]:
+def _problems(error: ValidationError, positions: Mapping[tuple[str, int], int]) -> list[str]:
     items: list[dict[str, Any]] = [
-        {**item, "loc": _counted(item["loc"], own)} for item in error.errors(include_url=False)
+        {**item, "loc": _counted(item["loc"], positions)}
+        for item in error.errors(include_url=False)
     ]
     lines = []
     for item in items:
-        place = ".".join(excerpt(str(part)) for part in item["loc"] if part != "[key]")
+        location = ".".join(excerpt(str(part)) for part in item["loc"] if part != "[key]")
         if item["type"] == "too_short" and any(_inside(other, item) for other in items):
             continue  # what is wrong inside was not counted
         if item["type"] == "extra_forbidden":
-            lines.append(f"{place} is not a known key.{_hint(item['loc'])}")
+            lines.append(f"{location} is not a known key.{_hint(item['loc'])}")
         elif rule := words.rule(item):
-            lines.append(f"{place} must {rule}")
+            lines.append(f"{location} must {rule}")
         else:
             message = item["msg"].removeprefix("Value error, ").rstrip(".")
-            lines.append(f"{place}: {message[:1].lower()}{message[1:]}".removeprefix(": "))
+            lines.append(f"{location}: {message[:1].lower()}{message[1:]}".removeprefix(": "))
     return [line.rstrip(".") for line in lines]
 
 
 def _counted(
-    place: tuple[int | str, ...], own: Mapping[tuple[str, int], int]
+    location: tuple[int | str, ...], positions: Mapping[tuple[str, int], int]
 ) -> tuple[int | str, ...]:
     """A place with the number of an entry as the file counts it."""
-    kind, number = (*place, "", "")[:2]
-    if isinstance(kind, str) and isinstance(number, int) and (kind, number) in own:
-        return kind, own[kind, number], *place[2:]
-    return place
+    kind, number = (*location, "", "")[:2]
+    if isinstance(kind, str) and isinstance(number, int) and (kind, number) in positions:
+        return kind, positions[kind, number], *location[2:]
+    return location
 
 
-def _few(problems: list[str], most: int = 10) -> list[str]:
+def _few(problems: list[str], limit: int = 10) -> list[str]:
     """The first of many problems, and how many more there are."""
-    more = [f"and {len(problems) - most:,} more"] if len(problems) > most else []
-    return problems[:most] + more
+    rest = [f"and {len(problems) - limit:,} more"] if len(problems) > limit else []
+    return problems[:limit] + rest
 
 
 def _inside(item: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
@@ -192,15 +196,15 @@ def _inside(item: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
     return len(item["loc"]) > depth and item["loc"][:depth] == outer["loc"]
 
 
-def _hint(place: tuple[int | str, ...]) -> str:
+def _hint(location: tuple[int | str, ...]) -> str:
     """The nearest key of the table in which an unknown one stands, or all keys of this table."""
-    known = {key for record in _records_at(place[:-1]) for key in record.model_fields}
-    known |= set(variants.KEYS) if len(place) == 1 else set()
-    near = did_you_mean(str(place[-1]), known)
-    return near or f" Its table has {', '.join(sorted(known))}"
+    known = {key for record in _records_at(location[:-1]) for key in record.model_fields}
+    known |= set(variants.KEYS) if len(location) == 1 else set()
+    hint = did_you_mean(str(location[-1]), known)
+    return hint or f" Its table has {', '.join(sorted(known))}"
 
 
-def _records_at(place: tuple[int | str, ...]) -> list[type[Record]]:
+def _records_at(location: tuple[int | str, ...]) -> list[type[Record]]:
     """Records that can stand at a place: by the keys that lead to it, and by their kind or family.
 
     Examples
@@ -209,7 +213,7 @@ def _records_at(place: tuple[int | str, ...]) -> list[type[Record]]:
     ['NormalPrior']
     """
     records: list[type[Record]] = [ModelSpec]
-    for part in place:
+    for part in location:
         fields = [r.model_fields[str(part)] for r in records if str(part) in r.model_fields]
         if fields:
             records = [record for field in fields for record in _records_of(field.annotation)]
@@ -226,7 +230,7 @@ def _records_of(annotation: Any) -> list[type[Record]]:
 
 
 def _tags(record: type[Record]) -> list[Any]:
-    """Values of ``kind`` or ``family`` by which a record is told from others."""
+    """Values of ``kind`` or ``family`` by which a record is distinguished from others."""
     return [
         value
         for field in record.model_fields.values()

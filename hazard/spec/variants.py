@@ -65,12 +65,12 @@ class Merged(NamedTuple):
     Attributes
     ----------
     content : dict
-    own : dict of (str, int) to int
+    positions : dict of (str, int) to int
         By ``term`` or ``estimand`` and the place in the content, the place in the variant.
     """
 
     content: dict[str, Any]
-    own: dict[tuple[str, int], int]
+    positions: dict[tuple[str, int], int]
 
 
 def stray(content: Mapping[str, Any]) -> str | None:
@@ -111,8 +111,8 @@ def merged(variant: VariantSpec, base: Mapping[str, Any], model: ModelSpec) -> M
     --------
     >>> base = {"name": "all", "question": "Does anybody leave?", "outcome": {"exits": ["left"]}}
     >>> model = ModelSpec.model_validate(base)
-    >>> own = {"name": "log", "question": "And by hazards?", "outcome": {"link": "cloglog"}}
-    >>> merged(VariantSpec(extends="all.toml", **own), base, model).content["outcome"]
+    >>> changes = {"name": "log", "question": "And by hazards?", "outcome": {"link": "cloglog"}}
+    >>> merged(VariantSpec(extends="all.toml", **changes), base, model).content["outcome"]
     {'exits': ['left'], 'link': 'cloglog'}
     """
     content = {key: value for key, value in base.items() if key not in _OF_THE_FILE}
@@ -120,13 +120,13 @@ def merged(variant: VariantSpec, base: Mapping[str, Any], model: ModelSpec) -> M
         tables = _is_table(content.get(key)) and _is_table(value)
         content[key] = {**content[key], **value} if tables else value
     names = {"term": [t.name for t in model.term], "estimand": [e.label for e in model.estimand]}
-    own: dict[tuple[str, int], int] = {}
+    positions: dict[tuple[str, int], int] = {}
     for kind, known in names.items():
         entries = _entries(kind, variant, list(map(_Entry, known, base.get(kind, []))))
         content[kind] = [entry.content for entry in entries]
         places = [(k, entry.place) for k, entry in enumerate(entries)]
-        own |= {(kind, k): place for k, place in places if place is not None}
-    return Merged(content, own)
+        positions |= {(kind, k): place for k, place in places if place is not None}
+    return Merged(content, positions)
 
 
 class _Entry(NamedTuple):
@@ -143,30 +143,38 @@ def _entries(kind: str, variant: VariantSpec, base: Sequence[_Entry]) -> list[_E
     for name in without:
         _place(name, base, _WITHOUT[kind])
     entries = [entry for entry in base if entry.name not in without]
-    for place, said in enumerate(getattr(variant, kind)):
-        entries = _with(entries, said, kind, place)
+    for place, entry_spec in enumerate(getattr(variant, kind)):
+        entries = _with(entries, entry_spec, kind, place)
     return entries
 
 
-def _with(entries: Sequence[_Entry], said: EntrySpec, kind: str, place: int) -> list[_Entry]:
+def _with(entries: Sequence[_Entry], entry_spec: EntrySpec, kind: str, place: int) -> list[_Entry]:
     """Entries with one more of the variant: changed, in place of another, or new."""
-    content, where = dict(said.model_extra or {}), f"{kind}.{place}"
+    content, where = dict(entry_spec.model_extra or {}), f"{kind}.{place}"
     base = [entry if entry.place is None else None for entry in entries]
-    if said.changes is not None:
-        at = _place(said.changes, base, f"{where}.changes")
-        content = {**entries[at].content, **content}
+    if entry_spec.changes is not None:
+        position = _place(entry_spec.changes, base, f"{where}.changes")
+        content = {**entries[position].content, **content}
     elif (name := _name(kind, content)) in (entry.name for entry in base if entry):
-        at = _place(name, base, where)
+        position = _place(name, base, where)
     else:
         last = len(entries) - 1
-        at = last if said.after is None else _place(said.after, entries, f"{where}.after")
-        return [*entries[: at + 1], _Entry(name, content, place), *entries[at + 1 :]]
-    if said.after is not None:
-        raise ValueError(
-            f"{where}.after must come with a new entry; got one in place of {entries[at].name!r}. "
-            "Leave after out."
+        position = (
+            last
+            if entry_spec.after is None
+            else _place(entry_spec.after, entries, f"{where}.after")
         )
-    return [*entries[:at], _Entry(_name(kind, content), content, place), *entries[at + 1 :]]
+        return [*entries[: position + 1], _Entry(name, content, place), *entries[position + 1 :]]
+    if entry_spec.after is not None:
+        raise ValueError(
+            f"{where}.after must come with a new entry; got one in place of "
+            f"{entries[position].name!r}. Leave after out."
+        )
+    return [
+        *entries[:position],
+        _Entry(_name(kind, content), content, place),
+        *entries[position + 1 :],
+    ]
 
 
 def _place(name: str, entries: Sequence[_Entry | None], where: str) -> int:
@@ -174,7 +182,7 @@ def _place(name: str, entries: Sequence[_Entry | None], where: str) -> int:
     known = ["" if entry is None else entry.name for entry in entries]
     if name in known:
         return known.index(name)
-    names = [each for each in known if each]
+    names = [entry_name for entry_name in known if entry_name]
     raise ValueError(f"{where} must be one of {names}; got {name!r}.{did_you_mean(name, names)}")
 
 

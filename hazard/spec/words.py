@@ -58,11 +58,11 @@ def rule(item: Mapping[str, Any]) -> str:
     >>> rule({"type": "greater_than", "loc": ("scale",), "msg": "", "input": -1, "ctx": {"gt": 0}})
     'be above 0; got -1'
     """
-    told = _told(item["type"], dict(item.get("ctx", {})))
-    return told and told + _got(item)
+    text = _rule_text(item["type"], dict(item.get("ctx", {})))
+    return text and text + _got(item)
 
 
-def _told(kind: str, limits: dict[str, Any]) -> str:
+def _rule_text(kind: str, limits: dict[str, Any]) -> str:
     if "discriminator" in limits:
         limits["tag_name"] = str(limits["discriminator"]).strip("'")
     if kind == "string_pattern_mismatch":
@@ -76,13 +76,13 @@ def _told(kind: str, limits: dict[str, Any]) -> str:
     return _RULES.get(kind, "").format(**limits)
 
 
-def _at_least(number: int, of: str) -> str:
-    return "not be empty" if number == 1 else f"have at least {_counted(number, of)}"
+def _at_least(number: int, unit: str) -> str:
+    return "not be empty" if number == 1 else f"have at least {_counted(number, unit)}"
 
 
-def _counted(number: int, of: str) -> str:
-    plural = {"character": "characters", "entry": "entries"}[of]
-    return f"{number} {of if number == 1 else plural}"
+def _counted(number: int, unit: str) -> str:
+    plural = {"character": "characters", "entry": "entries"}[unit]
+    return f"{number} {unit if number == 1 else plural}"
 
 
 def _got(item: Mapping[str, Any]) -> str:

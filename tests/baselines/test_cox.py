@@ -218,8 +218,8 @@ def test_gradient_and_information_are_the_derivatives(rng: np.random.Generator) 
     data, matrix = rows(made), partial_likelihood.columns(rows(made))
     sets = cox._sets(made.outcome == 1, panel["month"].to_numpy(dtype=np.int64), "efron")
 
-    def at(beta: np.ndarray) -> partial_likelihood._State:
-        return partial_likelihood._State(data, matrix, sets, beta)
+    def at(beta: np.ndarray) -> partial_likelihood._RiskSetSums:
+        return partial_likelihood._RiskSetSums(data, matrix, sets, beta)
 
     beta, step = rng.normal(size=2), 1e-5
     for k in range(2):

@@ -224,7 +224,7 @@ def test_number_that_tells_an_exit_for_sure_is_named(rng: np.random.Generator) -
     fit = multinomial_logit.fit(build(SmallPanel(small.panel.assign(exit=exits), {}), spec))
     assert cell(fit, "age", "age", "assisted")[0] == np.inf
     [remark] = fit.remarks
-    assert remark.startswith("Exit 'assisted' is told for sure, estimate without bound: ")
+    assert remark.startswith("Exit 'assisted' is separated, estimate without bound: ")
     assert "age" in remark
 
 
@@ -467,7 +467,7 @@ def test_reference_genotype_of_aidssi(public: Callable[[str], Path]) -> None:
 # centre  stays  assisted  disappeared
 # A           6         2            2     the reference: most rows
 # B           1         3            0     one who stays makes it finite
-# C           0         3            0     told for sure
+# C           0         3            0     separated
 # D           0         1            1     leaves for sure, and nobody knows how
 def test_only_a_level_where_all_leave_in_one_way_is_sure_by_hand() -> None:
     counted = {"A": (6, 2, 2), "B": (1, 3, 0), "C": (0, 3, 0), "D": (0, 1, 1)}
@@ -487,5 +487,5 @@ def test_only_a_level_where_all_leave_in_one_way_is_sure_by_hand() -> None:
     assert own["B"] == pytest.approx([np.log(3) - base, -np.inf], abs=1e-9)
     assert own["C"] == [np.inf, -np.inf]
     assert own["D"] == [np.inf, np.inf]
-    assert any("told for sure" in remark and "centre C" in remark for remark in fit.remarks)
-    assert not any("told for sure" in remark and "centre B" in remark for remark in fit.remarks)
+    assert any("separated" in remark and "centre C" in remark for remark in fit.remarks)
+    assert not any("separated" in remark and "centre B" in remark for remark in fit.remarks)

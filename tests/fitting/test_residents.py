@@ -17,7 +17,7 @@ from hazard import cli, fitting, spec
 from hazard.data import exposures
 from hazard.data import panel as panels
 from hazard.data import registers as regs
-from hazard.data.registers import Histories, Registers
+from hazard.data.registers import FamilyHistories, Registers
 from hazard.fitting.store import read_run
 from hazard.inference import laplace
 from hazard.model import design, parameterisation
@@ -129,7 +129,7 @@ def test_the_privacy_filter_takes_nobody_out_of_the_residents() -> None:
 Places = set[tuple[str, str, str | None, str]]
 
 
-def places(found: Histories, given_registers: Registers, data: DataSpec) -> Places:
+def places(found: FamilyHistories, given_registers: Registers, data: DataSpec) -> Places:
     """(family, month, centre, nationality) as the package finds them."""
     known = dated(given_registers, data)
     names = sorted(known.families, key=lambda name: (not known.rows[name], name))

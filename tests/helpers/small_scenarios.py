@@ -13,7 +13,7 @@ import xarray as xr
 from hazard.data import exposures
 from hazard.data import panel as panels
 from hazard.data import registers as regs
-from hazard.data.registers import Histories, Window
+from hazard.data.registers import FamilyHistories, Window
 from hazard.model import design
 from hazard.spec import DataSpec, ModelSpec
 from hazard.studies import scenario
@@ -47,7 +47,7 @@ class Small:
     """Families by hand, each with the months it was there and how it left."""
 
     panel: pd.DataFrame
-    found: Histories
+    found: FamilyHistories
     spec: ModelSpec
 
 
@@ -80,7 +80,7 @@ def small(spec: ModelSpec, rows: Sequence[tuple[str, str, range, str]]) -> Small
     )[["person", "exposure", "calendar", "centre", "nationality"]]
     none = pd.DataFrame()
     window = Window(FIRST - 12, FIRST + 24, FIRST + 24)
-    return Small(panel, Histories(none, none, none, events, window, none, pd.DataFrame), spec)
+    return Small(panel, FamilyHistories(none, none, none, events, window, none, pd.DataFrame), spec)
 
 
 def built(world: Small) -> design.Design:

@@ -176,10 +176,10 @@ def test_anchors_identity_prior_and_rows_give_the_posterior(rng: np.random.Gener
         prior = np.linalg.inv(correlations.covariance(found.theta[g], 2))
         precision = anchor.information + prior
         np.testing.assert_allclose(np.linalg.inv(precision), own, rtol=1e-8, atol=1e-12)
-        mean = np.linalg.solve(precision, anchor.force[..., None])[..., 0]
+        mean = np.linalg.solve(precision, anchor.weighted_mean[..., None])[..., 0]
         np.testing.assert_allclose(mean, found.mode.beta[group.span], rtol=1e-8, atol=1e-12)
         assert np.linalg.eigvalsh(anchor.information).min() >= -1e-12
-        alone = np.linalg.solve(anchor.information, anchor.force[..., None])[..., 0]
+        alone = np.linalg.solve(anchor.information, anchor.weighted_mean[..., None])[..., 0]
         # negative control: without the prior the effects would be larger
         assert (np.abs(alone) > np.abs(mean)).mean() > 0.9
 
@@ -187,9 +187,9 @@ def test_anchors_identity_prior_and_rows_give_the_posterior(rng: np.random.Gener
 def test_anchor_of_no_rows_is_empty() -> None:
     nothing = Anchor.empty(4, 3)
     assert nothing.information.shape == (4, 3, 3)
-    assert nothing.force.shape == (4, 3)
+    assert nothing.weighted_mean.shape == (4, 3)
     assert not nothing.information.any()
-    assert not nothing.force.any()
+    assert not nothing.weighted_mean.any()
 
 
 def test_shift_equals_finite_differences_of_the_mode(rng: np.random.Generator) -> None:
@@ -212,7 +212,7 @@ def test_followed_equals_finite_differences_of_the_conditional(rng: np.random.Ge
 
         def effects(theta: FloatArray, anchor: Anchor = anchor) -> FloatArray:
             precision = np.linalg.inv(correlations.covariance(theta, 2)) + anchor.information
-            return np.linalg.solve(precision, anchor.force[..., None])[..., 0]
+            return np.linalg.solve(precision, anchor.weighted_mean[..., None])[..., 0]
 
         own = found.theta[g]
         steps = STEP * np.eye(len(own))

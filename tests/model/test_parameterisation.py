@@ -93,7 +93,7 @@ def test_leads_are_told_from_lags(family: str, more: str, rng: np.random.Generat
 def test_every_copy_of_a_curve_has_the_prior_of_the_curve() -> None:
     it = made("varying")
     block = next(block for block in it.design.blocks if block.copies > 1)
-    walk = next(b for b in it.design.blocks if b.name == block.around)
+    walk = next(b for b in it.design.blocks if b.name == block.common_block)
     twin = replace(block, prior=walk.prior)
     blocks = tuple(twin if b is block else b for b in it.design.blocks)
     root = parameterisation.standard(replace(it.design, blocks=blocks)).factors[block.name]

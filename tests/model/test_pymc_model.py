@@ -126,7 +126,7 @@ def levels(
     prior = np.linalg.inv(covariance(it, group, point))
     for k, v in enumerate(point[f"v_{group.name}"]):
         root = np.linalg.cholesky(prior + anchor.information[k])
-        u = np.linalg.solve(root.T, np.linalg.solve(root, anchor.force[k]) + v)
+        u = np.linalg.solve(root.T, np.linalg.solve(root, anchor.weighted_mean[k]) + v)
         yield u, np.linalg.inv(root.T)
 
 
@@ -266,7 +266,7 @@ def test_anchors_identity_exact_rows_give_standard_normals(
 
 def observed(anchor: Anchor, k: int, u: FloatArray) -> float:
     """Log-density of the observation that an anchor stands for, up to a constant."""
-    return float(anchor.force[k] @ u - 0.5 * u @ anchor.information[k] @ u)
+    return float(anchor.weighted_mean[k] @ u - 0.5 * u @ anchor.information[k] @ u)
 
 
 def evidence(it: Made, group: Learned, point: Point) -> float:
@@ -277,7 +277,7 @@ def evidence(it: Made, group: Learned, point: Point) -> float:
     partial = partial_correlations(it, group, point)
     if len(partial):
         total += log_lkj(partial, float(group.concentration or 0), len(log_sigma))
-    for information, force in zip(anchor.information, anchor.force, strict=True):
+    for information, force in zip(anchor.information, anchor.weighted_mean, strict=True):
         both = prior + information
         total += 0.5 * (np.linalg.slogdet(prior)[1] - np.linalg.slogdet(both)[1])
         total += 0.5 * force @ np.linalg.solve(both, force)

@@ -11,7 +11,7 @@ from scipy import stats
 
 from hazard import simulation
 from hazard.simulation.margins import N_LAGS, printed
-from hazard.simulation.report import _seen
+from hazard.simulation.report import _events_seen
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_long_lags_by_hand() -> None:
     rows = pd.DataFrame({"centre": "X", "calendar": months})
     for lag in range(N_LAGS):
         rows[f"forced_return_centre_lag{lag}"] = (months - lag == 99).astype(int)
-    seen = _seen(rows, "centre")
+    seen = _events_seen(rows, "centre")
     assert seen.shape == (10, 13)
     assert [int(lag[0]) for lag in map(np.flatnonzero, seen == 1)] == list(range(1, 11))
     unknown = np.isnan(seen)

@@ -17,7 +17,7 @@ from hazard.data import registers
 from hazard.data.registers.check import _rules
 from hazard.errors import UsageError
 from hazard.months import month_number
-from hazard.simulation.calibrate import FIRST_GUESS_MOVING, _drawn
+from hazard.simulation.calibrate import FIRST_GUESS_MOVING, _initial_effects
 from hazard.simulation.course import course
 from hazard.simulation.margins import EXITS, size_of
 from hazard.simulation.world import (
@@ -46,7 +46,7 @@ def scene() -> Scene:
             shares, centres = nationality_shares(size.nationalities), draw_centres(size, rng)
             world = World(size, course(size), shares, centres, FIRST_GUESS_MOVING)
             one = simulation.scenario(name)
-            truth = simulation.Truth(_drawn(world, one, rng), world, one)
+            truth = simulation.Truth(_initial_effects(world, one, rng), world, one)
             kept[name] = simulation.registers(truth, rng)
         return kept[name]
 

@@ -15,7 +15,7 @@ import xarray as xr
 from hazard import simulation
 from hazard.errors import UsageError
 from hazard.simulation.course import Course, course, stock
-from hazard.simulation.history import Absences, History, Rows, exposures
+from hazard.simulation.history import Absences, FamilyMonths, History, exposures
 from hazard.simulation.margins import (
     EXITS,
     EXPOSURES,
@@ -98,7 +98,7 @@ def test_unknown_size_is_refused() -> None:
 # Month 102: family 1 is the only one left.
 def test_exposures_by_hand(small_truth: simulation.Truth) -> None:
     first, n_centres = 94, small_truth.world.size.centres
-    rows = Rows(
+    rows = FamilyMonths(
         np.array([0, 1, 2, 0, 1, 1]),
         np.array([100, 100, 100, 101, 101, 102]),
         np.array([0, 0, 1, 0, 0, 0]),

@@ -394,18 +394,18 @@ def test_a_wide_value_is_a_model(old: str, new: str) -> None:
 # --- memory -------------------------------------------------------------------------------------
 def test_memory_grows_with_what_the_file_states() -> None:
     """By hand: 8 MB rows of 7 lags, 12 bytes each, and patterns of at most 2 to the 7."""
-    rows = memory.Rows(1_000_000, 50_000, {"country": 4})
-    found = {need.what: need.size for need in memory.needs(load(MODEL), rows)}
+    rows = memory.PanelSize(1_000_000, 50_000, {"country": 4})
+    found = {need.item: need.size for need in memory.needs(load(MODEL), rows)}
     assert found["the history of term 'work_own'"] == 1e6 * 7 * 12 + 2**7 * 7 * 4
     longer = load(MODEL.replace("lags = [0, 6]", "lags = [0, 600]"))
-    wide = {need.what: need.size for need in memory.needs(longer, rows)}
+    wide = {need.item: need.size for need in memory.needs(longer, rows)}
     assert wide["the history of term 'work_own'"] == 1e6 * 601 * 16
     assert wide["the curves by level of term 'work_own'"] == 1e6 * 601 * 4 * 8
 
 
 def test_what_does_not_fit_is_refused_before_it_is_made() -> None:
     longer = load(MODEL.replace("lags = [0, 6]", "lags = [0, 600]"))
-    rows = memory.Rows(1_000_000, 50_000, {"country": 4})
+    rows = memory.PanelSize(1_000_000, 50_000, {"country": 4})
     memory.refuse_too_large(longer, rows, limit=1e12)
     with pytest.raises(SpecError, match=r"^model 'example' must fit into memory; got about .* GiB"):
         memory.refuse_too_large(longer, rows, limit=8 * 2.0**30)
@@ -414,9 +414,9 @@ def test_what_does_not_fit_is_refused_before_it_is_made() -> None:
 def test_the_draws_are_counted_before_they_are_made() -> None:
     """By hand: draws (chain and draw), coefficients of two exits, and four copies of 8 bytes."""
     model = load(MODEL)
-    rows = memory.Rows(1_000, 500, {"country": 4, "centre": 3, "sex": 2})
+    rows = memory.PanelSize(1_000, 500, {"country": 4, "centre": 3, "sex": 2})
     sizes = {
-        draws: {need.what: need.size for need in memory.needs(model, replace(rows, draws=draws))}
+        draws: {need.item: need.size for need in memory.needs(model, replace(rows, draws=draws))}
         for draws in (1_000, 1_000_000)
     }
     # 1 intercept, 3 intervals, 2 sexes, 3 centres, 7 lags in all and in each of 4 countries
@@ -441,7 +441,7 @@ def test_a_run_of_too_many_draws_is_refused_at_its_start(engine: str, tmp_path: 
 
 
 def test_every_bundled_model_fits_at_published_size() -> None:
-    rows = memory.Rows(60_000, 6_000, {"centre": 150, "nationality": 100, "sex": 2})
+    rows = memory.PanelSize(60_000, 6_000, {"centre": 150, "nationality": 100, "sex": 2})
     for path in spec.models_folder().glob("*.toml"):
         memory.refuse_too_large(spec.read(path.stem), rows, limit=8 * 2.0**30)
 

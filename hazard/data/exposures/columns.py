@@ -91,28 +91,28 @@ def not_of_measure(frame: pd.DataFrame, terms: Sequence[LaggedTerm]) -> list[str
         over.
     terms : sequence of LaggedTerm
     """
-    broken = []
+    problems = []
     for term in terms:
         names = [lag_column(term.name, lag) for lag in lags(term)]
         flags = {name: _strange(frame[name], term) for name in names if name in frame}
-        if strange := [name for name, bad in flags.items() if bad.any()]:
-            broken += violation(
-                f"columns {strange} must hold {_HOLDS[term.measure]} or empty cells",
-                np.logical_or.reduce([flags[name] for name in strange]),
+        if of_wrong_measure := [name for name, bad in flags.items() if bad.any()]:
+            problems += violation(
+                f"columns {of_wrong_measure} must hold {_HOLDS[term.measure]} or empty cells",
+                np.logical_or.reduce([flags[name] for name in of_wrong_measure]),
                 got="other values",
                 cure="Correct these cells, or state another measure for the term.",
                 numbers=frame.index.to_numpy(dtype=np.int64) + 1,
             )
-    return broken
+    return problems
 
 
 def _from_columns(frame: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
     names = [lag_column(term.name, lag) for lag in lags(term)]
-    if broken := not_of_measure(frame, [term]):
-        raise HistoryError("\n".join(broken))
+    if problems := not_of_measure(frame, [term]):
+        raise HistoryError("\n".join(problems))
     values = frame[names].to_numpy(dtype=np.float32, na_value=np.nan)
-    found = ruled(np.array(values), lags(term), term)
-    return since_risk(found, frame, term)
+    history = ruled(np.array(values), lags(term), term)
+    return since_risk(history, frame, term)
 
 
 def _strange(column: pd.Series, term: LaggedTerm) -> BoolArray:
@@ -124,5 +124,5 @@ def _strange(column: pd.Series, term: LaggedTerm) -> BoolArray:
     fits = (numbers >= 0) & np.isfinite(numbers)
     if term.measure == "count":
         fits &= numbers == np.floor(numbers)
-    strange: BoolArray = ~(empty | fits)
-    return strange
+    of_wrong_measure: BoolArray = ~(empty | fits)
+    return of_wrong_measure

@@ -20,7 +20,7 @@ Layer = tuple[str, ...]  # columns whose levels, taken together, are the groups
 
 
 @dataclass(frozen=True, eq=False)
-class Lived:
+class CentreByMonth:
     """Sorted keys of person and month, and the centre of each."""
 
     keys: IntArray
@@ -28,7 +28,7 @@ class Lived:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class CodedRows:
     """Rows of a panel, as numbers.
 
     Attributes
@@ -42,7 +42,7 @@ class Rows:
         Levels of every column that makes groups.
     codes : mapping of str to ndarray of int32, shape (row,)
         Position of the row's level, -1 if it is unknown.
-    lived : Lived or None
+    residence : Lived or None
         If given, the centre is that of the month that is looked up.
     """
 
@@ -52,17 +52,17 @@ class Rows:
     window: Window
     labels: Mapping[str, pd.Index]
     codes: Mapping[str, Codes]
-    lived: Lived | None
+    residence: CentreByMonth | None
 
     @property
     def n_months(self) -> int:
         """Number of months of the window."""
         return self.window.last - self.window.first + 1
 
-    def part(self, of: slice) -> Rows:
+    def part(self, selected: slice) -> CodedRows:
         """Some of the rows."""
-        codes = {name: code[of] for name, code in self.codes.items()}
-        return replace(self, person=self.person[of], month=self.month[of], codes=codes)
+        codes = {name: code[selected] for name, code in self.codes.items()}
+        return replace(self, person=self.person[selected], month=self.month[selected], codes=codes)
 
     def group(self, layer: Layer, month: IntArray) -> IntArray:
         """Group of every row in its month of ``month``, -1 if it is unknown."""
@@ -70,14 +70,14 @@ class Rows:
         return combined(codes, [len(self.labels[name]) for name in layer])
 
     def _then(self, month: IntArray) -> Codes:
-        if self.lived is None:
+        if self.residence is None:
             raise TypeError("rows without a centre must have the centres of the time")
-        at = find(self.lived.keys, pack(self.person, month))
-        return np.append(self.lived.centre, np.int32(-1))[at]
+        position = find(self.residence.keys, pack(self.person, month))
+        return np.append(self.residence.centre, np.int32(-1))[position]
 
 
 @dataclass(frozen=True, eq=False)
-class Families:
+class FamilyCounts:
     """Number of families by group and month; for the persons of the panel also who they are.
 
     Attributes
@@ -102,10 +102,10 @@ class Families:
     def others(self, person: IntArray, month: IntArray, group: IntArray) -> IntArray:
         """Number of families in the group and month, without the person's own."""
         number = self.counts[self.place[group], month].astype(np.int64)
-        may = np.flatnonzero((month >= self.first[person]) & (month <= self.last[person]))
-        at = find(self.keys, pack(person[may], month[may]))
-        own = (at >= 0) & (np.append(self.group, -1)[at] == group[may])
-        number[may[own]] -= 1
+        possible = np.flatnonzero((month >= self.first[person]) & (month <= self.last[person]))
+        position = find(self.keys, pack(person[possible], month[possible]))
+        is_own = (position >= 0) & (np.append(self.group, -1)[position] == group[possible])
+        number[possible[is_own]] -= 1
         return number
 
 
@@ -134,9 +134,9 @@ def combined(codes: Sequence[Codes], sizes: Sequence[int]) -> IntArray:
 
 
 def rows(
-    panel: pd.DataFrame, columns: Sequence[str], window: Window, lived: pd.DataFrame | None
-) -> Rows:
-    """Rows of a panel with their levels of the columns; with ``lived``, the centre is of the time.
+    panel: pd.DataFrame, columns: Sequence[str], window: Window, residence: pd.DataFrame | None
+) -> CodedRows:
+    """Rows of a panel with their levels; with ``residence``, the centre is that of the time.
 
     Raises
     ------
@@ -151,52 +151,67 @@ def rows(
             "panel column 'calendar' must lie within the window of the events; got other months "
             f"in {outside.sum():,} of {len(month):,} rows (first: row {outside.argmax() + 1:,})."
         )
-    of_then = {"centre"} if lived is not None else set()
-    source = {name: lived if lived is not None and name in of_then else panel for name in columns}
+    from_residence = {"centre"} if residence is not None else set()
+    source = {
+        name: residence if residence is not None and name in from_residence else panel
+        for name in columns
+    }
     labels = {name: frame[name].cat.categories for name, frame in source.items()}
-    codes = {name: _codes(panel[name], labels[name]) for name in columns if name not in of_then}
-    then = None if lived is None or "centre" not in columns else _lived(lived, persons, window)
-    return Rows(person, month, persons, window, labels, codes, then)
+    codes = {
+        name: _codes(panel[name], labels[name]) for name in columns if name not in from_residence
+    }
+    centres = (
+        None
+        if residence is None or "centre" not in columns
+        else _centre_by_month(residence, persons, window)
+    )
+    return CodedRows(person, month, persons, window, labels, codes, centres)
 
 
 def _codes(column: pd.Series, labels: pd.Index) -> Codes:
     return positions(column, labels).astype(np.int32)
 
 
-def _lived(lived: pd.DataFrame, persons: IntArray, window: Window) -> Lived:
-    person = find(persons, lived["person"].to_numpy())
-    month = lived["calendar"].to_numpy(dtype=np.int64) - window.first
-    kept = (person >= 0) & (month >= 0)
-    keys = pack(person, month)[kept]
+def _centre_by_month(residence: pd.DataFrame, persons: IntArray, window: Window) -> CentreByMonth:
+    person = find(persons, residence["person"].to_numpy())
+    month = residence["calendar"].to_numpy(dtype=np.int64) - window.first
+    known = (person >= 0) & (month >= 0)
+    keys = pack(person, month)[known]
     order = np.argsort(keys, kind="stable")
-    return Lived(keys[order], _codes(lived["centre"], lived["centre"].cat.categories)[kept][order])
+    return CentreByMonth(
+        keys[order], _codes(residence["centre"], residence["centre"].cat.categories)[known][order]
+    )
 
 
-def families(once: pd.DataFrame, layer: Layer, of: Rows) -> Families:
+def families(once: pd.DataFrame, layer: Layer, coded: CodedRows) -> FamilyCounts:
     """Families of a frame with one row per person and month, by the groups of the rows."""
-    codes = [_codes(once[name], of.labels[name]) for name in layer]
-    group = combined(codes, [len(of.labels[name]) for name in layer])
-    month = once["calendar"].to_numpy(dtype=np.int64) - of.window.first
-    place, counts = _counts(group, month, of, int(np.prod([len(of.labels[n]) for n in layer])))
-    person = find(of.people, once["person"].to_numpy())
+    codes = [_codes(once[name], coded.labels[name]) for name in layer]
+    group = combined(codes, [len(coded.labels[name]) for name in layer])
+    month = once["calendar"].to_numpy(dtype=np.int64) - coded.window.first
+    place, counts = _counts(
+        group, month, coded, int(np.prod([len(coded.labels[n]) for n in layer]))
+    )
+    person = find(coded.people, once["person"].to_numpy())
     order = np.lexsort((month, person))
     order = order[(person >= 0)[order]]
     person, month = person[order], month[order]
-    return Families(
+    return FamilyCounts(
         place=place,
         counts=counts,
         keys=pack(person, month),
         group=group[order],
-        first=earliest(person, month, len(of.people)),
-        last=NEVER - earliest(person, NEVER - month, len(of.people)),
+        first=earliest(person, month, len(coded.people)),
+        last=NEVER - earliest(person, NEVER - month, len(coded.people)),
     )
 
 
-def _counts(group: IntArray, month: IntArray, of: Rows, n_groups: int) -> tuple[Codes, Codes]:
+def _counts(
+    group: IntArray, month: IntArray, coded: CodedRows, n_groups: int
+) -> tuple[Codes, Codes]:
     known = group >= 0
-    used, at = np.unique(group[known], return_inverse=True)
+    used, rank = np.unique(group[known], return_inverse=True)
     place = np.zeros(n_groups + 1, dtype=np.int32)
     place[used] = np.arange(1, len(used) + 1)
-    flat = (at + 1) * of.n_months + month[known]
-    counts = np.bincount(flat, minlength=(len(used) + 1) * of.n_months)
-    return place, counts.reshape(-1, of.n_months).astype(np.int32)
+    flat = (rank + 1) * coded.n_months + month[known]
+    counts = np.bincount(flat, minlength=(len(used) + 1) * coded.n_months)
+    return place, counts.reshape(-1, coded.n_months).astype(np.int32)

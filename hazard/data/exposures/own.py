@@ -28,7 +28,7 @@ def own_history(panel: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
     -------
     DataArray, dims (row, lag)
         For the measure ``at_least``, 1 if the value ``lag`` months earlier is at least
-        ``term.at_least``, 0 if it is less; for ``count``, the value. Months are told by their
+        ``term.at_least``, 0 if it is less; for ``count``, the value. Months are matched by
         number, not by the row. Unknown are months without a row and missing values; the rule of
         the term applies to them.
 
@@ -59,9 +59,9 @@ def own_history(panel: pd.DataFrame, term: LaggedTerm) -> xr.DataArray:
     person, _ = people(panel)
     keys = pack(person, panel["month"].to_numpy(dtype=np.int64))
     by_lag = np.append(happened(panel, term), np.nan).astype(np.float32)
-    at = looked_up(term)
-    found = ruled(np.column_stack([by_lag[find(keys, keys - lag)] for lag in at]), at, term)
-    return since_risk(found, panel, term)
+    lags = looked_up(term)
+    history = ruled(np.column_stack([by_lag[find(keys, keys - lag)] for lag in lags]), lags, term)
+    return since_risk(history, panel, term)
 
 
 def happened(panel: pd.DataFrame, term: LaggedTerm) -> FloatArray:

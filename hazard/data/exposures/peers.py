@@ -10,10 +10,10 @@ import pandas as pd
 import xarray as xr
 
 from hazard.arrays import BoolArray, Float32Array, IntArray
-from hazard.data.exposures.families import Families, Layer, Rows, families, rows
+from hazard.data.exposures.families import CodedRows, FamilyCounts, Layer, families, rows
 from hazard.data.exposures.own import own_history
 from hazard.data.exposures.rules import looked_up, need, ruled, since_risk
-from hazard.data.registers import Histories, Window
+from hazard.data.registers import FamilyHistories, Window
 from hazard.errors import HistoryError, did_you_mean
 from hazard.spec import LaggedTerm
 
@@ -31,7 +31,7 @@ _ROWS_AT_ONCE = 2**16  # so that what is held per row and lag stays in the cache
 
 def register_histories(
     panel: pd.DataFrame,
-    histories: Histories,
+    histories: FamilyHistories,
     terms: Sequence[LaggedTerm],
     *,
     history_centre: HistoryCentre = "current",
@@ -42,7 +42,7 @@ def register_histories(
     ----------
     panel : DataFrame
         As from ``panel.build``.
-    histories : Histories
+    histories : FamilyHistories
         Only the measure ``per_resident`` asks for its residents.
     terms : sequence of LaggedTerm
     history_centre : {"current", "then"}
@@ -55,16 +55,18 @@ def register_histories(
     """
     peers = [term for term in terms if term.network != _OWN]
     _check_columns(panel, histories.events, peers)
-    lived = histories.residence if history_centre == "then" else None
+    residence = histories.residence if history_centre == "then" else None
 
-    def once(what: str) -> pd.DataFrame:
-        if what == RESIDENT:
+    def once(exposure: str) -> pd.DataFrame:
+        if exposure == RESIDENT:
             return histories.residents()
-        return _once(histories.events, what, histories.window)
+        return _once(histories.events, exposure, histories.window)
 
-    found = _peer_histories(panel, once, peers, histories.window, lived)
-    found |= {term.name: own_history(panel, term) for term in terms if term.network == _OWN}
-    return {term.name: found[term.name] for term in terms}
+    histories_by_term = _peer_histories(panel, once, peers, histories.window, residence)
+    histories_by_term |= {
+        term.name: own_history(panel, term) for term in terms if term.network == _OWN
+    }
+    return {term.name: histories_by_term[term.name] for term in terms}
 
 
 def peer_histories(
@@ -135,8 +137,8 @@ def peer_histories(
     ...     term = LaggedTerm(kind="lagged", exposure="visit", network=network, measure=measure,
     ...                       at_least=at_least, lags=(0, 0), history_before_start="missing",
     ...                       prior=prior)
-    ...     found = peer_histories(everyone[:1], events, [term], window=window)
-    ...     return float(found[term.name][0, 0])
+    ...     histories = peer_histories(everyone[:1], events, [term], window=window)
+    ...     return float(histories[term.name][0, 0])
     >>> networks = ["centre", "nationality", "centre_nationality", "centre_other",
     ...             "nationality_elsewhere"]
     >>> [value(network, "count") for network in networks]
@@ -147,8 +149,10 @@ def peer_histories(
     [1.0, 1.0, 0.0, 0.0, 0.0]
     """
     _check_columns(panel, events, terms)
-    lived = panel if history_centre == "then" else None
-    return _peer_histories(panel, lambda what: _once(events, what, window), terms, window, lived)
+    residence = panel if history_centre == "then" else None
+    return _peer_histories(
+        panel, lambda exposure: _once(events, exposure, window), terms, window, residence
+    )
 
 
 def _peer_histories(
@@ -156,18 +160,23 @@ def _peer_histories(
     once: Callable[[str], pd.DataFrame],
     terms: Sequence[LaggedTerm],
     window: Window,
-    lived: pd.DataFrame | None,
+    residence: pd.DataFrame | None,
 ) -> dict[str, xr.DataArray]:
     if not terms:
         return {}
-    of_panel = rows(panel, _columns(terms), window, lived)
+    of_panel = rows(panel, _columns(terms), window, residence)
     counted = dict.fromkeys(
-        (what, layer) for term in terms for what in _counted(term) for layer in layers(term)
+        (exposure, layer) for term in terms for exposure in _counted(term) for layer in layers(term)
     )
-    frames = {what: once(what) for what in dict.fromkeys(what for what, _ in counted)}
-    found = {(what, layer): families(frames[what], layer, of_panel) for what, layer in counted}
-    made = {term.name: _history(term, of_panel, found) for term in terms}
-    return {term.name: since_risk(made[term.name], panel, term) for term in terms}
+    frames = {
+        exposure: once(exposure) for exposure in dict.fromkeys(exposure for exposure, _ in counted)
+    }
+    counts = {
+        (exposure, layer): families(frames[exposure], layer, of_panel)
+        for exposure, layer in counted
+    }
+    histories = {term.name: _history(term, of_panel, counts) for term in terms}
+    return {term.name: since_risk(histories[term.name], panel, term) for term in terms}
 
 
 def _check_columns(panel: pd.DataFrame, events: pd.DataFrame, terms: Sequence[LaggedTerm]) -> None:
@@ -208,35 +217,35 @@ def _counted(term: LaggedTerm) -> tuple[str, ...]:
     return (term.exposure, RESIDENT) if term.measure == "per_resident" else (term.exposure,)
 
 
-def _once(events: pd.DataFrame, what: str, window: Window) -> pd.DataFrame:
+def _once(events: pd.DataFrame, exposure: str, window: Window) -> pd.DataFrame:
     """Rows of an exposure within the window, one per person and month."""
     exposures = events["exposure"].astype("category").cat.categories
-    if what == RESIDENT and what not in exposures:
+    if exposure == RESIDENT and exposure not in exposures:
         raise HistoryError(
             "events must hold every family and month with the exposure 'resident' for the measure "
             "'per_resident'; got none."
         )
-    if what not in exposures:
-        msg = f"term exposure must be one of {list(exposures)}; got '{what}'."
-        raise HistoryError(msg + did_you_mean(what, exposures))
-    of_exposure = (events["exposure"] == what) & events["calendar"].between(*window[:2])
+    if exposure not in exposures:
+        msg = f"term exposure must be one of {list(exposures)}; got '{exposure}'."
+        raise HistoryError(msg + did_you_mean(exposure, exposures))
+    of_exposure = (events["exposure"] == exposure) & events["calendar"].between(*window[:2])
     return events[of_exposure].drop_duplicates(["person", "calendar"])
 
 
-Found = Mapping[tuple[str, Layer], Families]
+CountsByLayer = Mapping[tuple[str, Layer], FamilyCounts]
 
 
-def _history(term: LaggedTerm, of_panel: Rows, found: Found) -> xr.DataArray:
-    at = looked_up(term)
-    values = np.empty((len(of_panel.month), len(at)), dtype=np.float32)
+def _history(term: LaggedTerm, of_panel: CodedRows, counts: CountsByLayer) -> xr.DataArray:
+    lags = looked_up(term)
+    values = np.empty((len(of_panel.month), len(lags)), dtype=np.float32)
     for start in range(0, len(values), _ROWS_AT_ONCE):
-        some = slice(start, start + _ROWS_AT_ONCE)
-        part = of_panel.part(some)
-        for column, lag in enumerate(at):
-            values[some, column] = _values(term, part, found, lag)
+        chunk = slice(start, start + _ROWS_AT_ONCE)
+        part = of_panel.part(chunk)
+        for column, lag in enumerate(lags):
+            values[chunk, column] = _values(term, part, counts, lag)
     if term.measure == "per_resident":
         _check_residents(values)
-    return ruled(values, at, term)
+    return ruled(values, lags, term)
 
 
 def _check_residents(values: Float32Array) -> None:
@@ -248,7 +257,7 @@ def _check_residents(values: Float32Array) -> None:
         )
 
 
-def _values(term: LaggedTerm, part: Rows, found: Found, lag: int) -> Float32Array:
+def _values(term: LaggedTerm, part: CodedRows, counts: CountsByLayer, lag: int) -> Float32Array:
     """Value of every row at one lag; NaN where it is unknown, infinite for more than everybody."""
     month = part.month - lag
     known: BoolArray = (month >= 0) & (month < part.n_months)
@@ -256,19 +265,25 @@ def _values(term: LaggedTerm, part: Rows, found: Found, lag: int) -> Float32Arra
     groups = {layer: part.group(layer, month) for layer in layers(term)}
     for group in groups.values():
         known &= group >= 0
-    number, *residents = [_others(what, part, month, groups, found) for what in _counted(term)]
+    number, *residents = [
+        _others(exposure, part, month, groups, counts) for exposure in _counted(term)
+    ]
     value = (number >= term.at_least if term.measure == "at_least" else number).astype(np.float32)
-    for there in residents:
-        value /= np.maximum(there, 1)
-        value[number > there] = np.inf
+    for n_others in residents:
+        value /= np.maximum(n_others, 1)
+        value[number > n_others] = np.inf
     value[~known] = np.nan
     return value
 
 
 def _others(
-    what: str, part: Rows, month: IntArray, groups: Mapping[Layer, IntArray], found: Found
+    exposure: str,
+    part: CodedRows,
+    month: IntArray,
+    groups: Mapping[Layer, IntArray],
+    counts: CountsByLayer,
 ) -> IntArray:
-    whole, *less = [
-        found[what, layer].others(part.person, month, group) for layer, group in groups.items()
+    total, *excluded = [
+        counts[exposure, layer].others(part.person, month, group) for layer, group in groups.items()
     ]
-    return whole - sum(less)
+    return total - sum(excluded)

@@ -25,14 +25,14 @@ def looked_up(term: LaggedTerm) -> range:
     return lags(term)
 
 
-def ruled(values: Float32Array, at: range, term: LaggedTerm) -> xr.DataArray:
+def ruled(values: Float32Array, column_lags: range, term: LaggedTerm) -> xr.DataArray:
     """History of a term, its rule for unknown values applied in place.
 
     Parameters
     ----------
     values : ndarray of float32, shape (row, lag)
         NaN where the history is unknown.
-    at : range
+    column_lags : range
         The lags of the columns; at least those of the term.
     term : LaggedTerm
 
@@ -52,8 +52,8 @@ def ruled(values: Float32Array, at: range, term: LaggedTerm) -> xr.DataArray:
     if term.history_before_start == "zero":
         np.nan_to_num(values, copy=False, nan=0.0)
     if term.history_before_start == "carry":
-        _carry(values, at)
-    first = at.index(term.lags[0])
+        _carry(values, column_lags)
+    first = column_lags.index(term.lags[0])
     of_term = values[:, first : first + len(lags(term))]
     coords = {"lag": list(lags(term))}
     return xr.DataArray(of_term, dims=("row", "lag"), coords=coords, name=term.name)
@@ -95,13 +95,15 @@ def since_risk(history: xr.DataArray, rows: pd.DataFrame, term: LaggedTerm) -> x
     if term.history_before_risk == "observed":
         return history
     need(rows, ["month"])
-    told_of = xr.DataArray(rows["month"].to_numpy(dtype=np.int64), dims="row") - history["lag"]
-    return history.where(told_of >= 1, np.float32(0.0)).transpose("row", "lag")
+    month_of_history = (
+        xr.DataArray(rows["month"].to_numpy(dtype=np.int64), dims="row") - history["lag"]
+    )
+    return history.where(month_of_history >= 1, np.float32(0.0)).transpose("row", "lag")
 
 
-def _carry(values: Float32Array, at: range) -> None:
-    nearest = min(range(len(at)), key=lambda column: abs(at[column]))
-    before = [(column, column - 1) for column in range(nearest + 1, len(at))]
+def _carry(values: Float32Array, column_lags: range) -> None:
+    nearest = min(range(len(column_lags)), key=lambda column: abs(column_lags[column]))
+    before = [(column, column - 1) for column in range(nearest + 1, len(column_lags))]
     after = [(column, column + 1) for column in reversed(range(nearest))]
     for column, source in before + after:
         unknown = np.isnan(values[:, column])

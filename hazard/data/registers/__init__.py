@@ -9,6 +9,6 @@ from hazard.data.registers.check import check
 from hazard.data.registers.define import define
 from hazard.data.registers.privacy import shift as privacy_shift
 from hazard.data.registers.read import read
-from hazard.data.registers.records import Histories, Registers, Window
+from hazard.data.registers.records import FamilyHistories, Registers, Window
 
-__all__ = ["Histories", "Registers", "Window", "check", "define", "privacy_shift", "read"]
+__all__ = ["FamilyHistories", "Registers", "Window", "check", "define", "privacy_shift", "read"]

@@ -55,7 +55,7 @@ def check(registers: Registers) -> pd.DataFrame:
 
 
 def _rules(registers: Registers) -> Iterator[Rule]:
-    ids = Ids.of(registers.persons["person_id"])
+    ids = Ids.from_column(registers.persons["person_id"])
     person = {table: ids.find(frame["person_id"]) for table, frame in registers.tables.items()}
     yield from _persons(registers.persons)
     yield from _links(registers, person)
@@ -92,13 +92,13 @@ def _links(registers: Registers, person: dict[str, IntArray]) -> Iterator[Rule]:
         # the police also deport people who never applied for asylum
         severity: Severity = "note" if table.startswith("pu_") else "error"
         yield Rule(table, "The person is in udi_persons.", person[table] < 0, severity)
-    seen = np.unique(
+    linked = np.unique(
         np.concatenate([codes for table, codes in person.items() if table != _PERSONS])
     )
     yield Rule(
         _PERSONS,
         "A person has a row in another table.",
-        ~np.isin(person[_PERSONS], seen),
+        ~np.isin(person[_PERSONS], linked),
         "note",
     )
     returns, deportations = registers.returns, registers.deportations

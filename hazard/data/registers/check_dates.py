@@ -45,12 +45,14 @@ def decision_rules(registers: Registers, person: dict[str, IntArray]) -> Iterato
     decided = day(decisions["decided_on"])
     dated = pack(person[table], decided)
     asylum = pack(person["udi_persons"], day(registers.persons["asylum_applied_on"]))
-    asked = np.append(np.sort(asylum), NEVER * SPAN)
-    next_asked = asked[np.searchsorted(asked, dated, side="right")]
+    asylum_keys = np.append(np.sort(asylum), NEVER * SPAN)
+    next_asylum = asylum_keys[np.searchsorted(asylum_keys, dated, side="right")]
     yield Rule(
         table,
         "A decision is not dated before the application for asylum.",
-        (person[table] >= 0) & (next_asked // SPAN == person[table]) & (next_asked % SPAN != NEVER),
+        (person[table] >= 0)
+        & (next_asylum // SPAN == person[table])
+        & (next_asylum % SPAN != NEVER),
         "note",
     )
     final = (decisions["final"] == "yes").to_numpy()
@@ -89,8 +91,8 @@ def stay_rules(registers: Registers, person: dict[str, IntArray]) -> Iterator[Ru
     table, stays = "udi_stays", registers.stays
     start, end = day(stays["from_date"]), day(stays["to_date"])
     centre, _ = ordered_codes(stays["centre"])
-    home = first_return(registers, person)[person[table]]
-    home = np.where(person[table] < 0, NEVER, home)
+    returned = first_return(registers, person)[person[table]]
+    returned = np.where(person[table] < 0, NEVER, returned)
     yield Rule(table, "A stay does not end before it begins.", end < start)
     yield Rule(
         table,
@@ -117,12 +119,12 @@ def stay_rules(registers: Registers, person: dict[str, IntArray]) -> Iterator[Ru
         "note",
     )
     yield Rule(
-        table, "No stay begins after a completed return of the person.", start > home, "note"
+        table, "No stay begins after a completed return of the person.", start > returned, "note"
     )
     yield Rule(
         table,
         "No stay goes on for more than a month after a completed return of the person.",
-        (start <= home) & (end > home + STEP) & (home != NEVER),
+        (start <= returned) & (end > returned + STEP) & (returned != NEVER),
         "note",
     )
     yield Rule(
@@ -139,8 +141,8 @@ def return_rules(registers: Registers, person: dict[str, IntArray]) -> Iterator[
     ------
     Rule
     """
-    table, asked = "udi_applications", registers.applications
-    applied, completed = day(asked["applied_on"]), day(asked["completed_on"])
+    table, applications = "udi_applications", registers.applications
+    applied, completed = day(applications["applied_on"]), day(applications["completed_on"])
     yield Rule(table, "A return is not completed before its application.", completed < applied)
     yield Rule(
         table,
@@ -150,46 +152,46 @@ def return_rules(registers: Registers, person: dict[str, IntArray]) -> Iterator[
     )
     yield from _too_early(registers, person, applied)
     returns, stays = registers.returns, registers.stays
-    code, went_on = person["udi_returns"], day(returns["returned_on"])
+    code, returned = person["udi_returns"], day(returns["returned_on"])
     assisted = (returns["kind"] == "assisted").to_numpy()
-    done = pack(person[table], completed // STEP)
-    went = pack(code, went_on // STEP)
+    completed_keys = pack(person[table], completed // STEP)
+    return_keys = pack(code, returned // STEP)
     yield Rule(
         table,
         "A completed return is in udi_returns, in the same or a neighbouring month.",
-        (completed != NEVER) & ~near(done, went[assisted]),
+        (completed != NEVER) & ~near(completed_keys, return_keys[assisted]),
         "note",
     )
     table = "udi_returns"
     yield Rule(
         table,
         "An assisted return has a completed application, in the same or a neighbouring month.",
-        assisted & ~near(went, done),
+        assisted & ~near(return_keys, completed_keys),
         "note",
     )
     yield Rule(
         table,
         "A person does not return on two dates.",
-        later(code, went_on, np.ones(len(went_on), dtype=np.bool_)),
+        later(code, returned, np.ones(len(returned), dtype=np.bool_)),
         "note",
     )
-    months = Intervals.of(
+    months = Intervals.from_arrays(
         person["udi_stays"], day(stays["from_date"]) // STEP, day(stays["to_date"]) // STEP
     )
     yield Rule(
-        table, "A return falls in a month of a stay.", ~months.cover(code, went_on // STEP), "note"
+        table, "A return falls in a month of a stay.", ~months.cover(code, returned // STEP), "note"
     )
-    gone = pack(code, went_on)
+    return_days = pack(code, returned)
     yield Rule(
         table,
         "A person does not return in two ways on one day.",
-        ~assisted & (code >= 0) & among(gone, gone[assisted]),
+        ~assisted & (code >= 0) & among(return_days, return_days[assisted]),
         "note",
     )
     yield Rule(
         table,
         "No return is dated before the application for asylum.",
-        before_asylum(registers, person, table, went_on),
+        before_asylum(registers, person, table, returned),
         "note",
     )
     yield from _after_permit(registers, person)
@@ -199,15 +201,15 @@ def return_rules(registers: Registers, person: dict[str, IntArray]) -> Iterator[
 def _too_early(
     registers: Registers, person: dict[str, IntArray], applied: IntArray
 ) -> Iterator[Rule]:
-    """Applications before what comes first in most lives, though not in all."""
+    """Applications before what comes first for most persons, though not for all."""
     table, n_persons = "udi_applications", len(registers.persons)
     code = person[table]
-    for name, of, dated in (
+    for name, holder, dated in (
         ("the first stay", person["udi_stays"], day(registers.stays["from_date"])),
         ("the final rejection", *_final(registers, person, "rejected")),
     ):
-        known = of >= 0
-        first = earliest(of[known], dated[known], n_persons)[code]
+        known = holder >= 0
+        first = earliest(holder[known], dated[known], n_persons)[code]
         yield Rule(
             table,
             f"No application for assisted return is dated before {name} of the person.",
@@ -228,9 +230,9 @@ def _final(
 
 def _after_permit(registers: Registers, person: dict[str, IntArray]) -> Iterator[Rule]:
     for table, name in (("udi_returns", "returned_on"), ("pu_deportations", "deported_on")):
-        code, went = person[table], day(registers.tables[table][name])
+        code, returned = person[table], day(registers.tables[table][name])
         granted, rejected = (
-            latest(*_final(registers, person, outcome), code, went)
+            latest(*_final(registers, person, outcome), code, returned)
             for outcome in ("granted", "rejected")
         )
         yield Rule(
@@ -243,15 +245,15 @@ def _after_permit(registers: Registers, person: dict[str, IntArray]) -> Iterator
 
 def _same_month(registers: Registers, person: dict[str, IntArray]) -> Iterator[Rule]:
     """Dates of one event in two tables: a month off in a row can be, in most rows it cannot."""
-    returns, asked = registers.returns, registers.applications
+    returns, applications = registers.returns, registers.applications
     assisted = (returns["kind"] == "assisted").to_numpy()
-    went = day(returns["returned_on"]) // STEP
-    completed = day(asked["completed_on"])
-    done = np.where(completed == NEVER, -1, person["udi_applications"])
-    for table, code, month, other, theirs in (
+    return_month = day(returns["returned_on"]) // STEP
+    completed = day(applications["completed_on"])
+    completed_person = np.where(completed == NEVER, -1, person["udi_applications"])
+    for table, code, month, other, other_person in (
         (
             "udi_applications",
-            done,
+            completed_person,
             completed // STEP,
             "assisted returns",
             np.where(assisted, person["udi_returns"], -1),
@@ -267,14 +269,14 @@ def _same_month(registers: Registers, person: dict[str, IntArray]) -> Iterator[R
         yield Rule(
             table,
             f"The dates of most persons fall in the month of their {other} in udi_returns.",
-            shifted(code, month, theirs, went),
+            shifted(code, month, other_person, return_month),
             "warning",
         )
-    left = day(registers.stays["to_date"])
-    stayed = np.where(left == NEVER, -1, person["udi_stays"])
+    last_day = day(registers.stays["to_date"])
+    left_person = np.where(last_day == NEVER, -1, person["udi_stays"])
     yield Rule(
         "udi_stays",
         "Most persons with one stay leave it in the month of their return in udi_returns.",
-        shifted(stayed, left // STEP, person["udi_returns"], went),
+        shifted(left_person, last_day // STEP, person["udi_returns"], return_month),
         "warning",
     )

@@ -71,8 +71,8 @@ def _is_any(column: pd.Series, words: Sequence[str]) -> BoolArray:
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return column.isin(words).to_numpy()
     places = column.cat.categories.get_indexer(pd.Index(words))
-    found: BoolArray = np.isin(column.cat.codes.to_numpy(), places[places >= 0])
-    return found
+    matches: BoolArray = np.isin(column.cat.codes.to_numpy(), places[places >= 0])
+    return matches
 
 
 def _names(table: str, column: pd.Series) -> Iterator[Rule]:
@@ -85,19 +85,19 @@ def _names(table: str, column: pd.Series) -> Iterator[Rule]:
     foreign = _rows(("LATIN" not in labels.scripts(text) for text in texts), codes)
     rule = f"{column.name} is written in the alphabet of the others."
     yield Rule(table, rule, _rarer(foreign & ~number), "warning")
-    alike = labels.look_alikes(texts, np.bincount(codes, minlength=len(texts)))
+    look_alike = labels.look_alikes(texts, np.bincount(codes, minlength=len(texts)))
     rule = (
         f"{column.name} does not look like another one, but for accents, signs or similar letters."
     )
     # those that differ in case and spaces alone have a rule of their own
-    yield Rule(table, rule, _rows(alike, codes) & ~near_duplicates(column), "warning")
+    yield Rule(table, rule, _rows(look_alike, codes) & ~near_duplicates(column), "warning")
 
 
 def _rows(levels: Iterable[bool], codes: IntArray) -> BoolArray:
     """Rows of the levels of which something is true; code -1, the last, is of none."""
     flags = np.array([*levels, False], dtype=np.bool_)
-    found: BoolArray = flags[codes]
-    return found
+    flagged: BoolArray = flags[codes]
+    return flagged
 
 
 def _rarer(rows: BoolArray) -> BoolArray:

@@ -155,8 +155,8 @@ def beside_silence(dated: Dated) -> BoolArray:
     expected = np.minimum(before, after) / YEAR * (since - until - 1)
     improbable = expected > -np.log(IMPROBABLE / len(count))
     beside = np.concatenate([until[improbable], since[improbable]]) + first
-    found: BoolArray = known & np.isin(month, beside)
-    return found
+    flagged: BoolArray = known & np.isin(month, beside)
+    return flagged
 
 
 def jumps(dated: Dated, level: IntArray, window: tuple[int, ...]) -> BoolArray:
@@ -171,9 +171,9 @@ def jumps(dated: Dated, level: IntArray, window: tuple[int, ...]) -> BoolArray:
     first, last = -(-window[0] // YEAR), (window[1] + 1) // YEAR - 1
     year = dated.date // STEP // YEAR
     inside = (year >= first) & (year <= last) & (dated.date != NEVER)
-    found = np.zeros(len(year), dtype=np.bool_)
+    flagged = np.zeros(len(year), dtype=np.bool_)
     if last <= first or not inside.any():
-        return found
+        return flagged
     size = (last - first + 1, int(level.max()) + 1)
     cell = (year[inside] - first) * size[1] + level[inside]
     once = distinct(pack(dated.family[inside], cell)) % SPAN
@@ -184,8 +184,8 @@ def jumps(dated: Dated, level: IntArray, window: tuple[int, ...]) -> BoolArray:
     error = np.sqrt(pooled * (1 - pooled) * (1 / n[1:] + 1 / n[:-1]))
     change = np.abs(share[1:] - share[:-1])
     jumped = first + 1 + np.flatnonzero(((change > _JUMP) & (change > _Z * error)).any(axis=1))
-    found[inside] = np.isin(year[inside], jumped)
-    return found
+    flagged[inside] = np.isin(year[inside], jumped)
+    return flagged
 
 
 # --- levels -------------------------------------------------------------------------------------
@@ -193,16 +193,16 @@ def _levels(registers: Registers, family: dict[str, IntArray], dates: Dates) -> 
     persons, stays = registers.persons, registers.stays
     citizenship, _ = ordered_codes(persons["citizenship"])
     centre, _ = ordered_codes(stays["centre"])
-    asked = Dated(family["udi_persons"], dates["udi_persons", "asylum_applied_on"])
+    applications = Dated(family["udi_persons"], dates["udi_persons", "asylum_applied_on"])
     rule = "A citizenship does not begin or end with the applications of one month."
-    yield Rule("udi_persons", rule, one_sided(citizenship, asked), "warning")
+    yield Rule("udi_persons", rule, one_sided(citizenship, applications), "warning")
     for table, name, level in (
         ("udi_persons", "citizenship", citizenship),
         ("udi_stays", "centre", centre),
     ):
-        found = one_sided(level, Dated(family[table], np.arange(len(level))))
+        sided = one_sided(level, Dated(family[table], np.arange(len(level))))
         rule = f"A {name} does not begin or end with one row of the file."
-        yield Rule(table, rule, found & _interleaved(level), "warning")
+        yield Rule(table, rule, sided & _interleaved(level), "warning")
     arrived = Dated(family["udi_stays"], dates["udi_stays", "from_date"])
     rule = "A centre with residents goes on to receive families."
     rows = closed_to_newcomers(centre, arrived, day(stays["to_date"]), registers.window.last)
@@ -238,22 +238,22 @@ def one_sided(level: IntArray, dated: Dated) -> BoolArray:
     known = np.flatnonzero(dated.date != NEVER)
     order = known[np.lexsort((dated.date[known], level[known], dated.family[known]))]
     first = order[is_first(dated.family[order]) | is_first(level[order])]
-    of, date = level[first], dated.date[first]
+    family_level, date = level[first], dated.date[first]
     n_levels = int(level.max(initial=-1)) + 1
     lowest, highest = np.full(n_levels, NEVER), np.full(n_levels, -1)
-    np.minimum.at(lowest, of, date)
-    np.maximum.at(highest, of, date)
-    ordered, n = np.sort(date), np.bincount(of, minlength=n_levels)
+    np.minimum.at(lowest, family_level, date)
+    np.maximum.at(highest, family_level, date)
+    ordered, n = np.sort(date), np.bincount(family_level, minlength=n_levels)
     up_to = np.searchsorted(ordered, highest, side="right")
     since = len(ordered) - np.searchsorted(ordered, lowest, side="left")
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = n * np.log(np.minimum(up_to, since) / len(ordered))
-    odd = (n > 0) & (logs < np.log(IMPROBABLE / (2 * max(n_levels, 1))))
-    found: BoolArray = odd[level]
-    return found
+    improbable = (n > 0) & (logs < np.log(IMPROBABLE / (2 * max(n_levels, 1))))
+    flagged: BoolArray = improbable[level]
+    return flagged
 
 
-def closed_to_newcomers(centre: IntArray, arrived: Dated, left: IntArray, last: int) -> BoolArray:
+def closed_to_newcomers(centre: IntArray, arrived: Dated, ended: IntArray, last: int) -> BoolArray:
     """Stays at centres that receive nobody more, though half of their families remain for long.
 
     Notes
@@ -270,12 +270,12 @@ def closed_to_newcomers(centre: IntArray, arrived: Dated, left: IntArray, last: 
     family, date, place = arrived.family[order], arrived.date[order], centre[order]
     once = order[is_first(family) | is_first(date) | is_first(place)]
     order = once[np.lexsort((arrived.date[once], centre[once]))]
-    date, ends, place = arrived.date[order], left[order], centre[order]
+    date, ends, place = arrived.date[order], ended[order], centre[order]
     anywhere = np.sort(date)
-    odd = np.zeros(n_centres, dtype=np.bool_)
+    improbable = np.zeros(n_centres, dtype=np.bool_)
     begins = np.append(np.flatnonzero(is_first(place)), len(place))
-    for one in np.flatnonzero(np.diff(begins) >= _FAMILIES):
-        part = slice(begins[one], begins[one + 1])
+    for candidate in np.flatnonzero(np.diff(begins) >= _FAMILIES):
+        part = slice(begins[candidate], begins[candidate + 1])
         final, first = date[part][-1], date[part][0]
         staying = np.sort(ends[part][ends[part] > final])
         if len(staying) < _FAMILIES:
@@ -284,9 +284,11 @@ def closed_to_newcomers(centre: IntArray, arrived: Dated, left: IntArray, last: 
         marks = np.searchsorted(anywhere, [first, final, final, half], side="right")
         share = (date[part] > first).sum() / max(marks[1] - marks[0], 1)
         silent = (marks[3] - marks[2]) * np.log1p(-min(share, 1 - IMPROBABLE))
-        odd[one] = half - final > _LINGERING * STEP and silent < np.log(IMPROBABLE / n_centres)
-    found: BoolArray = odd[centre]
-    return found
+        improbable[candidate] = half - final > _LINGERING * STEP and silent < np.log(
+            IMPROBABLE / n_centres
+        )
+    flagged: BoolArray = improbable[centre]
+    return flagged
 
 
 # --- families -----------------------------------------------------------------------------------
@@ -307,18 +309,18 @@ def _members(registers: Registers, family: dict[str, IntArray]) -> Iterator[Rule
 
 def _twins(registers: Registers) -> BoolArray:
     """Persons who have all of their stays, at least one, in common with another one."""
-    ids = Ids.of(registers.persons["person_id"])
-    who, stays = ids.find(registers.stays["person_id"]), registers.stays
+    ids = Ids.from_column(registers.persons["person_id"])
+    person, stays = ids.find(registers.stays["person_id"]), registers.stays
     centre, _ = ordered_codes(stays["centre"])
     stay = pd.Series(pd.util.hash_array(pack(centre, day(stays["from_date"]))))
     stay += pd.Series(pd.util.hash_array(day(stays["to_date"])))
-    of_person = stay[who >= 0].groupby(who[who >= 0]).sum()
-    lived = of_person.reindex(ids.find(registers.persons["person_id"])).to_numpy()
-    features = registers.persons[["citizenship", "asylum_applied_on"]].assign(lived=lived)
-    found: BoolArray = (
+    of_person = stay[person >= 0].groupby(person[person >= 0]).sum()
+    stays_hash = of_person.reindex(ids.find(registers.persons["person_id"])).to_numpy()
+    features = registers.persons[["citizenship", "asylum_applied_on"]].assign(lived=stays_hash)
+    flagged: BoolArray = (
         features.duplicated(keep=False).to_numpy() & features["lived"].notna().to_numpy()
     )
-    return found
+    return flagged
 
 
 def _close(registers: Registers, person: dict[str, IntArray]) -> Rule:
@@ -329,12 +331,12 @@ def _close(registers: Registers, person: dict[str, IntArray]) -> Rule:
     If the days from an application to the first decision or stay were even up to twice their
     median M, none of n persons would have fewer than a month with probability (1 - 28 / (2 M))^n.
     """
-    asked = stamp(registers.persons["asylum_applied_on"])
+    applied = stamp(registers.persons["asylum_applied_on"])
     first = first_decision(registers, person)[person["udi_persons"]]
-    known = (asked != NEVER) & (first != NEVER)
-    wait = ordinal(first[known]) - ordinal(asked[known])
-    spread = len(distinct(asked[known] // STEP)) >= 2 * YEAR
-    late = np.zeros(len(asked), dtype=np.bool_)
+    known = (applied != NEVER) & (first != NEVER)
+    wait = ordinal(first[known]) - ordinal(applied[known])
+    spread = len(distinct(applied[known] // STEP)) >= 2 * YEAR
+    late = np.zeros(len(applied), dtype=np.bool_)
     if spread and wait.min() >= _MONTH and 2 * np.median(wait) > _MONTH:
         log = len(wait) * np.log1p(-_MONTH / (2 * np.median(wait)))
         late[known] = log < np.log(IMPROBABLE)

@@ -21,7 +21,7 @@ from hazard.data.registers import privacy
 from hazard.data.registers.exits import EXITS, KINDS
 from hazard.data.registers.families import Roster, roster
 from hazard.data.registers.keys import SPAN, find, out_of_range
-from hazard.data.registers.records import TABLES, Histories, Registers, Window
+from hazard.data.registers.records import TABLES, FamilyHistories, Registers, Window
 from hazard.data.registers.residence import Residence, Stays, everybody
 from hazard.data.registers.risk import PRIVACY, AtRisk, Facts, absence, at_risk, facts, settled
 from hazard.errors import RegisterError, SpecError
@@ -30,7 +30,7 @@ from hazard.spec import DataSpec
 EXPOSURES = ("forced_return", "assisted_application")
 
 
-def define(registers: Registers, data: DataSpec) -> Histories:
+def define(registers: Registers, data: DataSpec) -> FamilyHistories:
     """Families at risk, with their residence, first exits and the events around them.
 
     Parameters
@@ -43,7 +43,7 @@ def define(registers: Registers, data: DataSpec) -> Histories:
 
     Returns
     -------
-    Histories
+    FamilyHistories
 
     Raises
     ------
@@ -84,20 +84,20 @@ def define(registers: Registers, data: DataSpec) -> Histories:
     window = _window(registers.window, data)
     keep = privacy.kept(registers) if data.privacy_filter == "apply" else None
     everyone = roster(registers.persons, data.representative_seed, kept=keep)
-    whole = facts(registers, everyone, window, data)
-    known = whole
+    all_facts = facts(registers, everyone, window, data)
+    sample_facts = all_facts
     if keep is not None:
-        known = facts(privacy.without(registers, keep), everyone, window, data)
-    risk = at_risk(everyone, known, window, data)
+        sample_facts = facts(privacy.without(registers, keep), everyone, window, data)
+    risk = at_risk(everyone, sample_facts, window, data)
     code = _codes(risk.sample)
-    return Histories(
+    return FamilyHistories(
         families=_families(everyone, risk),
-        residence=_residence(known, risk, code),
-        exits=_exits(known, risk, code, data.exits),
-        events=_events(everyone, whole, window.first, code),
+        residence=_residence(sample_facts, risk, code),
+        exits=_exits(sample_facts, risk, code, data.exits),
+        events=_events(everyone, all_facts, window.first, code),
         window=window,
-        flow=_flow(registers, everyone, risk, settled(known, risk, window, data)),
-        residents=partial(_residents, registers, everyone, whole.stays, window, code),
+        flow=_flow(registers, everyone, risk, settled(sample_facts, risk, window, data)),
+        residents=partial(_residents, registers, everyone, all_facts.stays, window, code),
     )
 
 
@@ -152,19 +152,19 @@ def _codes(sample: BoolArray) -> IntArray:
 
 def _families(everyone: Roster, risk: AtRisk) -> pd.DataFrame:
     families = everyone.families.assign(start=risk.start, end=risk.end)
-    kept = families[risk.sample].reset_index(drop=True)
-    kept.insert(0, "person", np.arange(len(kept), dtype=np.int64))
-    return kept
+    sampled = families[risk.sample].reset_index(drop=True)
+    sampled.insert(0, "person", np.arange(len(sampled), dtype=np.int64))
+    return sampled
 
 
 def _residence(known: Facts, risk: AtRisk, code: IntArray) -> pd.DataFrame:
-    lived = known.lived
-    kept = risk.sample[lived.family]
+    residence = known.residence
+    in_sample = risk.sample[residence.family]
     return pd.DataFrame(
         {
-            "person": code[lived.family[kept]],
-            "calendar": lived.calendar[kept].astype(np.int32),
-            "centre": pd.Categorical.from_codes(lived.centre[kept], known.stays.centres),
+            "person": code[residence.family[in_sample]],
+            "calendar": residence.calendar[in_sample].astype(np.int32),
+            "centre": pd.Categorical.from_codes(residence.centre[in_sample], known.stays.centres),
         }
     )
 
@@ -186,7 +186,7 @@ def _events(everyone: Roster, known: Facts, first: int, code: IntArray) -> pd.Da
     kind = np.repeat([0, 1], [len(known.forced), len(known.applied)])
     registered = keys % SPAN >= first
     keys, kind = keys[registered], kind[registered]
-    centre = np.append(known.lived.centre, -1)[find(known.lived.key, keys)]
+    centre = np.append(known.residence.centre, -1)[find(known.residence.key, keys)]
     placed = _placed(Residence(keys // SPAN, keys % SPAN, centre), everyone, known.stays, code)
     exposure = pd.Categorical.from_codes(kind, pd.Index(EXPOSURES))
     placed.insert(1, "exposure", pd.Series(exposure))
@@ -199,16 +199,16 @@ def _residents(
     return _placed(everybody(registers, everyone, stays, window), everyone, stays, code)
 
 
-def _placed(lived: Residence, everyone: Roster, stays: Stays, code: IntArray) -> pd.DataFrame:
+def _placed(residence: Residence, everyone: Roster, stays: Stays, code: IntArray) -> pd.DataFrame:
     """Families and months with the groups that others see."""
     nationality = everyone.families["nationality"].cat
     return pd.DataFrame(
         {
-            "person": code[lived.family],
-            "calendar": lived.calendar.astype(np.int32),
-            "centre": pd.Categorical.from_codes(lived.centre, stays.centres),
+            "person": code[residence.family],
+            "calendar": residence.calendar.astype(np.int32),
+            "centre": pd.Categorical.from_codes(residence.centre, stays.centres),
             "nationality": pd.Categorical.from_codes(
-                nationality.codes.to_numpy()[lived.family], nationality.categories
+                nationality.codes.to_numpy()[residence.family], nationality.categories
             ),
         }
     )
@@ -220,8 +220,8 @@ def _flow(
 ) -> pd.DataFrame:
     n_families, n_kept = everyone.n_families, int(risk.sample.sum())
     suppressed = int(everyone.suppressed.sum())
-    left = len(everyone.person_ids.labels) - everyone.n_suppressed
-    repeated, members = everyone.repeated_rows, left - (n_families - suppressed)
+    n_left = len(everyone.person_ids.labels) - everyone.n_suppressed
+    repeated, members = everyone.repeated_rows, n_left - (n_families - suppressed)
     unknown = _unknown_persons(registers, everyone)
     persons = {PRIVACY: everyone.n_suppressed}
     counted = {reason: int(flags.sum()) for reason, flags in {**risk.excluded, **notes}.items()}
@@ -243,8 +243,8 @@ def _flow(
 
 
 def _unknown_persons(registers: Registers, everyone: Roster) -> int:
-    strangers: set[object] = set()
+    unknown: set[object] = set()
     for frame in registers.tables.values():
         absent = everyone.person_of(frame["person_id"]) < 0
-        strangers.update(frame.loc[absent, "person_id"])
-    return len(strangers)
+        unknown.update(frame.loc[absent, "person_id"])
+    return len(unknown)

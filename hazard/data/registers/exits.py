@@ -68,13 +68,13 @@ def forced_returns(registers: Registers, roster: Roster, rule: str) -> IntArray:
     pu = _person_months(roster, deportations["person_id"], deportations["deported_on"])
     signs = distinct(np.concatenate([udi, pu]))
     in_udi = find(udi, signs) >= 0
-    both = in_udi & (find(pu, signs) >= 0)
+    in_both = in_udi & (find(pu, signs) >= 0)
     next_month = np.roll(signs, -1) == signs + 1
-    other_register = ~both & ~np.roll(both, -1) & (in_udi != np.roll(in_udi, -1))
+    other_register = ~in_both & ~np.roll(in_both, -1) & (in_udi != np.roll(in_udi, -1))
     followed = next_month & other_register
     counts = ~np.roll(followed, 1)
     if rule == "strict":
-        counts &= both | followed
+        counts &= in_both | followed
     person, calendar = np.divmod(signs[counts], SPAN)
     return distinct(pack(roster.person_family[person], calendar))
 
@@ -107,10 +107,10 @@ def permits(registers: Registers, roster: Roster, rejected: IntArray) -> IntArra
     decisions = registers.decisions
     family = roster.family_of(decisions["person_id"])
     day = stamp(decisions["decided_on"])
-    later = (
+    after_rejection = (
         (family >= 0) & (decisions["outcome"] == "granted").to_numpy() & (day > rejected[family])
     )
-    return distinct(pack(family, day // STEP)[later])
+    return distinct(pack(family, day // STEP)[after_rejection])
 
 
 def assisted_returns(registers: Registers, roster: Roster) -> IntArray:
@@ -121,27 +121,29 @@ def assisted_returns(registers: Registers, roster: Roster) -> IntArray:
 
 
 def unexplained(
-    left: Departures, applied: Applications, other_returns: tuple[IntArray, ...]
+    departures: Departures, applied: Applications, other_returns: tuple[IntArray, ...]
 ) -> Departures:
     """Departures that are neither part of an assisted return nor in the month of another ending.
 
     A departure is part of an assisted return when it lies between the application and the end of
     the month in which the return was completed.
     """
-    done = applied.completed != NEVER
-    asked = Intervals.of(
-        applied.family[done],
-        applied.applied[done],
-        applied.completed[done] // STEP * STEP + _END_OF_MONTH,
+    is_completed = applied.completed != NEVER
+    spans = Intervals.from_arrays(
+        applied.family[is_completed],
+        applied.applied[is_completed],
+        applied.completed[is_completed] // STEP * STEP + _END_OF_MONTH,
     )
-    explained = asked.cover(left.family, left.day)
-    month = pack(left.family, left.day // STEP)
+    explained = spans.cover(departures.family, departures.day)
+    month = pack(departures.family, departures.day // STEP)
     for keys in other_returns:
         explained |= find(keys, month) >= 0
-    return Departures(left.family[~explained], left.day[~explained], left.certain[~explained])
+    return Departures(
+        departures.family[~explained], departures.day[~explained], departures.certain[~explained]
+    )
 
 
-def assisted_exits(applied: Applications, left: Departures, data: DataSpec) -> IntArray:
+def assisted_exits(applied: Applications, departures: Departures, data: DataSpec) -> IntArray:
     """Keys of family and month of the exits by assisted return.
 
     Dated by completion, a family that left the centres between application and return exits in
@@ -149,11 +151,11 @@ def assisted_exits(applied: Applications, left: Departures, data: DataSpec) -> I
     """
     if data.assisted_date == "application":
         return pack(applied.family, applied.applied // STEP)
-    keys = pack(left.family, left.day)
-    at = np.searchsorted(keys, pack(applied.family, applied.applied))
-    next_left = np.append(keys, np.iinfo(np.int64).max)[at]
-    before = next_left <= pack(applied.family, applied.completed)
-    day = np.where(before, next_left % SPAN, applied.completed)
+    keys = pack(departures.family, departures.day)
+    position = np.searchsorted(keys, pack(applied.family, applied.applied))
+    next_departure = np.append(keys, np.iinfo(np.int64).max)[position]
+    before = next_departure <= pack(applied.family, applied.completed)
+    day = np.where(before, next_departure % SPAN, applied.completed)
     return pack(applied.family, day // STEP)
 
 
@@ -181,8 +183,8 @@ def first_endings(
     turns = [order.index(kind) if kind in order else len(order) + k for k, kind in enumerate(KINDS)]
     kind = np.repeat(np.arange(len(KINDS)), [len(array) for array in keys])
     month = np.concatenate(keys)
-    by = np.lexsort((np.array(turns)[kind], month))
-    month, kind = month[by], kind[by]
+    sorting = np.lexsort((np.array(turns)[kind], month))
+    month, kind = month[sorting], kind[sorting]
     family = month // SPAN
     first = is_first(family)
     decided = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))

@@ -79,23 +79,23 @@ def roster(persons: pd.DataFrame, seed: int, *, kept: BoolArray | None = None) -
     stays_in = np.ones(len(once), dtype=np.bool_)
     if kept is not None:
         stays_in = once["person_id"].isin(persons.loc[kept, "person_id"]).to_numpy()
-    ids = Ids.of(once["person_id"])
+    ids = Ids.from_column(once["person_id"])
     person = ids.find(once["person_id"])
     family, labels = ordered_codes(once["family_id"])
     suppressed = np.bincount(family[stays_in], minlength=len(labels)) == 0
-    speaks = stays_in | suppressed[family]
-    order = np.lexsort((person, ~speaks, family))
+    eligible = stays_in | suppressed[family]
+    order = np.lexsort((person, ~eligible, family))
     starts = np.flatnonzero(is_first(family[order]))
-    members = np.bincount(family[speaks], minlength=len(labels))
-    drawn = starts + np.floor(np.random.default_rng(seed).random(len(labels)) * members)
-    sizes = np.where(speaks, once["family_size"].to_numpy(dtype=np.int64), 0)
+    members = np.bincount(family[eligible], minlength=len(labels))
+    representative = starts + np.floor(np.random.default_rng(seed).random(len(labels)) * members)
+    sizes = np.where(eligible, once["family_size"].to_numpy(dtype=np.int64), 0)
     size = np.maximum.reduceat(sizes[order], starts)
     person_family = np.empty(len(ids.labels), dtype=np.int64)
     person_family[person] = family
     families = pd.DataFrame(
         {
             "nationality": _labels(once["citizenship"])[order[starts]],
-            "sex": _sex(once)[order[drawn.astype(np.int64)]],
+            "sex": _sex(once)[order[representative.astype(np.int64)]],
             "family_size": size,
             "large_family": pd.Categorical.from_codes(
                 (size >= LARGE).astype(np.int8), pd.Index(["no", "yes"])
@@ -132,5 +132,5 @@ def one_row_each(persons: pd.DataFrame) -> pd.DataFrame:
     if not persons["person_id"].duplicated().any():
         return persons
     text = persons.astype(str).reset_index(drop=True)
-    kept = text.sort_values(list(text.columns)).drop_duplicates("person_id").index
-    return persons.iloc[kept]
+    first_rows = text.sort_values(list(text.columns)).drop_duplicates("person_id").index
+    return persons.iloc[first_rows]

@@ -36,9 +36,9 @@ def problem(path: Path) -> str | None:
 
 def toml(path: Path) -> tuple[dict[str, Any], list[str]]:
     """Content of a TOML file, and what is wrong with it."""
-    broken = problem(path)
-    if broken is not None:
-        return {}, [broken]
+    sentence = problem(path)
+    if sentence is not None:
+        return {}, [sentence]
     try:
         return parsed(text_of(path, path.name), path.name), []
     except (SpecError, UsageError) as error:

@@ -120,7 +120,7 @@ class Ids:
     position: IntArray
 
     @classmethod
-    def of(cls, column: pd.Series) -> Ids:
+    def from_column(cls, column: pd.Series) -> Ids:
         """The ids of a column without missing values."""
         codes, labels = ordered_codes(column)
         if not isinstance(column.dtype, pd.CategoricalDtype):
@@ -134,7 +134,7 @@ class Ids:
 
         Examples
         --------
-        >>> Ids.of(pd.Series(["b", "a", "b"])).find(pd.Series(["b", "x"])).tolist()
+        >>> Ids.from_column(pd.Series(["b", "a", "b"])).find(pd.Series(["b", "x"])).tolist()
         [1, -1]
         """
         if isinstance(column.dtype, pd.CategoricalDtype) and (
@@ -144,7 +144,7 @@ class Ids:
         return positions(column, self.labels)
 
 
-def find(keys: IntArray, wanted: IntArray) -> IntArray:
+def find(keys: IntArray, queries: IntArray) -> IntArray:
     """Position of every wanted key in sorted distinct keys; -1 where there is none.
 
     Examples
@@ -153,9 +153,9 @@ def find(keys: IntArray, wanted: IntArray) -> IntArray:
     [1, -1]
     """
     if len(keys) == 0:
-        return np.full(len(wanted), -1, dtype=np.int64)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, -1)
+        return np.full(len(queries), -1, dtype=np.int64)
+    position = np.minimum(np.searchsorted(keys, queries), len(keys) - 1)
+    return np.where(keys[position] == queries, position, -1)
 
 
 def distinct(keys: IntArray) -> IntArray:
@@ -170,7 +170,7 @@ def distinct(keys: IntArray) -> IntArray:
     return ordered[is_first(ordered)]
 
 
-def among(wanted: IntArray, keys: IntArray) -> BoolArray:
+def among(queries: IntArray, keys: IntArray) -> BoolArray:
     """Whether every wanted key is among the keys, which may repeat and come in any order.
 
     Examples
@@ -178,8 +178,8 @@ def among(wanted: IntArray, keys: IntArray) -> BoolArray:
     >>> among(np.array([5, 6]), np.array([9, 5, 5])).tolist()
     [True, False]
     """
-    found: BoolArray = find(distinct(keys), wanted) >= 0
-    return found
+    present: BoolArray = find(distinct(keys), queries) >= 0
+    return present
 
 
 def is_first(group: IntArray) -> BoolArray:
@@ -241,7 +241,7 @@ class Intervals:
     end: IntArray
 
     @classmethod
-    def of(cls, group: IntArray, start: IntArray, end: IntArray) -> Intervals:
+    def from_arrays(cls, group: IntArray, start: IntArray, end: IntArray) -> Intervals:
         """Intervals in any order."""
         order = np.lexsort((start, group))
         return cls(group[order], start[order], end[order])
@@ -251,13 +251,17 @@ class Intervals:
 
         Examples
         --------
-        >>> intervals = Intervals.of(np.array([0, 0]), np.array([5, 1]), np.array([6, 3]))
+        >>> intervals = Intervals.from_arrays(np.array([0, 0]), np.array([5, 1]), np.array([6, 3]))
         >>> intervals.cover(np.array([0, 0, 1]), np.array([2, 4, 2])).tolist()
         [True, False, False]
         """
         if not len(self.group):
             return np.zeros(len(group), dtype=np.bool_)
         until = running_max(self.group, self.end)
-        at = np.searchsorted(pack(self.group, self.start), pack(group, value), side="right") - 1
-        inside: BoolArray = (at >= 0) & (self.group[at] == group) & (until[at] >= value)
+        position = (
+            np.searchsorted(pack(self.group, self.start), pack(group, value), side="right") - 1
+        )
+        inside: BoolArray = (
+            (position >= 0) & (self.group[position] == group) & (until[position] >= value)
+        )
         return inside

@@ -80,14 +80,14 @@ class Layout:
 
     def theirs(self, columns: Mapping[str, Column]) -> dict[str, Column]:
         """What the columns of the file must hold, under their names and in their words."""
-        wanted = {}
+        expected = {}
         for name, ours in self.columns.items():
             column = columns[ours]
             words = self.levels.get(ours, {})
             back = {word: theirs for theirs, word in words.items()}
             levels = tuple(back.get(level, level) for level in column.levels)
-            wanted[name] = replace(column, levels=levels)
-        return wanted
+            expected[name] = replace(column, levels=levels)
+        return expected
 
     def day(self, text: str) -> date | None:
         """Date of a text, or None.
@@ -120,8 +120,8 @@ class Layout:
         (3, None, None)
         """
         zeros = "" if self.decimal == "." else r"(,0*)?"
-        found = re.fullmatch(rf"(\d{{1,18}}){zeros}", text.strip(), re.ASCII)
-        return int(found[1]) if found and int(found[1]) >= 1 else None
+        match = re.fullmatch(rf"(\d{{1,18}}){zeros}", text.strip(), re.ASCII)
+        return int(match[1]) if match and int(match[1]) >= 1 else None
 
 
 def layouts(folder: Path) -> tuple[dict[str, Layout], list[str]]:
@@ -137,21 +137,21 @@ def layouts(folder: Path) -> tuple[dict[str, Layout], list[str]]:
 
 def _layouts(folder: Path, content: Mapping[str, Any]) -> dict[str, Layout]:
     general = {key: content[key] for key in _CHOICES if key in content}
-    found = {}
+    by_table = {}
     for table, columns in TABLES.items():
-        own = content.get(table, {})
-        renamed = own.get("columns", {})
+        table_content = content.get(table, {})
+        renamed = table_content.get("columns", {})
         levels = {
             name: {theirs: ours for ours, theirs in words.items()}
-            for name, words in own.get("values", {}).items()
+            for name, words in table_content.get("values", {}).items()
         }
-        found[table] = Layout(
-            folder / own.get("file", f"{table}.csv"),
+        by_table[table] = Layout(
+            folder / table_content.get("file", f"{table}.csv"),
             {renamed.get(name, name): name for name in columns},
             levels,
             **general,
         )
-    return found
+    return by_table
 
 
 # --- what is wrong ------------------------------------------------------------------------------
@@ -165,17 +165,17 @@ def _problems(content: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _table_problems(table: str, own: Any) -> list[str]:
-    if not isinstance(own, dict):
+def _table_problems(table: str, content: Any) -> list[str]:
+    if not isinstance(content, dict):
         return [f"{NAME} '{table}' must be a table with {list(_PARTS)}; got something else."]
-    problems = _unknown(f"key of {table}", own, _PARTS)
-    name = own.get("file", "x.csv")
+    problems = _unknown(f"key of {table}", content, _PARTS)
+    name = content.get("file", "x.csv")
     if not (isinstance(name, str) and name.isprintable() and _FILE.fullmatch(name)):
         problems.append(
             f"{NAME} '{table}.file' must name a .csv or .parquet file of the folder; "
             "got something else."
         )
-    columns, values = own.get("columns", {}), own.get("values", {})
+    columns, values = content.get("columns", {}), content.get("values", {})
     problems += _words(f"{table}.columns", columns, list(TABLES[table]))
     listed = {key: column.levels for key, column in TABLES[table].items() if column.levels}
     if not isinstance(values, dict):
@@ -200,10 +200,10 @@ def _words(where: str, words: Any, known: Any) -> list[str]:
     return problems
 
 
-def _unknown(what: str, given: Mapping[str, Any], known: Any) -> list[str]:
-    unknown = [key for key in given if key not in known][:_MOST_SHOWN]
+def _unknown(label: str, content: Mapping[str, Any], known: Any) -> list[str]:
+    unknown = [key for key in content if key not in known][:_MOST_SHOWN]
     return [
-        f"{NAME} {what} must be one of {list(known)}; got '{excerpt(key)}'."
+        f"{NAME} {label} must be one of {list(known)}; got '{excerpt(key)}'."
         + did_you_mean(key, known)
         for key in unknown
     ]

@@ -44,17 +44,20 @@ def kept(registers: Registers, *, others: int = OTHERS) -> BoolArray:
     """
     once = one_row_each(registers.persons)
     person, ids = ordered_codes(once["person_id"])
-    alike = np.empty(len(ids), dtype=np.int64)
+    profile = np.empty(len(ids), dtype=np.int64)
     features = [once[name].astype(str) for name in ("citizenship", "sex", "family_size")]
-    alike[person] = pd.MultiIndex.from_arrays(features).factorize()[0]
-    who, centre = _lived(registers, ids)
+    profile[person] = pd.MultiIndex.from_arrays(features).factorize()[0]
+    resident, centre = _person_centres(registers, ids)
     _, cell, size = np.unique(
-        np.column_stack([centre, alike[who]]), axis=0, return_inverse=True, return_counts=True
+        np.column_stack([centre, profile[resident]]),
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
     )
     enough = np.ones(len(ids), dtype=np.bool_)
-    enough[who[size[cell.ravel()] <= others]] = False
-    found: BoolArray = enough[positions(registers.persons["person_id"], ids)]
-    return found
+    enough[resident[size[cell.ravel()] <= others]] = False
+    is_kept: BoolArray = enough[positions(registers.persons["person_id"], ids)]
+    return is_kept
 
 
 def without(registers: Registers, keep: BoolArray) -> Registers:
@@ -70,11 +73,11 @@ def without(registers: Registers, keep: BoolArray) -> Registers:
     Rows of persons who are not in ``persons`` stay: nobody knows whom they are alike.
     """
     removed = registers.persons.loc[~keep, "person_id"]
-    rest = {
+    tables = {
         name: frame[~frame["person_id"].isin(removed)].reset_index(drop=True)
         for name, frame in registers.tables.items()
     }
-    persons, decisions, stays, applications, returns, deportations = rest.values()
+    persons, decisions, stays, applications, returns, deportations = tables.values()
     return replace(
         registers,
         persons=persons,
@@ -108,8 +111,8 @@ def shift(registers: Registers, *, others: int = OTHERS) -> pd.DataFrame:
     The table is about persons, and has small cells: it is not for publication as it is.
     """
     once = one_row_each(registers.persons)
-    left = registers.persons.loc[kept(registers, others=others), "person_id"]
-    stays_in = once["person_id"].isin(left).to_numpy()
+    kept_ids = registers.persons.loc[kept(registers, others=others), "person_id"]
+    stays_in = once["person_id"].isin(kept_ids).to_numpy()
     features = {"all": pd.Series("all", index=once.index)}
     features |= {name: once[name].astype(str) for name in ("citizenship", "sex", "family_size")}
     features["smallest_centre"] = _smallest_centre(registers, once)
@@ -126,27 +129,27 @@ def shift(registers: Registers, *, others: int = OTHERS) -> pd.DataFrame:
     return table[["feature", "level", *columns]]
 
 
-def _lived(registers: Registers, ids: pd.Index) -> tuple[IntArray, IntArray]:
+def _person_centres(registers: Registers, ids: pd.Index) -> tuple[IntArray, IntArray]:
     """Distinct pairs of a known person and a centre."""
     centre, _ = ordered_codes(registers.stays["centre"])
-    who = positions(registers.stays["person_id"], ids)
-    order = np.lexsort((centre, who))
-    order = order[(who >= 0)[order]]
-    who, centre = who[order], centre[order]
-    distinct = is_first(who) | is_first(centre)
-    return who[distinct], centre[distinct]
+    resident = positions(registers.stays["person_id"], ids)
+    order = np.lexsort((centre, resident))
+    order = order[(resident >= 0)[order]]
+    resident, centre = resident[order], centre[order]
+    distinct = is_first(resident) | is_first(centre)
+    return resident[distinct], centre[distinct]
 
 
 def _smallest_centre(registers: Registers, once: pd.DataFrame) -> pd.Series:
     """Size class of the smallest centre where each person lived."""
     person, ids = ordered_codes(once["person_id"])
-    who, centre = _lived(registers, ids)
+    resident, centre = _person_centres(registers, ids)
     size = np.bincount(centre, minlength=1)[centre]
     smallest = np.full(len(ids), np.iinfo(np.int64).max)
-    np.minimum.at(smallest, who, size)
+    np.minimum.at(smallest, resident, size)
     low, middle, high = _SIZES
     names = [f"1-{low - 1}", f"{low}-{middle - 1}", f"{middle}-{high - 1}", f"{high} or more"]
-    place = np.searchsorted(_SIZES, smallest[person], side="right")
-    level = np.array(names, dtype=object)[place]
+    size_class = np.searchsorted(_SIZES, smallest[person], side="right")
+    level = np.array(names, dtype=object)[size_class]
     level[smallest[person] == np.iinfo(np.int64).max] = "in no centre"
     return pd.Series(level, index=once.index)

@@ -72,15 +72,15 @@ def read(directory: Path) -> Registers:
     folder = Path(directory)
     if not folder.is_dir():
         raise UsageError(f"register folder must exist; no folder at '{folder}'.")
-    written, problems = layouts(folder)
+    layout_of, problems = layouts(folder)
     if problems:
         raise RegisterError("\n".join(problems))
     window, problems = extract(folder / "extract.toml")
     tables = []
     for name, columns in TABLES.items():
-        found, broken = _table(name, written[name], columns)
-        tables.append(found)
-        problems += broken
+        typed, table_problems = _table(name, layout_of[name], columns)
+        tables.append(typed)
+        problems += table_problems
     if problems:
         raise RegisterError("\n".join(problems))
     altered = {
@@ -99,20 +99,20 @@ class _Table:
     """A table with its ids of persons apart; ``altered`` marks rows by column."""
 
     ids: pa.ChunkedArray
-    rest: pd.DataFrame
+    frame: pd.DataFrame
     altered: Mapping[str, BoolArray] = field(default_factory=dict)
 
 
 def _linked(tables: Sequence[_Table]) -> Iterator[pd.DataFrame]:
     """The tables as frames whose ids of persons share their categories."""
     chunks = [chunk for table in tables for chunk in table.ids.chunks]
-    same = pa.chunked_array(chunks, type=LABELS).unify_dictionaries()
-    kind = pd.CategoricalDtype(same.chunk(0).dictionary.to_pandas())
-    codes = np.concatenate([chunk.indices.to_numpy() for chunk in same.chunks])
-    ends = np.cumsum([len(table.rest) for table in tables])
-    for table, own in zip(tables, np.split(codes, ends[:-1]), strict=True):
-        frame = table.rest
-        frame.insert(0, _ID, pd.Series(pd.Categorical.from_codes(own, dtype=kind)))
+    unified = pa.chunked_array(chunks, type=LABELS).unify_dictionaries()
+    kind = pd.CategoricalDtype(unified.chunk(0).dictionary.to_pandas())
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in unified.chunks])
+    ends = np.cumsum([len(table.frame) for table in tables])
+    for table, table_codes in zip(tables, np.split(codes, ends[:-1]), strict=True):
+        frame = table.frame
+        frame.insert(0, _ID, pd.Series(pd.Categorical.from_codes(table_codes, dtype=kind)))
         yield frame
 
 
@@ -122,21 +122,21 @@ _NOTHING = _Table(pa.chunked_array([], type=LABELS), pd.DataFrame())
 
 def _table(table: str, layout: Layout, columns: _Columns) -> tuple[_Table, list[str]]:
     theirs, name = layout.theirs(columns), layout.path.name
-    broken = _header_problems(layout, theirs)
-    if broken:
-        return _NOTHING, broken
+    problems = _header_problems(layout, theirs)
+    if problems:
+        return _NOTHING, problems
     content = _content(layout, theirs)
     if content is None:
         return _NOTHING, [f"{name} must be {layout.form}; it cannot be read."]
-    found = _typed(content, layout, theirs)
-    if found is None:
+    typed = _typed(content, layout, theirs)
+    if typed is None:
         return _NOTHING, _diagnosis(content, layout, theirs)
-    if table == "udi_persons" and not len(found.rest):
-        return found, [f"{name} must have at least one row; got none."]
-    frame = found.rest.rename(columns=layout.columns)
+    if table == "udi_persons" and not len(typed.frame):
+        return typed, [f"{name} must have at least one row; got none."]
+    frame = typed.frame.rename(columns=layout.columns)
     for column, words in layout.levels.items():
         frame[column] = frame[column].cat.rename_categories(dict(words))
-    return replace(found, rest=frame), []
+    return replace(typed, frame=frame), []
 
 
 def _header_problems(layout: Layout, columns: _Columns) -> list[str]:
@@ -149,8 +149,8 @@ def _header_problems(layout: Layout, columns: _Columns) -> list[str]:
     except (UnicodeDecodeError, csv.Error, pa.ArrowException):
         return [f"{name} must be {layout.form}; its first line cannot be read."]
     if header is None:
-        most = LONGEST_SCHEMA if layout.is_parquet else LONGEST_HEADER
-        return [f"{name} must have a header of at most {most:,} bytes; got a longer one."]
+        limit = LONGEST_SCHEMA if layout.is_parquet else LONGEST_HEADER
+        return [f"{name} must have a header of at most {limit:,} bytes; got a longer one."]
     if not header:
         return [f"{name} must not be empty; a table without rows keeps its header."]
     # a first line without any of the columns may be a row of persons, which is not to be quoted
@@ -189,16 +189,16 @@ def _content(layout: Layout, columns: _Columns) -> _Content | None:
     timed = {}
     try:
         table = parquet.read_table(layout.path, columns=list(columns))
-        for place, moment in enumerate(table.schema):
+        for position, moment in enumerate(table.schema):
             if pa.types.is_timestamp(moment.type) or pa.types.is_date64(moment.type):
-                days, timed[moment.name] = _days(table.column(place))
-                table = table.set_column(place, moment.name, days)
+                days, timed[moment.name] = _days(table.column(position))
+                table = table.set_column(position, moment.name, days)
         text = io.BytesIO()
         arrow_csv.write_csv(table, text, arrow_csv.WriteOptions(delimiter=layout.delimiter))
     except (pa.ArrowException, OSError):
         return None
-    written = text.getvalue()
-    return _Content(lambda: io.BytesIO(written), timed)
+    csv_text = text.getvalue()
+    return _Content(lambda: io.BytesIO(csv_text), timed)
 
 
 def _days(moments: pa.ChunkedArray) -> tuple[pa.ChunkedArray, BoolArray]:
@@ -215,9 +215,9 @@ def _days(moments: pa.ChunkedArray) -> tuple[pa.ChunkedArray, BoolArray]:
 def _typed(content: _Content, layout: Layout, columns: _Columns) -> _Table | None:
     """The table in its final types, or None if a cell does not fit."""
     misshapen: list[int | None] = []
-    slow = _as_text(layout)
+    parsers = _as_text(layout)
     types = {
-        name: LABELS if column.kind in slow else _TYPES[column.kind]
+        name: LABELS if column.kind in parsers else _TYPES[column.kind]
         for name, column in columns.items()
     }
     try:
@@ -227,16 +227,16 @@ def _typed(content: _Content, layout: Layout, columns: _Columns) -> _Table | Non
     texts = [
         name for name, column in columns.items() if column.kind == "text" and not column.levels
     ]
-    found = spelled(table, texts)
-    if found is None:
+    respelled = spelled(table, texts)
+    if respelled is None:
         return None
-    table, altered = found
+    table, altered = respelled
     id_column = next(name for name, ours in layout.columns.items() if ours == _ID)
-    ids, rest = table.column(id_column), table.drop_columns(id_column).unify_dictionaries()
-    frame: pd.DataFrame = rest.to_pandas(date_as_object=False)
+    ids, body = table.column(id_column), table.drop_columns(id_column).unify_dictionaries()
+    frame: pd.DataFrame = body.to_pandas(date_as_object=False)
     others = {name: column for name, column in columns.items() if name != id_column}
     for name, column in others.items():
-        if column.kind in slow and not _parsed(frame, name, slow[column.kind]):
+        if column.kind in parsers and not _parsed(frame, name, parsers[column.kind]):
             return None
     fits = all(_fits(frame[name], column) for name, column in others.items())
     if misshapen or ids.null_count or not fits:
@@ -252,12 +252,12 @@ def _typed(content: _Content, layout: Layout, columns: _Columns) -> _Table | Non
 
 def _as_text(layout: Layout) -> dict[str, Callable[[str], Any]]:
     """Kinds of columns that Arrow cannot read as they are written, with what reads a cell."""
-    slow: dict[str, Callable[[str], Any]] = {}
+    parsers: dict[str, Callable[[str], Any]] = {}
     if layout.dates != "yyyy-mm-dd":
-        slow["date"] = layout.day
+        parsers["date"] = layout.day
     if layout.decimal != ".":
-        slow["count"] = layout.count
-    return slow
+        parsers["count"] = layout.count
+    return parsers
 
 
 def _parsed(frame: pd.DataFrame, name: str, parse: Callable[[str], Any]) -> bool:
@@ -334,30 +334,30 @@ def _broken_rules(text: pd.Series, layout: Layout, column: Column) -> list[tuple
     missing = text.isna().to_numpy()
     rules = []
     if column.kind == "text" and not column.levels:
-        controlled = _each(text, lambda word: None if has_control(word) else word)
+        controlled = _parses(text, lambda word: None if has_control(word) else word)
         rules.append(("hold no control characters", ~controlled))
-        missing |= ~_each(text, lambda word: normalised(word) or None)
+        missing |= ~_parses(text, lambda word: normalised(word) or None)
     if not column.optional:
         rules.append(("not be empty", missing))
     if column.kind == "date":
         written = f"be a date written {layout.dates.upper()}"
-        rules.append((written, ~missing & ~_each(text, layout.day)))
+        rules.append((written, ~missing & ~_parses(text, layout.day)))
     if column.kind == "count":
-        rules.append(("be a whole number of at least 1", ~missing & ~_each(text, layout.count)))
+        rules.append(("be a whole number of at least 1", ~missing & ~_parses(text, layout.count)))
     if column.levels:
         known = text.isin(column.levels).to_numpy()
         rules.append((f"be one of {list(column.levels)}", ~missing & ~known))
     return rules
 
 
-def _each(text: pd.Series, parse: Callable[[str], Any]) -> BoolArray:
+def _parses(text: pd.Series, parse: Callable[[str], Any]) -> BoolArray:
     """Whether each text says something; a missing one does."""
     # not by pandas, to which texts that differ after a NUL are the same
     encoded = pa.array(text, pa.string(), from_pandas=True).dictionary_encode()
     passed = [parse(value) is not None for value in encoded.dictionary.to_pylist()]
     codes = encoded.indices.fill_null(len(passed)).to_numpy()
-    found: BoolArray = np.array([*passed, True])[codes]
-    return found
+    flags: BoolArray = np.array([*passed, True])[codes]
+    return flags
 
 
 def _sentence(rule: str, rows: Any, n_rows: int) -> list[str]:

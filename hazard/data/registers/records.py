@@ -94,7 +94,7 @@ class Registers:
 
 
 @dataclass(frozen=True, eq=False)
-class Histories:
+class FamilyHistories:
     """Families at risk, where they lived, how they left, and what happened around them.
 
     Attributes

@@ -123,10 +123,10 @@ def everybody(registers: Registers, roster: Roster, stays: Stays, window: Window
     row = np.cumsum(months) - months - begin  # of a family in calendar month 0
     family = np.repeat(np.arange(len(months)), months)
     calendar = np.arange(len(family)) - row[family]
-    lived = monthly(stays, window.first, window.last)
-    known = lived.calendar <= last[lived.family]
+    residence = monthly(stays, window.first, window.last)
+    known = residence.calendar <= last[residence.family]
     centre = np.full(len(family), -1, dtype=np.int64)
-    centre[(row[lived.family] + lived.calendar)[known]] = lived.centre[known]
+    centre[(row[residence.family] + residence.calendar)[known]] = residence.centre[known]
     return Residence(family, calendar, centre)
 
 
@@ -147,17 +147,17 @@ def known_months(registers: Registers, roster: Roster, stays: Stays) -> tuple[In
     began a stay that goes on, and also those who disappeared or got a permit, for nobody registers
     that they leave the country.
     """
-    first, last, home, began = np.full((4, roster.n_families), -1, dtype=np.int64)
+    first, last, returned, began = np.full((4, roster.n_families), -1, dtype=np.int64)
     first[:] = NEVER
     for name, family, month in _dated(registers, roster):
         np.minimum.at(first, family, month)
         np.maximum.at(last, family, month)
         if name in _RETURNS:
-            np.maximum.at(home, family, month)
+            np.maximum.at(returned, family, month)
     goes_on = stays.end == NEVER
     np.maximum.at(began, stays.family[goes_on], stays.start[goes_on] // STEP)
-    gone = (home >= 0) & (began <= home)
-    return first, np.where(gone, last, registers.window.follow_up_end)
+    has_returned = (returned >= 0) & (began <= returned)
+    return first, np.where(has_returned, last, registers.window.follow_up_end)
 
 
 def _dated(registers: Registers, roster: Roster) -> Iterator[tuple[str, IntArray, IntArray]]:
@@ -177,7 +177,7 @@ class Absence:
     months: int = 0
     days: int = 0
 
-    def over(self, left: IntArray, back: IntArray) -> BoolArray:
+    def over(self, departed: IntArray, returned: IntArray) -> BoolArray:
         """Whether so much time lies between two stamps, the later one not counted.
 
         Examples
@@ -187,9 +187,9 @@ class Absence:
         ([False], [True])
         """
         if self.days:
-            longer: BoolArray = ordinal(back) > ordinal(left) + self.days
+            longer: BoolArray = ordinal(returned) > ordinal(departed) + self.days
         else:
-            longer = back > left + self.months * STEP
+            longer = returned > departed + self.months * STEP
         return longer
 
     def last_followed(self, follow_up_end: int) -> int:
@@ -210,9 +210,9 @@ def departures(stays: Stays, absence: Absence, follow_up_end: int) -> Departures
     until = running_max(stays.family, stays.end)
     goes_on = ~is_last(stays.family)
     next_start = np.where(goes_on, np.roll(stays.start, -1), NEVER)
-    left = (until != NEVER) & absence.over(until, next_start)
+    is_departure = (until != NEVER) & absence.over(until, next_start)
     end = np.full_like(until, (follow_up_end + 1) * STEP + 1)
-    seen = goes_on | (until // STEP + absence.months <= follow_up_end)
+    certain = goes_on | (until // STEP + absence.months <= follow_up_end)
     if absence.days:
-        seen = goes_on | absence.over(until, end)
-    return Departures(stays.family[left], until[left], seen[left])
+        certain = goes_on | absence.over(until, end)
+    return Departures(stays.family[is_departure], until[is_departure], certain[is_departure])

@@ -32,7 +32,7 @@ class Facts:
     Attributes
     ----------
     stays : Stays
-    lived : Residence
+    residence : Residence
         From the start of the window to the end of the follow-up.
     rejected : ndarray of int64, shape (n_families,)
         Day of the final rejection as a stamp, ``NEVER`` without one.
@@ -43,7 +43,7 @@ class Facts:
     """
 
     stays: Stays
-    lived: Residence
+    residence: Residence
     rejected: IntArray
     forced: IntArray
     applied: IntArray
@@ -81,17 +81,17 @@ def facts(registers: Registers, everyone: Roster, window: Window, data: DataSpec
     applied = exits.applications(registers, everyone, data.assisted)
     granted = exits.permits(registers, everyone, rejected)
     returned = exits.assisted_returns(registers, everyone)
-    left = departures(stays, absence(data), window.follow_up_end)
-    vanished = exits.unexplained(left, applied, (forced, granted, returned))
-    month = pack(vanished.family, vanished.day // STEP)
-    by_kind = (exits.assisted_exits(applied, left, data), month, forced, granted, returned)
+    departed = departures(stays, absence(data), window.follow_up_end)
+    disappeared = exits.unexplained(departed, applied, (forced, granted, returned))
+    month = pack(disappeared.family, disappeared.day // STEP)
+    by_kind = (exits.assisted_exits(applied, departed, data), month, forced, granted, returned)
     return Facts(
         stays=stays,
-        lived=monthly(stays, window.first, window.follow_up_end),
+        residence=monthly(stays, window.first, window.follow_up_end),
         rejected=rejected,
         forced=forced,
         applied=distinct(pack(applied.family, applied.applied // STEP)),
-        unfollowed=distinct(month[~vanished.certain]),
+        unfollowed=distinct(month[~disappeared.certain]),
         endings=exits.first_endings(by_kind, data.exit_order, everyone.n_families),
     )
 
@@ -100,17 +100,17 @@ def at_risk(everyone: Roster, known: Facts, window: Window, data: DataSpec) -> A
     """Months at risk of every family, and the families that have none in the window."""
     stays, endings, n_families = known.stays, known.endings, everyone.n_families
     family = np.arange(n_families)
-    first_lived = earliest(stays.family, stays.start // STEP, n_families)
-    start = first_lived
+    first_resident = earliest(stays.family, stays.start // STEP, n_families)
+    start = first_resident
     if data.at_risk_from == "rejection":
-        start = np.maximum(known.rejected // STEP, first_lived)
-    months = Intervals.of(stays.family, stays.start // STEP, stays.end // STEP)
+        start = np.maximum(known.rejected // STEP, first_resident)
+    months = Intervals.from_arrays(stays.family, stays.start // STEP, stays.end // STEP)
     listed = np.array([kind in data.exits for kind in exits.KINDS] + [False])[endings.kind]
     leaves = listed & months.cover(family, endings.calendar)
     end = endings.calendar - ~leaves
-    lived = known.lived
-    within = (lived.calendar >= start[lived.family]) & (
-        lived.calendar <= np.minimum(end, window.last)[lived.family]
+    residence = known.residence
+    within = (residence.calendar >= start[residence.family]) & (
+        residence.calendar <= np.minimum(end, window.last)[residence.family]
     )
     reasons = {PRIVACY: everyone.suppressed} if data.privacy_filter == "apply" else {}
     reasons |= {
@@ -119,7 +119,9 @@ def at_risk(everyone: Roster, known: Facts, window: Window, data: DataSpec) -> A
         "in no centre after the final rejection": ~_lived_between(stays, start, NEVER),
         "first ending before the time at risk": endings.calendar < start,
         "in no centre while at risk": ~_lived_between(stays, start, end),
-        "at risk outside the window only": np.bincount(lived.family[within], minlength=n_families)
+        "at risk outside the window only": np.bincount(
+            residence.family[within], minlength=n_families
+        )
         == 0,
     }
     excluded, sample = _in_turn(reasons, n_families)
@@ -146,12 +148,12 @@ def _in_turn(
     reasons: dict[str, BoolArray], n_families: int
 ) -> tuple[dict[str, BoolArray], BoolArray]:
     """Each family under the first reason that applies, and the families without one."""
-    left = np.ones(n_families, dtype=np.bool_)
+    remaining = np.ones(n_families, dtype=np.bool_)
     excluded = {}
     for reason, applies in reasons.items():
-        excluded[reason] = left & applies
-        left = left & ~applies
-    return excluded, left
+        excluded[reason] = remaining & applies
+        remaining = remaining & ~applies
+    return excluded, remaining
 
 
 def settled(known: Facts, risk: AtRisk, window: Window, data: DataSpec) -> dict[str, BoolArray]:
@@ -175,11 +177,11 @@ def settled(known: Facts, risk: AtRisk, window: Window, data: DataSpec) -> dict[
         "a stay that ends before it begins, left out": _flags(known.stays.reversed_of, len(kind)),
     }
     if data.disappearance_days is not None:
-        last_lived = np.zeros(len(kind), dtype=np.int64)
-        np.maximum.at(last_lived, known.stays.family, known.stays.end // STEP)
-        gone = risk.sample & risk.leaves & (kind == "disappeared")
-        notes["disappeared, and in a centre in a later month"] = gone & (
-            last_lived > endings.calendar
+        last_resident = np.zeros(len(kind), dtype=np.int64)
+        np.maximum.at(last_resident, known.stays.family, known.stays.end // STEP)
+        disappeared = risk.sample & risk.leaves & (kind == "disappeared")
+        notes["disappeared, and in a centre in a later month"] = disappeared & (
+            last_resident > endings.calendar
         )
     return notes
 

@@ -67,9 +67,9 @@ def near(month: IntArray, others: IntArray) -> BoolArray:
     >>> near(np.array([2, 3, 4, 5, 6, -1]), np.array([4, 0])).tolist()
     [False, True, True, True, False, False]
     """
-    there = distinct(others)
+    other_keys = distinct(others)
     near: BoolArray = (month >= 0) & np.logical_or.reduce(
-        [find(there, month + step) >= 0 for step in (-1, 0, 1)]
+        [find(other_keys, month + step) >= 0 for step in (-1, 0, 1)]
     )
     return near
 
@@ -92,9 +92,9 @@ def before_asylum(
 ) -> BoolArray:
     """Whether a day lies before the person's first application for asylum, where that is known."""
     code = person["udi_persons"]
-    asked = earliest(code, stamp(registers.persons["asylum_applied_on"]), len(code))
-    known = (person[table] >= 0) & (asked[person[table]] != NEVER)
-    before: BoolArray = known & (dated < asked[person[table]])
+    applied = earliest(code, stamp(registers.persons["asylum_applied_on"]), len(code))
+    known = (person[table] >= 0) & (applied[person[table]] != NEVER)
+    before: BoolArray = known & (dated < applied[person[table]])
     return before
 
 
@@ -113,12 +113,12 @@ def families(registers: Registers, person: dict[str, IntArray]) -> dict[str, Int
     of_person = np.zeros(len(code), dtype=np.int64)
     of_person[person["udi_persons"]] = code
     return {
-        table: np.where(who < 0, len(code) + np.arange(len(who)), of_person[who])
-        for table, who in person.items()
+        table: np.where(persons < 0, len(code) + np.arange(len(persons)), of_person[persons])
+        for table, persons in person.items()
     }
 
 
-def latest(group: IntArray, value: IntArray, wanted: IntArray, until: IntArray) -> IntArray:
+def latest(group: IntArray, value: IntArray, groups: IntArray, until: IntArray) -> IntArray:
     """Largest value of each wanted group that is at most ``until``; -1 where there is none.
 
     Examples
@@ -128,9 +128,11 @@ def latest(group: IntArray, value: IntArray, wanted: IntArray, until: IntArray) 
     [3, -1, -1]
     """
     keys = np.sort(pack(group, value))
-    at = np.searchsorted(keys, pack(wanted, until), side="right") - 1
-    found = np.append(keys, -2 * SPAN)[at]  # the last, of no group, where nothing is before
-    return np.where(found // SPAN == wanted, found % SPAN, -1)
+    position = np.searchsorted(keys, pack(groups, until), side="right") - 1
+    last_key = np.append(keys, -2 * SPAN)[
+        position
+    ]  # the last, of no group, where nothing is before
+    return np.where(last_key // SPAN == groups, last_key % SPAN, -1)
 
 
 def shifted(
@@ -140,24 +142,24 @@ def shifted(
 
     Of persons with one row on each side; of fewer than ``ENOUGH`` of them, none.
     """
-    found = np.zeros(len(person), dtype=np.bool_)
-    once, here = _single(person)
-    there, theirs = _single(others)
-    both, i, j = np.intersect1d(once, there, assume_unique=True, return_indices=True)
-    if len(both) < ENOUGH:
-        return found
-    distance = their_month[theirs[j]] - month[here[i]]
+    flagged = np.zeros(len(person), dtype=np.bool_)
+    persons, rows = _single(person)
+    other_persons, other_rows = _single(others)
+    shared, i, j = np.intersect1d(persons, other_persons, assume_unique=True, return_indices=True)
+    if len(shared) < ENOUGH:
+        return flagged
+    distance = their_month[other_rows[j]] - month[rows[i]]
     values, counts = np.unique(distance, return_counts=True)
     usual = values[np.argmax(counts)]
-    found[here[i][distance == usual]] = usual != 0
-    return found
+    flagged[rows[i][distance == usual]] = usual != 0
+    return flagged
 
 
 def _single(person: IntArray) -> tuple[IntArray, IntArray]:
     """Persons with one row, sorted, and where it is."""
-    values, place, count = np.unique(person, return_index=True, return_counts=True)
+    values, position, count = np.unique(person, return_index=True, return_counts=True)
     once = (count == 1) & (values >= 0)
-    return values[once], place[once]
+    return values[once], position[once]
 
 
 def overlaps(
@@ -171,11 +173,11 @@ def overlaps(
     person with n stays costs n log n steps.
     """
     flags = np.zeros(len(person), dtype=np.bool_)
-    kept = np.flatnonzero((person >= 0) & (end >= start))
-    person, centre, start, end = person[kept], centre[kept], start[kept], end[kept]
-    _, place = np.unique(pack(person, centre), return_inverse=True)
-    here = going_on(place.astype(np.int64), start, end)
-    flags[kept] = (going_on(person, start, end) > here) if elsewhere else here > 0
+    valid = np.flatnonzero((person >= 0) & (end >= start))
+    person, centre, start, end = person[valid], centre[valid], start[valid], end[valid]
+    _, stay_group = np.unique(pack(person, centre), return_inverse=True)
+    at_centre = going_on(stay_group.astype(np.int64), start, end)
+    flags[valid] = (going_on(person, start, end) > at_centre) if elsewhere else at_centre > 0
     return flags
 
 

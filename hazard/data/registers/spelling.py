@@ -38,19 +38,19 @@ def spelled(
     for name in columns:
         column = table.column(name).unify_dictionaries()
         words = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
-        strange = pc.invert(pc.match_substring_regex(words, PLAIN)).to_numpy(zero_copy_only=False)
-        meant = words.to_numpy(zero_copy_only=False).copy()
-        if any(has_control(word) for word in meant[strange]):
+        not_plain = pc.invert(pc.match_substring_regex(words, PLAIN)).to_numpy(zero_copy_only=False)
+        normal_words = words.to_numpy(zero_copy_only=False).copy()
+        if any(has_control(word) for word in normal_words[not_plain]):
             return None
-        meant[strange] = [normalised(word) for word in meant[strange]]
-        changed = meant != words.to_numpy(zero_copy_only=False)
+        normal_words[not_plain] = [normalised(word) for word in normal_words[not_plain]]
+        changed = normal_words != words.to_numpy(zero_copy_only=False)
         if changed.any():
             codes = pc.fill_null(
                 pa.chunked_array([chunk.indices for chunk in column.chunks]), -1
             ).to_numpy()
             altered[name] = np.append(changed, False)[codes]
-            place = table.schema.get_field_index(name)
-            table = table.set_column(place, name, _labels(meant, codes))
+            position = table.schema.get_field_index(name)
+            table = table.set_column(position, name, _labels(normal_words, codes))
     return table, altered
 
 

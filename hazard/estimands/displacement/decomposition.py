@@ -64,7 +64,7 @@ def more_or_earlier(
     -----
     A(t) = F_j(t; with) - F_j(t; without), in every draw. Where A(w) is less than A(H) nothing is
     brought forward. Cut off at zero, the mean of what is brought forward lies above zero even where
-    nothing is: the sign of A(w) - A(H) is told by the share of the draws in which it is positive.
+    nothing is: the sign of A(w) - A(H) is shown by the share of the draws in which it is positive.
 
     Examples
     --------
@@ -75,8 +75,8 @@ def more_or_earlier(
     >>> gone = xr.DataArray([[with_], [without]], {**arms, "month": [1, 2, 3]},
     ...                     ("arm", "exit", "month"))
     >>> risks = xr.Dataset({"cumulative_incidence": gone, "survival": 1 - gone.sum("exit")})
-    >>> found = more_or_earlier(risks, Event(month=1, window_end=2))
-    >>> {name: round(found[name].item(), 3) for name in found}
+    >>> effects = more_or_earlier(risks, Event(month=1, window_end=2))
+    >>> {name: round(effects[name].item(), 3) for name in effects}
     {'at_window_end': 0.2, 'additional': 0.1, 'brought_forward': 0.1, 'change_in_stay': -0.4}
     """
     horizon = int(risks["month"][-1])
@@ -118,5 +118,5 @@ def difference(risk: xr.DataArray, arms: tuple[str, str]) -> xr.DataArray:
         If an arm is missing.
     """
     with_, without = known_arms(risk, arms)
-    two = risk.sel(arm=[with_, without])
-    return risk_difference(two, reference=without).sel(arm=with_, drop=True)
+    both_arms = risk.sel(arm=[with_, without])
+    return risk_difference(both_arms, reference=without).sel(arm=with_, drop=True)

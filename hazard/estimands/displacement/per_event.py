@@ -60,8 +60,8 @@ def per_forced_return(
     >>> gone = xr.DataArray([[[0.05, 0.07]], [[0.03, 0.05]]], {"arm": ["with", "without"],
     ...                     "exit": ["assisted"], "month": [1, 2]}, ("arm", "exit", "month"))
     >>> risks = xr.Dataset({"cumulative_incidence": gone, "survival": 1 - gone.sum("exit")})
-    >>> found = per_forced_return(risks, 20)
-    >>> found["extra_exits"].values.round(3).tolist(), round(found["saved_months"].item(), 3)
+    >>> effects = per_forced_return(risks, 20)
+    >>> effects["extra_exits"].values.round(3).tolist(), round(effects["saved_months"].item(), 3)
     ([[0.4, 0.4]], 0.4)
     """
     number = _mean_number(residents)

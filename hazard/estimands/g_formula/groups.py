@@ -14,12 +14,12 @@ from hazard.arrays import IntArray
 from hazard.errors import EstimandError
 
 EVERYBODY = "everybody"
-_TAKEN = (EVERYBODY, "chain", "draw", "sample", "arm", "exit", "month")
+_RESERVED = (EVERYBODY, "chain", "draw", "sample", "arm", "exit", "month")
 Groups = Mapping[str, npt.ArrayLike]
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class GroupCells:
     """Where the sums of every path go.
 
     Attributes
@@ -40,7 +40,7 @@ class Cells:
     number: IntArray
 
     @classmethod
-    def of(cls, groups: Groups) -> Cells:
+    def from_groups(cls, groups: Groups) -> GroupCells:
         """Cells of groupings.
 
         Raises
@@ -51,7 +51,7 @@ class Cells:
 
         Examples
         --------
-        >>> cells = Cells.of({"sex": ["m", "f", "f"]})
+        >>> cells = GroupCells.from_groups({"sex": ["m", "f", "f"]})
         >>> cells.n, cells.part(1, 2).tolist(), cells.counted(3).number.tolist()
         (3, [[0, 1], [0, 1]], [3, 2, 1])
         """
@@ -78,7 +78,7 @@ class Cells:
             raise self._another_number(f"at least {begin + n_paths:,}")
         return np.hstack([everybody, cells])
 
-    def counted(self, n_paths: int) -> Cells:
+    def counted(self, n_paths: int) -> GroupCells:
         """The cells with their numbers of paths, of which there are so many in all."""
         if self.cell is None:
             return replace(self, number=np.array([n_paths]))
@@ -94,7 +94,7 @@ class Cells:
 
 
 def _coded(name: str, values: npt.ArrayLike) -> tuple[IntArray, list[Any]]:
-    if name in _TAKEN:
+    if name in _RESERVED:
         raise EstimandError(f"grouping must not have the name of a dimension; got {name!r}.")
     code, levels = pd.factorize(pd.Series(np.asarray(values)), sort=True)
     missing = code < 0

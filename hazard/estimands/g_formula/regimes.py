@@ -63,19 +63,20 @@ class Branch:
         >>> branch.sources(["assisted", "disappeared", "forced"], ["with", "without"])
         [0, 1, -1]
         """
-        for one in (*self.dropped, *self.exchanged):
-            _check_known("exit", one, exits)
-        for one in (self.arm, *self.exchanged.values()):
-            _check_known("arm", one, arms)
-        both = sorted(set(self.dropped) & set(self.exchanged))
-        if both:
+        for name in (*self.dropped, *self.exchanged):
+            _check_known("exit", name, exits)
+        for name in (self.arm, *self.exchanged.values()):
+            _check_known("arm", name, arms)
+        contradictory = sorted(set(self.dropped) & set(self.exchanged))
+        if contradictory:
             raise EstimandError(
-                f"exits of branch {self.name!r} must be dropped or exchanged; got both of {both}."
+                f"exits of branch {self.name!r} must be dropped or exchanged; got both of "
+                f"{contradictory}."
             )
-        chosen = [self.exchanged.get(one, self.arm) for one in exits]
+        arm_of_exit = [self.exchanged.get(name, self.arm) for name in exits]
         return [
             -1 if exit_ in self.dropped else list(arms).index(arm)
-            for exit_, arm in zip(exits, chosen, strict=True)
+            for exit_, arm in zip(exits, arm_of_exit, strict=True)
         ]
 
 
@@ -213,8 +214,8 @@ def separable_effects(
     Examples
     --------
     >>> names = [branch.name for branch in separable("assisted", ("with", "without"))]
-    >>> found = separable_effects(xr.DataArray([0.5, 0.375, 0.25], {"arm": names}), "assisted")
-    >>> {name: found[name].item() for name in found}
+    >>> effects = separable_effects(xr.DataArray([0.5, 0.375, 0.25], {"arm": names}), "assisted")
+    >>> {name: effects[name].item() for name in effects}
     {'total': 0.25, 'direct': 0.125, 'indirect': 0.125}
     """
     with_, between, without = (
@@ -243,9 +244,9 @@ def _between(exit_: str, arm: str) -> str:
     return f"{arm}, for {exit_} only"
 
 
-def _check_known(what: str, name: str, known: Sequence[str]) -> None:
+def _check_known(kind: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
         raise EstimandError(
-            f"{what} of a branch must be one of {list(known)}; got {name!r}."
+            f"{kind} of a branch must be one of {list(known)}; got {name!r}."
             + did_you_mean(name, known)
         )

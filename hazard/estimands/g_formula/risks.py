@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -18,7 +18,7 @@ import xarray as xr
 from hazard.arrays import FloatArray, IntArray
 from hazard.compiled import compiled, compiled_in_parallel
 from hazard.errors import EstimandError
-from hazard.estimands.g_formula.groups import EVERYBODY, Cells, Groups
+from hazard.estimands.g_formula.groups import EVERYBODY, GroupCells, Groups
 from hazard.estimands.g_formula.regimes import Branch, total
 from hazard.estimands.g_formula.rows import PathRows
 from hazard.model.design import Design
@@ -79,12 +79,12 @@ def standardise(
     >>> from hazard.model.terms.block import Block
     >>> month = Block("month", "baseline", np.arange(2), np.arange(2), None, None)
     >>> index = np.array([[0], [1], [1]], dtype=np.int32)
-    >>> made = Design(("left",), "softmax", (month,), index, np.zeros(3, dtype=np.int8),
-    ...               np.ones(3), np.arange(3), {})
+    >>> design = Design(("left",), "softmax", (month,), index, np.zeros(3, dtype=np.int8),
+    ...                 np.ones(3), np.arange(3), {})
     >>> beta = xr.DataArray(np.log([[[[1.0], [1 / 3]]]]), dims=("chain", "draw", "coefficient",
     ...                     "exit"))
-    >>> found = standardise(beta, [PathRows({"observed": made}, 3)])
-    >>> found["cumulative_incidence"].values.ravel().round(5).tolist()
+    >>> risks = standardise(beta, [PathRows({"observed": design}, 3)])
+    >>> risks["cumulative_incidence"].values.ravel().round(5).tolist()
     [0.5, 0.625, 0.71875]
     """
     return standardise_by(beta, rows, {}, branches=branches)[EVERYBODY]
@@ -121,22 +121,22 @@ def standardise_by(
         As :func:`standardise`; or if a grouping has another number of paths, a missing level, or
         the name of a dimension.
     """
-    cells = Cells.of(groups)
+    cells = GroupCells.from_groups(groups)
     draws = beta.transpose("chain", "draw", "coefficient", "exit")
     sums: FloatArray | None = None
     names: _Names = {}
     n_paths = 0
-    for some in rows:
-        first = next(iter(some.arms.values()))
+    for part in rows:
+        first = next(iter(part.arms.values()))
         _check_draws(draws, first)
-        wanted = branches or total(list(some.arms))
-        names = {"arm": [branch.name for branch in wanted], "exit": list(first.exits)}
+        compared = branches or total(list(part.arms))
+        names = {"arm": [branch.name for branch in compared], "exit": list(first.exits)}
         if sums is None:
             sums = np.zeros(
-                (*draws.shape[:2], cells.n, len(wanted), len(first.exits) + 1, some.horizon)
+                (*draws.shape[:2], cells.n, len(compared), len(first.exits) + 1, part.horizon)
             )
-        _add(sums, draws.values, _placed(some, wanted), cells.part(n_paths, some.n_paths))
-        n_paths += some.n_paths
+        _add(sums, draws.values, _table_rows(part, compared), cells.part(n_paths, part.n_paths))
+        n_paths += part.n_paths
     if sums is None:
         raise EstimandError("standardised risks must have rows of paths; got none.")
     _check_finite(sums)
@@ -144,31 +144,34 @@ def standardise_by(
     return _by_grouping(sums, cells.counted(n_paths), coords, names)
 
 
-def _add(sums: FloatArray, draws: FloatArray, placed: _Placed, cell: IntArray) -> None:
+def _add(sums: FloatArray, draws: FloatArray, table_rows: _TableRows, cell: IntArray) -> None:
     """Add the sums over some paths, (chain, draw, cell, branch, exit and then stay, month)."""
-    out = sums.reshape(-1, *sums.shape[2:])
-    every = draws.reshape(-1, *draws.shape[2:])
-    places = (placed.fixed, placed.shared, placed.varying)
-    for begin in range(0, len(every), _AT_ONCE):
-        some = slice(begin, begin + _AT_ONCE)
-        levels = [_levels(block, every[some, at]) for block, at in placed.blocks]
-        with np.errstate(over="ignore"):  # told by the check that risks are finite
+    totals = sums.reshape(-1, *sums.shape[2:])
+    by_draw = draws.reshape(-1, *draws.shape[2:])
+    positions = _RowPositions(
+        table_rows.fixed, table_rows.shared, table_rows.varying, table_rows.source, cell
+    )
+    for begin in range(0, len(by_draw), _AT_ONCE):
+        chunk = slice(begin, begin + _AT_ONCE)
+        levels = [_levels(block, by_draw[chunk, span]) for block, span in table_rows.blocks]
+        with np.errstate(over="ignore"):  # reported by the check that risks are finite
             odds = np.exp(np.concatenate(levels, axis=1))
-        _add_draws(placed.link, odds, places, (cell, placed.source), out[some])
+        _add_draws(table_rows.link, odds, positions, totals[chunk])
 
 
 def _check_finite(sums: FloatArray) -> None:
-    broken = ~np.isfinite(sums[:, :, 0]).all(axis=(2, 3, 4))  # everybody is in cell 0
-    if broken.any():
+    infinite = ~np.isfinite(sums[:, :, 0]).all(axis=(2, 3, 4))  # everybody is in cell 0
+    if infinite.any():
         raise EstimandError(
-            f"standardised risks must be finite; got others in {broken.sum():,} of {broken.size:,} "
-            "draws. Look for coefficients without information, and give them a narrower prior."
+            f"standardised risks must be finite; got others in {infinite.sum():,} of "
+            f"{infinite.size:,} draws. Look for coefficients without "
+            "information, and give them a narrower prior."
         )
 
 
 # --- from sums to labels ------------------------------------------------------------------------
 def _by_grouping(
-    sums: FloatArray, cells: Cells, coords: Mapping[str, xr.DataArray], names: _Names
+    sums: FloatArray, cells: GroupCells, coords: Mapping[str, xr.DataArray], names: _Names
 ) -> dict[str, xr.Dataset]:
     """Means by grouping; ``sums`` (chain, draw, cell, arm, exit and then stay, month) is used up.
 
@@ -190,13 +193,13 @@ def _labelled(means: FloatArray, coords: Mapping[str, xr.DataArray], names: _Nam
     labels = {**coords, **names, "month": np.arange(1, means.shape[-1] + 1)}
     by_exit = xr.DataArray(means[..., :-1, :], labels, dims)
     del labels["exit"]
-    there = xr.DataArray(means[..., -1, :], labels, tuple(d for d in dims if d != "exit"))
-    return xr.Dataset({"cumulative_incidence": by_exit, "survival": there})
+    survival = xr.DataArray(means[..., -1, :], labels, tuple(d for d in dims if d != "exit"))
+    return xr.Dataset({"cumulative_incidence": by_exit, "survival": survival})
 
 
 # --- rows as positions in tables ----------------------------------------------------------------
 @dataclass(frozen=True)
-class _Placed:
+class _TableRows:
     """Blocks of some paths, and where each row stands in their stacked table.
 
     Attributes
@@ -222,16 +225,26 @@ class _Placed:
     link: int
 
 
+class _RowPositions(NamedTuple):
+    """As of :class:`_TableRows`, and the cells of each path, as compiled code takes them."""
+
+    fixed: Places
+    shared: Places
+    varying: Places
+    source: Places
+    cell: IntArray
+
+
 def _levels(block: Block, beta: FloatArray) -> FloatArray:
     """Part of the linear predictor of every level, (draw, level, exit)."""
     return beta if block.basis is None else block.basis @ beta
 
 
-def _placed(some: PathRows, branches: Sequence[Branch]) -> _Placed:
-    designs = list(some.arms.values())
+def _table_rows(paths: PathRows, branches: Sequence[Branch]) -> _TableRows:
+    designs = list(paths.arms.values())
     first = designs[0]
     spans = [first.span(block.name) for block in first.blocks]
-    alike = [all(_same(b, first, other) for other in designs[1:]) for b in range(len(spans))]
+    is_shared = [all(_same(b, first, other) for other in designs[1:]) for b in range(len(spans))]
     blocks: list[tuple[Block, slice]] = []
     n_levels = 0
 
@@ -242,26 +255,37 @@ def _placed(some: PathRows, branches: Sequence[Branch]) -> _Placed:
         before = n_levels - design.blocks[b].n_levels
         return (design.index[:, b] + before).astype(np.uint32)
 
-    columns = [place(first, b) for b in range(len(spans)) if alike[b]]
-    by_path = [column.reshape(-1, some.horizon) for column in columns]
+    columns = [place(first, b) for b in range(len(spans)) if is_shared[b]]
+    by_path = [column.reshape(-1, paths.horizon) for column in columns]
     constant = [bool((column == column[:, :1]).all()) for column in by_path]
-    varying = [[place(design, b) for b in range(len(spans)) if not alike[b]] for design in designs]
-    source = np.array([branch.sources(first.exits, list(some.arms)) for branch in branches])
+    varying = [
+        [place(design, b) for b in range(len(spans)) if not is_shared[b]] for design in designs
+    ]
+    source = np.array([branch.sources(first.exits, list(paths.arms)) for branch in branches])
     n_rows = len(first.row)
-    return _Placed(
+    return _TableRows(
         blocks=blocks,
         fixed=_side_by_side(
-            [column[:, 0] for column, one in zip(by_path, constant, strict=True) if one],
-            some.n_paths,
+            [
+                column[:, 0]
+                for column, is_constant in zip(by_path, constant, strict=True)
+                if is_constant
+            ],
+            paths.n_paths,
         ),
         shared=_side_by_side(
-            [column for column, one in zip(columns, constant, strict=True) if not one], n_rows
+            [
+                column
+                for column, is_constant in zip(columns, constant, strict=True)
+                if not is_constant
+            ],
+            n_rows,
         ),
         varying=np.ascontiguousarray(
             np.stack([_side_by_side(by_block, n_rows) for by_block in varying], axis=1)
         ),
         source=np.where(source < 0, len(designs), source).astype(np.uint32),
-        horizon=some.horizon,
+        horizon=paths.horizon,
         link=LINKS[first.link].code,
     )
 
@@ -282,17 +306,17 @@ def _side_by_side(columns: list[Places], n: int) -> Places:
 
 
 def _check_draws(draws: xr.DataArray, design: Design) -> None:
-    wanted = (design.n_coefficients, len(design.exits))
-    if draws.shape[2:] != wanted:
+    expected = (design.n_coefficients, len(design.exits))
+    if draws.shape[2:] != expected:
         raise EstimandError(
-            f"draws must have the coefficients and exits of the design, {wanted}; got "
+            f"draws must have the coefficients and exits of the design, {expected}; got "
             f"{draws.shape[2:]}. Take them from the posterior of this model."
         )
-    named = [str(name) for name in draws["exit"].values] if "exit" in draws.coords else None
-    if named not in (None, list(design.exits)):
+    names = [str(name) for name in draws["exit"].values] if "exit" in draws.coords else None
+    if names not in (None, list(design.exits)):
         raise EstimandError(
             f"draws must have the exits of the design in their order, {list(design.exits)}; got "
-            f"{named}."
+            f"{names}."
         )
 
 
@@ -300,8 +324,7 @@ def _check_draws(draws: xr.DataArray, design: Design) -> None:
 def _add_draws(
     link: int,
     levels: FloatArray,
-    places: tuple[Places, Places, Places],
-    to: tuple[IntArray, Places],
+    positions: _RowPositions,
     out: FloatArray,
 ) -> None:
     """Add the sums over paths of every draw; ``levels`` are exponentiated linear predictors.
@@ -309,29 +332,28 @@ def _add_draws(
     The odds of the arm after the last are zero. Each draw is summed by one core, path after path,
     so that neither cores nor parts of the paths change a sum.
     """
-    fixed, shared, varying = places
-    cell, source = to
+    fixed, _, varying, source, cell = positions
     n_exits, horizon = levels.shape[2], out.shape[4]
     for d in numba.prange(len(levels)):
         level = levels[d]
         person, leave = np.empty(n_exits), np.empty(n_exits)
         odds = np.zeros((varying.shape[1] + 1, n_exits))
         path = np.empty((len(source), n_exits + 1, horizon))
-        there = np.empty(len(source))
+        survival = np.empty(len(source))
         for i in range(fixed.shape[0]):
             person[:] = 1.0
             _times(person, level, fixed, i)
-            there[:] = 1.0
+            survival[:] = 1.0
             for t in range(horizon):
-                _odds(person, level, (shared, varying), i * horizon + t, odds)
+                _odds(person, level, positions, i * horizon + t, odds)
                 for w in range(len(source)):
                     for j in range(n_exits):
                         leave[j] = odds[source[w, j], j]
                     stay = share_out(link, leave, 1.0)
                     for j in range(n_exits):
-                        path[w, j, t] = there[w] * leave[j]
-                    there[w] *= stay
-                    path[w, n_exits, t] = there[w]
+                        path[w, j, t] = survival[w] * leave[j]
+                    survival[w] *= stay
+                    path[w, n_exits, t] = survival[w]
             for g in range(cell.shape[1]):
                 out[d, cell[i, g]] += path
 
@@ -346,10 +368,10 @@ def _times(odds: FloatArray, level: FloatArray, places: Places, row: int) -> Non
 
 @compiled
 def _odds(
-    person: FloatArray, level: FloatArray, places: tuple[Places, Places], row: int, odds: FloatArray
+    person: FloatArray, level: FloatArray, positions: _RowPositions, row: int, odds: FloatArray
 ) -> None:
     """Write what is exponentiated of the linear predictor of every arm."""
-    shared, varying = places
+    shared, varying = positions.shared, positions.varying
     last = odds.shape[0] - 1
     odds[0] = person
     _times(odds[0], level, shared, row)

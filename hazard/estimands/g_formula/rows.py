@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hazard.errors import EstimandError
-from hazard.estimands.interventions import Arm, Around, histories
+from hazard.estimands.interventions import Arm, PathEvents, histories
 from hazard.model.design import Design, apply
 from hazard.spec import ModelSpec
 
@@ -49,13 +49,18 @@ class PathRows:
 
 
 def path_rows(
-    around: Around, arms: Sequence[Arm], frozen: Design, spec: ModelSpec, *, n_paths: int = 2000
+    path_events: PathEvents,
+    arms: Sequence[Arm],
+    frozen: Design,
+    spec: ModelSpec,
+    *,
+    n_paths: int = 2000,
 ) -> Iterator[PathRows]:
     """Rows of all paths under every arm, so many paths at once.
 
     Parameters
     ----------
-    around : Around
+    path_events : PathEvents
     arms : sequence of Arm
         Of different names.
     frozen : Design
@@ -75,10 +80,10 @@ def path_rows(
         If two arms have the same name, or as :func:`hazard.estimands.interventions.histories`.
     """
     names = [arm.name for arm in arms]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise EstimandError(f"arms must have different names; got {twice} more than once.")
-    for part in around.parts(n_paths):
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise EstimandError(f"arms must have different names; got {duplicates} more than once.")
+    for part in path_events.parts(n_paths):
         frame = part.paths.frame()
         designs = {arm.name: apply(frozen, frame, histories(part, arm), spec) for arm in arms}
         yield PathRows(designs, part.paths.horizon)
@@ -96,7 +101,7 @@ def _check_whole(name: str, design: Design, horizon: int) -> None:
 
 
 def _check_alike(name: str, design: Design, first: Design) -> None:
-    same = (
+    is_alike = (
         len(design.row) == len(first.row)
         and design.link == first.link
         and design.exits == first.exits
@@ -104,7 +109,7 @@ def _check_alike(name: str, design: Design, first: Design) -> None:
         and design.n_coefficients == first.n_coefficients
         and bool(np.array_equal(design.row, first.row))
     )
-    if not same:
+    if not is_alike:
         raise EstimandError(
             f"arm {name!r} must have the rows, exits and coefficients of the first arm; got "
             "others. Apply the same design to the same paths."

@@ -39,8 +39,14 @@ in which an arm asked for more.
 """
 
 from hazard.estimands.interventions.arms import histories
-from hazard.estimands.interventions.event_histories import Around, from_registers, from_rows
-from hazard.estimands.interventions.paths import Paths, first_rows, held, paths, rows_of_month
+from hazard.estimands.interventions.event_histories import PathEvents, from_registers, from_rows
+from hazard.estimands.interventions.paths import (
+    Paths,
+    changing_columns,
+    first_rows,
+    paths,
+    rows_of_month,
+)
 from hazard.estimands.interventions.positivity import check_support, support
 from hazard.spec import (
     Added,
@@ -58,7 +64,6 @@ from hazard.spec import (
 __all__ = [
     "Added",
     "Arm",
-    "Around",
     "Campaign",
     "Delayed",
     "Intervention",
@@ -66,13 +71,14 @@ __all__ = [
     "NoEvents",
     "Observed",
     "OneInMonth",
+    "PathEvents",
     "Paths",
     "Sustained",
+    "changing_columns",
     "check_support",
     "first_rows",
     "from_registers",
     "from_rows",
-    "held",
     "histories",
     "paths",
     "rows_of_month",

@@ -13,9 +13,9 @@ import xarray as xr
 
 from hazard.arrays import Float32Array
 from hazard.data.exposures.rules import looked_up, ruled, since_risk
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.errors import EstimandError, did_you_mean
-from hazard.estimands.interventions.event_histories import Around, counted, stock
+from hazard.estimands.interventions.event_histories import PathEvents, event_counts, stock
 from hazard.estimands.interventions.natural_course import ended
 from hazard.spec import (
     Added,
@@ -34,12 +34,14 @@ from hazard.spec import (
 Unknown = Literal["refuse", "keep"]
 
 
-def histories(around: Around, arm: Arm, *, unknown: Unknown = "refuse") -> dict[str, xr.DataArray]:
+def histories(
+    path_events: PathEvents, arm: Arm, *, unknown: Unknown = "refuse"
+) -> dict[str, xr.DataArray]:
     """Exposure histories of an arm, in the rows of the frame of the paths.
 
     Parameters
     ----------
-    around : Around
+    path_events : PathEvents
     arm : Arm
     unknown : {"refuse", "keep"}
         Of a history that is unknown after the rule of its term: an error, or NaN, which leaves the
@@ -73,80 +75,98 @@ def histories(around: Around, arm: Arm, *, unknown: Unknown = "refuse") -> dict[
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))
     >>> panel = pd.DataFrame({"person": [0], "month": [1]})
     >>> observed = {"visit_centre": xr.DataArray([[0.0, 1.0]], dims=("row", "lag"))}
-    >>> around = from_rows(Paths(panel, np.array([0]), 3, {}), observed, [term])
+    >>> events = from_rows(Paths(panel, np.array([0]), 3, {}), observed, [term])
     >>> arm = Arm(name="with", interventions=(OneInMonth(term="visit", month=2),))
-    >>> histories(around, arm)["visit_centre"].values.tolist()
+    >>> histories(events, arm)["visit_centre"].values.tolist()
     [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
     """
-    around = replace(around, number=around.drawn) if arm.after == "drawn" else around
-    number = {name: around.after(values) for name, values in around.number.items()}
-    for one in arm.interventions:
-        for term in _targets(one, around):
-            _check_possible(one, term, around)
-            number[term.name] = _ACTS[type(one)](one, term, around, number[term.name])
-    made = {term.name: _history(term, around, arm, number) for term in around.terms}
+    path_events = (
+        replace(path_events, counts=path_events.imputed) if arm.after == "drawn" else path_events
+    )
+    counts = {name: path_events.after(values) for name, values in path_events.counts.items()}
+    for intervention in arm.interventions:
+        for term in _targets(intervention, path_events):
+            _check_possible(intervention, term, path_events)
+            counts[term.name] = _ACTS[type(intervention)](
+                intervention, term, path_events, counts[term.name]
+            )
+    by_term = {term.name: _history(term, path_events, arm, counts) for term in path_events.terms}
     if unknown == "refuse":
-        _check_known(made, around)
-    return made
+        _check_known(by_term, path_events)
+    return by_term
 
 
 # --- what an intervention makes of the events of a term -----------------------------------------
-def _observed(one: Observed, term: LaggedTerm, around: Around, now: Float32Array) -> Float32Array:
-    return around.after(around.number[term.name])
+def _observed(
+    intervention: Observed, term: LaggedTerm, path_events: PathEvents, current: Float32Array
+) -> Float32Array:
+    return path_events.after(path_events.counts[term.name])
 
 
-def _none(one: NoEvents, term: LaggedTerm, around: Around, now: Float32Array) -> Float32Array:
-    return np.zeros_like(now)
+def _none(
+    intervention: NoEvents, term: LaggedTerm, path_events: PathEvents, current: Float32Array
+) -> Float32Array:
+    return np.zeros_like(current)
 
 
 def _one_in_month(
-    one: OneInMonth, term: LaggedTerm, around: Around, now: Float32Array
+    intervention: OneInMonth, term: LaggedTerm, path_events: PathEvents, current: Float32Array
 ) -> Float32Array:
-    return _plus(one, term, np.zeros_like(now))
+    return _plus(intervention, term, np.zeros_like(current))
 
 
-def _added(one: Added, term: LaggedTerm, around: Around, now: Float32Array) -> Float32Array:
-    return _plus(one, term, now)
+def _added(
+    intervention: Added, term: LaggedTerm, path_events: PathEvents, current: Float32Array
+) -> Float32Array:
+    return _plus(intervention, term, current)
 
 
-def _plus(one: OneInMonth | Added, term: LaggedTerm, now: Float32Array) -> Float32Array:
-    _check_within(one, now)
-    more = now.copy()
-    more[:, one.month - 1] += one.events or term.at_least
-    return more
-
-
-def _sustained(one: Sustained, term: LaggedTerm, around: Around, now: Float32Array) -> Float32Array:
-    _check_within(one, now)
-    events = np.zeros_like(now)
-    last = None if one.months is None else one.month - 1 + one.months
-    events[:, one.month - 1 : last] = one.events or term.at_least
+def _plus(
+    intervention: OneInMonth | Added, term: LaggedTerm, current: Float32Array
+) -> Float32Array:
+    _check_within(intervention, current)
+    events = current.copy()
+    events[:, intervention.month - 1] += intervention.events or term.at_least
     return events
 
 
-def _delayed(one: Delayed, term: LaggedTerm, around: Around, now: Float32Array) -> Float32Array:
-    observed = around.after(around.number[term.name])
+def _sustained(
+    intervention: Sustained, term: LaggedTerm, path_events: PathEvents, current: Float32Array
+) -> Float32Array:
+    _check_within(intervention, current)
+    events = np.zeros_like(current)
+    last = None if intervention.months is None else intervention.month - 1 + intervention.months
+    events[:, intervention.month - 1 : last] = intervention.events or term.at_least
+    return events
+
+
+def _delayed(
+    intervention: Delayed, term: LaggedTerm, path_events: PathEvents, current: Float32Array
+) -> Float32Array:
+    observed = path_events.after(path_events.counts[term.name])
     later = np.zeros_like(observed)
-    later[:, one.months :] = observed[:, : max(observed.shape[1] - one.months, 0)]
+    later[:, intervention.months :] = observed[:, : max(observed.shape[1] - intervention.months, 0)]
     return later
 
 
-def _more(one: More, term: LaggedTerm, around: Around, now: Float32Array) -> Float32Array:
-    copies = counted(
-        around.paths,
-        _copies(one, term, _registers(around)),
+def _more(
+    intervention: More, term: LaggedTerm, path_events: PathEvents, current: Float32Array
+) -> Float32Array:
+    copies = event_counts(
+        path_events.paths,
+        _copies(intervention, term, _registers(path_events)),
         [term],
-        history_centre=around.history_centre,
-        months=around.months,
+        history_centre=path_events.history_centre,
+        months=path_events.months,
     )
-    return around.after(around.number[term.name] + copies[term.name])
+    return path_events.after(path_events.counts[term.name] + copies[term.name])
 
 
-def _copies(one: More, term: LaggedTerm, registers: Histories) -> Histories:
+def _copies(intervention: More, term: LaggedTerm, registers: FamilyHistories) -> FamilyHistories:
     """The registers with the copies in place of the events of the exposure."""
-    rng = np.random.default_rng(one.seed)
-    chosen = rng.random(len(registers.events)) < one.share
-    later = rng.integers(0, one.spread, len(registers.events), endpoint=True)
+    rng = np.random.default_rng(intervention.seed)
+    chosen = rng.random(len(registers.events)) < intervention.share
+    later = rng.integers(0, intervention.spread, len(registers.events), endpoint=True)
     events = registers.events.assign(
         exposure=registers.events["exposure"].astype("category"),
         calendar=registers.events["calendar"] + later,
@@ -154,17 +174,19 @@ def _copies(one: More, term: LaggedTerm, registers: Histories) -> Histories:
     return replace(registers, events=events[chosen & (events["exposure"] == term.exposure)])
 
 
-def _campaign(one: Campaign, term: LaggedTerm, around: Around, now: Float32Array) -> Float32Array:
+def _campaign(
+    intervention: Campaign, term: LaggedTerm, path_events: PathEvents, current: Float32Array
+) -> Float32Array:
     if term.network != "centre":
         raise EstimandError(
             "intervention 'campaign' must act on a term of the network 'centre', for it does not "
             f"say of which nationality families are; got {term.name!r}."
         )
-    full = stock(around) > one.threshold
-    return now + full.astype(np.float32) * np.float32(one.events or term.at_least)
+    full = stock(path_events) > intervention.threshold
+    return current + full.astype(np.float32) * np.float32(intervention.events or term.at_least)
 
 
-Act = Callable[[Any, LaggedTerm, Around, Float32Array], Float32Array]
+Act = Callable[[Any, LaggedTerm, PathEvents, Float32Array], Float32Array]
 _ACTS: Mapping[type[Any], Act] = MappingProxyType(
     {
         Observed: _observed,
@@ -181,24 +203,30 @@ _ACTS: Mapping[type[Any], Act] = MappingProxyType(
 
 # --- from events to histories -------------------------------------------------------------------
 def _history(
-    term: LaggedTerm, around: Around, arm: Arm, number: Mapping[str, Float32Array]
+    term: LaggedTerm, path_events: PathEvents, arm: Arm, counts: Mapping[str, Float32Array]
 ) -> xr.DataArray:
-    before = around.number[term.name][:, : around.start]
+    before = path_events.counts[term.name][:, : path_events.start]
     if arm.before == "none":
         before = np.zeros_like(before)
-    events = np.hstack([before, number[term.name]])
-    value, n_beyond = _measured(term, events, around.others.get(term.name))
-    at = looked_up(term)
-    month = np.arange(1, around.paths.horizon + 1)[:, None] - np.array(at) - around.months.start
-    by_lag = value[:, month].reshape(-1, len(at))
-    over = ended(events)[:, month].reshape(-1, len(at))
-    since_start = np.repeat(around.paths.starts()["month"].to_numpy(), around.paths.horizon)
-    rows = pd.DataFrame({"month": since_start + around.paths.month - 1})
-    known = ruled(by_lag, at, term)
-    over = over[:, at.index(term.lags[0]) :][:, : known.sizes["lag"]]
-    made = since_risk(known.where(~over), rows, term)
-    made.attrs["beyond_residents"] = n_beyond
-    return made
+    events = np.hstack([before, counts[term.name]])
+    value, n_beyond = _measured(term, events, path_events.others.get(term.name))
+    lags = looked_up(term)
+    month = (
+        np.arange(1, path_events.paths.horizon + 1)[:, None]
+        - np.array(lags)
+        - path_events.months.start
+    )
+    by_lag = value[:, month].reshape(-1, len(lags))
+    has_ended = ended(events)[:, month].reshape(-1, len(lags))
+    since_start = np.repeat(
+        path_events.paths.starts()["month"].to_numpy(), path_events.paths.horizon
+    )
+    rows = pd.DataFrame({"month": since_start + path_events.paths.month - 1})
+    known = ruled(by_lag, lags, term)
+    has_ended = has_ended[:, lags.index(term.lags[0]) :][:, : known.sizes["lag"]]
+    history = since_risk(known.where(~has_ended), rows, term)
+    history.attrs["beyond_residents"] = n_beyond
+    return history
 
 
 def _measured(
@@ -215,46 +243,47 @@ def _measured(
 
 
 # --- what must hold -----------------------------------------------------------------------------
-def _check_within(one: OneInMonth | Added | Sustained, now: Float32Array) -> None:
-    if one.month > now.shape[1]:
+def _check_within(intervention: OneInMonth | Added | Sustained, current: Float32Array) -> None:
+    if intervention.month > current.shape[1]:
         raise EstimandError(
-            f"intervention {one.kind!r} must act within the {now.shape[1]} months of the paths; "
-            f"got month {one.month}."
+            f"intervention {intervention.kind!r} must act within the {current.shape[1]} "
+            f"months of the paths; got month {intervention.month}."
         )
 
 
-def _targets(one: Intervention, around: Around) -> list[LaggedTerm]:
-    chosen = [term for term in around.terms if one.term in term.called]
+def _targets(intervention: Intervention, path_events: PathEvents) -> list[LaggedTerm]:
+    chosen = [term for term in path_events.terms if intervention.term in term.called]
     if not chosen:
-        known = [term.name for term in around.terms]
-        known += list(dict.fromkeys(term.exposure for term in around.terms))
+        known = [term.name for term in path_events.terms]
+        known += list(dict.fromkeys(term.exposure for term in path_events.terms))
         raise EstimandError(
-            f"term of intervention {one.kind!r} must be one of {known}; got {one.term!r}."
-            + did_you_mean(one.term, known)
+            f"term of intervention {intervention.kind!r} must be one of {known}; got "
+            f"{intervention.term!r}." + did_you_mean(intervention.term, known)
         )
     return chosen
 
 
-def _check_possible(one: Intervention, term: LaggedTerm, around: Around) -> None:
-    by_rows = around.found is None or term.network == "own"
-    if by_rows and isinstance(one, Delayed | More | Added | Campaign):
+def _check_possible(intervention: Intervention, term: LaggedTerm, path_events: PathEvents) -> None:
+    by_rows = path_events.registers is None or term.network == "own"
+    if by_rows and isinstance(intervention, Delayed | More | Added | Campaign):
         raise EstimandError(
-            f"intervention {one.kind!r} on term {term.name!r} must have dated events of others, "
-            "from registers; got rows only. Use 'none', 'one_in_month', 'sustained' or 'observed'."
+            f"intervention {intervention.kind!r} on term {term.name!r} must have dated events "
+            "of others, from registers; got rows only. "
+            "Use 'none', 'one_in_month', 'sustained' or 'observed'."
         )
-    unknown_rate = term.measure == "per_resident" and term.name not in around.others
-    if unknown_rate and isinstance(one, OneInMonth | Sustained):
+    unknown_rate = term.measure == "per_resident" and term.name not in path_events.others
+    if unknown_rate and isinstance(intervention, OneInMonth | Sustained):
         raise EstimandError(
-            f"intervention {one.kind!r} on term {term.name!r} must have the number of residents, "
-            "from registers; got rates only. Use 'none' or 'observed'."
+            f"intervention {intervention.kind!r} on term {term.name!r} must have the number of "
+            "residents, from registers; got rates only. Use 'none' or 'observed'."
         )
 
 
-def _check_known(made: Mapping[str, xr.DataArray], around: Around) -> None:
-    for name, history in made.items():
+def _check_known(by_term: Mapping[str, xr.DataArray], path_events: PathEvents) -> None:
+    for name, history in by_term.items():
         unknown = np.isnan(history.values).any(axis=1)
         if unknown.any():
-            after = bool(ended(around.number[name]).any())
+            after = bool(ended(path_events.counts[name]).any())
             raise EstimandError(
                 f"history of term {name!r} must be known on every path; got unknown months in "
                 f"{unknown.sum():,} of {len(unknown):,} rows (first: row {unknown.argmax() + 1:,})."
@@ -270,7 +299,7 @@ _AFTER = (
 _BEFORE = " Start at rows with a known history, intervene on the term, or take before 'none'."
 
 
-def _registers(around: Around) -> Histories:
-    if around.found is None:
+def _registers(path_events: PathEvents) -> FamilyHistories:
+    if path_events.registers is None:
         raise TypeError("dated events must come from registers")
-    return around.found
+    return path_events.registers

@@ -16,19 +16,19 @@ import xarray as xr
 from hazard.arrays import Float32Array, IntArray
 from hazard.data.exposures import RESIDENT, HistoryCentre, own_history, register_histories
 from hazard.data.exposures.rules import lags
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.data.registers.keys import find, pack, positions
 from hazard.errors import EstimandError
-from hazard.estimands.interventions.natural_course import drawn
+from hazard.estimands.interventions.natural_course import impute_after_end
 from hazard.estimands.interventions.paths import Paths
 from hazard.spec import LaggedTerm
 
-_AS_IT_WAS = {"history_before_start": "missing", "history_before_risk": "observed"}
+_AS_OBSERVED = {"history_before_start": "missing", "history_before_risk": "observed"}
 _BACK = 11  # months before the start that come again when a path goes beyond the panel
 
 
 @dataclass(frozen=True, eq=False)
-class Around:
+class PathEvents:
     """Events of others around every path, as observed.
 
     Attributes
@@ -36,17 +36,17 @@ class Around:
     paths : Paths
     terms : tuple of LaggedTerm
     months : range
-        Months of the path in ``number``: from before the start, where month 0 is the month
+        Months of the path in ``counts``: from before the start, where month 0 is the month
         before it, to after the end if a term has leads.
-    number : mapping of str to ndarray of float32, shape (path, month)
+    counts : mapping of str to ndarray of float32, shape (path, month)
         By the name of the term, the number of other families with an event; NaN where it is
         unknown. Of rows without registers it is what they tell: the threshold or 0 for
         ``at_least``, the rate for ``per_resident``.
-    drawn : mapping of str to ndarray of float32, shape (path, month)
+    imputed : mapping of str to ndarray of float32, shape (path, month)
         The same, where what follows the last row of a person is drawn from those still there.
     others : mapping of str to ndarray of float32, shape (path, month)
         Number of other families of the network, of terms per resident.
-    found : registers.Histories or None
+    registers : registers.FamilyHistories or None
         The registers, where there are any.
     history_centre : {"current", "then"}
     """
@@ -54,10 +54,10 @@ class Around:
     paths: Paths
     terms: tuple[LaggedTerm, ...]
     months: range
-    number: Mapping[str, Float32Array]
-    drawn: Mapping[str, Float32Array]
+    counts: Mapping[str, Float32Array]
+    imputed: Mapping[str, Float32Array]
     others: Mapping[str, Float32Array]
-    found: Histories | None
+    registers: FamilyHistories | None
     history_centre: HistoryCentre
 
     @property
@@ -69,17 +69,17 @@ class Around:
         """Values from the start on."""
         return values[:, self.start :]
 
-    def part(self, some: slice) -> Around:
+    def part(self, selected: slice) -> PathEvents:
         """Some of the paths."""
         return replace(
             self,
-            paths=self.paths.part(some),
-            number={name: values[some] for name, values in self.number.items()},
-            drawn={name: values[some] for name, values in self.drawn.items()},
-            others={name: values[some] for name, values in self.others.items()},
+            paths=self.paths.part(selected),
+            counts={name: values[selected] for name, values in self.counts.items()},
+            imputed={name: values[selected] for name, values in self.imputed.items()},
+            others={name: values[selected] for name, values in self.others.items()},
         )
 
-    def parts(self, n_paths: int) -> Iterator[Around]:
+    def parts(self, n_paths: int) -> Iterator[PathEvents]:
         """All paths, so many at once."""
         for begin in range(0, len(self.paths.row), n_paths):
             yield self.part(slice(begin, begin + n_paths))
@@ -87,19 +87,19 @@ class Around:
 
 def from_registers(
     paths: Paths,
-    registers: Histories,
+    registers: FamilyHistories,
     terms: Sequence[LaggedTerm],
     *,
     history_centre: HistoryCentre = "current",
     seed: int = 0,
-) -> Around:
+) -> PathEvents:
     """What the registers know around every path, also after the person left.
 
     Parameters
     ----------
     paths : Paths
         From the panel of these registers.
-    registers : registers.Histories
+    registers : registers.FamilyHistories
     terms : sequence of LaggedTerm
         An ``own`` term is read from the rows of the panel.
     history_centre : {"current", "then"}
@@ -110,7 +110,7 @@ def from_registers(
 
     Returns
     -------
-    Around
+    PathEvents
 
     Examples
     --------
@@ -128,24 +128,29 @@ def from_registers(
     >>> events = pd.DataFrame({"person": [1, 0], "calendar": [421, 422]})
     >>> events = events.assign(exposure="forced_return", centre=panel["centre"][:2])
     >>> none = pd.DataFrame()  # of the other frames
-    >>> found = Histories(none, none, none, events, Window(409, 423, 423), none, dict)
-    >>> around = from_registers(Paths(panel, np.array([0]), 4, {}), found, [term])
-    >>> around.number["forced_return_centre"].tolist(), around.months
+    >>> registers = FamilyHistories(none, none, none, events, Window(409, 423, 423), none, dict)
+    >>> path_events = from_registers(Paths(panel, np.array([0]), 4, {}), registers, [term])
+    >>> path_events.counts["forced_return_centre"].tolist(), path_events.months
     ([[0.0, 0.0, 1.0, 0.0, 0.0]], range(0, 5))
     """
     months = _months(paths, terms)
     peers = [term for term in terms if term.network != "own"]
     rates = [term for term in peers if term.measure == "per_resident"]
-    number = counted(paths, registers, peers, history_centre=history_centre, months=months)
+    counts = event_counts(paths, registers, peers, history_centre=history_centre, months=months)
     residents = [term.model_copy(update={"exposure": RESIDENT}) for term in rates]
-    there = counted(paths, registers, residents, history_centre=history_centre, months=months)
+    residents_of = event_counts(
+        paths, registers, residents, history_centre=history_centre, months=months
+    )
     others = {
-        term.name: there[resident.name] for term, resident in zip(rates, residents, strict=True)
+        term.name: residents_of[resident.name]
+        for term, resident in zip(rates, residents, strict=True)
     }
     own_terms = [term for term in terms if term.network == "own"]
-    number |= {term.name: _own(paths, term, months) for term in own_terms}
-    later = number | _later({term.name: number[term.name] for term in own_terms}, months, seed)
-    return Around(paths, tuple(terms), months, number, later, others, registers, history_centre)
+    counts |= {term.name: _own_events(paths, term, months) for term in own_terms}
+    imputed = counts | _imputed({term.name: counts[term.name] for term in own_terms}, months, seed)
+    return PathEvents(
+        paths, tuple(terms), months, counts, imputed, others, registers, history_centre
+    )
 
 
 def from_rows(
@@ -154,7 +159,7 @@ def from_rows(
     terms: Sequence[LaggedTerm],
     *,
     seed: int = 0,
-) -> Around:
+) -> PathEvents:
     """What the rows of a ready table tell around every path; months without a row are unknown.
 
     Parameters
@@ -169,7 +174,7 @@ def from_rows(
 
     Returns
     -------
-    Around
+    PathEvents
         Of rows that tell of the same month, the one nearest to the start is believed: its network
         is that of the start.
 
@@ -181,28 +186,31 @@ def from_rows(
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))
     >>> panel = pd.DataFrame({"person": [0, 0], "month": [1, 2]})
     >>> history = xr.DataArray([[0.0, 1.0], [1.0, 0.0]], dims=("row", "lag"))
-    >>> around = from_rows(Paths(panel, np.array([0]), 3, {}), {"visit_centre": history}, [term])
-    >>> around.number["visit_centre"].tolist(), around.months
+    >>> paths = Paths(panel, np.array([0]), 3, {})
+    >>> path_events = from_rows(paths, {"visit_centre": history}, [term])
+    >>> path_events.counts["visit_centre"].tolist(), path_events.months
     ([[1.0, 0.0, 1.0, nan]], range(0, 4))
     """
     months = _months(paths, terms)
-    number = {
-        term.name: _own(paths, term, months)
+    counts = {
+        term.name: _own_events(paths, term, months)
         if term.network == "own"
         else _of_rows(paths, histories[term.name], term, months)
         for term in terms
     }
-    later = _later(number, months, seed)
-    return Around(paths, tuple(terms), months, number, later, {}, None, "current")
+    imputed = _imputed(counts, months, seed)
+    return PathEvents(paths, tuple(terms), months, counts, imputed, {}, None, "current")
 
 
-def _later(number: Mapping[str, Float32Array], months: range, seed: int) -> dict[str, Float32Array]:
-    return drawn(number, months.index(1), np.random.default_rng(seed))
+def _imputed(
+    counts: Mapping[str, Float32Array], months: range, seed: int
+) -> dict[str, Float32Array]:
+    return impute_after_end(counts, months.index(1), np.random.default_rng(seed))
 
 
-def counted(
+def event_counts(
     paths: Paths,
-    registers: Histories,
+    registers: FamilyHistories,
     terms: Sequence[LaggedTerm],
     *,
     history_centre: HistoryCentre,
@@ -218,39 +226,42 @@ def counted(
     """
     starts = paths.starts()
     from_, to = min(months.start, 1 - _BACK), months.stop - 1
-    now = _lookup(starts, registers, terms, (from_, to))
-    again = (
+    current = _lookup(starts, registers, terms, (from_, to))
+    column = (
         paths.calendar(months) - starts["calendar"].to_numpy(dtype=np.int64)[:, None] + 1 - from_
     )
-    seen = {name: np.take_along_axis(values, again, axis=1) for name, values in now.items()}
+    by_term = {name: np.take_along_axis(values, column, axis=1) for name, values in current.items()}
     if history_centre == "then" and months.start < 1:
-        then = _lookup(starts, registers, terms, (months.start, 0), history_centre="then")
-        for name, values in seen.items():
-            values[:, : months.index(1)] = then[name]
-    return seen
+        at_the_time = _lookup(starts, registers, terms, (months.start, 0), history_centre="then")
+        for name, values in by_term.items():
+            values[:, : months.index(1)] = at_the_time[name]
+    return by_term
 
 
-def stock(around: Around) -> IntArray:
+def stock(path_events: PathEvents) -> IntArray:
     """Number of families whom the registers know at the centre, from the start on.
 
     Returns
     -------
     ndarray of int64, shape (path, month)
     """
-    if around.found is None:
+    if path_events.registers is None:
         raise EstimandError("number of residents must come from registers; got a ready table.")
-    lived = around.found.residents()
-    lived = lived[lived["centre"].notna()]
-    centres = around.paths.panel["centre"].cat.categories
-    place = positions(lived["centre"], centres)
-    first, n_months = around.found.window.first, np.diff(around.found.window[:2]).item() + 1
-    month = lived["calendar"].to_numpy(dtype=np.int64) - first
-    inside = (place >= 0) & (month >= 0) & (month < n_months)
-    flat = (place * n_months + month)[inside]
+    residence = path_events.registers.residents()
+    residence = residence[residence["centre"].notna()]
+    centres = path_events.paths.panel["centre"].cat.categories
+    centre = positions(residence["centre"], centres)
+    first, n_months = (
+        path_events.registers.window.first,
+        np.diff(path_events.registers.window[:2]).item() + 1,
+    )
+    month = residence["calendar"].to_numpy(dtype=np.int64) - first
+    inside = (centre >= 0) & (month >= 0) & (month < n_months)
+    flat = (centre * n_months + month)[inside]
     number = np.bincount(flat, minlength=len(centres) * n_months).reshape(-1, n_months)
-    at = positions(around.paths.starts()["centre"], centres)[:, None]
-    calendar = around.paths.calendar(around.months[around.start :])
-    return number[at, calendar - first].astype(np.int64)
+    row = positions(path_events.paths.starts()["centre"], centres)[:, None]
+    calendar = path_events.paths.calendar(path_events.months[path_events.start :])
+    return number[row, calendar - first].astype(np.int64)
 
 
 def _months(paths: Paths, terms: Sequence[LaggedTerm]) -> range:
@@ -261,30 +272,30 @@ def _months(paths: Paths, terms: Sequence[LaggedTerm]) -> range:
 
 def _lookup(
     starts: pd.DataFrame,
-    registers: Histories,
+    registers: FamilyHistories,
     terms: Sequence[LaggedTerm],
     between: tuple[int, int],
     *,
     history_centre: HistoryCentre = "current",
 ) -> dict[str, Float32Array]:
     """Numbers of events between two months of the path; month m is lag 1 - m of the start."""
-    looked_up = {
+    changes = {
         "lags": (1 - between[1], 1 - between[0]),
         "windows": None,
         "measure": "count",
         "at_least": 1,
-    } | _AS_IT_WAS
-    wide = {term.name: term.model_copy(update=looked_up) for term in terms}
-    once = {one.name: one for one in wide.values()}
+    } | _AS_OBSERVED
+    wide = {term.name: term.model_copy(update=changes) for term in terms}
+    distinct_terms = {wide_term.name: wide_term for wide_term in wide.values()}
     values = register_histories(
-        starts, registers, list(once.values()), history_centre=history_centre
+        starts, registers, list(distinct_terms.values()), history_centre=history_centre
     )
-    return {name: values[one.name].values[:, ::-1] for name, one in wide.items()}
+    return {name: values[wide_term.name].values[:, ::-1] for name, wide_term in wide.items()}
 
 
-def _own(paths: Paths, term: LaggedTerm, months: range) -> Float32Array:
+def _own_events(paths: Paths, term: LaggedTerm, months: range) -> Float32Array:
     """What the rows of a person say of their own months, that of the row included."""
-    update = _AS_IT_WAS | {"lags": (0, term.lags[1]), "windows": None}
+    update = _AS_OBSERVED | {"lags": (0, term.lags[1]), "windows": None}
     from_now = term.model_copy(update=update)
     return _of_rows(paths, own_history(paths.panel, from_now), from_now, months)
 
@@ -296,12 +307,12 @@ def _of_rows(paths: Paths, history: xr.DataArray, term: LaggedTerm, months: rang
     keys = pack(person, month)
     values = np.vstack([history.values, np.full((1, history.shape[1]), np.nan)]).astype(np.float32)
     number = np.full((len(paths.row), len(months)), np.nan, dtype=np.float32)
-    for later in reversed(range(months.stop + max(term.lags[1], 0))):
+    for ahead in reversed(range(months.stop + max(term.lags[1], 0))):
         row = find(
-            keys, pack(person[paths.row], month[paths.row] + later)
+            keys, pack(person[paths.row], month[paths.row] + ahead)
         )  # -1 is a row without values
         for place, lag in enumerate(lags(term)):
-            if later + 1 - lag in months:
-                column = number[:, months.index(later + 1 - lag)]
+            if ahead + 1 - lag in months:
+                column = number[:, months.index(ahead + 1 - lag)]
                 np.copyto(column, values[row, place], where=~np.isnan(values[row, place]))
     return number * np.float32(term.at_least)

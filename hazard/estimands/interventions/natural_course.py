@@ -31,14 +31,14 @@ def ended(events: Float32Array) -> BoolArray:
     return np.asarray(~later & known.any(axis=1)[:, None])
 
 
-def drawn(
-    number: Mapping[str, Float32Array], start: int, rng: np.random.Generator
+def impute_after_end(
+    counts: Mapping[str, Float32Array], start: int, rng: np.random.Generator
 ) -> dict[str, Float32Array]:
     """Histories in which every month after the last is drawn from those who are still there.
 
     Parameters
     ----------
-    number : mapping of str to ndarray of float32, shape (path, month)
+    counts : mapping of str to ndarray of float32, shape (path, month)
         Of all paths, by term; NaN where it is unknown.
     start : int
         Position of the month of the start.
@@ -68,32 +68,36 @@ def drawn(
     A state that nobody leaves goes on.
 
     >>> state = np.array([[0, np.nan, np.nan], [1, np.nan, np.nan], [0, 0, 0], [1, 1, 1]])
-    >>> drawn({"state": state}, 0, np.random.default_rng(0))["state"].tolist()
+    >>> impute_after_end({"state": state}, 0, np.random.default_rng(0))["state"].tolist()
     [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
     """
-    names = list(number)
+    names = list(counts)
     if not names:
         return {}
-    values = np.stack([number[name] for name in names], axis=-1)  # path, month, term
-    over = np.stack([ended(number[name]) for name in names], axis=-1).any(axis=-1)
+    values = np.stack([counts[name] for name in names], axis=-1)  # path, month, term
+    has_ended = np.stack([ended(counts[name]) for name in names], axis=-1).any(axis=-1)
     known = ~np.isnan(values).any(axis=-1)
     for month in range(start + 1, values.shape[1]):
-        needy = np.flatnonzero(over[:, month] & ~np.isnan(values[:, month - 1]).any(axis=-1))
+        recipients = np.flatnonzero(
+            has_ended[:, month] & ~np.isnan(values[:, month - 1]).any(axis=-1)
+        )
         donors = np.flatnonzero(known[:, month] & known[:, month - 1])
-        if len(needy) and len(donors):
-            before = values[:, month - 1]
-            chosen = _alike(before[needy], before[donors], rng)
-            values[needy, month] = values[donors[chosen], month]
+        if len(recipients) and len(donors):
+            previous = values[:, month - 1]
+            chosen = _nearest_donors(previous[recipients], previous[donors], rng)
+            values[recipients, month] = values[donors[chosen], month]
     return {name: values[..., n] for n, name in enumerate(names)}
 
 
-def _alike(asked: Float32Array, there: Float32Array, rng: np.random.Generator) -> IntArray:
+def _nearest_donors(
+    recipients: Float32Array, donors: Float32Array, rng: np.random.Generator
+) -> IntArray:
     """For every asked row one of the rows that are there, at random among the nearest."""
-    patterns, code = np.unique(asked, axis=0, return_inverse=True)
-    chosen = np.zeros(len(asked), dtype=np.int64)
+    patterns, code = np.unique(recipients, axis=0, return_inverse=True)
+    chosen = np.zeros(len(recipients), dtype=np.int64)
     for n, pattern in enumerate(patterns):
-        distance = np.abs(there - pattern).sum(axis=1)
+        distance = np.abs(donors - pattern).sum(axis=1)
         nearest = np.flatnonzero(distance == distance.min())
-        same = np.flatnonzero(code.ravel() == n)
-        chosen[same] = nearest[rng.integers(0, len(nearest), len(same))]
+        alike = np.flatnonzero(code.ravel() == n)
+        chosen[alike] = nearest[rng.integers(0, len(nearest), len(alike))]
     return chosen

@@ -100,9 +100,9 @@ class Paths:
         )
         return rows
 
-    def part(self, some: slice) -> Paths:
+    def part(self, selected: slice) -> Paths:
         """Some of the paths."""
-        return replace(self, row=self.row[some])
+        return replace(self, row=self.row[selected])
 
     def begin(self) -> IntArray:
         """Calendar month of every start, shape (path,)."""
@@ -153,13 +153,13 @@ def paths(
     {'stay'}
     """
     _check_rows(panel, rows, horizon)
-    every = Paths(panel, np.asarray(rows, dtype=np.int64), horizon, {})
+    all_paths = Paths(panel, np.asarray(rows, dtype=np.int64), horizon, {})
     if "calendar" not in panel:
-        return every
-    goes_on = every.begin() + horizon - 1 > every.last()
+        return all_paths
+    goes_on = all_paths.begin() + horizon - 1 > all_paths.last()
     if beyond == "repeat":
         _check_year(panel, goes_on)
-        return every
+        return all_paths
     if beyond == "refuse" and goes_on.any():
         raise EstimandError(
             "paths must end with the last calendar month of the panel; got later ends of "
@@ -167,8 +167,8 @@ def paths(
             "or leave these paths out."
         )
     within = replace(
-        every,
-        row=every.row[~goes_on],
+        all_paths,
+        row=all_paths.row[~goes_on],
         left_out={"path beyond the last month of the panel": int(goes_on.sum())},
     )
     if not len(within.row):
@@ -212,7 +212,7 @@ def rows_of_month(panel: pd.DataFrame, calendar: int) -> IntArray:
     return np.flatnonzero(panel["calendar"].to_numpy() == calendar).astype(np.int64)
 
 
-def held(virtual: Paths, columns: Sequence[str] | None = None) -> dict[str, int]:
+def changing_columns(virtual: Paths, columns: Sequence[str] | None = None) -> dict[str, int]:
     """Number of persons on a path who change in a column that the paths hold at the start.
 
     Parameters
@@ -231,18 +231,18 @@ def held(virtual: Paths, columns: Sequence[str] | None = None) -> dict[str, int]
     --------
     >>> panel = pd.DataFrame({"person": [0, 0, 1, 1], "month": [1, 2, 1, 2], "sex": list("ffmm"),
     ...                       "centre": list("ABAA")})
-    >>> held(Paths(panel, np.array([0, 2]), 24, {}))
+    >>> changing_columns(Paths(panel, np.array([0, 2]), 24, {}))
     {'centre': 1}
     """
     person = virtual.panel["person"].to_numpy()
     on_path = np.isin(person, person[virtual.row])[1:]
-    same = ~is_first(person)[1:] & on_path
+    consecutive = ~is_first(person)[1:] & on_path
     advancing = ["person", "month", "entry", "exit", "calendar"]
     changes = {}
-    every = virtual.panel.columns.difference(advancing, sort=False) if columns is None else columns
-    for name in every:
+    names = virtual.panel.columns.difference(advancing, sort=False) if columns is None else columns
+    for name in names:
         codes, _ = pd.factorize(virtual.panel[name])
-        changed: BoolArray = same & (codes[1:] != codes[:-1])
+        changed: BoolArray = consecutive & (codes[1:] != codes[:-1])
         changes[str(name)] = len(np.unique(person[1:][changed]))
     return {name: n for name, n in changes.items() if n}
 

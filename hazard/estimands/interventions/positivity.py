@@ -15,7 +15,7 @@ from hazard.arrays import BoolArray, Float32Array, IntArray
 from hazard.compiled import compiled
 from hazard.data.registers.keys import is_first
 from hazard.errors import EstimandError
-from hazard.estimands.interventions.event_histories import Around
+from hazard.estimands.interventions.event_histories import PathEvents
 from hazard.spec import LaggedTerm
 
 ALL_TERMS = "all terms"
@@ -24,7 +24,7 @@ Codes = npt.NDArray[np.unsignedinteger[Any]]
 
 
 def support(
-    around: Around,
+    path_events: PathEvents,
     arm: Histories,
     observed: Histories,
     *,
@@ -35,7 +35,7 @@ def support(
 
     Parameters
     ----------
-    around : Around
+    path_events : PathEvents
     arm : mapping of str to DataArray, dims (row, lag)
         From :func:`hazard.estimands.interventions.histories`; every row is known.
     observed : mapping of str to DataArray, dims (row, lag)
@@ -76,10 +76,10 @@ def support(
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))
     >>> panel = pd.DataFrame({"person": [0, 0], "month": [1, 2]})
     >>> observed = {"visit_centre": xr.DataArray([[0.0, 0.0], [1.0, 0.0]], dims=("row", "lag"))}
-    >>> around = from_rows(Paths(panel, np.array([0]), 2, {}), observed, [term])
+    >>> events = from_rows(Paths(panel, np.array([0]), 2, {}), observed, [term])
     >>> arm = {"visit_centre": xr.DataArray([[1.0, 0.0], [1.0, 1.0]], dims=("row", "lag"))}
-    >>> found = support(around, arm, observed, far=0)
-    >>> found[["term", "month", "seen_least", "unseen", "distance", "flagged"]].values.tolist()
+    >>> table = support(events, arm, observed, far=0)
+    >>> table[["term", "month", "seen_least", "unseen", "distance", "flagged"]].values.tolist()
     [['visit_centre', 1, 1, 0.0, 0, 0.0], ['visit_centre', 2, 0, 1.0, 1, 1.0]]
     """
     known = _known(observed)
@@ -88,15 +88,15 @@ def support(
             "histories of an arm must be known on every path before they are compared; got unknown "
             "ones. Refuse them where the arm is made."
         )
-    level, of_paths = _levels(around, within)
-    kinds = [(term.name, [term]) for term in around.terms]
+    level, of_paths = _levels(path_events, within)
+    kinds = [(term.name, [term]) for term in path_events.terms]
     if len(kinds) > 1:
-        kinds.append((ALL_TERMS, list(around.terms)))
+        kinds.append((ALL_TERMS, list(path_events.terms)))
     tables = []
     for name, terms in kinds:
-        asked = _patterns(of_paths, arm, terms)
-        rows = _nearest(asked, _patterns(level, observed, terms)[known])
-        table = _by_month(rows.assign(month=around.paths.month), far)
+        arm_patterns = _patterns(of_paths, arm, terms)
+        rows = _nearest(arm_patterns, _patterns(level, observed, terms)[known])
+        table = _by_month(rows.assign(month=path_events.paths.month), far)
         table.insert(0, "term", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
@@ -135,9 +135,9 @@ def _known(histories: Histories) -> BoolArray:
     return known
 
 
-def _levels(around: Around, within: str | None) -> tuple[IntArray, IntArray]:
+def _levels(path_events: PathEvents, within: str | None) -> tuple[IntArray, IntArray]:
     """Level of every row of the panel, and of the paths."""
-    panel, paths = around.paths.panel, around.paths
+    panel, paths = path_events.paths.panel, path_events.paths
     level = np.zeros(len(panel), dtype=np.int64)
     if within is not None:
         level = pd.factorize(panel[within])[0].astype(np.int64)
@@ -155,18 +155,22 @@ def _patterns(level: IntArray, histories: Histories, terms: list[LaggedTerm]) ->
     return np.column_stack([level, *values]).astype(np.float32)
 
 
-def _nearest(asked: Float32Array, seen: Float32Array) -> pd.DataFrame:
+def _nearest(targets: Float32Array, observed: Float32Array) -> pd.DataFrame:
     """For every asked row how often its pattern was seen, the distance, and the pattern."""
-    values = _coded(np.vstack([seen, asked]))
+    values = _coded(np.vstack([observed, targets]))
     pattern = _codes(values)
-    of_asked = pattern[len(seen) :]
-    n_seen = np.bincount(pattern[: len(seen)], minlength=pattern.max() + 1)
+    target_pattern = pattern[len(observed) :]
+    n_observed = np.bincount(pattern[: len(observed)], minlength=pattern.max() + 1)
     _, row = np.unique(pattern, return_index=True)
-    unseen = np.flatnonzero(n_seen == 0)
-    distance = np.zeros(len(n_seen), dtype=np.int64)
-    distance[unseen] = _distances(values[row[unseen]], values[row[n_seen > 0]])
+    never_observed = np.flatnonzero(n_observed == 0)
+    distance = np.zeros(len(n_observed), dtype=np.int64)
+    distance[never_observed] = _distances(values[row[never_observed]], values[row[n_observed > 0]])
     return pd.DataFrame(
-        {"seen": n_seen[of_asked], "distance": distance[of_asked], "pattern": of_asked}
+        {
+            "seen": n_observed[target_pattern],
+            "distance": distance[target_pattern],
+            "pattern": target_pattern,
+        }
     )
 
 
@@ -184,31 +188,31 @@ def _codes(values: Codes) -> IntArray:
     return code
 
 
-def _distances(asked: Codes, seen: Codes) -> IntArray:
+def _distances(targets: Codes, observed: Codes) -> IntArray:
     """Number of lags in which distinct patterns differ from the nearest seen at their level."""
-    distance = np.empty(len(asked), dtype=np.int64)
-    order = np.argsort(asked[:, 0], kind="stable")
-    for begin, end in pairwise([*np.flatnonzero(is_first(asked[order, 0])), len(order)]):
+    distance = np.empty(len(targets), dtype=np.int64)
+    order = np.argsort(targets[:, 0], kind="stable")
+    for begin, end in pairwise([*np.flatnonzero(is_first(targets[order, 0])), len(order)]):
         rows = order[begin:end]
-        there = seen[seen[:, 0] == asked[rows[0], 0], 1:]
-        distance[rows] = _fewest(asked[rows, 1:], np.ascontiguousarray(there.T))
+        candidates = observed[observed[:, 0] == targets[rows[0], 0], 1:]
+        distance[rows] = _fewest(targets[rows, 1:], np.ascontiguousarray(candidates.T))
     return distance
 
 
 @compiled
-def _fewest(asked: Codes, seen: Codes) -> IntArray:
-    """Fewest differences of each row of ``asked`` from a column of ``seen``, or all."""
-    n_lags, n_seen = seen.shape
-    fewest = np.full(len(asked), n_lags, dtype=np.int64)
-    differ = np.empty(n_seen, dtype=np.uint16)
-    for i in range(len(asked)):
-        differ[:] = 0
+def _fewest(targets: Codes, observed: Codes) -> IntArray:
+    """Fewest differences of each row of ``targets`` from a column of ``observed``, or all."""
+    n_lags, n_observed = observed.shape
+    fewest = np.full(len(targets), n_lags, dtype=np.int64)
+    n_different = np.empty(n_observed, dtype=np.uint16)
+    for i in range(len(targets)):
+        n_different[:] = 0
         for lag in range(n_lags):
-            value = asked[i, lag]
-            for j in range(n_seen):
-                differ[j] += seen[lag, j] != value
-        for j in range(n_seen):
-            fewest[i] = min(fewest[i], differ[j])
+            value = targets[i, lag]
+            for j in range(n_observed):
+                n_different[j] += observed[lag, j] != value
+        for j in range(n_observed):
+            fewest[i] = min(fewest[i], n_different[j])
     return fewest
 
 

@@ -114,8 +114,8 @@ def splines(spline: Spline, months: npt.ArrayLike) -> FloatArray:
            [0. , 1. ]])
     """
     inside = np.minimum(np.asarray(months, dtype=np.float64), spline.knots[-1])
-    every = BSpline.design_matrix(inside, _repeated(spline), spline.degree).toarray()
-    return np.asarray(every[:, 1:], dtype=np.float64)
+    basis = BSpline.design_matrix(inside, _repeated(spline), spline.degree).toarray()
+    return np.asarray(basis[:, 1:], dtype=np.float64)
 
 
 def _repeated(spline: Spline) -> FloatArray:

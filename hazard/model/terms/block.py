@@ -39,7 +39,7 @@ class Block:
         First month at risk of each level, of a baseline.
     centre : float
         What was taken from the values of a numeric column, of a count or of a rate.
-    around : str, or None
+    common_block : str, or None
         The block to whose coefficients those of every copy are added.
     owner : ndarray of int64, shape (level,), or None
         Copy to which each level belongs, -1 for none; only where there are copies.
@@ -55,7 +55,7 @@ class Block:
     lags: IntArray | None = None
     starts: IntArray | None = None
     centre: float = 0.0
-    around: str | None = None
+    common_block: str | None = None
     owner: IntArray | None = None
 
     @property
@@ -134,8 +134,8 @@ def place(labels: npt.NDArray[Any], index: IntArray, block: Block, rows: pd.Data
     known = pd.Index(block.levels).get_indexer(pd.Index(labels)).astype(np.int64)
     level: IntArray = known[index]
     if (level < 0).any():
-        strange = list(dict.fromkeys(labels[index[level < 0]].tolist()))
-        raise DesignError(unknown_levels(block.name, strange, level < 0, rows))
+        unseen = list(dict.fromkeys(labels[index[level < 0]].tolist()))
+        raise DesignError(unknown_levels(block.name, unseen, level < 0, rows))
     return level
 
 

@@ -111,8 +111,8 @@ def waves(n: int) -> FloatArray:
            [-0.   , -0.707, -0.5  ]])
     """
     angle = 2 * np.pi * np.outer(np.arange(n), np.arange(1, n // 2 + 1)) / n
-    both = np.stack([np.cos(angle), np.sin(angle)], axis=2).reshape(n, -1)[:, : n - 1]
-    return np.asarray(both / np.linalg.norm(both, axis=0))
+    cosines_and_sines = np.stack([np.cos(angle), np.sin(angle)], axis=2).reshape(n, -1)[:, : n - 1]
+    return np.asarray(cosines_and_sines / np.linalg.norm(cosines_and_sines, axis=0))
 
 
 def _number(name: str, calendar: pd.Series) -> IntArray:

@@ -55,8 +55,8 @@ def build(
     values = column(rows, term.column)
     if numeric(values) and term.reference is None:
         return _numeric(term, values, rows, frozen)
-    if broken := cells.not_levels(f"panel column {term.column!r}", values):
-        raise DesignError("\n".join(broken))
+    if problems := cells.not_levels(f"panel column {term.column!r}", values):
+        raise DesignError("\n".join(problems))
     labels, index = levels(values, rows)
     if frozen is None:
         frozen = _levels(term, labels, rows)
@@ -68,9 +68,9 @@ def levels(values: pd.Series, rows: pd.DataFrame) -> tuple[npt.NDArray[np.str_],
 
     Examples
     --------
-    >>> found = levels(pd.Series([1, 0, 1], name="sex"), pd.DataFrame({"sex": [1, 0, 1]}))
-    >>> [each.tolist() for each in found]
-    [['0', '1'], [1, 0, 1]]
+    >>> names, index = levels(pd.Series([1, 0, 1], name="sex"), pd.DataFrame({"sex": [1, 0, 1]}))
+    >>> names.tolist(), index.tolist()
+    (['0', '1'], [1, 0, 1])
     """
     labels, index = np.unique(cells.labels(values).to_numpy(dtype=str), return_inverse=True)
     return disclosure.pooled_levels(labels, index.astype(np.int64), rows, [str(values.name)])
@@ -99,10 +99,10 @@ def _numeric(
 def _levels(term: CovariateTerm, known: npt.NDArray[np.str_], rows: pd.DataFrame) -> Block:
     reference = known[0] if term.reference is None else term.reference
     if reference not in known:
-        near = disclosure.common(rows[term.column], rows["person"])
+        common_levels = disclosure.common(rows[term.column], rows["person"])
         raise DesignError(
             f"term {term.name!r} reference must be one of its {len(known):,} levels; got "
-            f"{reference!r}.{did_you_mean(reference, near)}"
+            f"{reference!r}.{did_you_mean(reference, common_levels)}"
         )
     ordered = known[np.argsort(known != reference, kind="stable")]
     return Block(

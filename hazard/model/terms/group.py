@@ -39,7 +39,7 @@ def build(
     ['A', 'B', 'C']
     """
     labels, index = combinations(term.parts, rows)
-    levels, place = extended(labels, () if frozen is None else frozen.levels)
+    levels, position = extended(labels, () if frozen is None else frozen.levels)
     return Block(
         name=term.name,
         kind=term.kind,
@@ -47,7 +47,7 @@ def build(
         coefficients=levels,
         basis=None,
         prior=term.prior,
-    ), place[index]
+    ), position[index]
 
 
 def combinations(parts: Sequence[str], rows: pd.DataFrame) -> tuple[npt.NDArray[np.str_], IntArray]:
@@ -101,10 +101,10 @@ def extended(
     >>> levels.tolist(), place.tolist()
     (['B', 'A'], [1, 0])
     """
-    place = pd.Index(before, dtype=object).get_indexer(pd.Index(labels)).astype(np.int64)
-    new = place < 0
-    place[new] = len(before) + np.arange(new.sum())
-    return np.array([*before, *labels[new]], dtype=str), place
+    position = pd.Index(before, dtype=object).get_indexer(pd.Index(labels)).astype(np.int64)
+    new = position < 0
+    position[new] = len(before) + np.arange(new.sum())
+    return np.array([*before, *labels[new]], dtype=str), position
 
 
 def _levels(values: pd.Series) -> tuple[npt.NDArray[np.str_], IntArray]:

@@ -116,7 +116,8 @@ def window_of_lag(term: LaggedTerm) -> IntArray:
 
 def differences(
     varies_by: VariesBy,
-    common: tuple[Block, IntArray],
+    block: Block,
+    pattern: IntArray,
     rows: pd.DataFrame,
     frozen: Block | None = None,
 ) -> tuple[Block, IntArray]:
@@ -125,8 +126,10 @@ def differences(
     Parameters
     ----------
     varies_by : VariesBy
-    common : Block and ndarray
-        Of :func:`build`, for the same rows.
+    block : Block
+        The common curve, of :func:`build`, for the same rows.
+    pattern : ndarray of int64, shape (row,)
+        Level of that block in every row.
     rows : DataFrame
     frozen : Block, optional
         The block of an earlier panel, whose levels come first.
@@ -152,11 +155,10 @@ def differences(
     ...                   varies_by={"by": "country", "levels": ("B",), "prior": prior})
     >>> rows = pd.DataFrame({"country": ["A", "B", "B"]})
     >>> common = build(term, np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
-    >>> block, index = differences(term.varies_by, common, rows)
+    >>> block, index = differences(term.varies_by, *common, rows)
     >>> block.coefficients.tolist(), block.basis[index].tolist()
     (['B, 0', 'B, 1'], [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     """
-    block, pattern = common
     levels, owner = _owners(varies_by, rows, frozen)
     n, n_lags = block.n_levels, block.n_coefficients
     codes, index = np.unique(np.where(owner < 0, -1, owner * n + pattern), return_inverse=True)
@@ -164,7 +166,7 @@ def differences(
     basis = np.zeros((len(codes), len(levels), n_lags))
     varying = of_level >= 0
     basis[varying, of_level[varying]] = block.values()[codes[varying] % n]
-    made = replace(
+    varying_block = replace(
         block,
         name=f"{block.name}_by_{varies_by.by}",
         kind="varying",
@@ -173,11 +175,11 @@ def differences(
         basis=basis.reshape(len(codes), -1),
         prior=varies_by.prior,
         copies=len(levels),
-        around=block.name,
+        common_block=block.name,
         owner=of_level,
         centre=0.0,
     )
-    return made, index.astype(np.int64)
+    return varying_block, index.astype(np.int64)
 
 
 def labels(
@@ -251,13 +253,13 @@ def unknown(
             )
         _check_shape(term, histories[term.name].shape, len(panel))
         missing = np.isnan(histories[term.name].values)
-        lost = missing.any(axis=1) & (why == "")
-        if term.network == "own" and lost.any():
-            why[lost] = np.where(_before_person(term, missing, panel), BEFORE_PERSON, WITHOUT_ROW)[
-                lost
-            ]
+        incomplete = missing.any(axis=1) & (why == "")
+        if term.network == "own" and incomplete.any():
+            why[incomplete] = np.where(
+                _before_person(term, missing, panel), BEFORE_PERSON, WITHOUT_ROW
+            )[incomplete]
         else:
-            why[lost] = BEFORE_REGISTER
+            why[incomplete] = BEFORE_REGISTER
     return why
 
 
@@ -272,11 +274,11 @@ def _before_person(
 
 
 def _check_shape(term: LaggedTerm, shape: tuple[int, ...], n_rows: int) -> None:
-    wanted = (n_rows, len(term.every_lag))
-    if shape != wanted:
+    expected = (n_rows, len(term.every_lag))
+    if shape != expected:
         raise DesignError(
             f"history of term {term.name!r} must have one row per row of the panel and one column "
-            f"per lag, {wanted}; got {shape}."
+            f"per lag, {expected}; got {shape}."
         )
 
 
@@ -287,8 +289,8 @@ def _owners(
     present, index = combinations([varies_by.by], rows)
     if varies_by.levels is None:
         before = [] if frozen is None else owners(frozen.coefficients)
-        levels, place = extended(present, before)
-        return levels, place[index]
+        levels, position = extended(present, before)
+        return levels, position[index]
     levels = np.array(varies_by.levels)
     absent = [level for level in varies_by.levels if level not in present]
     if absent and frozen is None:

@@ -74,4 +74,4 @@ def _of_term(
     if term.varies_by is None:
         return [common]
     before = frozen.get(term.varying_name or "")
-    return [common, lagged.differences(term.varies_by, common, rows, before)]
+    return [common, lagged.differences(term.varies_by, *common, rows, before)]

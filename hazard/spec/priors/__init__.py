@@ -64,7 +64,9 @@ def listed(families: Sequence[type[PriorFamily]]) -> str:
     >>> listed(IID)
     "'normal', 'pooled' or 'correlated'"
     """
-    *others, last = (repr(get_args(each.model_fields["family"].annotation)[0]) for each in families)
+    *others, last = (
+        repr(get_args(family.model_fields["family"].annotation)[0]) for family in families
+    )
     return f"{', '.join(others)} or {last}" if others else last
 
 

@@ -1,4 +1,4 @@
-"""What a family of priors says of itself, and what everything else asks it.
+"""The contract of a family of priors: what it must define, and what everything else may use.
 
 A prior is one of the coefficients of a term, for each exit, on the scale of the linear predictor.
 Every family is a module of this folder with one frozen record, which is of one of three kinds:
@@ -9,7 +9,7 @@ Every family is a module of this folder with one frozen record, which is of one 
     The same in units of a standard deviation that is learned: ``spread`` says how.
 ``TransformedFamily``
     The coefficients are another function of standard normals: ``transform`` and ``n_normals``.
-    ``reach`` is the sd of the normal that stands in for it, ``moments`` has mean and variance.
+    ``reach`` is the sd of its Gaussian surrogate, ``moments`` has mean and variance.
 
 All have the fields ``family``, ``scale`` and ``reason``, a ``label`` and ``symbols`` for readers.
 What is not said has the answer of most families. A family that lacks something is refused when the
@@ -54,14 +54,14 @@ class Spread(NamedTuple):
     ----------
     scale : float
         Of its half-normal prior.
-    of : str
+    quantity : str
         What it is the sd of: the effects of ``levels``, or the ``steps`` between them.
     concentration : float or None
         Of the prior of the correlations between exits; None where exits are independent.
     """
 
     scale: float
-    of: Literal["levels", "steps"] = "levels"
+    quantity: Literal["levels", "steps"] = "levels"
     concentration: float | None = None
 
 
@@ -119,14 +119,14 @@ class PriorFamily(Record):
         Returns
         -------
         ndarray, shape (n, r)
-            Of a learned family in units of its sd; of a transformed one that of its stand-in.
+            Of a learned family in units of its sd; of a transformed one that of its surrogate.
         """
 
     @abstractmethod
     def moments(self, lag: FloatArray) -> Moments:
         """Prior mean and variance of every coefficient; a learned sd is at the scale of its prior.
 
-        The mean must be zero: stand-ins and prior intervals are around it.
+        The mean must be zero: surrogates and prior intervals are centred at it.
         """
 
     def mean_variance(self, lag: FloatArray) -> float:
@@ -153,8 +153,8 @@ class NormalFamily(PriorFamily):
 
     def covariance(self, lag: FloatArray) -> FloatArray:
         """Prior covariance of the coefficients; a learned sd is at the scale of its prior."""
-        own = self.factor(lag)
-        return np.asarray(own @ own.T)
+        factor = self.factor(lag)
+        return np.asarray(factor @ factor.T)
 
     def moments(self, lag: FloatArray) -> Moments:
         """Zero, and the diagonal of the covariance."""
@@ -176,8 +176,8 @@ class LearnedFamily(NormalFamily):
 
     def covariance(self, lag: FloatArray) -> FloatArray:
         """Prior covariance of the coefficients, with the sd at the scale of its prior."""
-        own = self.factor(lag) * self.spread.scale
-        return np.asarray(own @ own.T)
+        scaled_factor = self.factor(lag) * self.spread.scale
+        return np.asarray(scaled_factor @ scaled_factor.T)
 
     @property
     def known_sd(self) -> float | None:
@@ -200,7 +200,7 @@ class TransformedFamily(PriorFamily):
     @property
     @abstractmethod
     def reach(self) -> float:
-        """Sd of the normal prior that stands in for it, in whose units it is drawn."""
+        """Sd of its Gaussian surrogate, in whose units it is drawn."""
 
     @abstractmethod
     def n_normals(self, n: int) -> int:
@@ -225,7 +225,7 @@ class TransformedFamily(PriorFamily):
         """
 
     def factor(self, lag: FloatArray) -> FloatArray:
-        """Factor of the stand-in: independent normals whose sd is the reach."""
+        """Factor of the surrogate: independent normals whose sd is the reach."""
         return np.diag(np.full_like(lag, self.reach))
 
 
@@ -250,11 +250,11 @@ def registered(name: str) -> type[PriorFamily]:
     """
     module = import_module(f"{__package__}.{name}")
     families = [
-        each
-        for each in vars(module).values()
-        if isinstance(each, type)
-        and issubclass(each, PriorFamily)
-        and each.__module__ == module.__name__
+        member
+        for member in vars(module).values()
+        if isinstance(member, type)
+        and issubclass(member, PriorFamily)
+        and member.__module__ == module.__name__
     ]
     if len(families) != 1:
         raise TypeError(

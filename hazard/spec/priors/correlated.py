@@ -21,7 +21,7 @@ class CorrelatedPrior(LearnedFamily):
     --------
     >>> prior = CorrelatedPrior(family="correlated", scale=0.5, reason="an example")
     >>> prior.spread
-    Spread(scale=0.5, of='levels', concentration=2.0)
+    Spread(scale=0.5, quantity='levels', concentration=2.0)
     """
 
     label = "correlated exits"

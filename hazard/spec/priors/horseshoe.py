@@ -68,8 +68,8 @@ class HorseshoePrior(TransformedFamily):
     def mean_variance(self, lag: FloatArray) -> float:
         """Prior variance of a coefficient."""
         r = self.scale / self.slab
-        kept = (r**2 - 2 / np.pi * r * np.log(r)) / (1 + r**2)
-        return float(self.slab**2 * kept)
+        variance_share = (r**2 - 2 / np.pi * r * np.log(r)) / (1 + r**2)
+        return float(self.slab**2 * variance_share)
 
     @classmethod
     def shapes(cls) -> tuple[Shape, ...]:

@@ -47,8 +47,8 @@ class HumpPrior(NormalFamily):
         """
         ratio = (np.abs(lag) + 1) / (self.peak + 1)
         sd = np.asarray(self.scale * (ratio * np.exp(1 - ratio)) ** self.shape)
-        apart = np.abs(np.subtract.outer(lag, lag))
-        return sd[:, None] * np.linalg.cholesky(self.correlation**apart)
+        distance = np.abs(np.subtract.outer(lag, lag))
+        return sd[:, None] * np.linalg.cholesky(self.correlation**distance)
 
     @classmethod
     def shapes(cls) -> tuple[Shape, ...]:

@@ -40,7 +40,7 @@ class LearnedWalkPrior(LearnedFamily):
     @property
     def spread(self) -> Spread:
         """One sd per exit, of the steps."""
-        return Spread(self.scale, of="steps")
+        return Spread(self.scale, quantity="steps")
 
     def factor(self, lag: FloatArray) -> FloatArray:
         """Running sums of steps of sd sqrt(g), g the gap to the place before; the first of sd 1."""

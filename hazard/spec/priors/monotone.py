@@ -61,8 +61,8 @@ class MonotonePrior(TransformedFamily):
     def moments(self, lag: FloatArray) -> Moments:
         """Zero, and scale^2 E[r^2] with r ~ Beta(n - l, l) what is left at position l."""
         n = len(lag)
-        left = np.arange(n, 0, -1, dtype=np.float64)
-        return Moments(np.zeros(n), self.scale**2 * left * (left + 1) / (n * (n + 1)))
+        remaining = np.arange(n, 0, -1, dtype=np.float64)
+        return Moments(np.zeros(n), self.scale**2 * remaining * (remaining + 1) / (n * (n + 1)))
 
     def mean_variance(self, lag: FloatArray) -> float:
         """Prior variance of a coefficient, averaged over lags: scale^2 (n + 2) / (3 n)."""

@@ -49,15 +49,15 @@ class RandomWalkPrior(NormalFamily):
         slopes are such sums, from 0 and with the gaps between the middles of the steps.
         """
         gaps = np.diff(lag)
-        own = np.full((len(lag), len(lag)), self.start)
-        own[0, 1:] = 0.0
+        factor = np.full((len(lag), len(lag)), self.start)
+        factor[0, 1:] = 0.0
         if self.order == 1:
-            own[1:, 1:] = running_sums(self.scale * np.sqrt(gaps))
-            return own
+            factor[1:, 1:] = running_sums(self.scale * np.sqrt(gaps))
+            return factor
         between = np.concatenate([[1.0], (gaps[1:] + gaps[:-1]) / 2])[: len(gaps)]
         slopes = running_sums(self.scale * np.sqrt(between))
-        own[1:, 1:] = running_sums(gaps) @ slopes
-        return own
+        factor[1:, 1:] = running_sums(gaps) @ slopes
+        return factor
 
     @classmethod
     def shapes(cls) -> tuple[Shape, ...]:

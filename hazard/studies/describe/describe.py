@@ -15,7 +15,7 @@ from pyarrow import csv, parquet
 
 from hazard import fitting
 from hazard.data import disclosure, exposures, panel, registers, table
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.spec import CovariateTerm, GroupTerm, LaggedTerm, ModelSpec
 from hazard.spec.priors.normal import NormalPrior
 from hazard.studies.describe.published import COMPARED, EXITS, compared
@@ -128,7 +128,7 @@ def describe(
     rows: pd.DataFrame,
     exposed: Mapping[str, xr.DataArray],
     *,
-    histories: Histories | None = None,
+    histories: FamilyHistories | None = None,
     unit: str = "month",
 ) -> Description:
     """Descriptive series of a panel, and the published values beside them.
@@ -142,7 +142,7 @@ def describe(
     exposed : mapping of str to DataArray, dims (row, lag)
         Exposure histories; Table 2-2 needs ``forced_return_centre`` and
         ``forced_return_nationality`` at the lags of its windows.
-    histories : Histories, optional
+    histories : FamilyHistories, optional
         Of the registers, for what the panel does not know: who came back.
     unit : str
         Unit of time of a row.
@@ -164,7 +164,7 @@ def describe(
 def _records(
     rows: pd.DataFrame,
     exposed: Mapping[str, xr.DataArray],
-    histories: Histories | None,
+    histories: FamilyHistories | None,
     unit: str,
 ) -> Iterator[Record]:
     yield from panel_records(rows, unit)

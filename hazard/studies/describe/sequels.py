@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.studies.describe.series import FAMILIES, Record, exits_of, record
 
 TABLE = "Table 2-2"
@@ -66,7 +66,7 @@ def _change(panel: pd.DataFrame, after: np.ndarray, where: dict[str, str]) -> Re
     return record(TABLE, "relative_change", value, "relative change", n_persons=n, **where)
 
 
-def reappearances(histories: Histories) -> Record:
+def reappearances(histories: FamilyHistories) -> Record:
     """Families that lived in a centre again after they had left.
 
     Notes

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from hazard.arrays import IntArray
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.errors import EstimandError
 from hazard.estimands.interventions import Added, Campaign
 from hazard.spec import LaggedTerm
@@ -81,13 +81,13 @@ def _check_network(arm: ScenarioArm, term: LaggedTerm) -> None:
         )
 
 
-def centres(of: Families, found: Histories, of_family: IntArray) -> Centres:
+def centres(of: Families, found: FamilyHistories, of_family: IntArray) -> Centres:
     """Families at the centres of a scenario, as the registers know them.
 
     Parameters
     ----------
     of : Families
-    found : Histories
+    found : FamilyHistories
         Its ``residents`` are asked for.
     of_family : ndarray of int64, shape (family,)
         Number of the centre of every family of the scenario, from 0.

@@ -12,7 +12,7 @@ import pandas as pd
 from hazard.arrays import BoolArray, IntArray
 from hazard.data import disclosure
 from hazard.data.exposures import register_histories
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.errors import EstimandError, did_you_mean
 from hazard.estimands.interventions import (
     Added,
@@ -152,7 +152,7 @@ def check_places(arm: ScenarioArm, of: pd.DataFrame, events: pd.DataFrame) -> No
             )
 
 
-def observed_exits(of: Families, found: Histories, exposure_of: dict[str, str]) -> BoolArray:
+def observed_exits(of: Families, found: FamilyHistories, exposure_of: dict[str, str]) -> BoolArray:
     """Which events are the exit of a family of the scenario, from its arrival on.
 
     Returns
@@ -177,14 +177,14 @@ def observed_exits(of: Families, found: Histories, exposure_of: dict[str, str]) 
 
 
 def background(
-    of: Families, found: Histories, terms: Sequence[LaggedTerm], arm: ScenarioArm
+    of: Families, found: FamilyHistories, terms: Sequence[LaggedTerm], arm: ScenarioArm
 ) -> tuple[Counts, int]:
     """Events of others around every family that no simulated exit changes, and how many are more.
 
     Parameters
     ----------
     of : Families
-    found : Histories
+    found : FamilyHistories
         With the events that are given.
     terms : sequence of LaggedTerm
     arm : ScenarioArm
@@ -217,7 +217,7 @@ def background(
 
 
 def _counted(
-    starts: pd.DataFrame, found: Histories, term: LaggedTerm, months: tuple[int, int]
+    starts: pd.DataFrame, found: FamilyHistories, term: LaggedTerm, months: tuple[int, int]
 ) -> Counts:
     back, horizon = months
     wide = term.model_copy(
@@ -240,8 +240,8 @@ def _counted(
 
 
 def _changed(
-    of: Families, found: Histories, term: LaggedTerm, arm: ScenarioArm
-) -> tuple[list[Histories], int]:
+    of: Families, found: FamilyHistories, term: LaggedTerm, arm: ScenarioArm
+) -> tuple[list[FamilyHistories], int]:
     """Registers with the events of the exposure as the arm makes them, and with the copies.
 
     A copy is an event of another family, so that it counts beside that of which it is one.

@@ -12,7 +12,7 @@ import pandas as pd
 
 from hazard.arrays import IntArray
 from hazard.data.exposures import layers
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.errors import EstimandError
 from hazard.model.design import Design
 from hazard.spec import LaggedTerm, ModelSpec
@@ -81,7 +81,7 @@ class System:
 
 def system(
     of: Families,
-    found: Histories,
+    found: FamilyHistories,
     arms: Sequence[ScenarioArm],
     *,
     frozen: Design,
@@ -92,7 +92,7 @@ def system(
     Parameters
     ----------
     of : Families
-    found : Histories
+    found : FamilyHistories
         Of these families; only ``events`` and ``window`` are asked for, and ``residents`` where an
         arm has a campaign.
     arms : sequence of ScenarioArm
@@ -258,7 +258,7 @@ def _changes(
 
 
 def _centres(
-    of: Families, found: Histories, arms: Sequence[ScenarioArm], terms: Sequence[LaggedTerm]
+    of: Families, found: FamilyHistories, arms: Sequence[ScenarioArm], terms: Sequence[LaggedTerm]
 ) -> Centres:
     """How many live where; counted only where an arm asks, for it takes time."""
     if not any(rules(arm, terms) for arm in arms):

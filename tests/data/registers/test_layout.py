@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from hazard.data import registers as regs
-from hazard.data.registers import Histories, Registers
+from hazard.data.registers import FamilyHistories, Registers
 from hazard.data.registers.records import TABLES
 from hazard.errors import RegisterError
 from hazard.spec import DataSpec
@@ -94,11 +94,11 @@ def write_parquet(given: Registers, folder: Path) -> Path:
     return folder
 
 
-def defined(folder: Path) -> Histories:
+def defined(folder: Path) -> FamilyHistories:
     return regs.define(regs.read(folder), DataSpec())
 
 
-def same(left: Histories, right: Histories) -> None:
+def same(left: FamilyHistories, right: FamilyHistories) -> None:
     assert left.window == right.window
     for name in ("families", "residence", "exits", "events", "flow"):
         pd.testing.assert_frame_equal(getattr(left, name), getattr(right, name))

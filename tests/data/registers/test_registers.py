@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hazard.data import registers as regs
-from hazard.data.registers import Histories, Registers
+from hazard.data.registers import FamilyHistories, Registers
 from hazard.errors import RegisterError, SpecError, UsageError
 from hazard.months import month_number, month_text
 from hazard.spec import DataSpec
@@ -65,7 +65,7 @@ def last_month(person: Person, **definitions: object) -> str:
     return month_text(histories.families["end"][0])
 
 
-def flow(histories: Histories) -> dict[str, int]:
+def flow(histories: FamilyHistories) -> dict[str, int]:
     return dict(zip(histories.flow["reason"], histories.flow["families"], strict=True))
 
 
@@ -775,7 +775,7 @@ def test_definitions_that_contradict_each_other(
 
 
 # --- define: identities, slow reference, metamorphic --------------------------------------------
-def same(left: Histories, right: Histories) -> None:
+def same(left: FamilyHistories, right: FamilyHistories) -> None:
     assert left.window == right.window
     for name in ("families", "residence", "exits", "events", "flow"):
         pd.testing.assert_frame_equal(
@@ -807,7 +807,7 @@ def test_definitions_equal_slow_loops_over_dates(seed: int, definitions: dict[st
     }
 
 
-def events(found: Histories, families: dict, expected: dict) -> set:
+def events(found: FamilyHistories, families: dict, expected: dict) -> set:
     outside = [name for name in sorted(families) if name not in expected]
     names = [*expected, *outside]
     rows = found.events.astype({"centre": object}).itertuples(index=False)

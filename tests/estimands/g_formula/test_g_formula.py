@@ -57,7 +57,7 @@ class Setting(NamedTuple):
     small: SmallPanel
     spec: ModelSpec
     frozen: Design
-    around: iv.Around
+    around: iv.PathEvents
     beta: xr.DataArray
 
     def rows(self, *arms: iv.Arm, n_paths: int = 1000) -> list[sd.PathRows]:

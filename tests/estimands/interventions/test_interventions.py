@@ -18,7 +18,7 @@ from hazard import spec
 from hazard.data import contracts, exposures
 from hazard.data import panel as panels
 from hazard.data import registers as regs
-from hazard.data.registers import Histories, Registers
+from hazard.data.registers import FamilyHistories, Registers
 from hazard.errors import EstimandError
 from hazard.estimands import interventions as iv
 from hazard.estimands.interventions.positivity import ALL_TERMS
@@ -39,7 +39,7 @@ def arm(*interventions: iv.Intervention, before: str = "observed") -> iv.Arm:
     return iv.Arm(name="an arm", interventions=interventions, before=before)
 
 
-def made(found: Registers, data: DataSpec | None = None) -> tuple[pd.DataFrame, Histories]:
+def made(found: Registers, data: DataSpec | None = None) -> tuple[pd.DataFrame, FamilyHistories]:
     defined = regs.define(found, data or DataSpec())
     return panels.build(defined), defined
 
@@ -172,7 +172,7 @@ def test_copies_fall_later_and_their_owner_does_not_see_them() -> None:
     everybody = iv.paths(panel, iv.first_rows(panel), horizon=12)
     around = iv.from_registers(everybody, found, [COUNT])
     more = iv.More(term=COUNT.name, share=1.0, spread=6, seed=3)
-    events = around.after(around.number[COUNT.name])
+    events = around.after(around.counts[COUNT.name])
     spread = iv.histories(around, arm(more), unknown="keep")[COUNT.name].values[:, 0]
     copies = spread.reshape(events.shape) - events
     # three events at A, of which b, c and d each had one; e alone at B, and nothing at C
@@ -289,13 +289,13 @@ def test_observed_on_observed_rows_is_the_history_of_the_panel(
 
 
 @pytest.fixture
-def around(rng: np.random.Generator) -> iv.Around:
+def around(rng: np.random.Generator) -> iv.PathEvents:
     panel, found = made(random_registers(rng, 150))
     path = iv.paths(panel, iv.first_rows(panel), horizon=12)
     return iv.from_registers(path, found, ALL)
 
 
-def values_of(around: iv.Around, *interventions: iv.Intervention) -> dict[str, np.ndarray]:
+def values_of(around: iv.PathEvents, *interventions: iv.Intervention) -> dict[str, np.ndarray]:
     found = iv.histories(around, arm(*interventions), unknown="keep")
     return {name: history.values for name, history in found.items()}
 
@@ -309,7 +309,7 @@ def assert_same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> No
 FORCED = "forced_return"
 
 
-def test_interventions_that_change_nothing(around: iv.Around) -> None:
+def test_interventions_that_change_nothing(around: iv.PathEvents) -> None:
     observed = values_of(around)
     assert_same(values_of(around, iv.Delayed(term=FORCED, months=0)), observed)
     assert_same(values_of(around, iv.More(term=FORCED, share=0.0, spread=3, seed=1)), observed)
@@ -318,7 +318,7 @@ def test_interventions_that_change_nothing(around: iv.Around) -> None:
     assert_same(values_of(around, empty), observed)
 
 
-def test_none_and_then_one_is_one(around: iv.Around) -> None:
+def test_none_and_then_one_is_one(around: iv.PathEvents) -> None:
     one = iv.OneInMonth(term=FORCED, month=4)
     added = iv.Added(term=FORCED, month=4)
     both = values_of(around, iv.NoEvents(term=FORCED), added)
@@ -327,14 +327,14 @@ def test_none_and_then_one_is_one(around: iv.Around) -> None:
     assert not np.array_equal(shifted["forced_return_centre"], both["forced_return_centre"])
 
 
-def test_only_the_named_term_changes(around: iv.Around) -> None:
+def test_only_the_named_term_changes(around: iv.PathEvents) -> None:
     observed = values_of(around)
     without = values_of(around, iv.NoEvents(term="forced_return_centre_count"))
     changed = [name for name in observed if not np.array_equal(observed[name], without[name], True)]
     assert changed == ["forced_return_centre_count"]
 
 
-def test_copies_are_nested_and_doubling_doubles(around: iv.Around) -> None:
+def test_copies_are_nested_and_doubling_doubles(around: iv.PathEvents) -> None:
     name = "forced_return_nationality_count"
     by_share = [
         values_of(around, iv.More(term=FORCED, share=share, seed=5))[name]
@@ -346,7 +346,7 @@ def test_copies_are_nested_and_doubling_doubles(around: iv.Around) -> None:
         assert np.nansum(more) > np.nansum(less)
 
 
-def test_parts_of_the_paths_make_the_whole(around: iv.Around) -> None:
+def test_parts_of_the_paths_make_the_whole(around: iv.PathEvents) -> None:
     interventions = (
         iv.More(term=FORCED, share=0.5, spread=2, seed=8),
         iv.Campaign(term="forced_return_centre", threshold=8),
@@ -359,7 +359,7 @@ def test_parts_of_the_paths_make_the_whole(around: iv.Around) -> None:
 
 
 # --- metamorphic --------------------------------------------------------------------------------
-def relabelled(found: Histories, code: np.ndarray) -> Histories:
+def relabelled(found: FamilyHistories, code: np.ndarray) -> FamilyHistories:
     def frame(old: pd.DataFrame) -> pd.DataFrame:
         new = old.assign(person=code[old["person"]])
         return new.sort_values(["person", *(["calendar"] if "calendar" in new else [])])
@@ -476,7 +476,7 @@ def test_of_rows_that_disagree_the_nearest_to_the_start_is_believed() -> None:
     history = xr.DataArray(np.array([[0, 1], [1, 1], [1, 0]], np.float32), dims=("row", "lag"))
     one = term("visit", "centre", lags=(0, 1))
     path = iv.Paths(panel, np.array([0, 2]), 2, {})
-    told = iv.from_rows(path, {one.name: history}, [one]).number[one.name]
+    told = iv.from_rows(path, {one.name: history}, [one]).counts[one.name]
     np.testing.assert_array_equal(told, [[1, 0, 1], [0, 1, NAN]])
 
 
@@ -566,7 +566,7 @@ def test_observed_histories_are_supported_and_others_at_their_distance(
 
 
 def slow_support(
-    around: iv.Around,
+    around: iv.PathEvents,
     found: dict[str, xr.DataArray],
     observed: dict[str, xr.DataArray],
     asked: list[LaggedTerm],

@@ -84,7 +84,7 @@ def test_listed_levels_by_hand(five: SmallPanel) -> None:
     assert made.labels()[1:] == [(TERM, "0"), (TERM, "1"), (OWN, "Irak, 0"), (OWN, "Irak, 1")]
     columns = dense(made)[:, 3:]
     assert columns.tolist() == [[1, 0], [0, 0], [0, 0], [0, 0], [1, 0]]
-    assert (block.copies, block.around, block.kind) == (1, TERM, "varying")
+    assert (block.copies, block.common_block, block.kind) == (1, TERM, "varying")
     assert block.places().tolist() == [0, 1]
     assert block.owner is not None
     assert block.owner[made.index[:, 2]].tolist() == [0, 0, -1, -1, 0]

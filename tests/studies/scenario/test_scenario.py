@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from hazard.data import exposures
-from hazard.data.registers import Histories
+from hazard.data.registers import FamilyHistories
 from hazard.errors import EstimandError, UsageError
 from hazard.estimands import interventions as iv
 from hazard.estimands import survival
@@ -272,7 +272,7 @@ def test_without_effects_feedback_changes_nothing(rng: np.random.Generator) -> N
 
 
 # --- against standardised risks -----------------------------------------------------------------
-def standardised(drawn: Drawn, asked: iv.Arm, found: Histories, horizon: int) -> np.ndarray:
+def standardised(drawn: Drawn, asked: iv.Arm, found: FamilyHistories, horizon: int) -> np.ndarray:
     """Cumulative incidence on every path, shape (draw, path, exit, month)."""
     panel, spec = drawn.world.panel, drawn.world.spec
     path = iv.paths(panel, iv.rows_of_month(panel, drawn.start), horizon=horizon, beyond="refuse")
