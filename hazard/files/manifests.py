@@ -234,9 +234,9 @@ def checked(facts: Mapping[str, Any], where: str) -> dict[str, Any]:
         _KINDS.get(facts["kind"], _ANY).validate_python(dict(facts))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        at = ".".join(str(part)[:40] for part in first["loc"])
+        key = ".".join(str(part)[:40] for part in first["loc"])
         raise IntegrityError(
-            f"manifest of {where} must be one that a command wrote; {at} is not ({first['msg']}), "
+            f"manifest of {where} must be one that a command wrote; {key} is not ({first['msg']}), "
             f"with {error.error_count()} in all. Make the folder again."
         ) from None
     return dict(facts)

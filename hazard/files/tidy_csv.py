@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hazard.files.atomic import write_bytes
-from hazard.files.terminal import shown
+from hazard.files.terminal import escaped
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # with apostrophes that are its own
 _SPECIAL = re.compile(r'[,"\r\n]')
@@ -84,14 +84,14 @@ def _kind_of(column: pd.Series) -> str:
 def _fields(column: pd.Series) -> list[str]:
     """Fields of a column as they stand in the file."""
     return [
-        "" if lost else _field(value) if isinstance(value, str) else _enclosed(str(value))
-        for value, lost in zip(column.tolist(), column.isna().tolist(), strict=True)
+        "" if is_missing else _field(value) if isinstance(value, str) else _enclosed(str(value))
+        for value, is_missing in zip(column.tolist(), column.isna().tolist(), strict=True)
     ]
 
 
 def _field(text: str) -> str:
     """Field of a text."""
-    safe = shown(text)
+    safe = escaped(text)
     return _enclosed(f"'{safe}" if _FORMULA.match(safe) else safe)
 
 
@@ -119,23 +119,23 @@ def _unquoted(field: str) -> str:
 
 def _column(fields: Sequence[str], kind: str) -> pd.Series:
     if kind == "number":
-        return pd.Series([float(each) if each else np.nan for each in fields], dtype=float)
+        return pd.Series([float(field) if field else np.nan for field in fields], dtype=float)
     if kind == "integer":
-        whole = [int(each) if each else None for each in fields]
-        return pd.Series(whole, dtype="Int64" if None in whole else "int64")
+        integers = [int(field) if field else None for field in fields]
+        return pd.Series(integers, dtype="Int64" if None in integers else "int64")
     if kind == "boolean":
-        stated = [{"True": True, "False": False}.get(each) for each in fields]
-        return pd.Series(stated, dtype="boolean" if None in stated else "bool")
-    return pd.Series([_unquoted(each) if each else np.nan for each in fields], dtype=object)
+        booleans = [{"True": True, "False": False}.get(field) for field in fields]
+        return pd.Series(booleans, dtype="boolean" if None in booleans else "bool")
+    return pd.Series([_unquoted(field) if field else np.nan for field in fields], dtype=object)
 
 
 def _kind(name: str, fields: Sequence[str]) -> str:
     """Kind of a column of which it is not known, by its name or its fields."""
-    stated = [each for each in fields if each]
-    if name in _LABELS or not stated:
+    nonempty = [field for field in fields if field]
+    if name in _LABELS or not nonempty:
         return "text"
-    if all(_INTEGER.fullmatch(each) for each in stated):
+    if all(_INTEGER.fullmatch(field) for field in nonempty):
         return "integer"
-    if all(_NUMBER.fullmatch(each) for each in stated):
+    if all(_NUMBER.fullmatch(field) for field in nonempty):
         return "number"
-    return "boolean" if set(stated) <= {"True", "False"} else "text"
+    return "boolean" if set(nonempty) <= {"True", "False"} else "text"
