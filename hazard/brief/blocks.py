@@ -1,4 +1,4 @@
-"""What a page is made of; the template knows how each looks."""
+"""Blocks of a page; the template knows how each looks."""
 
 from __future__ import annotations
 

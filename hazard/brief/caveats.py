@@ -1,4 +1,4 @@
-"""What a reader must know about the study before using its numbers."""
+"""Caveats of the study."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def _lead(view: View, key: str) -> str:
 
 
 def _places(view: View) -> dict[str, str]:
-    chosen, tongue = view.fit.spec.data, view.language
-    order = [tongue.name("kind", name) for name in chosen.exit_order if name in view.exits]
+    chosen, language = view.fit.spec.data, view.language
+    order = [language.name("kind", name) for name in chosen.exit_order if name in view.exits]
     left_out = sum(view.fit.facts["panel"]["rows left out"].values())
     return {
         "order": ", ".join(order),
-        "k": tongue.whole(chosen.disappearance_months),
-        "n_tied": tongue.count(_counted(view, "flow_tied")),
-        "n_tail": tongue.count(_counted(view, "flow_tail")),
-        "n_start": tongue.count(left_out),
+        "k": language.whole(chosen.disappearance_months),
+        "n_tied": language.count(_counted(view, "flow_tied")),
+        "n_tail": language.count(_counted(view, "flow_tail")),
+        "n_start": language.count(left_out),
     }
 
 
