@@ -433,7 +433,7 @@ def _curve_label(curve: _Curve, language: Language) -> str:
     return language.say("comparison.curve", exit=exit_name, event=event)
 
 
-# --- reproduction, words, numbers ------------------------------------------------------------------
+# --- reproduction, words, numbers -----------------------------------------------------------------
 def _reproduction(comparison: ComparisonFolder, language: Language) -> Section:
     facts = comparison.manifest
     data = "--panel TABLE" if facts["source"] == "table" else "--registers DIR"
