@@ -102,7 +102,7 @@ def read_rows(
 ) -> Panel:
     """Rows of the registers, of the table, or of the bundled example.
 
-    A table is read with the names ``by`` too, although the model does not name them.
+    A table is read with the columns ``by`` too, although the model does not name them.
     """
     from hazard import fitting
     from hazard.errors import did_you_mean

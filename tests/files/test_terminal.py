@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from hazard import brief
 from hazard.cli.app import echo
 from hazard.files import atomic
-from hazard.files.terminal import escaped, shown_line
+from hazard.files.terminal import escaped, escaped_line
 from hazard.files.tidy_csv import write_table
 from hazard.output import figures
 from small_runs import small_run
@@ -41,7 +41,7 @@ def acting(text: str) -> list[str]:
 def test_nothing_acts_in_what_is_shown(text: str) -> None:
     assert acting(escaped(text)) == []
     assert escaped(escaped(text)) == escaped(text)
-    assert "\n" not in shown_line(text)
+    assert "\n" not in escaped_line(text)
     if escaped(text) == text:
         assert acting(text) == []
     escaped(text).encode()  # a lone surrogate, of a file name that is not UTF-8, is written out
