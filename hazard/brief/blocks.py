@@ -54,7 +54,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """An SVG element as text, its caption, and the numbers in words for who does not see it.
+    """An SVG element, its caption, and its text alternative.
 
     ``numbers`` is the name of the table that has them.
     """

@@ -121,7 +121,7 @@ class View:
         """Incidences and differences, by the model and counted, up to the last month to show.
 
         The Monte Carlo error is the largest of all months and arms of an exit and of the
-        differences, so that numbers that stand together have as many digits.
+        differences, so that numbers printed together have as many digits.
         """
         rows = self.fit.estimates
         rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]

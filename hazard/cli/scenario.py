@@ -123,7 +123,7 @@ def _system(
 
 
 def _draw(estimates: pd.DataFrame, reference: str, folder: Path, lang: str) -> None:
-    """Figure, and its numbers in words for who does not see it."""
+    """Figure and its text alternative."""
     from hazard.output import figures
 
     arms = languages.words("scenario.arm", lang)

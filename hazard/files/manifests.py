@@ -32,7 +32,7 @@ class LeftOutFacts(TypedDict):
 
 @with_config(_STRICT)
 class FlowFacts(TypedDict):
-    """What leaves between what was read and the design."""
+    """Rows, persons and exits that are read but not in the design."""
 
     read: LeftOutFacts
     inside: LeftOutFacts
@@ -117,7 +117,7 @@ class LimitFacts(TypedDict):
 
 @with_config(_STRICT)
 class CallFacts(TypedDict):
-    """How a run is made again."""
+    """How to reproduce a run."""
 
     model: str
     data: str
@@ -125,7 +125,7 @@ class CallFacts(TypedDict):
 
 @with_config(_STRICT)
 class CheckedByFacts(TypedDict):
-    """How far an approximation is from what was sampled elsewhere."""
+    """How far an approximation is from sampled estimates."""
 
     same_model: bool
     same_rows: bool

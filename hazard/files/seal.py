@@ -1,7 +1,7 @@
 """The seal of a folder: what it holds, with a digest of each file and one of the list itself.
 
 ``manifest.json`` says how the files of a folder were made and has a digest of each;
-``manifest.sha256`` has the digest of the manifest, which is printed in what is made of the folder.
+``manifest.sha256`` has the digest of the manifest, which is printed in outputs from the folder.
 Whoever changes a file, adds one or takes one away is found; whoever writes all of it anew has
 another digest of the manifest than the one that was printed.
 """

@@ -24,7 +24,7 @@ _LABELS = frozenset({"level", "estimand", "by", "exit", "term", "arm", "group", 
 def write_table(rows: pd.DataFrame, path: Path) -> None:
     """CSV of a tidy table, from which :func:`read_table` has every label as it was.
 
-    Nothing stands for what is missing, and a pair of quotes for an empty text. Text that a
+    A missing value is an empty field, an empty text a pair of quotes. Text that a
     spreadsheet would run as a formula gets an apostrophe before it, and a control character is
     written out.
     """
