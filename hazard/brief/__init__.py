@@ -138,5 +138,5 @@ def _how_far_checked(view: View) -> str:
 def _numbers(page: Page) -> dict[str, int]:
     """Number of each figure and of each table, in the order of the page."""
     blocks = [block for section in page.sections for block in section.blocks]
-    named = [[b.name for b in blocks if isinstance(b, kind)] for kind in (Figure, Table)]
-    return {name: n for names in named for n, name in enumerate(names, start=1)}
+    names_by_kind = [[b.name for b in blocks if isinstance(b, kind)] for kind in (Figure, Table)]
+    return {name: n for names in names_by_kind for n, name in enumerate(names, start=1)}

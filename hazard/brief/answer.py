@@ -54,24 +54,28 @@ def _denominator(view: View) -> int:
     with an end that would be printed as 0. A clear difference below 1 in 1,000 needs 10,000.
     """
     arms = ("with", "without") if view.arms else (_model_arm(view),)
-    shares = [e for arm in arms for e in _printed(view, arm)]
+    shares = [estimate for arm in arms for estimate in _printed(view, arm)]
     differences = _printed(view, "with - without") if view.arms else []
-    clear = [e for e in differences if verdict.sign(e) in ("up", "down")]
-    if any(abs(e.estimate) < 0.001 for e in clear):
+    clear = [estimate for estimate in differences if verdict.sign(estimate) in ("up", "down")]
+    if any(abs(estimate.estimate) < 0.001 for estimate in clear):
         return 10_000
-    small = any(abs(e.estimate) < 0.01 for e in differences)
-    at_zero = any(min(abs(e.lower), abs(e.upper)) < 0.005 for e in clear)
+    small = any(abs(estimate.estimate) < 0.01 for estimate in differences)
+    at_zero = any(min(abs(estimate.lower), abs(estimate.upper)) < 0.005 for estimate in clear)
     return (
-        1000 if small or at_zero or min((e.estimate for e in shares), default=1.0) < 0.05 else 100
+        1000
+        if small or at_zero or min((estimate.estimate for estimate in shares), default=1.0) < 0.05
+        else 100
     )
 
 
 def _printed(view: View, arm: str) -> list[digits.Estimate]:
     """Estimates of an arm in the headline: every exit at two months."""
     estimates = [
-        view.at(name, month, arm) for name in view.exits for month in _headline_months(view)
+        view.estimate_at(name, month, arm)
+        for name in view.exits
+        for month in _headline_months(view)
     ]
-    return [e for e in estimates if e is not None]
+    return [estimate for estimate in estimates if estimate is not None]
 
 
 def _headline_months(view: View) -> tuple[int, ...]:
@@ -88,13 +92,13 @@ def _contrast(view: View, name: str, denominator: int) -> tuple[str, str]:
     first, *later = _headline_months(view)
     texts = {
         month: digits.frequency_difference(
-            view.at(name, month, "with - without") or digits.NOT_KNOWN, denominator, marks
+            view.estimate_at(name, month, "with - without") or digits.NOT_KNOWN, denominator, marks
         )
         for month in _headline_months(view)
     }
     shares = {
         f"{arm}_arm": digits.frequency(
-            view.at(name, first, arm) or digits.NOT_KNOWN, denominator, marks
+            view.estimate_at(name, first, arm) or digits.NOT_KNOWN, denominator, marks
         )
         for arm in ("with", "without")
     }
@@ -117,7 +121,7 @@ def _contrast(view: View, name: str, denominator: int) -> tuple[str, str]:
 
 def _verdict(view: View, name: str) -> str:
     """The verdict on the differences of all months up to the horizon."""
-    signs = [(month, verdict.sign(e)) for month, e in view.differences(name)]
+    signs = [(month, verdict.sign(estimate)) for month, estimate in view.differences(name)]
     return verdict.in_words(signs, view.language, view.unit)
 
 
@@ -126,7 +130,7 @@ def _plain(view: View, name: str, denominator: int) -> tuple[str, str]:
     for key, month in zip(
         ("answer.plain", "answer.plain_later"), _headline_months(view), strict=False
     ):
-        modelled = view.at(name, month, _model_arm(view))
+        modelled = view.estimate_at(name, month, _model_arm(view))
         if modelled:
             share = digits.frequency(modelled, denominator, view.language.marks)
             whole = view.language.whole
@@ -144,15 +148,18 @@ def _counted_outside(
     """The counted share, where it lies outside an interval without arms, printed or not."""
     if view.arms or not view.modelled:
         return None
-    modelled, counted = view.at(name, month, "observed"), view.at(name, month, "counted")
+    modelled, counted = (
+        view.estimate_at(name, month, "observed"),
+        view.estimate_at(name, month, "counted"),
+    )
     if modelled is None or counted is None:
         return None
     power = digits.place(0, modelled.times(denominator).mcse)
     lower, upper = (
         round(denominator * end, -power) / denominator for end in (modelled.lower, modelled.upper)
     )
-    inside = max(lower, modelled.lower) <= counted.estimate <= min(upper, modelled.upper)
-    return None if inside else counted
+    is_inside = max(lower, modelled.lower) <= counted.estimate <= min(upper, modelled.upper)
+    return None if is_inside else counted
 
 
 def _ratios(view: View) -> list[tuple[str, str]]:

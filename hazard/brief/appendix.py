@@ -76,10 +76,10 @@ def _models(view: View) -> Section:
 
 def _errors(view: View) -> str:
     """How the intervals of the baselines were computed."""
-    by = view.fit.spec.baselines.clusters
-    if by is None:
+    clusters = view.fit.spec.baselines.clusters
+    if clusters is None:
         return view.say("appendix.errors_rows")
-    names = [view.language.name("term", name).lower() for name in by]
+    names = [view.language.name("term", name).lower() for name in clusters]
     return view.say("appendix.errors_clusters", groups=", ".join(names))
 
 
@@ -107,7 +107,7 @@ def prior_table(language: Language, caption: str, rows: list[tuple[str, str, str
         caption=caption,
         head=tuple(language.say(f"appendix.{head}") for head in heads),
         looks=("head", "code", "quote"),
-        groups=grouped([(capital(name), *rest) for name, *rest in rows]),
+        groups=grouped([(capital(name), *cells) for name, *cells in rows]),
     )
 
 

@@ -80,8 +80,8 @@ def _covariates(view: View) -> list[CovariateTerm]:
 
 def _terms(view: View) -> list[str]:
     """Covariates that the run has numbers of, in the order of the model file."""
-    known = set(_coefficients(view)["term"])
-    return [term.name for term in _covariates(view) if term.name in known]
+    estimated = set(_coefficients(view)["term"])
+    return [term.name for term in _covariates(view) if term.name in estimated]
 
 
 def _comparisons(view: View) -> tuple[pd.DataFrame, list[tuple[str, str | None]]]:
@@ -144,13 +144,13 @@ def _sentence(view: View, rows: pd.DataFrame) -> str:
 def _centres(view: View) -> list[Paragraph]:
     """Means from which numeric covariates are measured."""
     means = view.fit.facts.get("centres", {})
-    named = [
+    texts = [
         f"{capital(view.language.name('term', name))} {_rounded(means[name], view)}"
         for name in _terms(view)
         if name in means
     ]
-    text = view.say("coefficients.centres", means="; ".join(named))
-    return [Paragraph(text)] if named else []
+    text = view.say("coefficients.centres", means="; ".join(texts))
+    return [Paragraph(text)] if texts else []
 
 
 def _rounded(value: float, view: View) -> str:
@@ -191,10 +191,10 @@ def _rows(view: View, terms: Sequence[str], exit_name: str) -> tuple[tuple[str, 
             line = [_label(view, name, level, level_rows)]
             for estimator, text in zip(ESTIMATORS, texts, strict=True):
                 estimator_rows = level_rows[level_rows["estimator"].eq(estimator)]
-                known = len(estimator_rows) > 0
+                is_estimated = len(estimator_rows) > 0
                 line.append(
                     text(estimate(estimator_rows), view.language.marks)
-                    if known
+                    if is_estimated
                     else view.say("page.missing")
                 )
             cells.append(tuple(line))
@@ -218,7 +218,7 @@ def _spreads(view: View) -> list[Block]:
             (
                 _spread_label(view, row),
                 view.exit_labels[row["exit"]],
-                plain(estimate(sds.loc[[index]]), language.marks),
+                positive(estimate(sds.loc[[index]]), language.marks),
                 ratio(estimate(sds.loc[[index]]), language.marks),
             )
             for index, row in sds.iterrows()
@@ -287,7 +287,7 @@ def points(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
     return _text(e.times(100), marks, write=digits.signed)
 
 
-def plain(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
+def positive(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
     """A positive number, with two digits of the width of its interval."""
     return _text(e, marks, write=digits.share)
 
@@ -303,8 +303,8 @@ def _text(
     if not all(math.isfinite(value) for value in e[:3]):
         return "–"
     power = digits.place(_finest(e.upper - e.lower), e.mcse)
-    middle, lower, upper = (write(value, power, marks) for value in e[:3])
-    return f"{middle} ({lower}{digits.FIXED}{marks.to}{digits.FIXED}{upper})"
+    point, lower, upper = (write(value, power, marks) for value in e[:3])
+    return f"{point} ({lower}{digits.FIXED}{marks.to}{digits.FIXED}{upper})"
 
 
 def _finest(width: float) -> int:

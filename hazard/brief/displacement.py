@@ -18,7 +18,7 @@ _HUNDRED = 100
 
 def sections(view: View) -> list[Section]:
     """One section for every standardised estimand, with its estimates or why there are none."""
-    specs = [e for e in view.fit.spec.estimand if isinstance(e, StandardisedEstimand)]
+    specs = [spec for spec in view.fit.spec.estimand if isinstance(spec, StandardisedEstimand)]
     facts = view.fit.facts.get("answers", {})
     parts = []
     for spec in specs:
@@ -281,13 +281,19 @@ def identification(view: View) -> list[Section]:
     """On what ground differences are called effects, if the model file says so."""
     if not view.identified:
         return []
-    chosen = view.fit.spec.identification
+    identification_spec = view.fit.spec.identification
     blocks: list[Block] = [
         Paragraph(
-            view.say("identified.strategy", strategy=view.language.translated(chosen.strategy))
+            view.say(
+                "identified.strategy",
+                strategy=view.language.translated(identification_spec.strategy),
+            )
         ),
         Points(
-            tuple(("", view.language.translated(assumption)) for assumption in chosen.assumptions)
+            tuple(
+                ("", view.language.translated(assumption))
+                for assumption in identification_spec.assumptions
+            )
         ),
     ]
     return [Section("identification", view.say("identified.heading"), tuple(blocks))]
@@ -311,10 +317,10 @@ def costs(view: View) -> list[Section]:
 
 
 def _cost_rows(view: View, costs: CostsSpec) -> list[tuple[str, ...]]:
-    named = {view.say("costs.month"): costs.month, view.say("costs.event"): costs.event}
-    named |= {view.exit_labels[name]: cost for name, cost in costs.exits.items()}
+    costs_by_item = {view.say("costs.month"): costs.month, view.say("costs.event"): costs.event}
+    costs_by_item |= {view.exit_labels[name]: cost for name, cost in costs.exits.items()}
     rows: list[tuple[str, ...]] = []
-    for item, cost in named.items():
+    for item, cost in costs_by_item.items():
         if cost is None:
             continue
         stated, converted = (

@@ -53,8 +53,8 @@ def _common_mcse(rows: pd.DataFrame) -> pd.DataFrame:
 # --- words --------------------------------------------------------------------------------------
 def _grouping(view: View, by: str) -> str:
     """A grouping in words."""
-    named = view.language.words["term"].get(by, by)
-    return view.language.words["more"].get(f"group_{by}", f"{named[:1].lower()}{named[1:]}")
+    term_name = view.language.words["term"].get(by, by)
+    return view.language.words["more"].get(f"group_{by}", f"{term_name[:1].lower()}{term_name[1:]}")
 
 
 def _level(view: View, by: str, level: str) -> str:
@@ -93,9 +93,9 @@ def _figure(overall: EstimandView, subgroups: EstimandView, by: str, arm: str) -
     versus, horizon = subgroups.versus(arm), subgroups.spec.horizon_months
     overall_rows = overall.select("risk_difference", arm=versus, month=horizon)
     rows = subgroups.select("risk_difference", arm=versus, month=horizon)
-    named = [_level(subgroups.view, by, level) for level in rows["level"]]
+    level_names = [_level(subgroups.view, by, level) for level in rows["level"]]
     curves = pd.concat(
-        [overall_rows.assign(level=subgroups.say("everybody")), rows.assign(level=named)],
+        [overall_rows.assign(level=subgroups.say("everybody")), rows.assign(level=level_names)],
         ignore_index=True,
     )
     labels, words = subgroups.view.exit_labels, subgroups.figure_words

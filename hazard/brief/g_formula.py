@@ -88,9 +88,9 @@ class EstimandView(NamedTuple):
     def arms(self, arm: str) -> Mapping[str, str]:
         """Names of an arm and of the first in words."""
         words = self.view.language.words["figure"]
-        named = {name: words[name] for name in ("with", "without")}
+        arm_words = {name: words[name] for name in ("with", "without")}
         first = self.spec.compared[0].name
-        return {"arm": named.get(arm, arm), "reference": named.get(first, first)}
+        return {"arm": arm_words.get(arm, arm), "reference": arm_words.get(first, first)}
 
     @property
     def exit(self) -> str:

@@ -39,10 +39,12 @@ def _table(view: View) -> Table:
     summary = predictive.summary(view.fit.predictive, month=view.compared)
     summary = summary[summary["grouping"] != predictive.ALL]
     followed = set(summary.loc[summary["quantity"] == "cumulative_incidence", "grouping"])
-    chosen = summary["quantity"].eq("cumulative_incidence") | ~summary["grouping"].isin(followed)
+    is_printed = summary["quantity"].eq("cumulative_incidence") | ~summary["grouping"].isin(
+        followed
+    )
     groups = []
     for name in summary["grouping"].unique():
-        rows = summary[chosen & summary["grouping"].eq(name)]
+        rows = summary[is_printed & summary["grouping"].eq(name)]
         cells = tuple(
             (
                 view.exit_labels[row["exit"]],

@@ -72,7 +72,7 @@ def _incidence_table(view: View, kind: str) -> Table:
                     (
                         view.say("arms.month", month=view.language.whole(month)),
                         *(
-                            _cell(view.at(name, month, arm), text, view)
+                            _cell(view.estimate_at(name, month, arm), text, view)
                             for arm, (_, text) in columns.items()
                         ),
                     )

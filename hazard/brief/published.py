@@ -220,8 +220,8 @@ def _labelled_curves(table: pd.DataFrame) -> list[_Curve]:
 
 
 def _logarithm(rows: pd.DataFrame, language: Language) -> str:
-    known = rows if "mcse" in rows else rows.assign(mcse=float("nan"))
-    return digits.logarithm(estimate(known), language.marks)
+    with_mcse = rows if "mcse" in rows else rows.assign(mcse=float("nan"))
+    return digits.logarithm(estimate(with_mcse), language.marks)
 
 
 def _percent(table: pd.DataFrame, language: Language) -> str:

@@ -26,12 +26,12 @@ def left_out(view: View) -> list[Block]:
         for reason, lost in facts["reasons"].items()
     )
     read = {f"read_{name}": count(facts["read"][name]) for name in _SIZES}
-    inside = {f"n_{name}": count(facts["inside"][name]) for name in _SIZES}
-    texts = [view.say("flow.left_out", reasons=reasons, **read, **inside)]
+    in_design = {f"n_{name}": count(facts["inside"][name]) for name in _SIZES}
+    texts = [view.say("flow.left_out", reasons=reasons, **read, **in_design)]
     if facts["warned"]:
         shares = {f"share_{n}": _percent(view, facts["shares"][n]) for n in _SIZES}
-        known = facts["cure"] if facts["cure"] in ("history", "covariate") else "other"
-        cure = view.say(f"flow.cure_{known}")
+        cure_key = facts["cure"] if facts["cure"] in ("history", "covariate") else "other"
+        cure = view.say(f"flow.cure_{cure_key}")
         largest = view.language.translated(facts["largest"])
         texts.append(view.say("flow.warned", reason=largest, cure=cure, **shares))
     texts += [text for text in (_outside(view, facts.get("outside", {})),) if text]

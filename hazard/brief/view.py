@@ -32,8 +32,10 @@ class View:
     def say(self, key: str, /, **places: object) -> str:
         """Text with its places filled; the run gives some of them."""
         text = self.language.say(key, **{**self._common, **places})
-        one = self.language.unit(self._unit)
-        return re.sub(rf"(?<![\d.,\u202f])1 {re.escape(one.several)}\b", f"1 {one.one}", text)
+        time_unit = self.language.unit(self._unit)
+        return re.sub(
+            rf"(?<![\d.,\u202f])1 {re.escape(time_unit.several)}\b", f"1 {time_unit.one}", text
+        )
 
     @cached_property
     def _common(self) -> dict[str, str]:
@@ -97,8 +99,12 @@ class View:
     @cached_property
     def incidence_term(self) -> str | None:
         """The lagged term with and without which incidences were computed."""
-        estimands = [e for e in self.fit.spec.estimand if isinstance(e, IncidenceEstimand)]
-        return next((e.term for e in estimands if e.term is not None), None)
+        estimands = [
+            estimand
+            for estimand in self.fit.spec.estimand
+            if isinstance(estimand, IncidenceEstimand)
+        ]
+        return next((estimand.term for estimand in estimands if estimand.term is not None), None)
 
     @property
     def arms(self) -> bool:
@@ -108,8 +114,14 @@ class View:
     @property
     def regime(self) -> str:
         """Ending of the texts about an exposure that goes on; empty for one event."""
-        estimands = [e for e in self.fit.spec.estimand if isinstance(e, IncidenceEstimand)]
-        return "_sustained" if any(e.exposure == "sustained" for e in estimands) else ""
+        estimands = [
+            estimand
+            for estimand in self.fit.spec.estimand
+            if isinstance(estimand, IncidenceEstimand)
+        ]
+        return (
+            "_sustained" if any(estimand.exposure == "sustained" for estimand in estimands) else ""
+        )
 
     @property
     def event(self) -> str:
@@ -126,7 +138,9 @@ class View:
         rows = self.fit.estimates
         rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]
         standardised = [
-            e.label for e in self.fit.spec.estimand if isinstance(e, StandardisedEstimand)
+            estimand.label
+            for estimand in self.fit.spec.estimand
+            if isinstance(estimand, StandardisedEstimand)
         ]
         rows = rows[~rows["estimand"].isin(standardised)]
         is_modelled = rows["estimator"] == HAZARD_MODEL
@@ -190,10 +204,10 @@ class View:
     def curves(self, term: LaggedTerm, quantity: str = "lag_coefficient") -> pd.DataFrame:
         """Estimates of a quantity of a lagged term."""
         rows = self.fit.estimates
-        chosen = rows["quantity"].eq(quantity) & rows["term"].eq(term.name)
-        return rows.loc[chosen & rows["level"].isna()]
+        is_curve = rows["quantity"].eq(quantity) & rows["term"].eq(term.name)
+        return rows.loc[is_curve & rows["level"].isna()]
 
-    def at(self, exit_name: str, month: int, arm: str) -> digits.Estimate | None:
+    def estimate_at(self, exit_name: str, month: int, arm: str) -> digits.Estimate | None:
         """Incidence or difference of one exit, month and arm; ``counted`` is Aalen-Johansen."""
         rows = self.incidence
         counted = rows["estimator"].eq(COUNTED)
@@ -210,12 +224,14 @@ class View:
             contrasts[["estimate", "lower", "upper", "mcse"]].astype(float).to_numpy().tolist()
         )
         months = contrasts["month"].astype(int).tolist()
-        return [(m, digits.Estimate(*e)) for m, e in zip(months, numbers, strict=True)]
+        return [(month, digits.Estimate(*row)) for month, row in zip(months, numbers, strict=True)]
 
     def all_agree(self, months: Iterable[int], finest: int, denominator: float) -> bool:
         """Whether each printed difference is that of its printed arms, per ``denominator``."""
         rows = [
-            tuple(self.at(name, month, arm) for arm in ("with", "without", "with - without"))
+            tuple(
+                self.estimate_at(name, month, arm) for arm in ("with", "without", "with - without")
+            )
             for name in self.exits
             for month in months
         ]

@@ -140,8 +140,8 @@ def _exit_message(error: BaseException) -> tuple[int, str]:
         )
     if isinstance(error, OSError):
         reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        named = "a file" if error.filename is None else str(error.filename)
-        return UsageError.exit_code, escaped_line(f"{named} must be usable; got: {reason}.")
+        file_name = "a file" if error.filename is None else str(error.filename)
+        return UsageError.exit_code, escaped_line(f"{file_name} must be usable; got: {reason}.")
     return 1, (
         f"a fault of the program, {type(error).__name__} at {_place(error.__traceback__)}. Its "
         f"text may hold values of persons; {FULL_TRACEBACK}=1 shows it."

@@ -113,8 +113,8 @@ def _system(
         raise UsageError("scenario must have registers, for it needs dated events.")
     for column, level in {pair for arm in arms for pair in arm.at.items()}:
         fitting.refuse_small_level(rows, finished.spec, column, level)
-    known = rows.frame["calendar"].to_numpy()[frozen.row]
-    first = int(known.min()) if start is None else months.month_number(start)
+    design_months = rows.frame["calendar"].to_numpy()[frozen.row]
+    first = int(design_months.min()) if start is None else months.month_number(start)
     last = int(rows.frame["calendar"].max())
     families = system.families(rows.frame, first, horizon=horizon or last - first + 1)
     prepared = system.system(families, rows.registers, arms, frozen=frozen, spec=finished.spec)

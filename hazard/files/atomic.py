@@ -62,8 +62,8 @@ def check_new(path: Path) -> None:
         raise UsageError(
             f"output {str(path)!r} must not exist yet, or be an empty folder; choose another name."
         )
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
+    existing_parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not existing_parent.is_dir() or not os.access(existing_parent, os.W_OK):
         raise UsageError(f"output {str(path)!r} must lie in a folder that can be written.")
     _claim(path)
 

@@ -136,13 +136,13 @@ def _check_files(folder: Path, files: Mapping[str, str], may_lack: str) -> None:
     expected = [name for name in files if name in present or name != may_lack]
     changed = [name for name in expected if not _is_unchanged(folder, name, files[name])]
     if changed:
-        named = ", ".join(sorted(changed)[:5])
+        names = ", ".join(sorted(changed)[:5])
         raise IntegrityError(
-            f"{str(folder)!r} must hold what was written; {named} is missing or changed. {_AGAIN}"
+            f"{str(folder)!r} must hold what was written; {names} is missing or changed. {_AGAIN}"
         )
 
 
 def _is_unchanged(folder: Path, name: str, expected_digest: str) -> bool:
     path = folder / name
-    inside = path.parent == folder and path.is_file() and not path.is_symlink()
-    return inside and digest(path) == expected_digest
+    is_inside = path.parent == folder and path.is_file() and not path.is_symlink()
+    return is_inside and digest(path) == expected_digest

@@ -56,15 +56,15 @@ def escaped_line(text: str) -> str:
     return escaped(text).translate(_BREAK)
 
 
-def excerpt(text: str, most: int = 200) -> str:
+def excerpt(text: str, max_length: int = 200) -> str:
     """The first characters of a text as one line, with a mark where it goes on.
 
     Examples
     --------
-    >>> excerpt("abc", most=2)
+    >>> excerpt("abc", max_length=2)
     'ab...'
     """
-    return escaped_line(text[:most]) + ("..." if len(text) > most else "")
+    return escaped_line(text[:max_length]) + ("..." if len(text) > max_length else "")
 
 
 def _written_out(sign: re.Match[str]) -> str:

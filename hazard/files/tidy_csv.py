@@ -28,7 +28,7 @@ def write_table(rows: pd.DataFrame, path: Path) -> None:
     spreadsheet would run as a formula gets an apostrophe before it, and a control character is
     written out.
     """
-    columns = [_fields(rows.iloc[:, place]) for place in range(rows.shape[1])]
+    columns = [_fields(rows.iloc[:, position]) for position in range(rows.shape[1])]
     lines = [[_field(str(name)) for name in rows.columns], *zip(*columns, strict=True)]
     text = "".join(f"{','.join(line)}\n" for line in lines)
     write_bytes(path, text.encode())
@@ -50,13 +50,13 @@ def read_table(path: Path, kinds: Mapping[str, str] | None = None) -> pd.DataFra
     DataFrame
         Only an empty field without quotes is missing.
     """
-    known = kinds or {}
+    column_kinds = kinds or {}
     with path.open(encoding="utf-8", newline="") as stream:
         head, *rows = _lines(stream.read())
     fields = zip(*rows, strict=True) if rows else [()] * len(head)
     return pd.DataFrame(
         {
-            name: _column(values, known.get(name) or _kind(name, values))
+            name: _column(values, column_kinds.get(name) or _kind(name, values))
             for name, values in zip(map(_unquoted, head), fields, strict=True)
         }
     )
@@ -70,7 +70,9 @@ def kinds_of(rows: pd.DataFrame) -> dict[str, str]:
     >>> kinds_of(pd.DataFrame({"level": ["007"], "estimate": [0.5], "lag": [1]}))
     {'level': 'text', 'estimate': 'number', 'lag': 'integer'}
     """
-    return {str(name): _kind_of(rows.iloc[:, place]) for place, name in enumerate(rows.columns)}
+    return {
+        str(name): _kind_of(rows.iloc[:, position]) for position, name in enumerate(rows.columns)
+    }
 
 
 def _kind_of(column: pd.Series) -> str:

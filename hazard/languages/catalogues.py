@@ -122,21 +122,23 @@ def faults(code: str) -> list[str]:
 @cache
 def _read(code: str) -> dict[str, Any]:
     """Content of the file of a language, whatever it holds."""
-    known = codes()
-    if code not in known:
+    existing = codes()
+    if code not in existing:
         raise UsageError(
-            f"language must be one of {list(known)}; got {code!r}.{did_you_mean(code, known)}"
+            f"language must be one of {list(existing)}; got {code!r}.{did_you_mean(code, existing)}"
         )
     with resources.as_file(resources.files(_FOLDER) / f"{code}{_END}") as path:
         return toml.parsed(toml.text_of(path, "language"), path.name)
 
 
-def _flat(table: Mapping[str, Any], above: Key = ()) -> dict[Key, Any]:
+def _flat(table: Mapping[str, Any], parents: Key = ()) -> dict[Key, Any]:
     """Every value, by the names of its tables and its own."""
     values: dict[Key, Any] = {}
     for name, value in table.items():
-        below = _flat(value, (*above, name)) if isinstance(value, dict) else {(*above, name): value}
-        values |= below
+        nested = (
+            _flat(value, (*parents, name)) if isinstance(value, dict) else {(*parents, name): value}
+        )
+        values |= nested
     return values
 
 

@@ -37,8 +37,8 @@ def translated_remark(remark: str, code: str) -> str:
 def _pattern(text: str) -> str:
     """A text with any words at its places, the same ones where a place stands twice."""
     pattern, named = "", set[str]()
-    for plain, name, _, _ in string.Formatter().parse(text):
-        pattern += re.escape(plain)
+    for literal, name, _, _ in string.Formatter().parse(text):
+        pattern += re.escape(literal)
         if name is not None:
             pattern += f"(?P={name})" if name in named else f"(?P<{name}>.+)"
             named.add(name)
