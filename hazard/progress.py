@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hazard.files.terminal import shown
+from hazard.files.terminal import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +46,7 @@ def _bar(console: Console) -> Iterator[Callable[[str, float], None]]:
             if stage not in tasks:
                 for task in tasks.values():
                     bar.update(task, completed=1.0)  # type: ignore[arg-type]
-                tasks[stage] = bar.add_task(shown(stage), total=1.0)
+                tasks[stage] = bar.add_task(escaped(stage), total=1.0)
             bar.update(tasks[stage], completed=share)  # type: ignore[arg-type]
 
         yield tell
@@ -101,5 +101,5 @@ class _Log:
     def _write(self) -> None:
         self._last = time.monotonic()
         share = f", {100 * self._share:.0f} %" if self._share > 0 else ""
-        sys.stderr.write(shown(f"{self._last - self._began:6.0f} s  {self._stage}{share}") + "\n")
+        sys.stderr.write(escaped(f"{self._last - self._began:6.0f} s  {self._stage}{share}") + "\n")
         sys.stderr.flush()

@@ -24,7 +24,7 @@ from hazard.brief import (
 from hazard.brief.blocks import Figure, Page, Paragraph, Section, Table
 from hazard.brief.language import Language, language
 from hazard.brief.view import View
-from hazard.files.terminal import shown
+from hazard.files.terminal import escaped
 from hazard.fitting.folders import gate_facts
 from hazard.fitting.records import Fit
 from hazard.fitting.status import Status
@@ -50,15 +50,15 @@ def html(fit: Fit | PublishedFolder | ComparisonFolder, lang: str) -> str:
     str
         HTML without script and without any address outside the page.
     """
-    tongue = language(lang)
+    page_language = language(lang)
     if isinstance(fit, PublishedFolder):
-        return rendered(published.page(fit, tongue), tongue)
+        return rendered(published.page(fit, page_language), page_language)
     if isinstance(fit, ComparisonFolder):
-        return rendered(estimators.page(fit, tongue), tongue)
-    return rendered(_page(View(fit, tongue)), tongue)
+        return rendered(estimators.page(fit, page_language), page_language)
+    return rendered(_page(View(fit, page_language)), page_language)
 
 
-def rendered(page: Page, tongue: Language) -> str:
+def rendered(page: Page, page_language: Language) -> str:
     """HTML of a page; everything but the figures is escaped, control characters are written out."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hazard.brief", "."),
@@ -68,7 +68,7 @@ def rendered(page: Page, tongue: Language) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template("page.html.jinja")
-    return shown(template.render(page=page, say=tongue.say, number=_numbers(page)))
+    return escaped(template.render(page=page, say=page_language.say, number=_numbers(page)))
 
 
 def _page(view: View) -> Page:
@@ -91,7 +91,7 @@ def _page(view: View) -> Page:
     return Page(
         lang=view.language.code,
         kicker=view.say("page.kicker", model=fit.spec.name),
-        question=view.language.own(fit.spec.question),
+        question=view.language.translated(fit.spec.question),
         label=view.say("banner.label"),
         banners=tuple(banners),
         sections=tuple(sections),
@@ -99,7 +99,7 @@ def _page(view: View) -> Page:
 
 
 def _trust(view: View) -> tuple[Section, str | None]:
-    """What is known of the computation, and the banner that it needs."""
+    """The convergence of the computation, and the banner that it needs."""
     fit = view.fit
     if fit.status == Status.without_draws:
         approximate = fit.facts["settings"]["engine"] == "laplace"
@@ -110,27 +110,27 @@ def _trust(view: View) -> tuple[Section, str | None]:
         texts = (view.say("gate.approximate"), _how_far_checked(view))
         blocks = tuple(Paragraph(text) for text in texts)
         return Section("gate", view.say("gate.heading"), blocks), "approximate"
-    verdict = checks.checked(fit.gate.table, asdict(fit.gate.limits), [gate_facts(fit.gate)])
+    verdict = checks.pooled_gate(fit.gate.table, asdict(fit.gate.limits), [gate_facts(fit.gate)])
     return checks.section(view.language, verdict), None if verdict.passed else "gate"
 
 
 def _how_far_checked(view: View) -> str:
-    """How far the numbers of an approximation were compared with sampled ones."""
-    found = view.fit.facts.get("checked_by")
-    if found is None or not found["checked"]:
+    """How far the estimates of an approximation were compared with sampled ones."""
+    comparison = view.fit.facts.get("checked_by")
+    if comparison is None or not comparison["checked"]:
         return view.say("gate.unchecked")
-    marks, tongue = view.language.marks, view.language
+    marks, page_language = view.language.marks, view.language
     distances = {
-        "median": found["median_apart"],
-        "largest": found["largest_apart"],
-        "end": found["largest_apart_of_an_end"],
+        "median": comparison["median_apart"],
+        "largest": comparison["largest_apart"],
+        "end": comparison["largest_apart_of_an_end"],
     }
     return view.say(
         "gate.checked",
-        checked=tongue.count(found["checked"]),
-        numbers=tongue.count(found["numbers"]),
-        model=view.say("gate.same_model" if found["same_model"] else "gate.other_model"),
-        rows=view.say("gate.same_rows" if found["same_rows"] else "gate.other_rows"),
+        checked=page_language.count(comparison["checked"]),
+        numbers=page_language.count(comparison["numbers"]),
+        model=view.say("gate.same_model" if comparison["same_model"] else "gate.other_model"),
+        rows=view.say("gate.same_rows" if comparison["same_rows"] else "gate.other_rows"),
         **{name: digits.number(value, -2, marks) for name, value in distances.items()},
     )
 
@@ -138,5 +138,5 @@ def _how_far_checked(view: View) -> str:
 def _numbers(page: Page) -> dict[str, int]:
     """Number of each figure and of each table, in the order of the page."""
     blocks = [block for section in page.sections for block in section.blocks]
-    named = [[b.name for b in blocks if isinstance(b, kind)] for kind in (Figure, Table)]
-    return {name: n for names in named for n, name in enumerate(names, start=1)}
+    names_by_kind = [[b.name for b in blocks if isinstance(b, kind)] for kind in (Figure, Table)]
+    return {name: n for names in names_by_kind for n, name in enumerate(names, start=1)}

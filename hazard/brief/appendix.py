@@ -1,4 +1,4 @@
-"""The appendix: where the rows came from, all numbers, models, priors, how to make it again."""
+"""The appendix: flow of rows, all estimates, models, priors, how to reproduce the run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sections(view: View) -> list[Section]:
     parts += [*coefficients.appendix(view), _models(view)]
     parts += [
         Section("priors", view.say("appendix.priors"), tuple(_priors(view)), level=3),
-        Section("made", view.say("appendix.run"), tuple(_made(view)), level=3),
+        Section("made", view.say("appendix.run"), tuple(_reproduction(view)), level=3),
     ]
     if view.fit.spec.references:
         works = Works(view.fit.spec.references)
@@ -34,13 +34,13 @@ def sections(view: View) -> list[Section]:
 
 
 def _flow(view: View) -> Table:
-    flow, tongue = view.fit.flow, view.language
+    flow, language = view.fit.flow, view.language
     texts = [name for name in ("step", "reason") if name in flow]
     counts = [name for name in ("persons", "families", "rows", "exits") if name in flow]
     rows = [
         (
-            *(tongue.own(str(row[name])) for name in texts),
-            *("–" if pd.isna(row[name]) else tongue.count(int(row[name])) for name in counts),
+            *(language.translated(str(row[name])) for name in texts),
+            *("–" if pd.isna(row[name]) else language.count(int(row[name])) for name in counts),
         )
         for row in flow.to_dict("records")
     ]
@@ -54,48 +54,48 @@ def _flow(view: View) -> Table:
 
 
 def _models(view: View) -> Section:
-    panel, tongue = view.fit.facts["panel"], view.language
+    panel, language = view.fit.facts["panel"], view.language
     lines = [
         (
             "",
             view.say(
                 "appendix.held",
-                estimator=tongue.name("estimator", estimator),
-                lost=tongue.whole(held["not_identified"]),
-                minus=tongue.whole(sum(held["at_minus_infinity"].values())),
-                plus=tongue.whole(sum(held["at_plus_infinity"].values())),
+                estimator=language.name("estimator", estimator),
+                lost=language.whole(counts["not_identified"]),
+                minus=language.whole(sum(counts["at_minus_infinity"].values())),
+                plus=language.whole(sum(counts["at_plus_infinity"].values())),
             ),
         )
-        for estimator, held in view.fit.facts["held"].items()
+        for estimator, counts in view.fit.facts["held"].items()
     ]
-    coefficients = tongue.whole(panel["coefficients_per_exit"])
-    text = Paragraph(view.say("appendix.models_text", coefficients=coefficients))
+    n_coefficients = language.whole(panel["coefficients_per_exit"])
+    text = Paragraph(view.say("appendix.models_text", coefficients=n_coefficients))
     blocks = (text, Points(tuple(lines)), Paragraph(_errors(view)))
     return Section("models", view.say("appendix.models"), blocks, level=3)
 
 
 def _errors(view: View) -> str:
     """How the intervals of the baselines were computed."""
-    by = view.fit.spec.baselines.clusters
-    if by is None:
+    clusters = view.fit.spec.baselines.clusters
+    if clusters is None:
         return view.say("appendix.errors_rows")
-    names = [view.language.name("term", name).lower() for name in by]
+    names = [view.language.name("term", name).lower() for name in clusters]
     return view.say("appendix.errors_clusters", groups=", ".join(names))
 
 
 def _priors(view: View) -> list[Block]:
-    tongue = view.language
+    language = view.language
     rows = [
         (
-            tongue.name("event", view.term_label(str(row["name"]))),
+            language.name("event", view.term_label(str(row["name"]))),
             str(row["distribution"]),
-            tongue.own(str(row["reason"])),
+            language.translated(str(row["reason"])),
         )
         for row in view.fit.priors.to_dict("records")
     ]
     return [
         Paragraph(view.say("appendix.priors_text")),
-        prior_table(tongue, view.say("appendix.priors_caption"), rows),
+        prior_table(language, view.say("appendix.priors_caption"), rows),
     ]
 
 
@@ -107,11 +107,11 @@ def prior_table(language: Language, caption: str, rows: list[tuple[str, str, str
         caption=caption,
         head=tuple(language.say(f"appendix.{head}") for head in heads),
         looks=("head", "code", "quote"),
-        groups=grouped([(capital(name), *rest) for name, *rest in rows]),
+        groups=grouped([(capital(name), *cells) for name, *cells in rows]),
     )
 
 
-def _made(view: View) -> list[Block]:
+def _reproduction(view: View) -> list[Block]:
     return [
         Paragraph(view.say("appendix.command")),
         Command(_command(view)),
@@ -123,10 +123,10 @@ def _command(view: View) -> str:
     manifest = view.fit.facts
     source = "--registers REGISTERS" if view.registers else "--panel TABLE"
     call = manifest.get("call", {"model": view.fit.spec.name, "data": source})
-    own = {
+    settings = {
         name: manifest["settings"][name] for name in ("engine", "seed", "draws", "tune", "chains")
     }
-    options = " ".join(f"--{name} {value}" for name, value in own.items())
+    options = " ".join(f"--{name} {value}" for name, value in settings.items())
     parts = ["hazard run", shlex.quote(call["model"]), call["data"], "--out RUN", options]
     return " ".join(part for part in parts if part)
 

@@ -1,4 +1,4 @@
-"""What a page is made of; the template knows how each looks."""
+"""Blocks of a page; the template knows how each looks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """An SVG element as text, its caption, and the numbers in words for who does not see it.
+    """An SVG element, its caption, and its text alternative.
 
     ``numbers`` is the name of the table that has them.
     """

@@ -1,4 +1,4 @@
-"""What a reader must know about the study before using its numbers."""
+"""Caveats of the study."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def section(view: View) -> Section:
 
 
 def _of_registers(view: View) -> list[str]:
-    chosen = view.fit.spec.data
+    data_spec = view.fit.spec.data
     keys = ["simulated"] if view.source == "simulated registers" else []
-    keys += ["police", "shared", chosen.forced_return, "order"]
-    keys += [chosen.unknown_tail] if "disappeared" in view.exits else []
+    keys += ["police", "shared", data_spec.forced_return, "order"]
+    keys += [data_spec.unknown_tail] if "disappeared" in view.exits else []
     keys += ["outside"]
     left_out = view.fit.facts["panel"]["left_out_rows"]
     return keys + (["start"] if any(left_out.values()) else [])
@@ -35,15 +35,15 @@ def _lead(view: View, key: str) -> str:
 
 
 def _places(view: View) -> dict[str, str]:
-    chosen, tongue = view.fit.spec.data, view.language
-    order = [tongue.name("kind", name) for name in chosen.exit_order if name in view.exits]
+    data_spec, language = view.fit.spec.data, view.language
+    order = [language.name("kind", name) for name in data_spec.exit_order if name in view.exits]
     left_out = sum(view.fit.facts["panel"]["left_out_rows"].values())
     return {
         "order": ", ".join(order),
-        "k": tongue.whole(chosen.disappearance_months),
-        "n_tied": tongue.count(_counted(view, "flow_tied")),
-        "n_tail": tongue.count(_counted(view, "flow_tail")),
-        "n_start": tongue.count(left_out),
+        "k": language.whole(data_spec.disappearance_months),
+        "n_tied": language.count(_counted(view, "flow_tied")),
+        "n_tail": language.count(_counted(view, "flow_tail")),
+        "n_start": language.count(left_out),
     }
 
 

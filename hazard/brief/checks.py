@@ -16,7 +16,7 @@ from hazard.output import digits
 
 _PRINTED = ("lag_coefficient", "cumulative_lag_effect", "cumulative_incidence", "risk_difference")
 _ANSWERS = ("_risk_difference", "_summed_change")  # after the name of an estimand
-# Column of gate.csv, limit, whether the limit is the most or the least, last digit to print.
+# Column of gate.csv, limit, whether it is an upper (most) or lower bound, last digit to print.
 _MEASURES = (
     ("r_hat", "r_hat", "most", -3),
     ("ess_bulk", "ess", "least", 0),
@@ -32,8 +32,8 @@ _SAMPLER = (
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What the gate measured, its limits, and what the sampler reported, over all its runs."""
+class GateResult:
+    """Diagnostics and limits of a convergence gate, and the sampler over all its runs."""
 
     table: pd.DataFrame
     limits: Mapping[str, float]
@@ -41,63 +41,63 @@ class Checked:
     sampler: Mapping[str, float]
 
 
-def checked(
+def pooled_gate(
     table: pd.DataFrame, limits: Mapping[str, float], verdicts: Iterable[Mapping[str, Any]]
-) -> Checked:
+) -> GateResult:
     """The gates of one posterior or of several, taken together at their worst."""
-    every = list(verdicts)
-    counts = [each["divergences"] for each in every]
-    energies = [value for each in every for value in each["bfmi"] or [np.nan]]
-    return Checked(
+    gates = list(verdicts)
+    counts = [gate["divergences"] for gate in gates]
+    energies = [value for gate in gates for value in gate["bfmi"] or [np.nan]]
+    return GateResult(
         table,
         limits,
-        all(each["passed"] for each in every),
+        all(gate["passed"] for gate in gates),
         {
             "divergences": np.nan if None in counts else float(sum(counts)),
             "bfmi": float(np.min(energies)),
-            "chains": float(min(each["chains"] for each in every)),
-            "copies": float(sum(each["copies"] for each in every)),
+            "chains": float(min(gate["chains"] for gate in gates)),
+            "copies": float(sum(gate["copies"] for gate in gates)),
         },
     )
 
 
-def section(language: Language, found: Checked, *, texts: str = "gate") -> Section:
-    """Whether the draws may be used, and what was measured on them.
+def section(language: Language, result: GateResult, *, texts: str = "gate") -> Section:
+    """Whether the draws may be used, and their diagnostics.
 
     ``texts`` is the part of the catalogue with the verdict: ``gate``, or ``evidence`` where every
     quantity is one that the page is about.
     """
-    names = found.table["variable"]
+    names = result.table["variable"]
     printed = names.isin(_PRINTED) | names.str.endswith(_ANSWERS)
-    columns = [found.table, found.table[printed]] if texts == "gate" else [found.table]
-    rows, lost = [], []
-    for name, limit, bound, power in (*_MEASURES, *_SAMPLER):
-        most = 0.0 if limit is None else found.limits[limit]
-        kept = _kept(_worst(found, found.table, name, bound), most, bound)
+    columns = [result.table, result.table[printed]] if texts == "gate" else [result.table]
+    rows, failed = [], []
+    for name, limit, bound, last_digit in (*_MEASURES, *_SAMPLER):
+        threshold = 0.0 if limit is None else result.limits[limit]
+        passes = _within_limit(_worst(result, result.table, name, bound), threshold, bound)
         label = language.say(f"gate.{name}")
-        lost += [] if kept else [label]
-        limit_text = digits.number(most, _decimals(most), language.marks)
-        values = [_worst(found, table, name, bound) for table in columns]
-        if name in found.sampler:
+        failed += [] if passes else [label]
+        limit_text = digits.number(threshold, _decimals(threshold), language.marks)
+        values = [_worst(result, table, name, bound) for table in columns]
+        if name in result.sampler:
             values[1:] = [np.nan] * len(values[1:])
         rows.append(
             (
                 label,
                 language.say(f"gate.{bound}", limit=limit_text),
-                *(_number(value, power, language) for value in values),
-                language.say("gate.yes" if kept else "gate.no"),
+                *(_number(value, last_digit, language) for value in values),
+                language.say("gate.yes" if passes else "gate.no"),
             )
         )
-    rows.append(_finite(found, columns, language))
-    lost += [] if rows[-1][-1] == language.say("gate.yes") else [rows[-1][0]]
-    broken = _broken(found)
+    rows.append(_finite(result, columns, language))
+    failed += [] if rows[-1][-1] == language.say("gate.yes") else [rows[-1][0]]
+    beyond = _beyond_limits(result)
     verdict = language.say(
-        f"{texts}.{'passed' if found.passed else 'failed'}",
-        n=language.whole(len(found.table)),
-        which="; ".join(lost),
-        broken=language.whole(broken.sum()),
+        f"{texts}.{'passed' if result.passed else 'failed'}",
+        n=language.whole(len(result.table)),
+        which="; ".join(failed),
+        broken=language.whole(beyond.sum()),
         printed=language.whole(printed.sum()),
-        printed_broken=language.whole(broken[printed].sum()),
+        printed_broken=language.whole(beyond[printed].sum()),
     )
     heads = ["head_check", "head_limit", "head_all", "head_printed", "head_verdict"]
     if len(columns) == 1:
@@ -113,21 +113,21 @@ def section(language: Language, found: Checked, *, texts: str = "gate") -> Secti
     return Section("gate", language.say("gate.heading"), blocks)
 
 
-def _worst(found: Checked, table: pd.DataFrame, name: str, bound: str) -> float:
-    if name in found.sampler:
-        return found.sampler[name]
+def _worst(result: GateResult, table: pd.DataFrame, name: str, bound: str) -> float:
+    if name in result.sampler:
+        return result.sampler[name]
     values = table[name].dropna()
     if values.empty:
         return float("nan")
     return float(values.max() if bound == "most" else values.min())
 
 
-def _kept(value: float, limit: float, bound: str) -> bool:
+def _within_limit(value: float, limit: float, bound: str) -> bool:
     return value <= limit if bound == "most" else value >= limit
 
 
-def _broken(found: Checked) -> pd.Series:
-    table, limits = found.table, found.limits
+def _beyond_limits(result: GateResult) -> pd.Series:
+    table, limits = result.table, result.limits
     bad = ~table["finite"].astype(bool) | table["constant"].astype(bool)
     for name, limit, bound, _ in _MEASURES:
         sign = 1 if bound == "most" else -1
@@ -135,13 +135,15 @@ def _broken(found: Checked) -> pd.Series:
     return bad
 
 
-def _finite(found: Checked, columns: list[pd.DataFrame], language: Language) -> tuple[str, ...]:
-    lost = [int((~t["finite"].astype(bool) | t["constant"].astype(bool)).sum()) for t in columns]
+def _finite(result: GateResult, columns: list[pd.DataFrame], language: Language) -> tuple[str, ...]:
+    n_failed = [
+        int((~t["finite"].astype(bool) | t["constant"].astype(bool)).sum()) for t in columns
+    ]
     return (
         language.say("gate.finite"),
         language.say("gate.most", limit=language.whole(0)),
-        *(language.whole(n) for n in lost),
-        language.say("gate.yes" if lost[0] == 0 else "gate.no"),
+        *(language.whole(n) for n in n_failed),
+        language.say("gate.yes" if n_failed[0] == 0 else "gate.no"),
     )
 
 

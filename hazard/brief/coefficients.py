@@ -1,4 +1,4 @@
-"""What covariates, groups and periods come with: ratios and points, one by one."""
+"""Coefficients of covariates, groups and periods: ratios and percentage points."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ def in_words(view: View) -> list[tuple[str, str]]:
     Up to eight comparisons, first those of numbers and of two levels, in the order of the model
     file.
     """
-    rows, pairs = _compared(view)
+    rows, pairs = _comparisons(view)
     return [
-        (f"{_label(view, name, level, rows)}:", _sentence(view, _of(rows, name, level)))
+        (f"{_label(view, name, level, rows)}:", _sentence(view, _select(rows, name, level)))
         for name, level in pairs[:_IN_ANSWER]
     ]
 
 
 def further(view: View) -> str:
-    """Where the comparisons are that the answer has no room for; empty where it has them all."""
-    _, pairs = _compared(view)
+    """Where the comparisons are that do not fit in the answer; empty where all fit."""
+    _, pairs = _comparisons(view)
     if len(pairs) <= _IN_ANSWER:
         return ""
     return view.say("answer.further", section=view.say("coefficients.heading"))
 
 
-# --- which rows ---------------------------------------------------------------------------------
+# --- rows ---------------------------------------------------------------------------------------
 def _coefficients(view: View) -> pd.DataFrame:
     rows = view.fit.estimates
     return rows[rows["quantity"].eq(COEFFICIENT)]
@@ -80,12 +80,12 @@ def _covariates(view: View) -> list[CovariateTerm]:
 
 def _terms(view: View) -> list[str]:
     """Covariates that the run has numbers of, in the order of the model file."""
-    known = set(_coefficients(view)["term"])
-    return [term.name for term in _covariates(view) if term.name in known]
+    estimated = set(_coefficients(view)["term"])
+    return [term.name for term in _covariates(view) if term.name in estimated]
 
 
-def _compared(view: View) -> tuple[pd.DataFrame, list[tuple[str, str | None]]]:
-    """Rows of the hazard model, and every term with every level of it, single ones first."""
+def _comparisons(view: View) -> tuple[pd.DataFrame, list[tuple[str, str | None]]]:
+    """Rows of the hazard model, and every term with each level, those of one level first."""
     rows = _coefficients(view)
     rows = rows[rows["estimator"].eq(HAZARD_MODEL)]
     levels = {name: _levels(rows, name) for name in _terms(view)}
@@ -93,15 +93,15 @@ def _compared(view: View) -> tuple[pd.DataFrame, list[tuple[str, str | None]]]:
     return rows, [(name, level) for name in names for level in levels[name]]
 
 
-def _of(rows: pd.DataFrame, name: str, level: str | None) -> pd.DataFrame:
-    same = rows["level"].isna() if level is None else rows["level"].eq(level)
-    return rows[rows["term"].eq(name) & same]
+def _select(rows: pd.DataFrame, name: str, level: str | None) -> pd.DataFrame:
+    of_level = rows["level"].isna() if level is None else rows["level"].eq(level)
+    return rows[rows["term"].eq(name) & of_level]
 
 
 def _levels(rows: pd.DataFrame, name: str) -> list[str | None]:
     """Levels of a term, None of a numeric column, in their order."""
-    found = rows.loc[rows["term"].eq(name), "level"].drop_duplicates()
-    return [None if pd.isna(level) else str(level) for level in found]
+    levels = rows.loc[rows["term"].eq(name), "level"].drop_duplicates()
+    return [None if pd.isna(level) else str(level) for level in levels]
 
 
 def _scale(view: View) -> str:
@@ -115,26 +115,26 @@ def _label(view: View, name: str, level: str | None, rows: pd.DataFrame) -> str:
     if level is None:
         key = "one_against_none" if name in view.fit.facts.get("binary", []) else "one_more"
         return view.say(f"coefficients.{key}", term=term)
-    reference = _of(rows, name, level)["reference"].iloc[0]
+    reference = _select(rows, name, level)["reference"].iloc[0]
     if pd.isna(reference):
         return view.say("coefficients.against_all", term=term, level=level)
     return view.say("coefficients.against", term=term, level=level, reference=reference)
 
 
 def _sentence(view: View, rows: pd.DataFrame) -> str:
-    """The ratio of every exit, and on which side of no difference it lies."""
+    """The ratio of every exit, and whether its interval is above, below or across 1."""
     parts = []
     for name in view.exits:
-        own = rows[rows["exit"].eq(name)]
-        if own.empty:
+        exit_rows = rows[rows["exit"].eq(name)]
+        if exit_rows.empty:
             continue
-        found = estimate(own)
-        side = "up" if found.lower > 0 else "down" if found.upper < 0 else "flat"
+        log_ratio = estimate(exit_rows)
+        side = "up" if log_ratio.lower > 0 else "down" if log_ratio.upper < 0 else "flat"
         parts.append(
             view.say(
                 f"coefficients.answer_{_scale(view)}",
                 exit=view.exit_labels[name],
-                ratio=ratio(found, view.language.marks),
+                ratio=ratio(log_ratio, view.language.marks),
                 verdict=view.say(f"coefficients.{side}"),
             )
         )
@@ -144,13 +144,13 @@ def _sentence(view: View, rows: pd.DataFrame) -> str:
 def _centres(view: View) -> list[Paragraph]:
     """Means from which numeric covariates are measured."""
     means = view.fit.facts.get("centres", {})
-    named = [
+    texts = [
         f"{capital(view.language.name('term', name))} {_rounded(means[name], view)}"
         for name in _terms(view)
         if name in means
     ]
-    text = view.say("coefficients.centres", means="; ".join(named))
-    return [Paragraph(text)] if named else []
+    text = view.say("coefficients.centres", means="; ".join(texts))
+    return [Paragraph(text)] if texts else []
 
 
 def _rounded(value: float, view: View) -> str:
@@ -161,7 +161,7 @@ def _rounded(value: float, view: View) -> str:
 
 # --- tables -------------------------------------------------------------------------------------
 def _table(view: View, name: str, caption: str, terms: Sequence[str]) -> Table:
-    columns = [view.language.name("estimator", each) for each in ESTIMATORS]
+    estimators = [view.language.name("estimator", estimator) for estimator in ESTIMATORS]
     keys = (f"lags.{_scale(view)}_row", f"lags.{_scale(view)}_row", "coefficients.points_row")
     return Table(
         name=name,
@@ -169,9 +169,12 @@ def _table(view: View, name: str, caption: str, terms: Sequence[str]) -> Table:
         head=(
             view.say("arms.head_exit"),
             view.say("coefficients.head"),
-            *(view.say(key, estimator=each) for key, each in zip(keys, columns, strict=True)),
+            *(
+                view.say(key, estimator=estimator)
+                for key, estimator in zip(keys, estimators, strict=True)
+            ),
         ),
-        looks=("head", *("number" for _ in columns)),
+        looks=("head", *("number" for _ in estimators)),
         groups=tuple((view.exit_labels[exit_], _rows(view, terms, exit_)) for exit_ in view.exits),
     )
 
@@ -182,21 +185,23 @@ def _rows(view: View, terms: Sequence[str], exit_name: str) -> tuple[tuple[str, 
     texts = (ratio, ratio, points)
     cells = []
     for name in terms:
-        own = rows[rows["term"].eq(name)]
-        for level in _some(_levels(own, name)):
-            found = _of(own, name, level)
-            line = [_label(view, name, level, found)]
+        term_rows = rows[rows["term"].eq(name)]
+        for level in _thinned_levels(_levels(term_rows, name)):
+            level_rows = _select(term_rows, name, level)
+            line = [_label(view, name, level, level_rows)]
             for estimator, text in zip(ESTIMATORS, texts, strict=True):
-                one = found[found["estimator"].eq(estimator)]
-                known = len(one) > 0
+                estimator_rows = level_rows[level_rows["estimator"].eq(estimator)]
+                is_estimated = len(estimator_rows) > 0
                 line.append(
-                    text(estimate(one), view.language.marks) if known else view.say("page.missing")
+                    text(estimate(estimator_rows), view.language.marks)
+                    if is_estimated
+                    else view.say("page.missing")
                 )
             cells.append(tuple(line))
     return tuple(cells)
 
 
-def _some(levels: Sequence[str | None]) -> list[str | None]:
+def _thinned_levels(levels: Sequence[str | None]) -> list[str | None]:
     """All levels, or a dozen of many at equal distances, the last one among them."""
     if len(levels) <= _LEVELS:
         return [*levels]
@@ -204,8 +209,8 @@ def _some(levels: Sequence[str | None]) -> list[str | None]:
 
 
 def _spreads(view: View) -> list[Block]:
-    """How far the levels of a group lie apart, and how exits go together in them."""
-    rows, tongue = view.fit.estimates, view.language
+    """Standard deviations of group levels, and correlations between exits in them."""
+    rows, language = view.fit.estimates, view.language
     tables: list[Block] = []
     sds = rows[rows["quantity"].isin([GROUP_SD, WALK_SD])]
     if len(sds):
@@ -213,10 +218,10 @@ def _spreads(view: View) -> list[Block]:
             (
                 _spread_label(view, row),
                 view.exit_labels[row["exit"]],
-                plain(estimate(sds.loc[[at]]), tongue.marks),
-                ratio(estimate(sds.loc[[at]]), tongue.marks),
+                positive(estimate(sds.loc[[index]]), language.marks),
+                ratio(estimate(sds.loc[[index]]), language.marks),
             )
-            for at, row in sds.iterrows()
+            for index, row in sds.iterrows()
         ]
         heads = ("head_group", "head_exit", "head_sd", f"head_{_scale(view)}")
         tables.append(
@@ -235,9 +240,9 @@ def _spreads(view: View) -> list[Block]:
                 capital(view.term_label(row["term"])),
                 view.exit_labels[row["exit"]],
                 view.exit_labels[row["level"]],
-                signed(estimate(pairs.loc[[at]]), tongue.marks),
+                signed(estimate(pairs.loc[[index]]), language.marks),
             )
-            for at, row in pairs.iterrows()
+            for index, row in pairs.iterrows()
         ]
         heads = ("head_group", "head_exit", "head_other", "head_correlation")
         tables.append(
@@ -266,7 +271,7 @@ def ratio(log: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
     >>> ratio(digits.Estimate(0.0, -0.1, 0.1)), ratio(digits.Estimate(0.0, -1e-4, 1e-4))
     ('1.00 (0.90\xa0to\xa01.11)', '1.00000 (0.99990\xa0to\xa01.00010)')
     """
-    if not all(abs(each) < _LARGEST for each in log[:3]):
+    if not all(abs(value) < _LARGEST for value in log[:3]):
         return "–"
     return digits.ratio_at(log, _finest(math.exp(log.upper) - math.exp(log.lower)), marks)
 
@@ -282,7 +287,7 @@ def points(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
     return _text(e.times(100), marks, write=digits.signed)
 
 
-def plain(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
+def positive(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
     """A positive number, with two digits of the width of its interval."""
     return _text(e, marks, write=digits.share)
 
@@ -295,11 +300,11 @@ def signed(e: digits.Estimate, marks: digits.Marks = digits.ENGLISH) -> str:
 def _text(
     e: digits.Estimate, marks: digits.Marks, *, write: Callable[[float, int, digits.Marks], str]
 ) -> str:
-    if not all(math.isfinite(each) for each in e[:3]):
+    if not all(math.isfinite(value) for value in e[:3]):
         return "–"
     power = digits.place(_finest(e.upper - e.lower), e.mcse)
-    middle, lower, upper = (write(each, power, marks) for each in e[:3])
-    return f"{middle} ({lower}{digits.FIXED}{marks.to}{digits.FIXED}{upper})"
+    point, lower, upper = (write(value, power, marks) for value in e[:3])
+    return f"{point} ({lower}{digits.FIXED}{marks.to}{digits.FIXED}{upper})"
 
 
 def _finest(width: float) -> int:

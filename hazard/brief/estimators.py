@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -21,147 +21,167 @@ _ESTIMATORS = ("linear probability", "multinomial logit", "hazard model")
 _DISTANCES = ("published", "best_rounding", "same_rows", "same_rows_most", "other_rows")
 
 
-def page(found: ComparisonFolder, tongue: Language) -> Page:
+class _Curve(NamedTuple):
+    """Labels of a published lag curve, in the order of ``GROUP``."""
+
+    outcome: str
+    exposure: str
+    network: str
+
+
+def page(comparison: ComparisonFolder, language: Language) -> Page:
     """Everything of the page."""
-    facts = found.manifest
+    facts = comparison.manifest
     banners = [
-        (name, tongue.say(f"comparison.banner_{name}"))
-        for name, shown in (
+        (name, language.say(f"comparison.banner_{name}"))
+        for name, applies in (
             ("simulated", facts["source"] == "simulated registers"),
             ("approximate", facts["engine"] == "laplace"),
             ("failed", facts.get("run", {}).get("status") == "failed"),
         )
-        if shown
+        if applies
     ]
-    sections = [_answer(found, tongue), _scale(found, tongue), _why(found, tongue)]
-    sections += [_assumed(found, tongue)]
-    if found.columns is not None and found.apart is not None:
-        sections += _published(found.columns, found.apart, (found, tongue))
+    sections = [
+        _answer(comparison, language),
+        _scale(comparison, language),
+        _why(comparison, language),
+    ]
+    sections += [_assumed(comparison, language)]
+    if comparison.columns is not None and comparison.apart is not None:
+        sections += _published(comparison.columns, comparison.apart, comparison, language)
     return Page(
-        lang=tongue.code,
-        kicker=tongue.say("comparison.kicker", first=found.first.name, last=found.last.name),
-        question=tongue.say("comparison.question"),
-        label=tongue.say("banner.label"),
+        lang=language.code,
+        kicker=language.say(
+            "comparison.kicker", first=comparison.first.name, last=comparison.last.name
+        ),
+        question=language.say("comparison.question"),
+        label=language.say("banner.label"),
         banners=tuple(banners),
-        sections=(*sections, _made(found, tongue)),
+        sections=(*sections, _reproduction(comparison, language)),
     )
 
 
 # --- one scale ------------------------------------------------------------------------------------
-def _answer(found: ComparisonFolder, tongue: Language) -> Section:
-    sums = _of(found.estimates, quantity="cumulative_change")
-    term = found.event
-    own = sums[sums["term"] == term]
+def _answer(comparison: ComparisonFolder, language: Language) -> Section:
+    sums = _select(comparison.estimates, quantity="cumulative_change")
+    term = comparison.event
+    term_rows = sums[sums["term"] == term]
     lines = []
-    for name in found.first.outcome.exits:
-        said = {
-            key.replace(" ", "_"): _points(_of(own, exit=name, estimator=key), tongue)
+    for name in comparison.first.outcome.exits:
+        changes = {
+            key.replace(" ", "_"): _points(_select(term_rows, exit=name, estimator=key), language)
             for key in _ESTIMATORS
         }
-        text = tongue.say("comparison.line", **said)
-        lines.append((f"{tongue.name('exit', name)}:", text))
-    largest = _largest(found, term)
+        text = language.say("comparison.line", **changes)
+        lines.append((f"{language.name('exit', name)}:", text))
+    largest = _largest(comparison, term)
     blocks: list[Block] = [
-        Paragraph(tongue.say("comparison.first", event=tongue.name("event", term))),
+        Paragraph(language.say("comparison.first", event=language.name("event", term))),
         Points(tuple(lines)),
         Paragraph(
-            tongue.say(
+            language.say(
                 "comparison.largest",
                 **{
-                    name: tongue.name("comparison_step", step)
+                    name: language.name("comparison_step", step)
                     for name, step in zip(("straight", "model"), largest, strict=True)
                 },
             )
         ),
     ]
-    if found.apart is not None:
-        blocks.append(Paragraph(_verdict_text(found.apart, tongue)))
-    return Section("answer", tongue.say("comparison.answer_heading"), tuple(blocks))
+    if comparison.apart is not None:
+        blocks.append(Paragraph(_verdict_text(comparison.apart, language)))
+    return Section("answer", language.say("comparison.answer_heading"), tuple(blocks))
 
 
-def _largest(found: ComparisonFolder, term: str) -> tuple[str, str]:
+def _largest(comparison: ComparisonFolder, term: str) -> tuple[str, str]:
     """The largest step between straight line and logit, and between logit and hazard model."""
-    sums = found.decomposition
-    own = sums[sums["lag"].isna() & sums["term"].eq(term)]
-    size = own[[*_PIECES]].astype(float).abs().sum()
+    sums = comparison.decomposition
+    term_rows = sums[sums["lag"].isna() & sums["term"].eq(term)]
+    size = term_rows[[*_PIECES]].astype(float).abs().sum()
     return str(size[list(_PIECES[:2])].idxmax()), str(size[list(_PIECES[2:])].idxmax())
 
 
-def _scale(found: ComparisonFolder, tongue: Language) -> Section:
-    words = languages.figure("comparison", tongue.code)
-    labels = _labels(found, tongue)
+def _scale(comparison: ComparisonFolder, language: Language) -> Section:
+    words = languages.figure("comparison", language.code)
+    labels = _labels(comparison, language)
     figure = Figure(
         name="figure-comparison",
         numbers="table-sums",
-        svg=figures.svg(figures.comparison(found.estimates, labels=labels, words=words), "lags"),
-        caption=tongue.say("comparison.figure_caption"),
-        text=figures.comparison_text(found.estimates, labels=labels, words=words),
+        svg=figures.svg(
+            figures.comparison(comparison.estimates, labels=labels, words=words), "lags"
+        ),
+        caption=language.say("comparison.figure_caption"),
+        text=figures.comparison_text(comparison.estimates, labels=labels, words=words),
     )
     return Section(
         "scale",
-        tongue.say("comparison.scale_heading"),
+        language.say("comparison.scale_heading"),
         (
-            Paragraph(tongue.say("comparison.scale")),
+            Paragraph(language.say("comparison.scale")),
             figure,
-            _sums(found, tongue),
-            _years(found, tongue),
+            _sums(comparison, language),
+            _years(comparison, language),
         ),
     )
 
 
-def _sums(found: ComparisonFolder, tongue: Language) -> Table:
-    sums = _of(found.estimates, quantity="cumulative_change")
+def _sums(comparison: ComparisonFolder, language: Language) -> Table:
+    sums = _select(comparison.estimates, quantity="cumulative_change")
     groups = []
-    for name in found.first.outcome.exits:
+    for name in comparison.first.outcome.exits:
         rows = [
             (
-                _event(term.name, tongue),
+                _event(term.name, language),
                 *(
-                    _points(_of(sums, exit=name, term=term.name, estimator=key), tongue)
+                    _points(_select(sums, exit=name, term=term.name, estimator=key), language)
                     for key in _ESTIMATORS
                 ),
             )
-            for term in found.first.lagged
+            for term in comparison.first.lagged
         ]
-        groups.append((tongue.name("exit", name), tuple(rows)))
+        groups.append((language.name("exit", name), tuple(rows)))
     return Table(
         name="table-sums",
-        caption=tongue.say("comparison.sums_caption"),
+        caption=language.say("comparison.sums_caption"),
         head=(
-            tongue.say("comparison.head_exit"),
-            tongue.say("comparison.head_event"),
-            *(tongue.name("estimator", key) for key in _ESTIMATORS),
+            language.say("comparison.head_exit"),
+            language.say("comparison.head_event"),
+            *(language.name("estimator", key) for key in _ESTIMATORS),
         ),
         looks=("head", "number", "number", "number"),
         groups=tuple(groups),
     )
 
 
-def _years(found: ComparisonFolder, tongue: Language) -> Table:
-    rows = found.estimates
-    alike = rows.groupby(["estimator", "exit"])["mcse"]  # what stands together has as many digits
-    rows = rows.assign(mcse=alike.transform("max"))
+def _years(comparison: ComparisonFolder, language: Language) -> Table:
+    rows = comparison.estimates
+    mcse_groups = rows.groupby(["estimator", "exit"])[
+        "mcse"
+    ]  # cells of an exit have as many digits
+    rows = rows.assign(mcse=mcse_groups.transform("max"))
     groups = []
-    for name in found.first.outcome.exits:
+    for name in comparison.first.outcome.exits:
         lines = []
         for quantity, arm in (
             ("cumulative_incidence", "without"),
             ("cumulative_incidence", "with"),
             ("risk_difference", "with - without"),
         ):
-            own = _of(rows, quantity=quantity, exit=name, arm=arm)
-            if len(own):
-                said = _points if quantity == "risk_difference" else _percent
-                cells = [said(_of(own, estimator=key), tongue) for key in _ESTIMATORS]
-                lines.append((tongue.name("comparison_arm", arm), *cells))
-        groups.append((tongue.name("exit", name), tuple(lines)))
+            arm_rows = _select(rows, quantity=quantity, exit=name, arm=arm)
+            if len(arm_rows):
+                text = _points if quantity == "risk_difference" else _percent
+                cells = [text(_select(arm_rows, estimator=key), language) for key in _ESTIMATORS]
+                lines.append((language.name("comparison_arm", arm), *cells))
+        groups.append((language.name("exit", name), tuple(lines)))
     return Table(
         name="table-years",
-        caption=tongue.say("comparison.years_caption", event=tongue.name("event", found.event)),
+        caption=language.say(
+            "comparison.years_caption", event=language.name("event", comparison.event)
+        ),
         head=(
-            tongue.say("comparison.head_exit"),
-            tongue.say("comparison.head_arm"),
-            *(tongue.name("estimator", key) for key in _ESTIMATORS),
+            language.say("comparison.head_exit"),
+            language.say("comparison.head_arm"),
+            *(language.name("estimator", key) for key in _ESTIMATORS),
         ),
         looks=("head", "number", "number", "number"),
         groups=tuple(groups),
@@ -169,30 +189,30 @@ def _years(found: ComparisonFolder, tongue: Language) -> Table:
 
 
 # --- why ------------------------------------------------------------------------------------------
-def _why(found: ComparisonFolder, tongue: Language) -> Section:
-    table = found.decomposition[found.decomposition["lag"].isna()]
+def _why(comparison: ComparisonFolder, language: Language) -> Section:
+    table = comparison.decomposition[comparison.decomposition["lag"].isna()]
     groups = []
-    for name in found.first.outcome.exits:
+    for name in comparison.first.outcome.exits:
         rows = [
             (
-                _event(str(row["term"]), tongue),
-                *(digits.number(float(row[step]), -1, tongue.marks) for step in _STEPS),
+                _event(str(row["term"]), language),
+                *(digits.number(float(row[step]), -1, language.marks) for step in _STEPS),
                 *(
-                    digits.number(float(row[f"{kind}_log_odds"]), -1, tongue.marks)
+                    digits.number(float(row[f"{kind}_log_odds"]), -1, language.marks)
                     for kind in ("conditional", "marginal")
                 ),
             )
             for row in table[table["exit"] == name].to_dict("records")
         ]
-        groups.append((tongue.name("exit", name), tuple(rows)))
-    heads = [tongue.name("comparison_step", step) for step in _STEPS]
-    odds = [tongue.say(f"comparison.head_{kind}") for kind in ("conditional", "marginal")]
+        groups.append((language.name("exit", name), tuple(rows)))
+    heads = [language.name("comparison_step", step) for step in _STEPS]
+    odds = [language.say(f"comparison.head_{kind}") for kind in ("conditional", "marginal")]
     block = Table(
         name="table-steps",
-        caption=tongue.say("comparison.steps_caption"),
+        caption=language.say("comparison.steps_caption"),
         head=(
-            tongue.say("comparison.head_exit"),
-            tongue.say("comparison.head_event"),
+            language.say("comparison.head_exit"),
+            language.say("comparison.head_event"),
             *(capital(head) for head in heads),
             *odds,
         ),
@@ -200,104 +220,108 @@ def _why(found: ComparisonFolder, tongue: Language) -> Section:
         groups=tuple(groups),
     )
     points = tuple(
-        (capital(tongue.name("comparison_step", step)) + ".", tongue.say(f"comparison.{step}"))
+        (capital(language.name("comparison_step", step)) + ".", language.say(f"comparison.{step}"))
         for step in (*_PIECES, "collapse")
     )
-    blocks = (Paragraph(tongue.say("comparison.steps")), Points(points), block)
-    return Section("why", tongue.say("comparison.why_heading"), blocks)
+    blocks = (Paragraph(language.say("comparison.steps")), Points(points), block)
+    return Section("why", language.say("comparison.why_heading"), blocks)
 
 
-def _assumed(found: ComparisonFolder, tongue: Language) -> Section:
-    own = found.errors[found.errors["term"] == found.event]
+def _assumed(comparison: ComparisonFolder, language: Language) -> Section:
+    errors = comparison.errors[comparison.errors["term"] == comparison.event]
     groups = []
-    for name in found.first.outcome.exits:
+    for name in comparison.first.outcome.exits:
         rows = [
             (
-                tongue.name("comparison_estimator", str(row["estimator"])),
-                tongue.name("comparison_errors", str(row["errors"])),
-                _sum_text(row, tongue),
+                language.name("comparison_estimator", str(row["estimator"])),
+                language.name("comparison_errors", str(row["errors"])),
+                _sum_text(row, language),
             )
-            for row in own[own["exit"] == name].to_dict("records")
+            for row in errors[errors["exit"] == name].to_dict("records")
         ]
-        groups.append((tongue.name("exit", name), tuple(rows)))
+        groups.append((language.name("exit", name), tuple(rows)))
     table = Table(
         name="table-errors",
-        caption=tongue.say("comparison.errors_caption", event=tongue.name("event", found.event)),
+        caption=language.say(
+            "comparison.errors_caption", event=language.name("event", comparison.event)
+        ),
         head=tuple(
-            tongue.say(f"comparison.head_{key}") for key in ("exit", "estimator", "errors", "sum")
+            language.say(f"comparison.head_{key}") for key in ("exit", "estimator", "errors", "sum")
         ),
         looks=("head", "text", "number"),
         groups=tuple(groups),
     )
-    shares = found.outside.set_index("exit")["below"].astype(float)
+    shares = comparison.outside.set_index("exit")["below"].astype(float)
     lines = [
         (
             "",
-            tongue.say(
+            language.say(
                 "comparison.below",
-                exit=tongue.name("exit", name),
-                share=_share_below(float(shares[name]), tongue),
+                exit=language.name("exit", name),
+                share=_share_below(float(shares[name]), language),
             ),
         )
-        for name in found.first.outcome.exits
+        for name in comparison.first.outcome.exits
     ]
-    remarks = found.manifest["remarks"]["multinomial logit"]
-    said = (Paragraph(tongue.say("comparison.separated")), Points(tuple(("", r) for r in remarks)))
+    remarks = comparison.manifest["remarks"]["multinomial logit"]
+    separation = (
+        Paragraph(language.say("comparison.separated")),
+        Points(tuple(("", r) for r in remarks)),
+    )
     blocks = (
-        Paragraph(tongue.say("comparison.errors")),
+        Paragraph(language.say("comparison.errors")),
         table,
         Points(tuple(lines)),
-        *(said if remarks and tongue.code == "en" else ()),
+        *(separation if remarks and language.code == "en" else ()),
     )
-    return Section("errors", tongue.say("comparison.errors_heading"), blocks)
+    return Section("errors", language.say("comparison.errors_heading"), blocks)
 
 
-def _share_below(share: float, tongue: Language) -> str:
-    """A share in percent; only what is 0 is told as 0."""
+def _share_below(share: float, language: Language) -> str:
+    """A share in percent; only 0 itself is printed as 0."""
     write = digits.share if share > 0 else digits.number
-    return write(100 * share, 0, tongue.marks)
+    return write(100 * share, 0, language.marks)
 
 
 # --- the published columns ------------------------------------------------------------------------
 def _published(
-    columns: pd.DataFrame, apart: pd.DataFrame, around: tuple[ComparisonFolder, Language]
+    columns: pd.DataFrame, distances: pd.DataFrame, comparison: ComparisonFolder, language: Language
 ) -> list[Section]:
-    found, tongue = around
-    points = tuple(_findings(columns, found, tongue))
+    points = tuple(_findings(columns, comparison, language))
     blocks = (
-        Paragraph(_verdict_text(apart, tongue)),
+        Paragraph(_verdict_text(distances, language)),
         Points(points),
-        _distances(apart, tongue),
-        Paragraph(tongue.say("comparison.distance_how")),
-        _implied(columns, tongue),
+        _distances(distances, language),
+        Paragraph(language.say("comparison.distance_how")),
+        _implied(columns, language),
     )
-    return [Section("published", tongue.say("comparison.published_heading"), blocks)]
+    return [Section("published", language.say("comparison.published_heading"), blocks)]
 
 
 def _findings(
-    columns: pd.DataFrame, found: ComparisonFolder, tongue: Language
+    columns: pd.DataFrame, comparison: ComparisonFolder, language: Language
 ) -> Iterator[tuple[str, str]]:
-    marks = tongue.marks
-    yield "", tongue.say("comparison.identity")
-    if found.manifest["source"] == "simulated registers":
+    marks = language.marks
+    yield "", language.say("comparison.identity")
+    if comparison.manifest["source"] == "simulated registers":
         error = (columns["lpm_se"] ** 2 + columns["own_lpm_se"] ** 2) ** 0.5
-        away = (columns["lpm_coefficient"] - columns["own_lpm_coefficient"]).abs() > 1.96 * error
+        differs = (columns["lpm_coefficient"] - columns["own_lpm_coefficient"]).abs() > 1.96 * error
         head = _headline(columns)
         yield (
             "",
-            tongue.say(
+            language.say(
                 "comparison.simulated",
                 own=digits.number(100 * head["own_lpm_coefficient"].sum(), -1, marks),
                 printed=digits.number(100 * head["lpm_coefficient"].sum(), -1, marks),
-                away=tongue.whole(int(away.sum())),
-                all=tongue.whole(len(columns)),
-                chance=tongue.whole(0.05 * len(columns)),
+                away=language.whole(int(differs.sum())),
+                all=language.whole(len(columns)),
+                chance=language.whole(0.05 * len(columns)),
             ),
         )
     head = _headline(columns)
     yield (
         "",
-        tongue.say(
+        language.say(
             "comparison.rate",
             rate=digits.number(100 * head["rate"].mean(), -1, marks),
             own=digits.number(100 * head["own_rate"].mean(), -1, marks),
@@ -309,7 +333,7 @@ def _findings(
     straight = (columns["lpm_se"] / columns["own_lpm_se"]).median()
     yield (
         "",
-        tongue.say(
+        language.say(
             "comparison.wider",
             logit=digits.number(ratio, -1, marks),
             straight=digits.number(straight, -1, marks),
@@ -318,64 +342,69 @@ def _findings(
 
 
 def _headline(columns: pd.DataFrame) -> pd.DataFrame:
-    """Forced returns at the same centre and applications: what the report is about."""
-    return _of(columns, outcome="assisted", exposure="forced_return", network="centre")
+    """Forced returns at the same centre and applications, the subject of the report."""
+    return _select(columns, outcome="assisted", exposure="forced_return", network="centre")
 
 
-def _verdict_text(apart: pd.DataFrame, tongue: Language) -> str:
-    every = verdicts(apart)
-    own = every.iloc[:-1]
-    count = {name: int((own == name).sum()) for name in ("compatible", "rounding", "incompatible")}
-    whole = {name: tongue.whole(n) for name, n in count.items()}
-    last = apart.iloc[-1]
-    far = {
-        name: digits.number(float(last[column]), -1, tongue.marks)
+def _verdict_text(distances: pd.DataFrame, language: Language) -> str:
+    by_group_and_all = verdicts(distances)
+    by_group = by_group_and_all.iloc[:-1]
+    count = {
+        name: int((by_group == name).sum()) for name in ("compatible", "rounding", "incompatible")
+    }
+    whole = {name: language.whole(n) for name, n in count.items()}
+    last = distances.iloc[-1]
+    printed = {
+        name: digits.number(float(last[column]), -1, language.marks)
         for name, column in (
             ("published", "published"),
             ("most", "same_rows_most"),
             ("other", "other_rows"),
         )
     }
-    return tongue.say(
-        f"comparison.verdict_{every.iloc[-1]}", **whole, **far, groups=tongue.whole(len(own))
+    return language.say(
+        f"comparison.verdict_{by_group_and_all.iloc[-1]}",
+        **whole,
+        **printed,
+        groups=language.whole(len(by_group)),
     )
 
 
-def _distances(apart: pd.DataFrame, tongue: Language) -> Table:
-    every = verdicts(apart)
+def _distances(distances: pd.DataFrame, language: Language) -> Table:
+    by_group_and_all = verdicts(distances)
     rows = []
-    for row, verdict in zip(apart.to_dict("records"), every, strict=True):
+    for row, verdict in zip(distances.to_dict("records"), by_group_and_all, strict=True):
         name = (
-            tongue.say("comparison.all")
+            language.say("comparison.all")
             if row["outcome"] == "all"
-            else _curve([str(row[key]) for key in GROUP], tongue)
+            else _curve_label(_Curve(*(str(row[key]) for key in GROUP)), language)
         )
-        cells = [digits.number(float(row[key]), -1, tongue.marks) for key in _DISTANCES]
-        rows.append((name, *cells, tongue.name("comparison_verdict", verdict)))
+        cells = [digits.number(float(row[key]), -1, language.marks) for key in _DISTANCES]
+        rows.append((name, *cells, language.name("comparison_verdict", verdict)))
     return Table(
         name="table-apart",
-        caption=tongue.say(
-            "comparison.apart_caption", samples=tongue.whole(int(apart["samples"].iloc[0]))
+        caption=language.say(
+            "comparison.apart_caption", samples=language.whole(int(distances["samples"].iloc[0]))
         ),
         head=(
-            tongue.say("comparison.head_curve"),
-            *(tongue.say(f"comparison.head_{key}") for key in _DISTANCES),
-            tongue.say("comparison.head_verdict"),
+            language.say("comparison.head_curve"),
+            *(language.say(f"comparison.head_{key}") for key in _DISTANCES),
+            language.say("comparison.head_verdict"),
         ),
         looks=("head", *("number" for _ in _DISTANCES), "text"),
         groups=grouped(rows),
     )
 
 
-def _implied(columns: pd.DataFrame, tongue: Language) -> Table:
+def _implied(columns: pd.DataFrame, language: Language) -> Table:
     groups = []
-    for key, own in columns.groupby(GROUP, sort=False):
+    for labels, curve_rows in columns.groupby(GROUP, sort=False):
         rows = [
             (
-                tongue.whole(int(row["lag_months"])),
-                digits.number(row["mnlogit_log_odds"], -2, tongue.marks),
+                language.whole(int(row["lag_months"])),
+                digits.number(row["mnlogit_log_odds"], -2, language.marks),
                 *(
-                    digits.number(100 * row[name], -1, tongue.marks)
+                    digits.number(100 * row[name], -1, language.marks)
                     for name in (
                         "lpm_coefficient",
                         "implied",
@@ -385,78 +414,78 @@ def _implied(columns: pd.DataFrame, tongue: Language) -> Table:
                     )
                 ),
             )
-            for row in own.to_dict("records")
+            for row in curve_rows.to_dict("records")
         ]
-        groups.append((_curve([str(each) for each in key], tongue), tuple(rows)))
+        groups.append((_curve_label(_Curve(*map(str, labels)), language), tuple(rows)))
     names = ("curve", "lag", "log_odds", "lpm", "implied", "own_lpm", "rate", "own_rate")
     return Table(
         name="table-implied",
-        caption=tongue.say("comparison.implied_caption"),
-        head=tuple(tongue.say(f"comparison.head_{name}") for name in names),
+        caption=language.say("comparison.implied_caption"),
+        head=tuple(language.say(f"comparison.head_{name}") for name in names),
         looks=("head", *("number" for _ in names[2:])),
         groups=tuple(groups),
     )
 
 
-def _curve(key: list[str], tongue: Language) -> str:
-    outcome, exposure, network = key
-    event = tongue.name("event", f"{exposure}_{network}")
-    return tongue.say("comparison.curve", exit=tongue.name("kind", outcome), event=event)
+def _curve_label(curve: _Curve, language: Language) -> str:
+    event = language.name("event", f"{curve.exposure}_{curve.network}")
+    exit_name = language.name("kind", curve.outcome)
+    return language.say("comparison.curve", exit=exit_name, event=event)
 
 
-# --- the rest -------------------------------------------------------------------------------------
-def _made(found: ComparisonFolder, tongue: Language) -> Section:
-    facts = found.manifest
+# --- reproduction, words, numbers -----------------------------------------------------------------
+def _reproduction(comparison: ComparisonFolder, language: Language) -> Section:
+    facts = comparison.manifest
     data = "--panel TABLE" if facts["source"] == "table" else "--registers DIR"
     run = " --run RUN" if facts["engine"] == "nuts" else ""
     command = (
-        f"hazard compare {found.first.name} {found.last.name} {data}{run} "
+        f"hazard compare {comparison.first.name} {comparison.last.name} {data}{run} "
         f"--seed {facts['seed']} --out FOLDER"
     )
-    text = tongue.say(
+    text = language.say(
         "comparison.made",
-        rows=tongue.count(facts["rows"]),
-        persons=tongue.count(facts["persons"]),
-        draws=tongue.whole(facts["draws"]),
+        rows=language.count(facts["rows"]),
+        persons=language.count(facts["persons"]),
+        draws=language.whole(facts["draws"]),
         version=facts["versions"]["hazard"],
     )
     return Section(
         "made",
-        tongue.say("comparison.made_heading"),
+        language.say("comparison.made_heading"),
         (
             Paragraph(text),
-            Paragraph(f"{tongue.say('appendix.digest')}: {facts['digest']}"),
+            Paragraph(f"{language.say('appendix.digest')}: {facts['digest']}"),
             Command(command),
         ),
     )
 
 
-def _labels(found: ComparisonFolder, tongue: Language) -> dict[str, str]:
-    terms = {term.name: _event(term.name, tongue) for term in found.first.lagged}
-    return terms | {name: tongue.name("exit", name) for name in found.first.outcome.exits}
+def _labels(comparison: ComparisonFolder, language: Language) -> dict[str, str]:
+    terms = {term.name: _event(term.name, language) for term in comparison.first.lagged}
+    return terms | {name: language.name("exit", name) for name in comparison.first.outcome.exits}
 
 
-def _event(name: str, tongue: Language) -> str:
+def _event(name: str, language: Language) -> str:
     """A lagged term in few words."""
-    return capital(tongue.words["comparison_event"].get(name, tongue.name("event", name)))
+    return capital(language.words["comparison_event"].get(name, language.name("event", name)))
 
 
-def _points(rows: pd.DataFrame, tongue: Language) -> str:
-    return digits.points(estimate(rows).times(0.01), tongue.marks)
+def _points(rows: pd.DataFrame, language: Language) -> str:
+    return digits.points(estimate(rows).times(0.01), language.marks)
 
 
-def _percent(rows: pd.DataFrame, tongue: Language) -> str:
-    return digits.percent(estimate(rows).times(0.01), tongue.marks)
+def _percent(rows: pd.DataFrame, language: Language) -> str:
+    return digits.percent(estimate(rows).times(0.01), language.marks)
 
 
-def _sum_text(row: dict[Any, Any], tongue: Language) -> str:
+def _sum_text(row: dict[Any, Any], language: Language) -> str:
     whole = digits.Estimate(row["estimate"], row["lower"], row["upper"], 0.0)
     if row["unit"] == "percentage points":
-        return digits.points(whole.times(0.01), tongue.marks)
-    return digits.logarithm(whole, tongue.marks)
+        return digits.points(whole.times(0.01), language.marks)
+    return digits.logarithm(whole, language.marks)
 
 
-def _of(rows: pd.DataFrame, **labels: str) -> pd.DataFrame:
+def _select(rows: pd.DataFrame, **labels: str) -> pd.DataFrame:
     for name, label in labels.items():
         rows = rows[rows[name] == label]
     return rows

@@ -16,92 +16,92 @@ from hazard.spec import StandardisedEstimand
 _HUNDRED = 100
 
 
-class Answered(NamedTuple):
-    """A standardised estimand of a run, and the rows that answer it for everybody or by group."""
+class EstimandView(NamedTuple):
+    """A standardised estimand of a run, and its estimates in the sample or in subgroups."""
 
     view: View
-    wanted: StandardisedEstimand
+    spec: StandardisedEstimand
     rows: pd.DataFrame
 
-    def of(self, quantity: str, **where: object) -> pd.DataFrame:
+    def select(self, quantity: str, **labels: object) -> pd.DataFrame:
         """Rows of a quantity, of some exit, arm or month."""
-        kept = self.rows[self.rows["quantity"] == quantity]
-        for name, value in where.items():
-            kept = kept[kept[name] == value]
-        return kept
+        rows = self.rows[self.rows["quantity"] == quantity]
+        for name, value in labels.items():
+            rows = rows[rows[name] == value]
+        return rows
 
     @property
     def compared(self) -> tuple[str, ...]:
         """Arms that are compared to the first."""
-        return tuple(each.name for each in self.wanted.compared[1:])
+        return tuple(arm.name for arm in self.spec.compared[1:])
 
     def versus(self, arm: str) -> str:
         """The comparison of an arm as the rows name it."""
-        return f"{arm} - {self.wanted.compared[0].name}"
+        return f"{arm} - {self.spec.compared[0].name}"
 
     @property
     def window(self) -> int | None:
         """Month in which the window of the event ends, where that is before the horizon."""
-        rows = self.of("at_window_end")
+        rows = self.select("at_window_end")
         return int(rows["month"].iloc[0]) if len(rows) else None
 
     @property
     def reaches(self) -> bool:
         """Whether the event acts in the model up to the horizon."""
         lagged = self.view.fit.spec.lagged
-        event = next(term.event for term in lagged if term.name == self.wanted.term)
+        event = next(term.event for term in lagged if term.name == self.spec.term)
         longest = max(term.lags[1] for term in lagged if term.event == event)
-        return self.wanted.event_month + longest >= self.wanted.horizon_months
+        return self.spec.event_month + longest >= self.spec.horizon_months
 
     @property
     def ends(self) -> tuple[int, ...]:
         """The end of the window, where it is before the horizon, and the horizon."""
         window = () if self.window is None else (self.window,)
-        return (*window, self.wanted.horizon_months)
+        return (*window, self.spec.horizon_months)
 
     def say(self, key: str, /, **places: object) -> str:
-        """Text of the section with its places filled; what the estimand says need not be given."""
+        """Text of the section with its places filled; the estimand gives some of them."""
         whole = self.view.language.whole
         window = {} if self.window is None else {"window": whole(self.window)}
-        horizon = {"horizon": whole(self.wanted.horizon_months)}
+        horizon = {"horizon": whole(self.spec.horizon_months)}
         paths = {"paths": self.view.language.count(self.paths)}
         return self.view.say(f"more.{key}", **{**horizon, **window, **paths, **places})
 
     @property
     def paths(self) -> int:
         """Number of persons who are followed."""
-        facts = self.view.fit.facts.get("answers", {}).get(self.wanted.label, {})
+        facts = self.view.fit.facts.get("answers", {}).get(self.spec.label, {})
         return int(facts.get("paths", 0))
 
     @property
     def start(self) -> str:
         """The month from which persons are followed, in words."""
-        if self.wanted.starts in ("first", "drawn"):
-            return self.say(f"start_{self.wanted.starts}")
-        return self.say("start_of", month=self.wanted.starts)
+        if self.spec.starts in ("first", "drawn"):
+            return self.say(f"start_{self.spec.starts}")
+        return self.say("start_of", month=self.spec.starts)
 
     @property
     def event(self) -> str:
         """The event in words."""
-        return self.view.language.name("event", self.wanted.term)
+        return self.view.language.name("event", self.spec.term)
 
     def arms(self, arm: str) -> Mapping[str, str]:
         """Names of an arm and of the first in words."""
         words = self.view.language.words["figure"]
-        named = {name: words[name] for name in ("with", "without")}
-        first = self.wanted.compared[0].name
-        return {"arm": named.get(arm, arm), "reference": named.get(first, first)}
+        arm_words = {name: words[name] for name in ("with", "without")}
+        first = self.spec.compared[0].name
+        return {"arm": arm_words.get(arm, arm), "reference": arm_words.get(first, first)}
 
     @property
     def exit(self) -> str:
         """The exit that the estimand is about, in words; empty where it is about all."""
-        name = self.wanted.exit
+        name = self.spec.exit
         return "" if name is None else self.view.exit_labels[name]
 
     @property
     def kind(self) -> str:
         """What kind of difference it is, in words."""
-        return self.say(f"kind_{self.wanted.effect}", exit=self.exit)
+        return self.say(f"kind_{self.spec.effect}", exit=self.exit)
 
     @property
     def figure_words(self) -> Words:
@@ -128,7 +128,7 @@ def probability(rows: pd.DataFrame, view: View) -> str:
     if unsigned or math.isnan(value):
         return digits.number(math.nan, 0)
     power = max(0, digits.place(0, _HUNDRED * error / 2.67))
-    most = 100 - 10**power
-    if _HUNDRED * value > most:
-        return view.say("more.over", share=digits.number(most, power, view.language.marks))
+    largest = 100 - 10**power
+    if _HUNDRED * value > largest:
+        return view.say("more.over", share=digits.number(largest, power, view.language.marks))
     return digits.number(_HUNDRED * value, power, view.language.marks)

@@ -37,12 +37,12 @@ class Language:
         """A unit of time; one that the catalogue does not know keeps its name."""
         return languages.unit(name, self.code)
 
-    def own(self, text: str) -> str:
+    def translated(self, text: str) -> str:
         """A text of a model file or a register in this language, or as it is."""
-        return languages.own(text, self.code)
+        return languages.translated(text, self.code)
 
     def count(self, n: int) -> str:
-        """A number of persons; from one to nine it is not told."""
+        """A number of persons; from one to nine it is suppressed."""
         return self.words["page"]["few"] if 0 < n < _FEWEST else self.whole(n)
 
     def whole(self, n: float) -> str:

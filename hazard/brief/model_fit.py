@@ -1,4 +1,4 @@
-"""Whether the model fits: observed exits beside those that it replicates."""
+"""Whether the model fits: observed exits beside replicated ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HEADS = ("by", "exit", "levels", "outside", "expected")
 
 
 def section(view: View) -> Section:
-    """Everybody and each group: what was observed, what the model draws anew."""
+    """The sample and each group: observed exits, and replicates from the model."""
     blocks = (Paragraph(view.say("fit.how")), _figure(view), _table(view))
     return Section("fit", view.say("fit.heading"), blocks)
 
@@ -24,11 +24,11 @@ def _words(view: View) -> Words:
 
 def _figure(view: View) -> Figure:
     checked, words, labels = view.fit.predictive, _words(view), view.exit_labels
-    drawn = figures.predictive(checked, labels=labels, words=words, month=view.compared)
+    figure = figures.predictive(checked, labels=labels, words=words, month=view.compared)
     return Figure(
         name="figure-fit",
         numbers="table-fit",
-        svg=figures.svg(drawn, "fit"),
+        svg=figures.svg(figure, "fit"),
         caption=view.say("fit.caption"),
         text=figures.predictive_text(checked, labels=labels, words=words, month=view.compared),
     )
@@ -36,13 +36,15 @@ def _figure(view: View) -> Figure:
 
 def _table(view: View) -> Table:
     """Levels outside their interval: of groups by incidence, of periods by their exits."""
-    told = predictive.summary(view.fit.predictive, month=view.compared)
-    told = told[told["grouping"] != predictive.ALL]
-    followed = set(told.loc[told["quantity"] == "cumulative_incidence", "grouping"])
-    chosen = told["quantity"].eq("cumulative_incidence") | ~told["grouping"].isin(followed)
+    summary = predictive.summary(view.fit.predictive, month=view.compared)
+    summary = summary[summary["grouping"] != predictive.ALL]
+    followed = set(summary.loc[summary["quantity"] == "cumulative_incidence", "grouping"])
+    is_printed = summary["quantity"].eq("cumulative_incidence") | ~summary["grouping"].isin(
+        followed
+    )
     groups = []
-    for name in told["grouping"].unique():
-        rows = told[chosen & told["grouping"].eq(name)]
+    for name in summary["grouping"].unique():
+        rows = summary[is_printed & summary["grouping"].eq(name)]
         cells = tuple(
             (
                 view.exit_labels[row["exit"]],

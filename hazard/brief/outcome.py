@@ -25,7 +25,7 @@ def incidence(view: View) -> Section:
         texts = ["plain.how" if view.modelled else "plain.how_counted"]
     texts += ["arms.start"] if view.registers else []
     blocks: list[Block] = [Paragraph(view.say(key)) for key in texts]
-    blocks += [Paragraph(text) for text in (rows.held(view),) if text and view.modelled]
+    blocks += [Paragraph(text) for text in (rows.held_fixed(view),) if text and view.modelled]
     blocks += [_incidence_figure(view, kind), _incidence_table(view, kind)]
     if view.arms and not view.regime:
         blocks.append(Paragraph(view.say("arms.reading")))
@@ -34,11 +34,11 @@ def incidence(view: View) -> Section:
 
 def _incidence_figure(view: View, kind: str) -> Figure:
     words, labels = view.figure_words(_scale(view)), view.exit_labels
-    drawn = figures.incidence(view.incidence, labels=labels, words=words)
+    figure = figures.incidence(view.incidence, labels=labels, words=words)
     return Figure(
         name="figure-incidence",
         numbers="table-incidence",
-        svg=figures.svg(drawn, "incidence"),
+        svg=figures.svg(figure, "incidence"),
         caption=view.say(f"{kind}.caption" if view.modelled else "plain.caption_counted"),
         text=figures.incidence_text(view.incidence, months=view.months, labels=labels, words=words),
     )
@@ -72,7 +72,7 @@ def _incidence_table(view: View, kind: str) -> Table:
                     (
                         view.say("arms.month", month=view.language.whole(month)),
                         *(
-                            _cell(view.at(name, month, arm), text, view)
+                            _cell(view.estimate_at(name, month, arm), text, view)
                             for arm, (_, text) in columns.items()
                         ),
                     )
@@ -84,8 +84,8 @@ def _incidence_table(view: View, kind: str) -> Table:
     )
 
 
-def _cell(found: digits.Estimate | None, text: Callable[..., str], view: View) -> str:
-    return text(found, view.language.marks) if found else _DASH
+def _cell(value: digits.Estimate | None, text: Callable[..., str], view: View) -> str:
+    return text(value, view.language.marks) if value else _DASH
 
 
 # --- lag curves -----------------------------------------------------------------------------------
@@ -151,17 +151,17 @@ def _lag_table(view: View, term: LaggedTerm) -> Table:
 
 def _lag_rows(view: View, term: LaggedTerm, exit_name: str) -> tuple[tuple[str, ...], ...]:
     texts: tuple[Callable[..., str], ...] = (digits.ratio, digits.ratio, digits.points)
-    own, sums = (
-        rows[rows["exit"].eq(exit_name)]
-        for rows in (view.curves(term), view.curves(term, "cumulative_lag_effect"))
+    curve, sums = (
+        estimates[estimates["exit"].eq(exit_name)]
+        for estimates in (view.curves(term), view.curves(term, "cumulative_lag_effect"))
     )
-    out = []
+    lines = []
     for lag in range(term.lags[0], term.lags[1] + 1):
         cells = []
         for estimator, text in zip(_ESTIMATORS, texts, strict=True):
-            rows = own[own["estimator"].eq(estimator) & own["lag"].eq(lag)]
-            cells.append(_cell(estimate(rows) if len(rows) else None, text, view))
-        out.append((view.language.whole(lag), *cells))
+            points = curve[curve["estimator"].eq(estimator) & curve["lag"].eq(lag)]
+            cells.append(_cell(estimate(points) if len(points) else None, text, view))
+        lines.append((view.language.whole(lag), *cells))
     total = _cell(estimate(sums) if len(sums) else None, digits.logarithm, view)
-    out.append((view.say("lags.sum"), total, _DASH, _DASH))
-    return tuple(out)
+    lines.append((view.say("lags.sum"), total, _DASH, _DASH))
+    return tuple(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from pydantic import TypeAdapter
@@ -21,114 +21,123 @@ from hazard.studies.published.folder import PublishedFolder
 _PRIOR: TypeAdapter[Any] = TypeAdapter(Prior)
 
 
-def page(found: PublishedFolder, tongue: Language) -> Page:
+class _Curve(NamedTuple):
+    """Labels of a published lag curve."""
+
+    exit: str
+    network: str
+
+
+def page(published: PublishedFolder, language: Language) -> Page:
     """Everything of the page."""
-    verdict = checks.checked(found.gate, found.manifest["limits"], found.manifest["gates"].values())
-    gate = checks.section(tongue, verdict, texts="published")
+    verdict = checks.pooled_gate(
+        published.gate, published.manifest["limits"], published.manifest["gates"].values()
+    )
+    gate = checks.section(language, verdict, texts="published")
     banners = []
-    if found.status == Status.without_draws:
-        banners = [("without_draws", tongue.say("banner.without_draws"))]
+    if published.status == Status.without_draws:
+        banners = [("without_draws", language.say("banner.without_draws"))]
     elif not verdict.passed:
-        banners = [("gate", tongue.say("banner.gate", section=gate.heading))]
+        banners = [("gate", language.say("banner.gate", section=gate.heading))]
     return Page(
-        lang=tongue.code,
-        kicker=tongue.say("published.kicker"),
-        question=tongue.say("published.question"),
-        label=tongue.say("banner.label"),
+        lang=language.code,
+        kicker=language.say("published.kicker"),
+        question=language.say("published.question"),
+        label=language.say("banner.label"),
         banners=tuple(banners),
         sections=(
-            *_answer(found, tongue),
-            _curves(found, tongue),
-            _correlation(found, tongue),
+            *_answer(published, language),
+            _curves(published, language),
+            _correlation(published, language),
             gate,
-            _caveats(tongue),
-            *_appendix(found, tongue),
+            _caveats(language),
+            *_appendix(published, language),
         ),
     )
 
 
-def _answer(found: PublishedFolder, tongue: Language) -> list[Section]:
-    sums = _shown(found.estimates, lag="sum")
-    ci = _percent(sums, tongue)
-    months = _shown(found.estimates)["lag"]
+def _answer(published: PublishedFolder, language: Language) -> list[Section]:
+    sums = _forced_return_rows(published.estimates, lag="sum")
+    ci = _percent(sums, language)
+    months = _forced_return_rows(published.estimates)["lag"]
     lags = months[months != "sum"].astype(int)
     blocks = (
-        Paragraph(tongue.say("published.first")),
-        Points(tuple(_line(found, curve, tongue) for curve in _pairs(sums))),
+        Paragraph(language.say("published.first")),
+        Points(tuple(_line(published, curve, language) for curve in _labelled_curves(sums))),
         Paragraph(
-            tongue.say(
+            language.say(
                 "published.brackets",
                 ci=ci,
-                first=tongue.whole(lags.min()),
-                last=tongue.whole(lags.max()),
+                first=language.whole(lags.min()),
+                last=language.whole(lags.max()),
             )
         ),
     )
-    sections = [Section("answer", tongue.say("published.heading"), blocks)]
+    sections = [Section("answer", language.say("published.heading"), blocks)]
     for name in ("sure", "cannot"):
-        text = (Paragraph(tongue.say(f"published.{name}")),)
-        sections.append(Section(name, tongue.say(f"published.{name}_heading"), text, level=3))
+        text = (Paragraph(language.say(f"published.{name}")),)
+        sections.append(Section(name, language.say(f"published.{name}_heading"), text, level=3))
     return sections
 
 
-def _line(found: PublishedFolder, curve: tuple[str, str], tongue: Language) -> tuple[str, str]:
-    exit_name, network = curve
-    own = _shown(found.estimates, exit=exit_name, network=network)
-    lags = own.loc[own["lag"] != "sum", "lag"].astype(int)
-    sums = own[own["lag"] == "sum"]
-    under = sums[~sums["prior"].isin(["published", "wide"])].sort_values("estimate")
+def _line(published: PublishedFolder, curve: _Curve, language: Language) -> tuple[str, str]:
+    curve_rows = _forced_return_rows(published.estimates, exit=curve.exit, network=curve.network)
+    lags = curve_rows.loc[curve_rows["lag"] != "sum", "lag"].astype(int)
+    sums = curve_rows[curve_rows["lag"] == "sum"]
+    alternatives = sums[~sums["prior"].isin(["published", "wide"])].sort_values("estimate")
 
     def monthly(total: pd.DataFrame) -> str:
-        return digits.ratio(estimate(total).times(1 / lags.nunique()), tongue.marks)
+        return digits.ratio(estimate(total).times(1 / lags.nunique()), language.marks)
 
-    text = tongue.say(
+    text = language.say(
         "published.line",
-        low=monthly(under.iloc[:1]),
-        high=monthly(under.iloc[-1:]),
+        low=monthly(alternatives.iloc[:1]),
+        high=monthly(alternatives.iloc[-1:]),
         printed=monthly(sums[sums["prior"] == "published"]),
     )
-    return _label(curve, tongue, "published.line_lead"), text
+    return _label(curve, language, "published.line_lead"), text
 
 
-def _label(curve: tuple[str, str], tongue: Language, key: str) -> str:
-    exit_name, network = curve
-    return tongue.say(
+def _label(curve: _Curve, language: Language, key: str) -> str:
+    return language.say(
         key,
-        exit=tongue.name("published_exit", exit_name),
-        network=tongue.name("published_network", network),
+        exit=language.name("published_exit", curve.exit),
+        network=language.name("published_network", curve.network),
     )
 
 
-def _curves(found: PublishedFolder, tongue: Language) -> Section:
-    words = languages.figure("published", tongue.code)
+def _curves(published: PublishedFolder, language: Language) -> Section:
+    words = languages.figure("published", language.code)
     figure = Figure(
         name="figure-published",
         numbers="table-sums",
-        svg=figures.svg(figures.published_lag_curves(found.estimates, words=words), "published"),
-        caption=tongue.say("published.figure_caption"),
-        text=figures.published_lag_curves_text(found.estimates, words=words),
+        svg=figures.svg(
+            figures.published_lag_curves(published.estimates, words=words), "published"
+        ),
+        caption=language.say("published.figure_caption"),
+        text=figures.published_lag_curves_text(published.estimates, words=words),
     )
-    sums = _shown(found.estimates, lag="sum")
+    sums = _forced_return_rows(published.estimates, lag="sum")
     priors = list(sums["prior"].unique())
     columns = {prior: sums[sums["prior"] == prior] for prior in priors}
-    table = _table(tongue, "table-sums", columns, tongue.name)
-    return Section("curves", tongue.say("published.figure_heading"), (figure, table))
+    table = _table(language, "table-sums", columns, language.name)
+    return Section("curves", language.say("published.figure_heading"), (figure, table))
 
 
-def _table(tongue: Language, name: str, columns: dict[str, pd.DataFrame], head: Any) -> Table:
-    every = pd.concat(columns.values())
+def _table(language: Language, name: str, columns: dict[str, pd.DataFrame], head: Any) -> Table:
+    all_sums = pd.concat(columns.values())
     rows = [
         (
-            _label(curve, tongue, "published.line_lead").rstrip(":"),
-            *(_logarithm(_of(sums, curve), tongue) for sums in columns.values()),
+            _label(curve, language, "published.line_lead").rstrip(":"),
+            *(_logarithm(_curve_rows(sums, curve), language) for sums in columns.values()),
         )
-        for curve in _pairs(every)
+        for curve in _labelled_curves(all_sums)
     ]
     return Table(
         name=name,
-        caption=tongue.say("published.sums_caption", ci=_percent(every, tongue)),
+        caption=language.say("published.sums_caption", ci=_percent(all_sums, language)),
         head=(
-            tongue.say("published.head_curve"),
+            language.say("published.head_curve"),
             *(capital(head("published_prior", key)) for key in columns),
         ),
         looks=("head", *("number" for _ in columns)),
@@ -136,79 +145,84 @@ def _table(tongue: Language, name: str, columns: dict[str, pd.DataFrame], head: 
     )
 
 
-def _correlation(found: PublishedFolder, tongue: Language) -> Section:
-    shown = _shown(found.correlation)
-    levels = sorted(shown["correlation"].unique())
+def _correlation(published: PublishedFolder, language: Language) -> Section:
+    estimates = _forced_return_rows(published.correlation)
+    levels = sorted(estimates["correlation"].unique())
     groups = []
-    for curve in _pairs(shown):
+    for curve in _labelled_curves(estimates):
         rows = [
             (
-                capital(tongue.name("published_prior", str(prior))),
-                *(_logarithm(own[own["correlation"] == level], tongue) for level in levels),
+                capital(language.name("published_prior", str(prior))),
+                *(
+                    _logarithm(prior_rows[prior_rows["correlation"] == level], language)
+                    for level in levels
+                ),
             )
-            for prior, own in _of(shown, curve).groupby("prior", sort=False)
+            for prior, prior_rows in _curve_rows(estimates, curve).groupby("prior", sort=False)
         ]
-        groups.append((_label(curve, tongue, "published.line_lead").rstrip(":"), tuple(rows)))
-    heads = [tongue.say("published.r", r=digits.number(r, -1, tongue.marks)) for r in levels]
+        groups.append((_label(curve, language, "published.line_lead").rstrip(":"), tuple(rows)))
+    heads = [language.say("published.r", r=digits.number(r, -1, language.marks)) for r in levels]
     table = Table(
         name="table-correlation",
-        caption=tongue.say("published.correlation_caption", ci=_percent(shown, tongue)),
-        head=(tongue.say("published.head_curve"), tongue.say("published.head_prior"), *heads),
+        caption=language.say("published.correlation_caption", ci=_percent(estimates, language)),
+        head=(language.say("published.head_curve"), language.say("published.head_prior"), *heads),
         looks=("head", *("number" for _ in levels)),
         groups=tuple(groups),
     )
-    blocks = (Paragraph(tongue.say("published.correlation")), table)
-    return Section("correlation", tongue.say("published.correlation_heading"), blocks)
+    blocks = (Paragraph(language.say("published.correlation")), table)
+    return Section("correlation", language.say("published.correlation_heading"), blocks)
 
 
-def _caveats(tongue: Language) -> Section:
-    items = tuple(("", tongue.say(f"published.{key}")) for key in ("same", "weak", "normal"))
-    return Section("caveats", tongue.say("published.caveats_heading"), (Points(items),))
+def _caveats(language: Language) -> Section:
+    items = tuple(("", language.say(f"published.{key}")) for key in ("same", "weak", "normal"))
+    return Section("caveats", language.say("published.caveats_heading"), (Points(items),))
 
 
-def _appendix(found: PublishedFolder, tongue: Language) -> list[Section]:
+def _appendix(published: PublishedFolder, language: Language) -> list[Section]:
     rows = [
         (
-            tongue.name("published_prior", name),
+            language.name("published_prior", name),
             _PRIOR.validate_python(record).symbols,
-            tongue.own(record["reason"]),
+            language.translated(record["reason"]),
         )
-        for name, record in found.manifest["priors"].items()
+        for name, record in published.manifest["priors"].items()
     ]
-    made: tuple[Block, ...] = (
-        Paragraph(tongue.say("appendix.command")),
-        Command(f"hazard published --out PUBLISHED --seed {found.manifest['settings']['seed']}"),
-        settings_table(tongue, found.manifest),
+    reproduction: tuple[Block, ...] = (
+        Paragraph(language.say("appendix.command")),
+        Command(
+            f"hazard published --out PUBLISHED --seed {published.manifest['settings']['seed']}"
+        ),
+        settings_table(language, published.manifest),
     )
-    priors = prior_table(tongue, tongue.say("published.priors_caption"), rows)
+    priors = prior_table(language, language.say("published.priors_caption"), rows)
     return [
-        Section("appendix", tongue.say("appendix.heading"), ()),
-        Section("priors", tongue.say("appendix.priors"), (priors,), level=3),
-        Section("made", tongue.say("appendix.run"), made, level=3),
+        Section("appendix", language.say("appendix.heading"), ()),
+        Section("priors", language.say("appendix.priors"), (priors,), level=3),
+        Section("made", language.say("appendix.run"), reproduction, level=3),
     ]
 
 
 # --- choosing rows --------------------------------------------------------------------------------
-def _shown(table: pd.DataFrame, **labels: str) -> pd.DataFrame:
+def _forced_return_rows(table: pd.DataFrame, **labels: str) -> pd.DataFrame:
     """Rows of forced returns in the multinomial logit, and with these labels."""
     for name, label in {"estimator": "mnlogit", "exposure": "forced_return", **labels}.items():
         table = table[table[name] == label]
     return table
 
 
-def _of(table: pd.DataFrame, curve: tuple[str, str]) -> pd.DataFrame:
-    return table[table["exit"].eq(curve[0]) & table["network"].eq(curve[1])]
+def _curve_rows(table: pd.DataFrame, curve: _Curve) -> pd.DataFrame:
+    return table[table["exit"].eq(curve.exit) & table["network"].eq(curve.network)]
 
 
-def _pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
+def _labelled_curves(table: pd.DataFrame) -> list[_Curve]:
     pairs = table[["network", "exit"]].drop_duplicates().sort_values(["network", "exit"])
-    return list(zip(pairs["exit"], pairs["network"], strict=True))
+    return [_Curve(*pair) for pair in zip(pairs["exit"], pairs["network"], strict=True)]
 
 
-def _logarithm(rows: pd.DataFrame, tongue: Language) -> str:
-    known = rows if "mcse" in rows else rows.assign(mcse=float("nan"))
-    return digits.logarithm(estimate(known), tongue.marks)
+def _logarithm(rows: pd.DataFrame, language: Language) -> str:
+    with_mcse = rows if "mcse" in rows else rows.assign(mcse=float("nan"))
+    return digits.logarithm(estimate(with_mcse), language.marks)
 
 
-def _percent(table: pd.DataFrame, tongue: Language) -> str:
-    return tongue.whole(100 * table["ci_prob"].iloc[0])
+def _percent(table: pd.DataFrame, language: Language) -> str:
+    return language.whole(100 * table["ci_prob"].iloc[0])

@@ -22,7 +22,7 @@ class Stretch(NamedTuple):
 
 
 def sign(e: digits.Estimate) -> Sign:
-    """What the interval of a difference says of its sign.
+    """The sign of a difference by its interval.
 
     Returns
     -------
@@ -52,11 +52,11 @@ def stretches(signs: Iterable[tuple[int, Sign]]) -> tuple[Stretch, ...]:
 
     Examples
     --------
-    >>> [tuple(each) for each in stretches([(1, "up"), (2, "up"), (3, "flat"), (4, "down")])]
+    >>> [tuple(run) for run in stretches([(1, "up"), (2, "up"), (3, "flat"), (4, "down")])]
     [('up', 2), ('flat', 3), ('down', 4)]
     """
     runs = groupby(signs, key=lambda pair: pair[1])
-    return tuple(Stretch(name, [month for month, _ in own][-1]) for name, own in runs)
+    return tuple(Stretch(name, [month for month, _ in run][-1]) for name, run in runs)
 
 
 def in_words(signs: Sequence[tuple[int, Sign]], language: Language, unit: str) -> str:
@@ -74,7 +74,7 @@ def in_words(signs: Sequence[tuple[int, Sign]], language: Language, unit: str) -
     -------
     str
         One word where all months agree; else every stretch of months, up to which month it lasts,
-        the last without. Of more than four stretches it is told how many months are of each kind.
+        the last without. Of more than four stretches, how many months are of each sign.
 
     Notes
     -----
@@ -84,13 +84,13 @@ def in_words(signs: Sequence[tuple[int, Sign]], language: Language, unit: str) -
     """
     if not signs:
         return language.say("verdict.unknown")
-    found = stretches(signs)
-    if len(found) > _MOST:
+    runs = stretches(signs)
+    if len(runs) > _MOST:
         return _counted([name for _, name in signs], language, unit)
-    words = [language.say(f"verdict.{each.sign}") for each in found]
+    words = [language.say(f"verdict.{run.sign}") for run in runs]
     until = [
-        language.say("verdict.until", sign=word, unit=unit, month=language.whole(each.last))
-        for word, each in zip(words[:-1], found, strict=False)
+        language.say("verdict.until", sign=word, unit=unit, month=language.whole(run.last))
+        for word, run in zip(words[:-1], runs, strict=False)
     ]
     return language.say("verdict.then").join([*until, words[-1]])
 

@@ -1,4 +1,4 @@
-"""A run as the texts need it: whom it is about, which event, which months, which rows."""
+"""A run as the texts need it: persons, event, months, rows."""
 
 from __future__ import annotations
 
@@ -30,30 +30,32 @@ class View:
     language: Language
 
     def say(self, key: str, /, **places: object) -> str:
-        """Text with its places filled; what the run itself says need not be given."""
+        """Text with its places filled; the run gives some of them."""
         text = self.language.say(key, **{**self._common, **places})
-        one = self.language.unit(self._unit)
-        return re.sub(rf"(?<![\d.,\u202f])1 {re.escape(one.several)}\b", f"1 {one.one}", text)
+        time_unit = self.language.unit(self._unit)
+        return re.sub(
+            rf"(?<![\d.,\u202f])1 {re.escape(time_unit.several)}\b", f"1 {time_unit.one}", text
+        )
 
     @cached_property
     def _common(self) -> dict[str, str]:
-        tongue, unit = self.language, self.language.unit(self._unit)
+        language, unit = self.language, self.language.unit(self._unit)
         panel = self.fit.facts["panel"]
-        people = tongue.name("people", self._kind)
+        people = language.name("people", self._kind)
         return {
             "people": people,
             "People": capital(people),
-            "person": tongue.name("person", self._kind),
+            "person": language.name("person", self._kind),
             "unit": unit.one,
             "Unit": capital(unit.one),
             "units": unit.several,
             "Units": capital(unit.several),
             "first_unit": unit.first,
             "event": self.event,
-            "horizon": tongue.whole(self.months[-1]),
-            "ci": tongue.whole(100 * self.fit.estimates["ci_prob"].iloc[0]),
-            "persons": tongue.count(panel["design_persons"]),
-            "rows": tongue.count(panel["design_rows"]),
+            "horizon": language.whole(self.months[-1]),
+            "ci": language.whole(100 * self.fit.estimates["ci_prob"].iloc[0]),
+            "persons": language.count(panel["design_persons"]),
+            "rows": language.count(panel["design_rows"]),
         }
 
     @property
@@ -97,8 +99,12 @@ class View:
     @cached_property
     def incidence_term(self) -> str | None:
         """The lagged term with and without which incidences were computed."""
-        wanted = [e for e in self.fit.spec.estimand if isinstance(e, IncidenceEstimand)]
-        return next((e.term for e in wanted if e.term is not None), None)
+        estimands = [
+            estimand
+            for estimand in self.fit.spec.estimand
+            if isinstance(estimand, IncidenceEstimand)
+        ]
+        return next((estimand.term for estimand in estimands if estimand.term is not None), None)
 
     @property
     def arms(self) -> bool:
@@ -108,8 +114,14 @@ class View:
     @property
     def regime(self) -> str:
         """Ending of the texts about an exposure that goes on; empty for one event."""
-        wanted = [e for e in self.fit.spec.estimand if isinstance(e, IncidenceEstimand)]
-        return "_sustained" if any(e.exposure == "sustained" for e in wanted) else ""
+        estimands = [
+            estimand
+            for estimand in self.fit.spec.estimand
+            if isinstance(estimand, IncidenceEstimand)
+        ]
+        return (
+            "_sustained" if any(estimand.exposure == "sustained" for estimand in estimands) else ""
+        )
 
     @property
     def event(self) -> str:
@@ -121,26 +133,30 @@ class View:
         """Incidences and differences, by the model and counted, up to the last month to show.
 
         The Monte Carlo error is the largest of all months and arms of an exit and of the
-        differences, so that numbers that stand together have as many digits.
+        differences, so that numbers printed together have as many digits.
         """
         rows = self.fit.estimates
         rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]
-        others = [e.label for e in self.fit.spec.estimand if isinstance(e, StandardisedEstimand)]
-        rows = rows[~rows["estimand"].isin(others)]
-        own = rows["estimator"] == HAZARD_MODEL
+        standardised = [
+            estimand.label
+            for estimand in self.fit.spec.estimand
+            if isinstance(estimand, StandardisedEstimand)
+        ]
+        rows = rows[~rows["estimand"].isin(standardised)]
+        is_modelled = rows["estimator"] == HAZARD_MODEL
         if self.incidence_term is not None:
-            other = own & rows["term"].ne(self.incidence_term)
-            rows, own = rows[~other], own[~other]
+            other_term = is_modelled & rows["term"].ne(self.incidence_term)
+            rows, is_modelled = rows[~other_term], is_modelled[~other_term]
         rows = rows.assign(arm=rows["arm"].replace(_ARMS))
-        modelled = rows.loc[own, "month"]
+        modelled = rows.loc[is_modelled, "month"]
         last = (
             modelled.max()
             if len(modelled)
             else units.followed(int(rows["month"].max()), self._unit)
         )
-        shown: pd.DataFrame = rows[rows["month"] <= last].astype({"mcse": float})
-        alike = shown.groupby(["estimator", "exit"])["mcse"]
-        return shown.assign(mcse=alike.transform("max"))
+        printed: pd.DataFrame = rows[rows["month"] <= last].astype({"mcse": float})
+        mcse_groups = printed.groupby(["estimator", "exit"])["mcse"]
+        return printed.assign(mcse=mcse_groups.transform("max"))
 
     @property
     def modelled(self) -> bool:
@@ -167,7 +183,7 @@ class View:
         return {name: self.language.name("exit", name) for name in self.exits}
 
     def did(self, exit_name: str) -> str:
-        """What those did who left in this way, after a number of them."""
+        """The verb of an exit, after a number of persons."""
         words = self.language.words["did"]
         return words.get(exit_name, words["other"]).format(exit=exit_name)
 
@@ -188,10 +204,10 @@ class View:
     def curves(self, term: LaggedTerm, quantity: str = "lag_coefficient") -> pd.DataFrame:
         """Estimates of a quantity of a lagged term."""
         rows = self.fit.estimates
-        chosen = rows["quantity"].eq(quantity) & rows["term"].eq(term.name)
-        return rows.loc[chosen & rows["level"].isna()]
+        is_curve = rows["quantity"].eq(quantity) & rows["term"].eq(term.name)
+        return rows.loc[is_curve & rows["level"].isna()]
 
-    def at(self, exit_name: str, month: int, arm: str) -> digits.Estimate | None:
+    def estimate_at(self, exit_name: str, month: int, arm: str) -> digits.Estimate | None:
         """Incidence or difference of one exit, month and arm; ``counted`` is Aalen-Johansen."""
         rows = self.incidence
         counted = rows["estimator"].eq(COUNTED)
@@ -202,21 +218,25 @@ class View:
     def differences(self, exit_name: str) -> list[tuple[int, digits.Estimate]]:
         """Difference with and without the event in every month up to the horizon, in order."""
         rows = self.incidence
-        own = rows[rows["arm"].eq("with - without") & rows["exit"].eq(exit_name)]
-        own = own.sort_values("month")
-        numbers = own[["estimate", "lower", "upper", "mcse"]].astype(float).to_numpy().tolist()
-        months = own["month"].astype(int).tolist()
-        return [(m, digits.Estimate(*e)) for m, e in zip(months, numbers, strict=True)]
+        contrasts = rows[rows["arm"].eq("with - without") & rows["exit"].eq(exit_name)]
+        contrasts = contrasts.sort_values("month")
+        numbers = (
+            contrasts[["estimate", "lower", "upper", "mcse"]].astype(float).to_numpy().tolist()
+        )
+        months = contrasts["month"].astype(int).tolist()
+        return [(month, digits.Estimate(*row)) for month, row in zip(months, numbers, strict=True)]
 
-    def all_agree(self, months: Iterable[int], finest: int, of: float) -> bool:
-        """Whether each difference is printed as what the arms beside it give, per ``of``."""
+    def all_agree(self, months: Iterable[int], finest: int, denominator: float) -> bool:
+        """Whether each printed difference is that of its printed arms, per ``denominator``."""
         rows = [
-            tuple(self.at(name, month, arm) for arm in ("with", "without", "with - without"))
+            tuple(
+                self.estimate_at(name, month, arm) for arm in ("with", "without", "with - without")
+            )
             for name in self.exits
             for month in months
         ]
         return all(
-            digits.agree((a.times(of), b.times(of), c.times(of)), finest)
+            digits.agree((a.times(denominator), b.times(denominator), c.times(denominator)), finest)
             for a, b, c in rows
             if a and b and c
         )

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from hazard import languages
 from hazard.errors import UsageError
 from hazard.files import atomic
-from hazard.files.terminal import shown
+from hazard.files.terminal import escaped
 
 if TYPE_CHECKING:
     from hazard.fitting import Panel
@@ -38,8 +38,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - a flag of the command line
-    if wanted:
+def _version(is_requested: bool) -> None:  # noqa: FBT001 - a flag of the command line
+    if is_requested:
         from importlib import metadata
 
         typer.echo(f"hazard {metadata.version('hazard')}")
@@ -57,11 +57,11 @@ def options(
 
 def echo(text: str, *, err: bool = False) -> None:
     """Print text in which nothing moves the cursor, whatever labels it holds."""
-    typer.echo(shown(text), err=err)
+    typer.echo(escaped(text), err=err)
 
 
 class Engine(StrEnum):
-    """How the posterior is found."""
+    """How the posterior is computed."""
 
     nuts = "nuts"
     laplace = "laplace"
@@ -98,7 +98,7 @@ def refuse_two_sources(command: str, registers: Path | None, panel: Path | None)
 
 
 def read_rows(
-    wanted: ModelSpec, registers: Path | None, panel: Path | None, by: Sequence[str] = ()
+    spec: ModelSpec, registers: Path | None, panel: Path | None, by: Sequence[str] = ()
 ) -> Panel:
     """Rows of the registers, of the table, or of the bundled example.
 
@@ -108,27 +108,27 @@ def read_rows(
     from hazard.errors import did_you_mean
 
     if registers is None:
-        return fitting.pool_small_levels(fitting.panel_from_table(panel, wanted, by), wanted)
-    rows = fitting.pool_small_levels(fitting.panel_from_registers(registers, wanted), wanted)
+        return fitting.pool_small_levels(fitting.panel_from_table(panel, spec, by), spec)
+    rows = fitting.pool_small_levels(fitting.panel_from_registers(registers, spec), spec)
     tell_warnings(rows.warnings)
-    lost = [name for name in by if name not in rows.frame]
-    if lost:
-        known = [str(name) for name in rows.frame]
+    absent = [name for name in by if name not in rows.frame]
+    if absent:
+        names = [str(name) for name in rows.frame]
         raise UsageError(
-            f"--by must name a column of the panel that registers make, {known}; got {lost[0]!r}."
-            + did_you_mean(lost[0], known)
+            f"--by must name a column of the panel that registers make, {names}; got {absent[0]!r}."
+            + did_you_mean(absent[0], names)
         )
     return rows
 
 
-def tell_left_out(rows: Panel, wanted: ModelSpec, lang: str = languages.ENGLISH) -> None:
-    """Say how much of what was read the design holds, and what became of the rest."""
+def tell_left_out(rows: Panel, spec: ModelSpec, lang: str = languages.ENGLISH) -> None:
+    """Say how many of the rows read are in the design, and why the others are not."""
     from hazard.fitting import flow
 
-    found = flow.of_rows(rows, wanted)
-    for line in filter(None, (flow.text(found, lang), flow.outside(found, lang))):
+    losses = flow.of_rows(rows, spec)
+    for line in filter(None, (flow.text(losses, lang), flow.outside(losses, lang))):
         echo(line)
-    if warning := flow.warning(found, lang):
+    if warning := flow.warning(losses, lang):
         echo(languages.words("commands.flow", lang)["warned"].format(warning=warning), err=True)
 
 
@@ -138,7 +138,7 @@ def tell_written(out: Path, lang: str, key: str = "written") -> None:
 
 
 def tell_warnings(warnings: tuple[str, ...]) -> None:
-    """Say on the error stream what a correct register hardly holds."""
+    """Print on the error stream what is unlikely in a correct register."""
     for sentence in warnings:
         echo(f"Warning: {sentence}", err=True)
     if warnings:
@@ -146,7 +146,7 @@ def tell_warnings(warnings: tuple[str, ...]) -> None:
 
 
 def tell_status(name: str, status: str) -> None:
-    """Say on the error stream what is to be known of the run that something is made of."""
+    """Print on the error stream a warning about the run behind an output."""
     from hazard.fitting.status import MARKS, Status
 
     if sentence := MARKS.get(Status(status)):
@@ -154,15 +154,15 @@ def tell_status(name: str, status: str) -> None:
 
 
 def read_rows_or_small(
-    command: str, wanted: ModelSpec, registers: Path | None, panel: Path | None
+    command: str, spec: ModelSpec, registers: Path | None, panel: Path | None
 ) -> Panel:
     """Rows of the data that were named, or generated ones."""
     from hazard.studies import sbc
 
     refuse_two_sources(command, registers, panel)
     if registers is None and panel is None:
-        return sbc.small_rows(wanted)
-    return read_rows(wanted, registers, panel)
+        return sbc.small_rows(spec)
+    return read_rows(spec, registers, panel)
 
 
 def refuse_existing(out: Path) -> None:

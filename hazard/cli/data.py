@@ -21,7 +21,7 @@ SCENARIOS = (
 )
 
 
-class Size(StrEnum):
+class RegisterSize(StrEnum):
     """Size of the simulated registers."""
 
     published = "published"
@@ -31,7 +31,7 @@ class Size(StrEnum):
 @app.command()
 def simulate(
     out: Out,
-    size: Annotated[Size, typer.Option()] = Size.published,
+    size: Annotated[RegisterSize, typer.Option()] = RegisterSize.published,
     seed: Seed = 0,
     scenario: Annotated[str, typer.Option(metavar="NAME", help=SCENARIOS)] = "default",
 ) -> None:
@@ -44,12 +44,12 @@ def simulate(
     planted = simulation.scenario(scenario)
     check_new(out)
     rng = np.random.default_rng(seed)
-    with progress() as told:
-        told("calibrate", 0.0)
+    with progress() as show_progress:
+        show_progress("calibrate", 0.0)
         truth = simulation.truth(size.value, rng, planted)
-        told("simulate", 0.0)
+        show_progress("simulate", 0.0)
         registers = simulation.registers(truth, rng)
-        told("write", 0.0)
+        show_progress("write", 0.0)
         simulation.write(registers, out)
     echo(f"Registers written to {out}")
 
@@ -59,11 +59,11 @@ def check(directory: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Report on the integrity of registers; exit code 3 when they are broken."""
     from hazard.data import registers
 
-    with progress() as told:
-        told("read", 0.0)
-        found = registers.read(directory)
-        told("check", 0.0)
-        report = registers.check(found)
+    with progress() as show_progress:
+        show_progress("read", 0.0)
+        register_data = registers.read(directory)
+        show_progress("check", 0.0)
+        report = registers.check(register_data)
     for row in report[report["n_broken"] > 0].itertuples():
         echo(
             f"{row.severity:5}  {row.table}: {row.rule} {row.n_broken} of {row.n_rows} rows do not"
@@ -90,11 +90,11 @@ def panel(
     if out.suffix != ".parquet":
         raise UsageError(f"panel --out must end in .parquet; got {str(out)!r}.")
     refuse_existing(out)
-    wanted = spec.read(model)
-    with progress() as told:
-        told("read", 0.0)
-        rows = fitting.panel_from_registers(directory, wanted)
-        told("write", 0.0)
+    model_spec = spec.read(model)
+    with progress() as show_progress:
+        show_progress("read", 0.0)
+        rows = fitting.panel_from_registers(directory, model_spec)
+        show_progress("write", 0.0)
         table = pd.concat([rows.frame, exposures.to_columns(rows.histories)], axis=1)
         content = table_files.write_panel(table)
         atomic.write_file(out, lambda draft: atomic.write_bytes(draft, content))
@@ -118,24 +118,24 @@ def describe(
     from hazard.studies import describe as description
 
     check_new(out)
-    wanted = spec.read(model)
+    model_spec = spec.read(model)
     if not source.exists():
         raise UsageError(f"registers or table must exist; nothing at {str(source)!r}.")
-    made_from = description.from_registers if source.is_dir() else description.from_table
-    with progress() as told:
-        told("read and count", 0.0)
-        found = made_from(source, wanted).without_small_cells
-        told("figures", 0.0)
-        drawn = (found.series, found.published)
-        words = figures.description_words(lang, found.people)
+    describe_source = description.from_registers if source.is_dir() else description.from_table
+    with progress() as show_progress:
+        show_progress("read and count", 0.0)
+        result = describe_source(source, model_spec).without_small_cells
+        show_progress("figures", 0.0)
+        figure_data = (result.series, result.published)
+        words = figures.description_words(lang, result.people)
         with new_folder(out) as folder:
-            for name, figure in figures.description(*drawn, words=words).items():
+            for name, figure in figures.description(*figure_data, words=words).items():
                 for kind in ("png", "svg"):
                     (folder / f"{name}.{kind}").write_bytes(figures.rendered(figure, kind))
-            for name, text in figures.description_text(*drawn, words=words).items():
+            for name, text in figures.description_text(*figure_data, words=words).items():
                 atomic.write_text(folder / f"{name}.txt", text)
-            beside = found.published if len(found.published) else None
-            tables = {"series": found.told, "published": beside, "privacy": found.privacy}
+            published = result.published if len(result.published) else None
+            tables = {"series": result.told, "published": published, "privacy": result.privacy}
             seal_folder(folder, "description", tables)
-    tell_warnings(found.warnings)
-    echo(f"{found.summary} Written to {out}")
+    tell_warnings(result.warnings)
+    echo(f"{result.summary} Written to {out}")

@@ -4,7 +4,7 @@
 exit code                 what happened
 ========================= ====================================================================
 0                         all went well
-1                         a fault of the program; its type and place are told, not its text
+1                         a fault of the program; its type and place are given, not its text
 2, 3, 4, 5, 6             a :class:`hazard.errors.HazardError`, by kind
 2                         a disk that is full, a file that cannot be used, too little memory
 129, 130, 143             SIGHUP, SIGINT, SIGTERM
@@ -27,7 +27,7 @@ from typing import Any
 
 from hazard.errors import HazardError, UsageError
 from hazard.files import atomic
-from hazard.files.terminal import shown, shown_line
+from hazard.files.terminal import escaped, escaped_line
 
 FULL_TRACEBACK = "HAZARD_TRACEBACK"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -48,34 +48,34 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {each: signal.getsignal(each) for each in _SIGNALS}
-    heeded = [each for each in _SIGNALS if before[each] not in (signal.SIG_IGN, None)]
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    handled = [number for number in _SIGNALS if handlers[number] not in (signal.SIG_IGN, None)]
     try:
-        for each in heeded:
-            signal.signal(each, _stop)
+        for number in handled:
+            signal.signal(number, _stop)
         yield
     finally:
-        for each in heeded:
-            signal.signal(each, before[each])
+        for number in handled:
+            signal.signal(number, handlers[number])
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    atomic.between_steps(lambda: _leave(signal.Signals(number)))
+    atomic.between_steps(lambda: _exit_on_signal(signal.Signals(number)))
 
 
-def _leave(by: signal.Signals) -> None:
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
-    told = "\x1b[?25h\n" if os.isatty(2) else ""  # a bar of progress hides the cursor
-    told += f"hazard: stopped by {by.name}"
+def _exit_on_signal(received: signal.Signals) -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    message = "\x1b[?25h\n" if os.isatty(2) else ""  # a bar of progress hides the cursor
+    message += f"hazard: stopped by {received.name}"
     if atomic.release():
-        told += (
+        message += (
             "; nothing was written. The same command starts anew, or goes on with the chains or "
             "simulations that were finished"
         )
     with suppress(OSError):  # not through a stream, in whose middle the signal may have come
-        os.write(2, f"{told}.\n".encode())
-    os._exit(128 + by)
+        os.write(2, f"{message}.\n".encode())
+    os._exit(128 + received)
 
 
 # --- errors -------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def run(command: Callable[[], Any]) -> None:
             command()
         except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
-        except Exception as error:  # noqa: BLE001 - the last place where one can be told
+        except Exception as error:  # noqa: BLE001 - the last place where one can be printed
             _fail(error)
         except BaseException as error:
             if isinstance(error, SystemExit):
@@ -97,11 +97,13 @@ def run(command: Callable[[], Any]) -> None:
 
 
 def _refuse_controls(arguments: Sequence[str]) -> None:
-    bad = [n for n, each in enumerate(arguments, start=1) if shown_line(each) != each]
-    if bad:
+    positions = [
+        n for n, argument in enumerate(arguments, start=1) if escaped_line(argument) != argument
+    ]
+    if positions:
         raise UsageError(
             "arguments must be free of control characters, which could move the cursor or turn the "
-            f"order of a text; got some in argument {', '.join(map(str, bad))}."
+            f"order of a text; got some in argument {', '.join(map(str, positions))}."
         )
 
 
@@ -115,38 +117,38 @@ def _refuse_little_memory() -> None:
 
 
 def _fail(error: BaseException) -> None:
-    """Tell an error, and end with its exit code."""
-    code, sentence = _told(error)
+    """Print an error, and end with its exit code."""
+    code, sentence = _exit_message(error)
     if code == 1 and os.environ.get(FULL_TRACEBACK):
         sentence = "".join(traceback.format_exception(error)) + sentence
     with suppress(OSError, ValueError):
-        sys.stderr.write(shown(f"hazard: {sentence}\n") if code == 1 else f"hazard: {sentence}\n")
+        sys.stderr.write(escaped(f"hazard: {sentence}\n") if code == 1 else f"hazard: {sentence}\n")
         sys.stderr.flush()
     _close(sys.stdout)
-    if _is_of_memory(error):  # libraries that are loaded in part crash where they are let go
+    if _is_memory_error(error):  # libraries that are loaded in part crash where they are let go
         os._exit(code)
     sys.exit(code)
 
 
-def _told(error: BaseException) -> tuple[int, str]:
+def _exit_message(error: BaseException) -> tuple[int, str]:
     if isinstance(error, HazardError):
-        return error.exit_code, shown_line(str(error))
-    if _is_of_memory(error):
+        return error.exit_code, escaped_line(str(error))
+    if _is_memory_error(error):
         return UsageError.exit_code, (
             "memory must hold what the command needs; there was too little. Give it more, or fewer "
             "rows, draws or terms."
         )
     if isinstance(error, OSError):
         reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        named = "a file" if error.filename is None else str(error.filename)
-        return UsageError.exit_code, shown_line(f"{named} must be usable; got: {reason}.")
+        file_name = "a file" if error.filename is None else str(error.filename)
+        return UsageError.exit_code, escaped_line(f"{file_name} must be usable; got: {reason}.")
     return 1, (
         f"a fault of the program, {type(error).__name__} at {_place(error.__traceback__)}. Its "
         f"text may hold values of persons; {FULL_TRACEBACK}=1 shows it."
     )
 
 
-def _is_of_memory(error: BaseException) -> bool:
+def _is_memory_error(error: BaseException) -> bool:
     """Whether memory, or the memory of a thread, could not be had."""
     if isinstance(error, MemoryError):
         return True
@@ -158,10 +160,10 @@ def _is_of_memory(error: BaseException) -> bool:
 def _place(trace: TracebackType | None) -> str:
     """File and line where an exception came from, and the last line of the package before it."""
     frames = traceback.extract_tb(trace)
-    own = [each for each in frames if _PACKAGE in Path(each.filename).parents]
+    package_frames = [frame for frame in frames if _PACKAGE in Path(frame.filename).parents]
     places = [
-        f"{Path(each.filename).parent.name}/{Path(each.filename).name}:{each.lineno}"
-        for each in (*own[-1:], *frames[-1:])
+        f"{Path(frame.filename).parent.name}/{Path(frame.filename).name}:{frame.lineno}"
+        for frame in (*package_frames[-1:], *frames[-1:])
     ]
     return ", in ".join(dict.fromkeys(places)) or "an unknown place"
 

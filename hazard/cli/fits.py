@@ -63,25 +63,25 @@ def run(
     from hazard.fitting.store import write_run
     from hazard.inference.chains import kept_chains
 
-    wanted = spec.read(model)
+    model_spec = spec.read(model)
     check_new(out)
     refuse_two_sources("run", registers, panel)
     sampled = _sampled(checked_by, engine)
-    with progress() as told, kept_chains(out) as kept:
-        told("load", 0.0)
+    with progress() as show_progress, kept_chains(out) as kept:
+        show_progress("load", 0.0)
         from hazard import fitting
         from hazard.inference import nuts
 
-        told("read", 0.0)
-        rows = read_rows(wanted, registers, panel)
+        show_progress("read", 0.0)
+        rows = read_rows(model_spec, registers, panel)
         settings = nuts.Settings(draws, tune, chains, cores, seed=seed, engine=engine.value)
-        fit = fitting.fit(rows, wanted, settings, progress=told, kept=kept)
+        fit = fitting.fit(rows, model_spec, settings, progress=show_progress, kept=kept)
         if sampled is not None:
             fit = fitting.flagged(fit, sampled)
         data = "--registers REGISTERS" if registers else "--panel TABLE" if panel else ""
         fit = fitting.called(fit, model, data)
         write_run(out, fit)
-    tell_left_out(rows, wanted)
+    tell_left_out(rows, model_spec)
     for remark in fitting.remarks(fit.facts["notes"]):
         echo(f"Remark: {remark}")
     echo(f"Run written to {out}")
@@ -120,29 +120,29 @@ def sensitivity(
     from hazard.files.atomic import check_new
     from hazard.studies.sensitivity.folder import write_sensitivity
 
-    wanted = spec.read(model)
+    model_spec = spec.read(model)
     check_new(out)
     refuse_two_sources("sensitivity", registers, panel)
-    with progress() as told:
-        told("load", 0.0)
+    with progress() as show_progress:
+        show_progress("load", 0.0)
         from hazard.output import figures
         from hazard.studies import sensitivity as atlas
 
-        plan = atlas.plan(wanted, engine=engine.value, repeat=repeat or (), seed=seed)
-        told("read", 0.0)
-        rows = read_rows(wanted, registers, panel)
-        found = atlas.run(rows, wanted, plan, progress=told)
-    tell_left_out(rows, wanted, lang)
-    write_sensitivity(out, found, lang)
+        plan = atlas.plan(model_spec, engine=engine.value, repeat=repeat or (), seed=seed)
+        show_progress("read", 0.0)
+        rows = read_rows(model_spec, registers, panel)
+        result = atlas.run(rows, model_spec, plan, progress=show_progress)
+    tell_left_out(rows, model_spec, lang)
+    write_sensitivity(out, result, lang)
     labels, words = languages.words("shared.exit", lang), languages.figure("sensitivity", lang)
-    echo(figures.sensitivity_text(found.table, labels=labels, words=words))
+    echo(figures.sensitivity_text(result.table, labels=labels, words=words))
     tell_written(out, lang)
-    for line in atlas.repeated_text(found.repeated, lang):
+    for line in atlas.repeated_text(result.repeated, lang):
         echo(line)
-    for cell, judged in found.gates.items():
-        for failure in judged.failures:
+    for cell, gate in result.gates.items():
+        for failure in gate.failures:
             echo(f"Gate, prior {cell!r}: {failure}", err=True)
-    if not found.passed:
+    if not result.passed:
         raise typer.Exit(4)
 
 
@@ -161,7 +161,7 @@ def compare(
 ) -> None:
     """Put three estimators on one scale, say why they differ, and check the published columns.
 
-    The page is made of the folder: hazard brief FOLDER.
+    For the page: hazard brief FOLDER.
     """
     from hazard import spec
     from hazard.files.atomic import check_new
@@ -172,21 +172,21 @@ def compare(
     models = spec.read(first), spec.read(last)
     check_new(out)
     refuse_two_sources("compare", registers, panel)
-    with progress() as told:
-        told("load", 0.0)
+    with progress() as show_progress:
+        show_progress("load", 0.0)
         from hazard import fitting
         from hazard.studies import estimators as agreement
 
-        told("read", 0.0)
+        show_progress("read", 0.0)
         rows = read_rows(models[1], registers, panel)
         finished = None if run is None else read_with_draws(run)
-        drawn = None if finished is None else fitting.on_rows(finished, rows)
-        found = agreement.compare(rows, models, drawn=drawn, seed=seed, progress=told)
+        fitted = None if finished is None else fitting.on_rows(finished, rows)
+        result = agreement.compare(rows, models, drawn=fitted, seed=seed, progress=show_progress)
     tell_left_out(rows, models[1])
     if finished is not None:
         tell_status(finished.name, finished.status)
-        found = found.of_run(source_run(finished.facts, finished.status))
-    write_comparison(out, found)
+        result = result.of_run(source_run(finished.facts, finished.status))
+    write_comparison(out, result)
     echo(f"Written to {out}; 'hazard brief {out}' makes the page.")
 
 
@@ -211,31 +211,32 @@ def score(
 
     check_new(out)
     refuse_two_sources("score", registers, panel)
-    found: list[Score] = []
-    used: list[tuple[Panel, ModelSpec]] = []
+    results: list[Score] = []
+    rows_and_specs: list[tuple[Panel, ModelSpec]] = []
     statuses: dict[str, Status] = {}
-    with progress() as told:
-        told("load", 0.0)
+    with progress() as show_progress:
+        show_progress("load", 0.0)
         from hazard import fitting
         from hazard.studies import scores
 
         plan = scores.Plan(most_refits=refits, seed=seed)
-        named = [unit for unit in by or [] if unit != scores.report.FUTURE]
+        units = [unit for unit in by or [] if unit != scores.report.FUTURE]
         for run in runs:
             finished = read_with_draws(run)
-            rows = read_rows(finished.spec, registers, panel, named)
+            rows = read_rows(finished.spec, registers, panel, units)
             fitted = fitting.on_rows(finished, rows)
             statuses[fitted.name] = Status(finished.status)
-            used.append((rows, finished.spec))
-            found += [
-                scores.score(fitted, unit, plan=plan, progress=told) for unit in by or ["person"]
+            rows_and_specs.append((rows, finished.spec))
+            results += [
+                scores.score(fitted, unit, plan=plan, progress=show_progress)
+                for unit in by or ["person"]
             ]
-    for rows, wanted in used:
-        tell_left_out(rows, wanted)
+    for rows, model_spec in rows_and_specs:
+        tell_left_out(rows, model_spec)
     for name, status in statuses.items():
         tell_status(name, status)
-    write_scores(out, found, statuses)
-    echo(f"{scores.text(found)}\nWritten to {out}")
+    write_scores(out, results, statuses)
+    echo(f"{scores.text(results)}\nWritten to {out}")
 
 
 @app.command()
@@ -245,18 +246,18 @@ def published(out: Out, seed: Seed = 0) -> None:
     from hazard.studies.published.folder import write_published
 
     check_new(out)
-    with progress() as told:
-        told("load", 0.0)
+    with progress() as show_progress:
+        show_progress("load", 0.0)
         from hazard.studies import published
 
-        told("sample", 0.0)
-        found = published.run(seed, progress=lambda line: told(line, 0.0))
-    write_published(out, found)
+        show_progress("sample", 0.0)
+        result = published.run(seed, progress=lambda line: show_progress(line, 0.0))
+    write_published(out, result)
     echo(f"Published estimates written to {out}")
-    for prior, judged in found.gates.items():
-        for failure in judged.failures:
+    for prior, gate in result.gates.items():
+        for failure in gate.failures:
             echo(f"Gate, prior {prior!r}: {failure}", err=True)
-    if not found.passed:
+    if not result.passed:
         raise typer.Exit(4)
 
 
@@ -276,19 +277,19 @@ def calibrate(
     """
     from hazard import spec
 
-    wanted = spec.read(model)
+    model_spec = spec.read(model)
     refuse_existing(out)
-    with progress() as told:
-        told("load", 0.0)
+    with progress() as show_progress:
+        show_progress("load", 0.0)
         from hazard.studies import sbc
 
-        told("read", 0.0)
-        rows = read_rows_or_small("calibrate", wanted, registers, panel)
-        problem = sbc.Problem.of(rows, wanted)
+        show_progress("read", 0.0)
+        rows = read_rows_or_small("calibrate", model_spec, registers, panel)
+        problem = sbc.Problem.of(rows, model_spec)
         plan = sbc.Plan(simulations, engine.value, seed)
-        found = sbc.calibrate(problem, plan, out, told)
-    echo(f"Certificate written to {out}: {sbc.summary(found)}")
-    if not found["passed"]:
+        result = sbc.calibrate(problem, plan, out, show_progress)
+    echo(f"Certificate written to {out}: {sbc.summary(result)}")
+    if not result["passed"]:
         raise typer.Exit(4)
 
 
@@ -301,7 +302,7 @@ def prior(
     draws: Annotated[int, typer.Option(min=20, help="Draws from the prior.")] = 200,
     seed: Seed = 0,
 ) -> None:
-    """Say what a model believes before it sees an exit: monthly probabilities, incidences.
+    """Prior predictive distribution of a model: monthly probabilities, incidences.
 
     Without data on a small generated panel.
     """
@@ -312,27 +313,29 @@ def prior(
     from hazard.files.tidy_csv import write_table
     from hazard.model import design, parameterisation
 
-    wanted = spec.read(model)
+    model_spec = spec.read(model)
     if out.suffix != ".csv":
         raise UsageError(f"prior --out must end in .csv; got {str(out)!r}.")
     refuse_existing(out)
-    with progress() as told:
-        told("prior", 0.0)
-        rows = read_rows_or_small("prior", wanted, registers, panel)
-        built = design.build(rows.frame, rows.histories, wanted)
-        drawn = predictive.prior_draws(
-            parameterisation.standard(built), draws, np.random.default_rng(seed)
+    with progress() as show_progress:
+        show_progress("prior", 0.0)
+        rows = read_rows_or_small("prior", model_spec, registers, panel)
+        model_design = design.build(rows.frame, rows.histories, model_spec)
+        coefficients = predictive.prior_draws(
+            parameterisation.standard(model_design), draws, np.random.default_rng(seed)
         )
         person = rows.frame["person"].to_numpy()
-        found = predictive.prior_predictive(drawn, built, person=person, spec=wanted)
-    write_file(out, lambda draft: write_table(found, draft))
-    shown = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
-    echo(found[shown].fillna("").to_string(index=False, float_format="{:.3f}".format))
+        summary = predictive.prior_predictive(
+            coefficients, model_design, person=person, spec=model_spec
+        )
+    write_file(out, lambda draft: write_table(summary, draft))
+    columns = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
+    echo(summary[columns].fillna("").to_string(index=False, float_format="{:.3f}".format))
     echo(f"Written to {out}")
 
 
 def _sampled(checked_by: Path | None, engine: Engine) -> Fit | None:
-    """A sampled fit that tells how far off the approximate engine was there."""
+    """A sampled fit to compare with the approximate engine."""
     from hazard.fitting.store import read_run
 
     if checked_by is None:

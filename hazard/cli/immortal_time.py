@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hazard.studies.immortal_time import Question
+
+
+class _PanelSource(NamedTuple):
+    """A table, and the model that says how to read it."""
+
+    path: Path
+    model: str
 
 
 @app.command("immortal-time")
@@ -54,7 +61,9 @@ def immortal_time(
         raise UsageError("immortal-time --panel must come with --treatment; name its column.")
     from hazard.studies.immortal_time import Question
 
-    _of_panel(out, (panel, model), Question(treatment, exit_name, cluster), landmark, lang)
+    _of_panel(
+        out, _PanelSource(panel, model), Question(treatment, exit_name, cluster), landmark, lang
+    )
 
 
 def _simulated(out: Path, odds_ratio: float, replications: int, seed: int, lang: str) -> None:
@@ -64,38 +73,40 @@ def _simulated(out: Path, odds_ratio: float, replications: int, seed: int, lang:
     from hazard.files.atomic import new_folder
     from hazard.fitting.folders import seal_folder
     from hazard.output import figures
-    from hazard.studies import immortal_time as both
+    from hazard.studies import immortal_time as study
 
-    world = both.world()
-    helped = both.with_odds_ratio(world, odds_ratio)
-    with progress() as told:
+    world = study.world()
+    with_effect = study.with_odds_ratio(world, odds_ratio)
+    with progress() as show_progress:
         null, planted = (
-            both.study(
-                of,
+            study.study(
+                assumed,
                 replications=replications,
                 seed=seed,
-                progress=partial(told, f"samples with an odds ratio of {of.odds_ratio:g}"),
+                progress=partial(
+                    show_progress, f"samples with an odds ratio of {assumed.odds_ratio:g}"
+                ),
             )
-            for of in (world, helped)
+            for assumed in (world, with_effect)
         )
-    spread = both.assumptions()
-    said = both.study_sentences(null, planted, spread, lang)
+    spread = study.assumptions()
+    sentences = study.study_sentences(null, planted, spread, lang)
     words = languages.figure("immortal_time", lang)
-    drawn = both.persons(world, np.random.default_rng(seed))
+    sample_persons = study.persons(world, np.random.default_rng(seed))
     with new_folder(out) as folder:
-        sample = both.panel_of(drawn, world).to_parquet(index=False)
-        atomic.write_bytes(folder / "panel.parquet", sample)
+        parquet = study.panel_of(sample_persons, world).to_parquet(index=False)
+        atomic.write_bytes(folder / "panel.parquet", parquet)
         text = figures.immortal_time_study_text(null, planted, words)
-        _write(folder, figures.immortal_time_study(null, planted, words), text, said)
-        both_studies = pd.concat([null, planted], ignore_index=True)
-        seal_folder(folder, "immortal-time", {"study": both_studies, "assumptions": spread})
-    echo("\n".join(said))
+        _write(folder, figures.immortal_time_study(null, planted, words), text, sentences)
+        studies = pd.concat([null, planted], ignore_index=True)
+        seal_folder(folder, "immortal-time", {"study": studies, "assumptions": spread})
+    echo("\n".join(sentences))
     tell_written(out, lang, "written_with_sample")
 
 
 def _of_panel(
     out: Path,
-    read_from: tuple[Path, str],
+    source: _PanelSource,
     question: Question,
     landmark: str | None,
     lang: str,
@@ -104,33 +115,34 @@ def _of_panel(
     from hazard.files.atomic import new_folder
     from hazard.fitting.folders import seal_folder
     from hazard.output import figures
-    from hazard.studies import immortal_time as both
+    from hazard.studies import immortal_time as study
 
-    path, model = read_from
-    wanted = spec.read(model)
-    at = None if landmark is None else months.month_number(landmark)
-    both.check_model(wanted, question)
-    with progress() as told:
-        told("read", 0.0)
-        rows = read_rows(wanted, None, path)
-        told("designs", 0.0)
-        table = both.compared(rows.frame, rows.histories, wanted, question, landmark=at)
-    said = both.panel_sentences(table, question, lang)
+    model_spec = spec.read(source.model)
+    landmark_month = None if landmark is None else months.month_number(landmark)
+    study.check_model(model_spec, question)
+    with progress() as show_progress:
+        show_progress("read", 0.0)
+        rows = read_rows(model_spec, None, source.path)
+        show_progress("designs", 0.0)
+        table = study.compared(
+            rows.frame, rows.histories, model_spec, question, landmark=landmark_month
+        )
+    sentences = study.panel_sentences(table, question, lang)
     labels, words = languages.words("shared.exit", lang), languages.figure("immortal_time", lang)
     with new_folder(out) as folder:
-        drawn = {"labels": labels, "words": words}
-        text = figures.immortal_time_panel_text(table, question.exit, **drawn)
-        _write(folder, figures.immortal_time_panel(table, question.exit, **drawn), text, said)
+        style = {"labels": labels, "words": words}
+        text = figures.immortal_time_panel_text(table, question.exit, **style)
+        _write(folder, figures.immortal_time_panel(table, question.exit, **style), text, sentences)
         seal_folder(folder, "immortal-time", {"designs": table})
-    echo("\n".join(said))
+    echo("\n".join(sentences))
     tell_written(out, lang)
 
 
-def _write(folder: Path, figure: Figure, text: str, said: Sequence[str]) -> None:
+def _write(folder: Path, figure: Figure, text: str, sentences: Sequence[str]) -> None:
     """Figure, its text alternative, and the sentences of a folder."""
     from hazard.output import figures
 
     for kind in ("png", "svg"):
         (folder / f"immortal_time.{kind}").write_bytes(figures.rendered(figure, kind))
     atomic.write_text(folder / "immortal_time.txt", text)
-    atomic.write_text(folder / "findings.txt", "\n".join(said))
+    atomic.write_text(folder / "findings.txt", "\n".join(sentences))

@@ -1,4 +1,4 @@
-"""Commands that tell: tables, brief, models."""
+"""Commands that report: tables, brief, models."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def tables(
     run = read_run(folder)
     refuse_few_persons(run, "a table")
     if kind is None:
-        found = appendix.in_layout(run.estimates, run.spec)
+        coefficients = appendix.in_layout(run.estimates, run.spec)
     elif kind == Kind.lags:
-        found = appendix.lag_table(run.estimates, run.spec)
+        coefficients = appendix.lag_table(run.estimates, run.spec)
     else:
-        found = appendix.covariate_table(run.estimates)
-    found = found.assign(checked=run.status.value, manifest=run.facts["digest"])
-    write_file(out, lambda draft: write_table(found, draft))
+        coefficients = appendix.covariate_table(run.estimates)
+    coefficients = coefficients.assign(checked=run.status.value, manifest=run.facts["digest"])
+    write_file(out, lambda draft: write_table(coefficients, draft))
     tell_status(folder.name, run.status)
-    echo(f"{len(found)} rows written to {out}")
+    echo(f"{len(coefficients)} rows written to {out}")
 
 
 @app.command()

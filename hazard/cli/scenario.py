@@ -49,7 +49,7 @@ def scenario(
         str, typer.Option(help="Without --arms: where one forced return is added in month 1.")
     ] = "each",
     draws: Annotated[int, typer.Option(min=4, help="Posterior draws.")] = 200,
-    replications: Annotated[int, typer.Option(min=1, help="Lives per draw.")] = 2,
+    replications: Annotated[int, typer.Option(min=1, help="Replicates per draw.")] = 2,
     seed: Seed = 0,
     lang: Language = "en",
 ) -> None:
@@ -66,38 +66,40 @@ def scenario(
     if registers is None:
         raise UsageError("scenario must be given --registers DIR, for it needs dated events.")
     check_new(out)
-    asked = _default(centre) if arms is None else _read(arms)
-    with progress() as told:
-        told("load", 0.0)
+    scenario_arms = _default(centre) if arms is None else _read(arms)
+    with progress() as show_progress:
+        show_progress("load", 0.0)
         from hazard.studies import scenario as system
 
-        told("read", 0.0)
+        show_progress("read", 0.0)
         finished = read_with_draws(run)
-        made, beta, wording = _system((finished, registers), (start, horizon), asked)
-        told("simulate", 0.0)
+        prepared, beta, wording = _system(finished, registers, start, horizon, scenario_arms)
+        show_progress("simulate", 0.0)
         plan = system.Plan(draws=draws, replications=replications, seed=seed)
-        found = system.simulate(made, beta, plan)
-        told("tables", 0.0)
-        estimates, events = system.estimates(found), system.per_event(found)
-    said = [
-        *system.sentences(events, made.facts, wording=wording),
-        *system.remarks(found),
+        result = system.simulate(prepared, beta, plan)
+        show_progress("tables", 0.0)
+        estimates, events = system.estimates(result), system.per_event(result)
+    sentences = [
+        *system.sentences(events, prepared.facts, wording=wording),
+        *system.remarks(result),
         *MARKS.get(Status(finished.status), "").splitlines(),
     ]
     tell_status(finished.name, finished.status)
     with new_folder(out) as folder:
-        if len(asked) > 1:
-            _draw(estimates, asked[0].name, folder, lang)
-        atomic.write_text(folder / "findings.txt", "\n".join(said))
+        if len(scenario_arms) > 1:
+            _draw(estimates, scenario_arms[0].name, folder, lang)
+        atomic.write_text(folder / "findings.txt", "\n".join(sentences))
         tables = {"scenario": estimates, "per_event": events}
-        made_of = source_run(finished.facts, finished.status)
-        seal_folder(folder, "scenario", tables, made_of)
-    echo("\n".join(said) + f"\nWritten to {out}")
+        source = source_run(finished.facts, finished.status)
+        seal_folder(folder, "scenario", tables, source)
+    echo("\n".join(sentences) + f"\nWritten to {out}")
 
 
 def _system(
-    source: tuple[Fit, Path],
-    period: tuple[str | None, int | None],
+    finished: Fit,
+    registers: Path,
+    start: str | None,
+    horizon: int | None,
     arms: Sequence[ScenarioArm],
 ) -> tuple[System, xr.DataArray, Wording]:
     """Families and arms of a run and its registers, the draws, and how effects are worded."""
@@ -105,24 +107,23 @@ def _system(
     from hazard.estimands import incidence
     from hazard.studies import scenario as system
 
-    (finished, registers), (start, horizon) = source, period
     rows = read_rows(finished.spec, registers, None)
     frozen = fitting.on_rows(finished, rows).design
     if rows.registers is None:
         raise UsageError("scenario must have registers, for it needs dated events.")
     for column, level in {pair for arm in arms for pair in arm.at.items()}:
         fitting.refuse_small_level(rows, finished.spec, column, level)
-    known = rows.frame["calendar"].to_numpy()[frozen.row]
-    first = int(known.min()) if start is None else months.month_number(start)
+    design_months = rows.frame["calendar"].to_numpy()[frozen.row]
+    first = int(design_months.min()) if start is None else months.month_number(start)
     last = int(rows.frame["calendar"].max())
-    of = system.families(rows.frame, first, horizon=horizon or last - first + 1)
-    made = system.system(of, rows.registers, arms, frozen=frozen, spec=finished.spec)
-    beta = incidence.coefficients(finished.draws, made.design)
-    return made, beta, "effect" if finished.spec.identification.declared else "association"
+    families = system.families(rows.frame, first, horizon=horizon or last - first + 1)
+    prepared = system.system(families, rows.registers, arms, frozen=frozen, spec=finished.spec)
+    beta = incidence.coefficients(finished.draws, prepared.design)
+    return prepared, beta, "effect" if finished.spec.identification.declared else "association"
 
 
 def _draw(estimates: pd.DataFrame, reference: str, folder: Path, lang: str) -> None:
-    """Figure, and its numbers in words for who does not see it."""
+    """Figure and its text alternative."""
     from hazard.output import figures
 
     arms = languages.words("scenario.arm", lang)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazard.errors import UsageError
-from hazard.files.terminal import shown
+from hazard.files.terminal import escaped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,17 +36,17 @@ _PAUSE = 0.02
 
 @dataclass(frozen=True)
 class _Claim:
-    """What this process holds of an output: its locked draft, and the folders made for it."""
+    """The claim of a process on an output: its locked draft, and the folders created for it."""
 
     draft: Path
     descriptor: int
-    made: tuple[Path, ...]
+    created_folders: tuple[Path, ...]
 
 
 _claims: dict[Path, _Claim] = {}
 
 
-# --- who writes where ---------------------------------------------------------------------------
+# --- claims -------------------------------------------------------------------------------------
 def check_new(path: Path) -> None:
     """Raise unless a path is free and can be written; then keep other processes off it.
 
@@ -62,8 +62,8 @@ def check_new(path: Path) -> None:
         raise UsageError(
             f"output {str(path)!r} must not exist yet, or be an empty folder; choose another name."
         )
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
+    existing_parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not existing_parent.is_dir() or not os.access(existing_parent, os.W_OK):
         raise UsageError(f"output {str(path)!r} must lie in a folder that can be written.")
     _claim(path)
 
@@ -85,10 +85,10 @@ def release() -> bool:
     bool
         Whether something was claimed that is not written.
     """
-    held = list(_claims)
-    for place in held:
+    claimed = list(_claims)
+    for place in claimed:
         _give_up(place)
-    return bool(held)
+    return bool(claimed)
 
 
 def _claim(path: Path) -> _Claim:
@@ -97,18 +97,18 @@ def _claim(path: Path) -> _Claim:
     if place in _claims:
         return _claims[place]
     draft = place.with_name(f".{place.name}{_DRAFT}")
-    with _told(path), _step:
-        made = _made(place.parent)
+    with _refused_if_unwritable(path), _step:
+        created_folders = _create_folders(place.parent)
         try:
             _refuse_full(place, _LEAST_FREE)
             for stale in place.parent.glob(f".*{_DRAFT}"):
                 _sweep(stale)
             descriptor = _locked_soon(draft)
         except OSError:
-            _remove_empty(made)
+            _remove_empty(created_folders)
             raise
         if descriptor is not None:
-            _claims[place] = _Claim(draft, descriptor, made)
+            _claims[place] = _Claim(draft, descriptor, created_folders)
             return _claims[place]
     raise UsageError(
         f"output {str(path)!r} must be written by one command at a time; another one is at work on "
@@ -129,19 +129,19 @@ def _locked(draft: Path) -> int | None:
     """Descriptor of a draft, made where there is none, that this process alone has locked."""
     try:
         draft.mkdir(mode=0o700)
-        fresh = True
+        is_new = True
     except FileExistsError:
-        fresh = False
+        is_new = False
     try:
         descriptor = os.open(draft, _FOLDER)
     except FileNotFoundError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        own = _is(draft, descriptor)
+        is_locked = _is_same_folder(draft, descriptor)
     except OSError as error:  # where a file system knows no locks, whoever made the folder has it
-        own = fresh and not isinstance(error, BlockingIOError)
-    if own:
+        is_locked = is_new and not isinstance(error, BlockingIOError)
+    if is_locked:
         return descriptor
     os.close(descriptor)
     return None
@@ -153,22 +153,22 @@ def _sweep(draft: Path) -> None:
         descriptor = os.open(draft, _FOLDER)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is(draft, descriptor):
+            if _is_same_folder(draft, descriptor):
                 shutil.rmtree(draft, ignore_errors=True)
         finally:
             os.close(descriptor)
 
 
-def _is(draft: Path, descriptor: int) -> bool:
+def _is_same_folder(draft: Path, descriptor: int) -> bool:
     """Whether a descriptor is that of the folder which has this name now."""
     with suppress(FileNotFoundError):
         return os.path.samestat(draft.stat(), os.fstat(descriptor))
     return False
 
 
-def _made(folder: Path) -> tuple[Path, ...]:
+def _create_folders(folder: Path) -> tuple[Path, ...]:
     """The folders that had to be made for a folder to exist, the innermost first."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    missing = [ancestor for ancestor in (folder, *folder.parents) if not ancestor.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return tuple(missing)
 
@@ -179,10 +179,10 @@ def _give_up(path: Path) -> None:
         claim = _claims.pop(path.absolute(), None)
         if claim is None:
             return
-        if _is(claim.draft, claim.descriptor):
+        if _is_same_folder(claim.draft, claim.descriptor):
             shutil.rmtree(claim.draft, ignore_errors=True)
         os.close(claim.descriptor)
-        _remove_empty(claim.made)
+        _remove_empty(claim.created_folders)
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:
@@ -236,7 +236,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     check_new(path)
     try:
-        with _told(path):
+        with _refused_if_unwritable(path):
             draft = _empty_draft(path)
             yield draft
             if path.exists():
@@ -256,7 +256,7 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """
     _claim(path)
     try:
-        with _told(path):
+        with _refused_if_unwritable(path):
             draft = _empty_draft(path) / path.name
             write(draft)
             draft.chmod(0o600)
@@ -273,7 +273,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write lines in which nothing moves a cursor or turns the order of what is read."""
-    path.write_text(shown(text) + "\n", encoding="utf-8")
+    path.write_text(escaped(text) + "\n", encoding="utf-8")
 
 
 def netcdf(tree: xr.DataTree | xr.Dataset) -> bytes:
@@ -294,8 +294,8 @@ def write_netcdf(tree: xr.DataTree | xr.Dataset, path: Path) -> None:
 
 def _empty_draft(path: Path) -> Path:
     draft = _claims[path.absolute()].draft
-    for left in draft.iterdir():
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    for leftover in draft.iterdir():
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     return draft
 
 
@@ -306,8 +306,8 @@ def _refuse_full(path: Path, size: int) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """One sentence about an output that cannot be written."""
+def _refused_if_unwritable(path: Path) -> Iterator[None]:
+    """Where an output that cannot be written is refused in one sentence."""
     try:
         yield
     except OSError as error:

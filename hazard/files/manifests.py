@@ -32,7 +32,7 @@ class LeftOutFacts(TypedDict):
 
 @with_config(_STRICT)
 class FlowFacts(TypedDict):
-    """What leaves between what was read and the design."""
+    """Rows, persons and exits that are read but not in the design."""
 
     read: LeftOutFacts
     inside: LeftOutFacts
@@ -136,7 +136,7 @@ class LimitFacts(TypedDict):
 
 @with_config(_STRICT)
 class CallFacts(TypedDict):
-    """How a run is made again."""
+    """How to reproduce a run."""
 
     model: str
     data: str
@@ -144,7 +144,7 @@ class CallFacts(TypedDict):
 
 @with_config(_STRICT)
 class CheckedByFacts(TypedDict):
-    """How far an approximation is from what was sampled elsewhere."""
+    """How far an approximation is from sampled estimates."""
 
     same_model: bool
     same_rows: bool
@@ -253,9 +253,9 @@ def checked(facts: Mapping[str, Any], where: str) -> dict[str, Any]:
         _KINDS.get(facts["kind"], _ANY).validate_python(dict(facts))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        at = ".".join(str(part)[:40] for part in first["loc"])
+        key = ".".join(str(part)[:40] for part in first["loc"])
         raise IntegrityError(
-            f"manifest of {where} must be one that a command wrote; {at} is not ({first['msg']}), "
+            f"manifest of {where} must be one that a command wrote; {key} is not ({first['msg']}), "
             f"with {error.error_count()} in all. Make the folder again."
         ) from None
     return dict(facts)

@@ -1,7 +1,7 @@
 """The seal of a folder: what it holds, with a digest of each file and one of the list itself.
 
 ``manifest.json`` says how the files of a folder were made and has a digest of each;
-``manifest.sha256`` has the digest of the manifest, which is printed in what is made of the folder.
+``manifest.sha256`` has the digest of the manifest, which is printed in outputs from the folder.
 Whoever changes a file, adds one or takes one away is found; whoever writes all of it anew has
 another digest of the manifest than the one that was printed.
 """
@@ -82,9 +82,9 @@ def read(folder: Path, *, may_lack: str = "") -> dict[str, Any]:
         )
     if path.stat().st_size > LARGEST_MANIFEST:
         raise IntegrityError(f"{MANIFEST} of {str(folder)!r} must be a list; it is too large.")
-    sealed = folder / DIGEST
-    own = digest(path)
-    if not sealed.is_file() or sealed.read_bytes()[:64] != own.encode():
+    digest_file = folder / DIGEST
+    manifest_digest = digest(path)
+    if not digest_file.is_file() or digest_file.read_bytes()[:64] != manifest_digest.encode():
         raise IntegrityError(
             f"{MANIFEST} of {str(folder)!r} must be the one that was written; {DIGEST} is missing "
             f"or does not fit, as in a folder of an earlier version. {_AGAIN}"
@@ -94,7 +94,7 @@ def read(folder: Path, *, may_lack: str = "") -> dict[str, Any]:
     if not isinstance(facts.get("kind"), str) or not _is_texts(files):
         raise IntegrityError(f"{MANIFEST} of {str(folder)!r} must name a kind and files. {_AGAIN}")
     _check_files(folder, dict(files or {}), may_lack)
-    return {**facts, "digest": own}
+    return {**facts, "digest": manifest_digest}
 
 
 def parsed(text: bytes | str, where: str) -> dict[str, Any]:
@@ -136,13 +136,13 @@ def _check_files(folder: Path, files: Mapping[str, str], may_lack: str) -> None:
     expected = [name for name in files if name in present or name != may_lack]
     changed = [name for name in expected if not _is_unchanged(folder, name, files[name])]
     if changed:
-        named = ", ".join(sorted(changed)[:5])
+        names = ", ".join(sorted(changed)[:5])
         raise IntegrityError(
-            f"{str(folder)!r} must hold what was written; {named} is missing or changed. {_AGAIN}"
+            f"{str(folder)!r} must hold what was written; {names} is missing or changed. {_AGAIN}"
         )
 
 
-def _is_unchanged(folder: Path, name: str, written: str) -> bool:
+def _is_unchanged(folder: Path, name: str, expected_digest: str) -> bool:
     path = folder / name
-    inside = path.parent == folder and path.is_file() and not path.is_symlink()
-    return inside and digest(path) == written
+    is_inside = path.parent == folder and path.is_file() and not path.is_symlink()
+    return is_inside and digest(path) == expected_digest

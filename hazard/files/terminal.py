@@ -1,4 +1,4 @@
-r"""Text as a terminal, a spreadsheet or a page may show it: no sign that does something.
+r"""Text as a terminal, a spreadsheet or a page may show it: control characters escaped.
 
 Control characters move the cursor, clear a screen, set its title or ring; bidirectional controls
 let a text be read in another order than it is stored. Either can come from a label, a key or a file
@@ -21,7 +21,7 @@ _UNSHOWN = re.compile(f"[{re.escape(_CONTROLS)}{_ORDER}{_BREAKS}{_LONE}]")
 _BREAK = str.maketrans({"\n": r"\n", "\t": r"\t"})
 
 
-def shown(text: str) -> str:
+def escaped(text: str) -> str:
     r"""Text of one or more lines with every control character written out.
 
     Parameters
@@ -32,39 +32,39 @@ def shown(text: str) -> str:
     -------
     str
         The same but for C0 and C1 controls, DEL, bidirectional controls and lone surrogates, which
-        become ``\x1b`` or ``\u202e``; line feeds and tabs stay. What was shown once is not changed
-        by showing it again.
+        become ``\x1b`` or ``\u202e``; line feeds and tabs stay. What was escaped once is not
+        changed by escaping it again.
 
     Examples
     --------
-    >>> shown("camp \x1b[2J north")
+    >>> escaped("camp \x1b[2J north")
     'camp \\x1b[2J north'
-    >>> shown("\u202etxt.exe") == r"\u202etxt.exe"
+    >>> escaped("\u202etxt.exe") == r"\u202etxt.exe"
     True
     """
     return _UNSHOWN.sub(_written_out, text)
 
 
-def shown_line(text: str) -> str:
+def escaped_line(text: str) -> str:
     r"""Text with every control character written out, line feeds and tabs too.
 
     Examples
     --------
-    >>> shown_line("camp\nhazard: all is well")
+    >>> escaped_line("camp\nhazard: all is well")
     'camp\\nhazard: all is well'
     """
-    return shown(text).translate(_BREAK)
+    return escaped(text).translate(_BREAK)
 
 
-def excerpt(text: str, most: int = 200) -> str:
+def excerpt(text: str, max_length: int = 200) -> str:
     """The first characters of a text as one line, with a mark where it goes on.
 
     Examples
     --------
-    >>> excerpt("abc", most=2)
+    >>> excerpt("abc", max_length=2)
     'ab...'
     """
-    return shown_line(text[:most]) + ("..." if len(text) > most else "")
+    return escaped_line(text[:max_length]) + ("..." if len(text) > max_length else "")
 
 
 def _written_out(sign: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hazard.files.atomic import write_bytes
-from hazard.files.terminal import shown
+from hazard.files.terminal import escaped
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # with apostrophes that are its own
 _SPECIAL = re.compile(r'[,"\r\n]')
@@ -24,11 +24,11 @@ _LABELS = frozenset({"level", "estimand", "by", "exit", "term", "arm", "group", 
 def write_table(rows: pd.DataFrame, path: Path) -> None:
     """CSV of a tidy table, from which :func:`read_table` has every label as it was.
 
-    Nothing stands for what is missing, and a pair of quotes for an empty text. Text that a
+    A missing value is an empty field, an empty text a pair of quotes. Text that a
     spreadsheet would run as a formula gets an apostrophe before it, and a control character is
     written out.
     """
-    columns = [_fields(rows.iloc[:, place]) for place in range(rows.shape[1])]
+    columns = [_fields(rows.iloc[:, position]) for position in range(rows.shape[1])]
     lines = [[_field(str(name)) for name in rows.columns], *zip(*columns, strict=True)]
     text = "".join(f"{','.join(line)}\n" for line in lines)
     write_bytes(path, text.encode())
@@ -50,13 +50,13 @@ def read_table(path: Path, kinds: Mapping[str, str] | None = None) -> pd.DataFra
     DataFrame
         Only an empty field without quotes is missing.
     """
-    known = kinds or {}
+    column_kinds = kinds or {}
     with path.open(encoding="utf-8", newline="") as stream:
         head, *rows = _lines(stream.read())
     fields = zip(*rows, strict=True) if rows else [()] * len(head)
     return pd.DataFrame(
         {
-            name: _column(values, known.get(name) or _kind(name, values))
+            name: _column(values, column_kinds.get(name) or _kind(name, values))
             for name, values in zip(map(_unquoted, head), fields, strict=True)
         }
     )
@@ -70,7 +70,9 @@ def kinds_of(rows: pd.DataFrame) -> dict[str, str]:
     >>> kinds_of(pd.DataFrame({"level": ["007"], "estimate": [0.5], "lag": [1]}))
     {'level': 'text', 'estimate': 'number', 'lag': 'integer'}
     """
-    return {str(name): _kind_of(rows.iloc[:, place]) for place, name in enumerate(rows.columns)}
+    return {
+        str(name): _kind_of(rows.iloc[:, position]) for position, name in enumerate(rows.columns)
+    }
 
 
 def _kind_of(column: pd.Series) -> str:
@@ -84,14 +86,14 @@ def _kind_of(column: pd.Series) -> str:
 def _fields(column: pd.Series) -> list[str]:
     """Fields of a column as they stand in the file."""
     return [
-        "" if lost else _field(value) if isinstance(value, str) else _enclosed(str(value))
-        for value, lost in zip(column.tolist(), column.isna().tolist(), strict=True)
+        "" if is_missing else _field(value) if isinstance(value, str) else _enclosed(str(value))
+        for value, is_missing in zip(column.tolist(), column.isna().tolist(), strict=True)
     ]
 
 
 def _field(text: str) -> str:
     """Field of a text."""
-    safe = shown(text)
+    safe = escaped(text)
     return _enclosed(f"'{safe}" if _FORMULA.match(safe) else safe)
 
 
@@ -119,23 +121,23 @@ def _unquoted(field: str) -> str:
 
 def _column(fields: Sequence[str], kind: str) -> pd.Series:
     if kind == "number":
-        return pd.Series([float(each) if each else np.nan for each in fields], dtype=float)
+        return pd.Series([float(field) if field else np.nan for field in fields], dtype=float)
     if kind == "integer":
-        whole = [int(each) if each else None for each in fields]
-        return pd.Series(whole, dtype="Int64" if None in whole else "int64")
+        integers = [int(field) if field else None for field in fields]
+        return pd.Series(integers, dtype="Int64" if None in integers else "int64")
     if kind == "boolean":
-        stated = [{"True": True, "False": False}.get(each) for each in fields]
-        return pd.Series(stated, dtype="boolean" if None in stated else "bool")
-    return pd.Series([_unquoted(each) if each else np.nan for each in fields], dtype=object)
+        booleans = [{"True": True, "False": False}.get(field) for field in fields]
+        return pd.Series(booleans, dtype="boolean" if None in booleans else "bool")
+    return pd.Series([_unquoted(field) if field else np.nan for field in fields], dtype=object)
 
 
 def _kind(name: str, fields: Sequence[str]) -> str:
     """Kind of a column of which it is not known, by its name or its fields."""
-    stated = [each for each in fields if each]
-    if name in _LABELS or not stated:
+    nonempty = [field for field in fields if field]
+    if name in _LABELS or not nonempty:
         return "text"
-    if all(_INTEGER.fullmatch(each) for each in stated):
+    if all(_INTEGER.fullmatch(field) for field in nonempty):
         return "integer"
-    if all(_NUMBER.fullmatch(each) for each in stated):
+    if all(_NUMBER.fullmatch(field) for field in nonempty):
         return "number"
-    return "boolean" if set(stated) <= {"True", "False"} else "text"
+    return "boolean" if set(nonempty) <= {"True", "False"} else "text"

@@ -15,8 +15,10 @@ MOST_CHARACTERS = 1_000_000
 _MOST_BYTES = 4 * MOST_CHARACTERS  # no character of UTF-8 has more than four
 
 
-def text_of(path: Path, what: str) -> str:
+def text_of(path: Path, file_kind: str) -> str:
     """Text of a file that a user wrote, such as a model file.
+
+    ``file_kind`` names the kind of file in messages.
 
     Raises
     ------
@@ -27,14 +29,14 @@ def text_of(path: Path, what: str) -> str:
     """
     try:
         if not path.is_file():  # a pipe would be waited for
-            raise UsageError(f"{what} must exist; no file at {str(path)!r}.")
+            raise UsageError(f"{file_kind} must exist; no file at {str(path)!r}.")
         if path.stat().st_size > _MOST_BYTES:
             raise SpecError(f"{path.name} must have at most {MOST_CHARACTERS:,} characters.")
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise SpecError(f"{path.name} must be valid TOML; it is not UTF-8.") from None
     except (OSError, ValueError):
-        raise UsageError(f"{what} must be readable; {str(path)!r} cannot be opened.") from None
+        raise UsageError(f"{file_kind} must be readable; {str(path)!r} cannot be opened.") from None
 
 
 def parsed(text: str, where: str) -> dict[str, Any]:

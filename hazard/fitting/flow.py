@@ -199,7 +199,9 @@ def text(found: Losses, lang: str = ENGLISH) -> str:
     )
     reasons = "; ".join(
         words["reason"].format(
-            reason=languages.own(reason, lang), rows=whole(each.rows), exits=whole(each.exits)
+            reason=languages.translated(reason, lang),
+            rows=whole(each.rows),
+            exits=whole(each.exits),
         )
         for reason, each in found.reasons.items()
     )
@@ -221,7 +223,7 @@ reason. See flow.csv.
     large = {name: share for name, share in found.shares().items() if share > WARNED_SHARE}
     return words["warning"].format(
         shares=_shares(large, words),
-        reason=languages.own(largest, lang),
+        reason=languages.translated(largest, lang),
         cure=words[f"cure_{cure(largest)}"],
     )
 

@@ -96,7 +96,7 @@ def read_facts(path: Path, kind: str | None = None, *, may_lack: str = "") -> di
     """Manifest of a folder whose files are those that were written."""
     facts = seal.read(path, may_lack=may_lack)
     if kind is not None and facts["kind"] != kind:
-        other = excerpt(facts["kind"], most=40)
+        other = excerpt(facts["kind"], max_length=40)
         raise UsageError(f"{str(path)!r} must be a folder of kind {kind!r}; got {other!r}.")
     return manifests.checked(facts, repr(str(path)))
 

@@ -8,12 +8,12 @@ In the order of imports:
 
     catalogues.py  the files of the folder, read and compared with the English one
     names.py       units of time, and texts of model files and registers, in a language
-    remarks.py     remarks that were made in English, in another language
+    remarks.py     remarks in English, translated to another language
 """
 
 from hazard.languages.catalogues import ENGLISH, Words, catalogue, codes, faults, figure, words
-from hazard.languages.names import Unit, own, unit
-from hazard.languages.remarks import retold
+from hazard.languages.names import Unit, translated, unit
+from hazard.languages.remarks import translated_remark
 
 __all__ = [
     "ENGLISH",
@@ -23,8 +23,8 @@ __all__ = [
     "codes",
     "faults",
     "figure",
-    "own",
-    "retold",
+    "translated",
+    "translated_remark",
     "unit",
     "words",
 ]

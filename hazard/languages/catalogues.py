@@ -49,11 +49,11 @@ def catalogue(code: str) -> Mapping[str, Mapping[str, Words]]:
     >>> catalogue("nb")["shared"]["exit"]["forced"]
     'Tvangsretur'
     """
-    found = faults(code)
-    if found:
-        more = f" There are {len(found) - 1} more such places." if len(found) > 1 else ""
+    problems = faults(code)
+    if problems:
+        more = f" There are {len(problems) - 1} more such places." if len(problems) > 1 else ""
         raise SpecError(
-            f"{code}{_END} must be as {ENGLISH}{_END} but for its texts; {found[0]}.{more}"
+            f"{code}{_END} must be as {ENGLISH}{_END} but for its texts; {problems[0]}.{more}"
         )
     return _read(code)
 
@@ -81,8 +81,8 @@ def figure(name: str, code: str = ENGLISH) -> Words:
 
     Examples
     --------
-    >>> found = figure("survival", "nb")
-    >>> found["share_axis"], found["decimal"]
+    >>> survival = figure("survival", "nb")
+    >>> survival["share_axis"], survival["decimal"]
     ('Prosent av personene', ',')
     """
     return {**words("shared.marks", code), **words(f"figures.{name}", code)}
@@ -101,16 +101,20 @@ def faults(code: str) -> list[str]:
     >>> faults("nb")
     []
     """
-    own, english = _flat(_read(code)), _flat(_read(ENGLISH))
-    both = [key for key in own if key in english]
+    texts, english = _flat(_read(code)), _flat(_read(ENGLISH))
+    shared = [key for key in texts if key in english]
     return [
-        *(f"it lacks {'.'.join(key)}" for key in english if key not in own),
-        *(f"{'.'.join(key)} is not in {ENGLISH}{_END}" for key in own if key not in english),
-        *(f"{'.'.join(key)} is no text of a table" for key in own if not _is_text(key, own[key])),
+        *(f"it lacks {'.'.join(key)}" for key in english if key not in texts),
+        *(f"{'.'.join(key)} is not in {ENGLISH}{_END}" for key in texts if key not in english),
+        *(
+            f"{'.'.join(key)} is no text of a table"
+            for key in texts
+            if not _is_text(key, texts[key])
+        ),
         *(
             f"{'.'.join(key)} has other {{places}}, or broken ones"
-            for key in both
-            if _places(own[key]) is None or _places(own[key]) != _places(english[key])
+            for key in shared
+            if _places(texts[key]) is None or _places(texts[key]) != _places(english[key])
         ),
     ]
 
@@ -118,22 +122,24 @@ def faults(code: str) -> list[str]:
 @cache
 def _read(code: str) -> dict[str, Any]:
     """Content of the file of a language, whatever it holds."""
-    known = codes()
-    if code not in known:
+    existing = codes()
+    if code not in existing:
         raise UsageError(
-            f"language must be one of {list(known)}; got {code!r}.{did_you_mean(code, known)}"
+            f"language must be one of {list(existing)}; got {code!r}.{did_you_mean(code, existing)}"
         )
     with resources.as_file(resources.files(_FOLDER) / f"{code}{_END}") as path:
         return toml.parsed(toml.text_of(path, "language"), path.name)
 
 
-def _flat(table: Mapping[str, Any], above: Key = ()) -> dict[Key, Any]:
+def _flat(table: Mapping[str, Any], parents: Key = ()) -> dict[Key, Any]:
     """Every value, by the names of its tables and its own."""
-    found: dict[Key, Any] = {}
+    values: dict[Key, Any] = {}
     for name, value in table.items():
-        below = _flat(value, (*above, name)) if isinstance(value, dict) else {(*above, name): value}
-        found |= below
-    return found
+        nested = (
+            _flat(value, (*parents, name)) if isinstance(value, dict) else {(*parents, name): value}
+        )
+        values |= nested
+    return values
 
 
 def _is_text(key: Key, value: object) -> bool:
@@ -141,7 +147,7 @@ def _is_text(key: Key, value: object) -> bool:
 
 
 def _places(value: object) -> set[tuple[str | None, ...]] | None:
-    """The {places} of a text, with what is said of their form; None where they are broken."""
+    """The {places} of a text, with their formats; None where they are broken."""
     try:
         parts = string.Formatter().parse(str(value))
         return {tuple(place) for _, *place in parts if place[0] is not None}

@@ -32,12 +32,12 @@ def unit(name: str, code: str = ENGLISH) -> Unit:
     return Unit(*(table.get(name, table["other"]).format(**places) for table in tables))
 
 
-def own(text: str, code: str) -> str:
+def translated(text: str, code: str) -> str:
     """A text of a model file or a register in a language, or as it is.
 
     Examples
     --------
-    >>> own("stateless", "nb"), own("a text of one's own", "nb")
+    >>> translated("stateless", "nb"), translated("a text of one's own", "nb")
     ('statsløse', "a text of one's own")
     """
     return words("shared.text", code).get(_keys().get(text, ""), text)

@@ -316,7 +316,7 @@ def test_levels_of_one_number_have_as_many_digits() -> None:
         (
             VARIES,
             [
-                "the event differ by nationality, drawn towards each other",
+                "the event differ by nationality, shrunk towards each other",
                 "the event differ by nationality, and not by size of the centre",
             ],
         ),

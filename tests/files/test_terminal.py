@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from hazard import brief
 from hazard.cli.app import echo
 from hazard.files import atomic
-from hazard.files.terminal import shown, shown_line
+from hazard.files.terminal import escaped, escaped_line
 from hazard.files.tidy_csv import write_table
 from hazard.output import figures
 from small_runs import small_run
@@ -39,23 +39,23 @@ def acting(text: str) -> list[str]:
 
 @given(st.text(alphabet=st.characters()) | st.text(alphabet=CONTROLS + ORDER))
 def test_nothing_acts_in_what_is_shown(text: str) -> None:
-    assert acting(shown(text)) == []
-    assert shown(shown(text)) == shown(text)
-    assert "\n" not in shown_line(text)
-    if shown(text) == text:
+    assert acting(escaped(text)) == []
+    assert escaped(escaped(text)) == escaped(text)
+    assert "\n" not in escaped_line(text)
+    if escaped(text) == text:
         assert acting(text) == []
-    shown(text).encode()  # a lone surrogate, of a file name that is not UTF-8, is written out
+    escaped(text).encode()  # a lone surrogate, of a file name that is not UTF-8, is written out
 
 
 @pytest.mark.parametrize("sign", CONTROLS + ORDER)
 def test_each_sign_is_written_out(sign: str) -> None:
     assert acting(sign)  # negative control
-    assert shown(f"a{sign}b") in (f"a\\x{ord(sign):02x}b", f"a\\u{ord(sign):04x}b")
+    assert escaped(f"a{sign}b") in (f"a\\x{ord(sign):02x}b", f"a\\u{ord(sign):04x}b")
 
 
 @pytest.mark.parametrize("text", ["Østbyen", "عمر", "שלום", "a\tb\nc", "😀", "é", "50\xa0%"])
 def test_words_stay_as_they_are(text: str) -> None:
-    assert shown(text) == text
+    assert escaped(text) == text
 
 
 def written_table(path: Path) -> str:
@@ -88,7 +88,7 @@ def drawn(_: Path) -> str:
 
 def test_signs_are_written_out_in_pixels() -> None:
     label = "\u202ecamp\x07"
-    written_out = figures.rendered(figure_of(shown(label)), "png")
+    written_out = figures.rendered(figure_of(escaped(label)), "png")
     assert figures.rendered(figure_of(label), "png") == written_out
     assert figures.rendered(figure_of("camp"), "png") != written_out  # negative control
 

@@ -16,7 +16,7 @@ from hazard.brief.folders import read as read_folder
 from hazard.cli import app
 from hazard.errors import IntegrityError, UsageError
 from hazard.files import tidy_csv
-from hazard.files.terminal import shown
+from hazard.files.terminal import escaped
 from hazard.fitting.draws_file import read_posterior
 from hazard.fitting.folders import read_tables
 from hazard.fitting.store import read_run, write_run
@@ -49,7 +49,7 @@ LABELS = (
     "Ås",
 )
 # Text without control characters, which are written out.
-TEXT = st.one_of(st.sampled_from(LABELS), st.text()).filter(lambda text: shown(text) == text)
+TEXT = st.one_of(st.sampled_from(LABELS), st.text()).filter(lambda text: escaped(text) == text)
 NUMBERS = st.floats(allow_nan=False)
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 

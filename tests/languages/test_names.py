@@ -15,6 +15,6 @@ def test_units_keep_the_name_that_no_catalogue_knows(code: str) -> None:
 
 def test_texts_of_model_files_are_told_in_the_language() -> None:
     question = spec.read("oslo2016").question
-    assert languages.own(question, "en") == question
-    assert languages.own(question, "nb").startswith("Når noen tvangsreturneres")
-    assert languages.own("A question of one's own?", "nb") == "A question of one's own?"
+    assert languages.translated(question, "en") == question
+    assert languages.translated(question, "nb").startswith("Når noen tvangsreturneres")
+    assert languages.translated("A question of one's own?", "nb") == "A question of one's own?"

@@ -28,7 +28,7 @@ BY_HAND = {
 
 @pytest.mark.parametrize("remark", BY_HAND)
 def test_remarks_by_hand(remark: str) -> None:
-    assert languages.retold(remark, "nb") == BY_HAND[remark]
+    assert languages.translated_remark(remark, "nb") == BY_HAND[remark]
 
 
 @pytest.mark.parametrize("code", languages.codes())
@@ -39,9 +39,9 @@ def test_every_remark_comes_back(key: str, code: str) -> None:
         ("people", "unit", "first", "months", "last", "exit", "reason", "rows"), "7"
     ) | dict.fromkeys(("names", "term", "level", "block", "n"), "x")
     remark = languages.words("commands.remarks")[key].format(**places)
-    assert languages.retold(remark, "en") == remark
+    assert languages.translated_remark(remark, "en") == remark
     own = languages.words("commands.remarks", code)[key]
-    assert languages.retold(remark, code) == own.format(**places)
+    assert languages.translated_remark(remark, code) == own.format(**places)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_every_remark_comes_back(key: str, code: str) -> None:
     ],
 )
 def test_another_sentence_stays_as_it_is(remark: str) -> None:
-    assert languages.retold(remark, "nb") == remark
+    assert languages.translated_remark(remark, "nb") == remark
 
 
 def test_what_stands_twice_in_a_text_must_be_the_same() -> None:
     text = languages.words("commands.remarks")["gap"]
     assert text.count("{unit}") == 2
     remark = text.format(people="a", unit="month", months="2", last="1")
-    assert languages.retold(remark, "nb") != remark
+    assert languages.translated_remark(remark, "nb") != remark
     other = remark.replace("month 1", "week 1")
-    assert languages.retold(other, "nb") == other
+    assert languages.translated_remark(other, "nb") == other
     assert remarks._pattern("{a}.{b} {a}") == r"(?P<a>.+)\.(?P<b>.+)\ (?P=a)"

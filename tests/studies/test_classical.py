@@ -19,7 +19,7 @@ from hazard import cli
 from hazard.baselines import aalen_johansen, cox, fine_gray, gray
 from hazard.errors import DesignError, EstimandError
 from hazard.fitting import Panel
-from hazard.languages import retold
+from hazard.languages import translated_remark
 from hazard.model import design
 from hazard.output.figures import rendered
 from hazard.output.figures.survival import survival_curves, survival_curves_text
@@ -401,4 +401,4 @@ def test_life_table_and_curves_of_any_panel(
     assert survival_curves_text(found.incidence)
     for remark in found.remarks["remark"]:
         refused = " must " in remark  # an error, which is English everywhere
-        assert refused or remark == "Ties after Efron." or retold(remark, "nb") != remark
+        assert refused or remark == "Ties after Efron." or translated_remark(remark, "nb") != remark

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from hazard import languages
-from hazard.files.terminal import shown
+from hazard.files.terminal import escaped
 from hazard.languages import ENGLISH, Words
 from hazard.output import digits
 
@@ -136,10 +136,10 @@ def _write_out(figure: Figure) -> None:
     for panel in figure.axes:
         for axis in (panel.xaxis, panel.yaxis):  # which makes its texts anew where it is drawn
             texts = [text.get_text() for text in axis.get_ticklabels()]
-            if any(shown(text) != text for text in texts):
-                axis.set_ticks(axis.get_majorticklocs(), [shown(text) for text in texts])
+            if any(escaped(text) != text for text in texts):
+                axis.set_ticks(axis.get_majorticklocs(), [escaped(text) for text in texts])
     for text in figure.findobj(Text):
-        text.set_text(shown(text.get_text()))
+        text.set_text(escaped(text.get_text()))
 
 
 def svg(figure: Figure, name: str) -> str:
