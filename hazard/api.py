@@ -27,7 +27,7 @@ from hazard.files import atomic
 from hazard.fitting import Panel
 from hazard.fitting.inference_data import inference_data
 from hazard.fitting.store import read_run, write_run
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.model import design, parameterisation, pymc_model
 from hazard.output import plots
 from hazard.output.summaries import summary
@@ -105,16 +105,16 @@ def panel(data: Any, model: str | Path | ModelSpec) -> Panel:
     HazardError
         One sentence per rule that the data break.
     """
-    wanted = _model(model)
+    model_spec = _model(model)
     if data is None:
-        rows = fitting.panel_from_table(None, wanted)
+        rows = fitting.panel_from_table(None, model_spec)
     elif not isinstance(data, str | Path):
-        rows = fitting.panel_from_frame(data, wanted)
+        rows = fitting.panel_from_frame(data, model_spec)
     elif Path(data).is_dir():
-        rows = fitting.panel_from_registers(Path(data), wanted)
+        rows = fitting.panel_from_registers(Path(data), model_spec)
     else:
-        rows = fitting.panel_from_table(Path(data), wanted)
-    return fitting.pool_small_levels(rows, wanted)
+        rows = fitting.panel_from_table(Path(data), model_spec)
+    return fitting.pool_small_levels(rows, model_spec)
 
 
 def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
@@ -135,10 +135,10 @@ def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
     pm.Model
         See :func:`hazard.model.pymc_model.build_observed_model`.
     """
-    wanted = _model_of(panel, model)
+    model_spec = _model_of(panel, model)
     with suppress(ImportError):  # lets samplers in JAX run, where the extra jax is installed
         importlib.import_module("hazard.model.jax_likelihood")
-    built = design.build(panel.frame, panel.histories, wanted)
+    built = design.build(panel.frame, panel.histories, model_spec)
     return pymc_model.build_observed_model(parameterisation.standard(built))
 
 
@@ -186,7 +186,7 @@ class Fit(fitting.Fit):
     """
 
     @classmethod
-    def of(cls, fit: fitting.Fit) -> Fit:
+    def from_fit(cls, fit: fitting.Fit) -> Fit:
         """The same fit with what a user asks of it."""
         return cls(**{field.name: getattr(fit, field.name) for field in fields(fit)})
 
@@ -198,7 +198,7 @@ class Fit(fitting.Fit):
         DesignError
             If the rows are others.
         """
-        return Fit.of(fitting.on_rows(self, panel))
+        return Fit.from_fit(fitting.on_rows(self, panel))
 
     def summary(self, term: str | None = None) -> pd.DataFrame:
         """Estimates of the hazard model: those of one term, or those of no term.
@@ -225,8 +225,8 @@ class Fit(fitting.Fit):
         else:
             known = list(rows["term"].dropna().unique())
             rows = rows[rows["term"].eq(plots.chosen("term", term, known)) & rows["month"].isna()]
-        places = [name for name in _PLACES if rows[name].notna().any()]
-        return rows[["quantity", *places, *_SHOWN]].reset_index(drop=True)
+        label_columns = [name for name in _PLACES if rows[name].notna().any()]
+        return rows[["quantity", *label_columns, *_SHOWN]].reset_index(drop=True)
 
     @property
     def plot(self) -> Plots:
@@ -330,7 +330,7 @@ class Plots:
 
     def priors(self, term: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Lag curve of a term before and after the rows were seen; the fit must be on its rows."""
-        names = [each.name for each in self.fit.spec.lagged]
+        names = [lagged.name for lagged in self.fit.spec.lagged]
         name = plots.chosen("lagged term", term, names)
         coordinates = parameterisation.standard(self.fit.design)
         prior = predictive.prior_draws(coordinates, _PRIOR_DRAWS, np.random.default_rng(0))
@@ -395,14 +395,14 @@ def fit(
     HazardError
         If the model cannot be fitted to these rows.
     """
-    wanted = _model_of(panel, model)
-    settings = Settings(draws, tune, chains, cores, seed=seed, engine=engine)
+    model_spec = _model_of(panel, model)
+    settings = SamplerSettings(draws, tune, chains, cores, seed=seed, engine=engine)
     with progress() if show_progress else nullcontext(fitting.silent) as tell:
-        made = fitting.fit(panel, wanted, settings, progress=tell)
-    for sentence in () if made.gate is None else made.gate.failures:
+        fitted = fitting.fit(panel, model_spec, settings, progress=tell)
+    for sentence in () if fitted.gate is None else fitted.gate.failures:
         warnings.warn(sentence, ConvergenceWarning, stacklevel=2)
-    data = "--panel TABLE" if made.facts["source"] == "table" else "--registers REGISTERS"
-    return Fit.of(fitting.called(made, _file_of(model), data))
+    data = "--panel TABLE" if fitted.facts["source"] == "table" else "--registers REGISTERS"
+    return Fit.from_fit(fitting.called(fitted, _file_of(model), data))
 
 
 def load(folder: str | Path) -> Fit:
@@ -415,7 +415,7 @@ def load(folder: str | Path) -> Fit:
     UsageError
         If it is a folder of something else.
     """
-    return Fit.of(read_run(Path(folder)))
+    return Fit.from_fit(read_run(Path(folder)))
 
 
 def sensitivity(
@@ -442,10 +442,10 @@ def sensitivity(
     Sensitivity
         With ``table``, one row per prior, quantity, exit and lag or month.
     """
-    wanted = _model_of(panel, model)
-    plan = sensitivity_study.plan(wanted, engine=engine, repeat=repeat, seed=seed)
+    model_spec = _model_of(panel, model)
+    plan = sensitivity_study.plan(model_spec, engine=engine, repeat=repeat, seed=seed)
     with progress() as tell:
-        return sensitivity_study.run(panel, wanted, plan, progress=tell)
+        return sensitivity_study.run(panel, model_spec, plan, progress=tell)
 
 
 def _model(model: str | Path | ModelSpec) -> ModelSpec:
@@ -460,15 +460,17 @@ def _model_of(panel: Panel, model: str | Path | ModelSpec) -> ModelSpec:
     UsageError
         If it was made for another model.
     """
-    wanted = _model(model)
+    model_spec = _model(model)
     lags = {name: values.sizes["lag"] for name, values in panel.histories.items()}
-    lost = [term.name for term in wanted.lagged if lags.get(term.name) != len(term.every_lag)]
-    if lost:
+    missing = [
+        term.name for term in model_spec.lagged if lags.get(term.name) != len(term.every_lag)
+    ]
+    if missing:
         raise UsageError(
-            f"panel must be made for model {wanted.name!r}; it lacks what happened at the lags of "
-            f"{lost[0]!r}. Call hz.panel(data, model) with this model."
+            f"panel must be made for model {model_spec.name!r}; it lacks what happened at the lags "
+            f"of {missing[0]!r}. Call hz.panel(data, model) with this model."
         )
-    return wanted
+    return model_spec
 
 
 def _file_of(model: str | Path | ModelSpec) -> str:

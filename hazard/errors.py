@@ -131,13 +131,13 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     >>> did_you_mean("x", ["assisted"])
     ''
     """
-    others = [str(k) for k in known if str(k) != str(word)]
+    others = [str(candidate) for candidate in known if str(candidate) != str(word)]
     place = _nearest(word, others)
     return "" if place is None else f" Did you mean '{others[place]}'?"
 
 
 def _nearest(word: object, known: Sequence[str]) -> int | None:
     """Place of the nearest word, whatever its case and the spaces around it."""
-    plain = [each.strip().casefold() for each in known]
-    near = difflib.get_close_matches(str(word).strip().casefold(), plain, n=1)
-    return plain.index(near[0]) if near else None
+    plain = [candidate.strip().casefold() for candidate in known]
+    matches = difflib.get_close_matches(str(word).strip().casefold(), plain, n=1)
+    return plain.index(matches[0]) if matches else None

@@ -68,13 +68,13 @@ def _lines() -> Iterator[Callable[[str, float], None]]:
         while not ended.wait(SECONDS_BETWEEN_LINES):
             log.repeat()
 
-    beside = threading.Thread(target=repeat, daemon=True)
-    beside.start()
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
     try:
         yield log.tell
     finally:
         ended.set()
-        beside.join()
+        thread.join()
 
 
 class _Log:

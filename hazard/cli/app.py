@@ -125,7 +125,7 @@ def tell_left_out(rows: Panel, wanted: ModelSpec, lang: str = languages.ENGLISH)
     """Say how much of what was read the design holds, and what became of the rest."""
     from hazard.fitting import flow
 
-    found = flow.of_rows(rows, wanted)
+    found = flow.losses_of_rows(rows, wanted)
     for line in filter(None, (flow.text(found, lang), flow.outside(found, lang))):
         echo(line)
     if warning := flow.warning(found, lang):

@@ -74,8 +74,8 @@ def run(
 
         told("read", 0.0)
         rows = read_rows(wanted, registers, panel)
-        settings = nuts.Settings(draws, tune, chains, cores, seed=seed, engine=engine.value)
-        fit = fitting.fit(rows, wanted, settings, progress=told, kept=kept)
+        settings = nuts.SamplerSettings(draws, tune, chains, cores, seed=seed, engine=engine.value)
+        fit = fitting.fit(rows, wanted, settings, progress=told, chain_store=kept)
         if sampled is not None:
             fit = fitting.flagged(fit, sampled)
         data = "--registers REGISTERS" if registers else "--panel TABLE" if panel else ""

@@ -78,8 +78,8 @@ def persons_of(rows: pd.DataFrame, costs: CostsSpec | None) -> dict[str, IntArra
     if not numeric(rows[name]):
         raise EstimandError(f"{rule}; got the type {rows[name].dtype}. {cure}")
     size = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = ~(np.isfinite(size) & (size >= 1) & (size == np.floor(size)))
-    if broken := violation(rule, wrong, got="others", cure=cure):
+    invalid = ~(np.isfinite(size) & (size >= 1) & (size == np.floor(size)))
+    if broken := violation(rule, invalid, got="others", cure=cure):
         raise EstimandError(*broken)
     return {PERSONS: size.astype(np.int64)}
 
@@ -120,13 +120,13 @@ def over_persons(by_size: xr.Dataset) -> Counted:
     return Counted(weighted, float(persons.sum() / paths.sum()))
 
 
-def counted(costs: CostsSpec | None, found: Mapping[str, xr.Dataset]) -> Counted | None:
+def counted(costs: CostsSpec | None, risks: Mapping[str, xr.Dataset]) -> Counted | None:
     """Risks of the persons whom costs are counted for.
 
     Parameters
     ----------
     costs : CostsSpec or None
-    found : mapping of str to Dataset
+    risks : mapping of str to Dataset
         Standardised risks of everybody, and by the grouping of :func:`persons_of`.
 
     Returns
@@ -137,8 +137,8 @@ def counted(costs: CostsSpec | None, found: Mapping[str, xr.Dataset]) -> Counted
     if costs is None:
         return None
     if isinstance(costs.persons, str):
-        return over_persons(found[PERSONS])
-    return Counted(found[EVERYBODY], costs.persons)
+        return over_persons(risks[PERSONS])
+    return Counted(risks[EVERYBODY], costs.persons)
 
 
 def change_of_costs(
@@ -184,11 +184,14 @@ def change_of_costs(
     >>> change_of_costs(costs, Counted(risks, 1.0), 2, arms=("with", "without")).item()
     1.0
     """
-    found = per_forced_return(counted.risks, residents * counted.per_path, arms=arms)
-    extra, saved = found["extra_exits"].isel(month=-1, drop=True), found["saved_months"]
-    names = [str(name) for name in extra["exit"].values]
+    changes = per_forced_return(counted.risks, residents * counted.per_path, arms=arms)
+    extra_exits, saved_months = (
+        changes["extra_exits"].isel(month=-1, drop=True),
+        changes["saved_months"],
+    )
+    names = [str(name) for name in extra_exits["exit"].values]
     prices = [costs.price(costs.exits[name]) if name in costs.exits else 0.0 for name in names]
     by_exit = xr.DataArray(prices, {"exit": names}, ("exit",))
     month = 0.0 if costs.month is None else costs.price(costs.month)
-    change: xr.DataArray = (extra * by_exit).sum("exit", skipna=False) - month * saved
-    return change.transpose(*saved.dims)
+    change: xr.DataArray = (extra_exits * by_exit).sum("exit", skipna=False) - month * saved_months
+    return change.transpose(*saved_months.dims)

@@ -69,12 +69,12 @@ def incidence(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         one of the model, what was counted is drawn.
     ax : Axes, optional
     """
-    every = estimates[estimates["quantity"].eq("cumulative_incidence")]
-    modelled = every[every["estimator"].eq(HAZARD_MODEL)]
-    rows = modelled if len(modelled) else every[every["estimator"].eq(_COUNTED)]
+    incidences = estimates[estimates["quantity"].eq("cumulative_incidence")]
+    modelled = incidences[incidences["estimator"].eq(HAZARD_MODEL)]
+    rows = modelled if len(modelled) else incidences[incidences["estimator"].eq(_COUNTED)]
     rows = rows[rows["level"].isna()]
-    asked = rows["estimand"].dropna()
-    rows = rows[rows["estimand"].eq(asked.iloc[0])] if len(asked) else rows
+    estimands = rows["estimand"].dropna()
+    rows = rows[rows["estimand"].eq(estimands.iloc[0])] if len(estimands) else rows
     axes = _axes(ax)
     colours = exit_colours(list(rows["exit"].unique()))
     for (exit_name, arm), curve in rows.groupby(["exit", "arm"], sort=False):
@@ -161,7 +161,7 @@ def groups(effects: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def chosen(what: str, name: str | None, known: Sequence[str]) -> str:
+def chosen(kind: str, name: str | None, known: Sequence[str]) -> str:
     """One of the names that there are; the first by default.
 
     Raises
@@ -175,12 +175,12 @@ def chosen(what: str, name: str | None, known: Sequence[str]) -> str:
     'visit'
     """
     if not known:
-        raise UsageError(f"fit has no {what} of this kind; choose another plot.")
+        raise UsageError(f"fit has no {kind} of this kind; choose another plot.")
     if name is None:
         return known[0]
     if name not in known:
         raise UsageError(
-            f"{what} must be one of {list(known)}; got {name!r}.{did_you_mean(name, known)}"
+            f"{kind} must be one of {list(known)}; got {name!r}.{did_you_mean(name, known)}"
         )
     return name
 

@@ -7,7 +7,7 @@ time. The prior check says what the priors imply before any exit is seen, in pro
 
 from hazard.data.disclosure import POOLED
 from hazard.predictive.levels import ALL, MONTH, Grouping, groupings
-from hazard.predictive.posterior import DEFAULT, Settings, at_month, check, summary
+from hazard.predictive.posterior import DEFAULT, CheckSettings, at_month, check, summary
 from hazard.predictive.prior import prior_predictive
 from hazard.predictive.prior_draws import prior_draw, prior_draws
 from hazard.predictive.replicate import Cells, Counts, counts, replicates
@@ -18,9 +18,9 @@ __all__ = [
     "MONTH",
     "POOLED",
     "Cells",
+    "CheckSettings",
     "Counts",
     "Grouping",
-    "Settings",
     "at_month",
     "check",
     "counts",

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hazard.output import digits
-from hazard.output.figures.panels import Panel, Words, description_words, groups
+from hazard.output.figures.panels import FigurePanel, Words, description_words, groups
 from hazard.output.figures.style import GREY, GREY_INK, INK, STYLE, exit_colours, marks
 
 _WIDTH = 9.0
@@ -69,11 +69,13 @@ def description_text(
     }
 
 
-def _panel_text(panel: Panel) -> str:
+def _panel_text(panel: FigurePanel) -> str:
     words = panel.words["text"]
     parts = []
-    for name, value, beside in zip(panel.names, panel.values, panel.printed_values, strict=True):
-        printed = panel.as_printed(beside)
+    for name, value, printed_value in zip(
+        panel.names, panel.values, panel.printed_values, strict=True
+    ):
+        printed = panel.as_printed(printed_value)
         shown = words["printed"].format(value=printed) if printed else ""
         parts.append(f"{name}: {panel.number(value)}{shown}")
     ends = [panel.as_printed(value) for value in panel.band()]
@@ -83,12 +85,12 @@ def _panel_text(panel: Panel) -> str:
 
 
 # --- drawing ------------------------------------------------------------------------------------
-def _multiples(name: str, panels: list[Panel], colours: Mapping[str, str]) -> Figure:
+def _multiples(name: str, panels: list[FigurePanel], colours: Mapping[str, str]) -> Figure:
     words, by_year = panels[0].words, all(panel.by_year for panel in panels)
     alike = len({panel.unit for panel in panels}) == 1
     longest = max(len(panel.rows) for panel in panels)
     height = 3.3 if by_year else 1.35 + 0.24 * max(longest, 4)
-    draw: Callable[[Axes, Panel, str], None] = _years if by_year else _bars
+    draw: Callable[[Axes, FigurePanel, str], None] = _years if by_year else _bars
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(_WIDTH, height))
         figure.set_layout_engine("constrained", wspace=0.06)
@@ -108,7 +110,7 @@ def _multiples(name: str, panels: list[Panel], colours: Mapping[str, str]) -> Fi
     return figure
 
 
-def _leave_room(place: Axes, panels: list[Panel]) -> None:
+def _leave_room(place: Axes, panels: list[FigurePanel]) -> None:
     """Limits of one axis, or of panels that share it, with room for the numbers at the bars."""
     values = np.concatenate(
         [[0.0], *(part for panel in panels for part in (panel.values, panel.printed_values))]
@@ -118,7 +120,7 @@ def _leave_room(place: Axes, panels: list[Panel]) -> None:
     place.set_xlim(low - (0.85 * span if low < 0 else 0.0), high + 0.45 * span)
 
 
-def _years(place: Axes, panel: Panel, colour: str) -> None:
+def _years(place: Axes, panel: FigurePanel, colour: str) -> None:
     year = panel.rows["year"].to_numpy(int)
     ends = panel.band()
     if ends:
@@ -130,7 +132,7 @@ def _years(place: Axes, panel: Panel, colour: str) -> None:
     place.yaxis.set_major_formatter(_axis_number(panel))
 
 
-def _bars(place: Axes, panel: Panel, colour: str) -> None:
+def _bars(place: Axes, panel: FigurePanel, colour: str) -> None:
     at, values, printed = np.arange(len(panel.rows)), panel.values, panel.printed_values
     place.barh(at, values, height=0.7, color=colour)
     place.plot(printed, at, linestyle="none", **_PRINTED)
@@ -164,7 +166,7 @@ def _number(place: Axes, at: tuple[float, float], text: str, points: int, colour
     )
 
 
-def _axis_number(panel: Panel) -> mpl.ticker.Formatter:
+def _axis_number(panel: FigurePanel) -> mpl.ticker.Formatter:
     signs = marks(panel.words["marks"])
 
     def text(value: float, _: int) -> str:
@@ -173,7 +175,7 @@ def _axis_number(panel: Panel) -> mpl.ticker.Formatter:
     return mpl.ticker.FuncFormatter(text)
 
 
-def _axes(figure: Figure, places: np.ndarray, panels: list[Panel]) -> None:
+def _axes(figure: Figure, places: np.ndarray, panels: list[FigurePanel]) -> None:
     """Name the axes; what a panel would repeat of the one on its left is left out."""
     names = [panel.axis for panel in panels]
     if panels[0].by_year:
@@ -186,12 +188,12 @@ def _axes(figure: Figure, places: np.ndarray, panels: list[Panel]) -> None:
     else:
         for place, name in zip(places, names, strict=True):
             place.set_xlabel(name)
-    for place, panel, left in zip(places[1:], panels[1:], panels, strict=False):
-        if panel.names == left.names:
+    for place, panel, previous in zip(places[1:], panels[1:], panels, strict=False):
+        if panel.names == previous.names:
             place.tick_params(axis="y", left=False, labelleft=False)
 
 
-def _key(figure: Figure, panels: list[Panel]) -> None:
+def _key(figure: Figure, panels: list[FigurePanel]) -> None:
     """What a diamond and a band are, if there are any."""
     words, handles = panels[0].words["text"], list[Artist]()
     if any(np.isfinite(panel.printed_values).any() for panel in panels):

@@ -108,10 +108,10 @@ def _panel(panel: Axes, estimates: pd.DataFrame, words: Words) -> None:
     for place, name in enumerate(names):
         rows = estimates[estimates["estimator"] == name].sort_values("lag")
         middle = rows["estimate"].astype(float)
-        at = rows["lag"].astype(float) + _APART * (place - (len(names) - 1) / 2)
+        lag = rows["lag"].astype(float) + _APART * (place - (len(names) - 1) / 2)
         ends = [middle - rows["lower"].astype(float), rows["upper"].astype(float) - middle]
         panel.errorbar(
-            at,
+            lag,
             middle,
             yerr=ends,
             fmt=_MARKERS[name],

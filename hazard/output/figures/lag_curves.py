@@ -152,8 +152,8 @@ def _points_axis(panels: Iterable[Axes], words: Words) -> None:
 
 def _headings(figure: Figure, height: float, words: Words) -> None:
     """The estimators, each behind its own mark."""
-    for left, estimator in ((0.08, "hazard model"), (0.26, "multinomial logit")):
-        _key(figure, (left, 1 - 0.25 / height), estimator, words)
+    for x, estimator in ((0.08, "hazard model"), (0.26, "multinomial logit")):
+        _key(figure, (x, 1 - 0.25 / height), estimator, words)
     _key(figure, (0.61, 1 - 0.25 / height), "linear probability", words)
 
 

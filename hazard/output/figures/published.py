@@ -47,10 +47,10 @@ def published_lag_curves(
         figure = Figure(figsize=(9.0, 1.5 + 1.85 * len(rows)))
         grid = figure.subplots(len(rows), len(priors), sharex=True, sharey=True, squeeze=False)
         for panels, (exit_name, network) in zip(grid, rows, strict=True):
-            curve = _of(shown, exit=exit_name, network=network)
+            curve = _select(shown, exit=exit_name, network=network)
             for panel, prior in zip(panels, priors, strict=True):
-                _lag_panel(panel, _of(curve, prior="published"), _of(curve, prior=prior))
-                text = _sum_text(_of(curve, prior=prior, lag="sum"), words)
+                _lag_panel(panel, _select(curve, prior="published"), _select(curve, prior=prior))
+                text = _sum_text(_select(curve, prior=prior, lag="sum"), words)
                 panel.text(0.98, 0.02, text, transform=panel.transAxes, ha="right", va="bottom")
             _row_labels(panels, f"{words[exit_name]} {words[network]}", words)
         _direct_labels(grid[0][0], EXIT_COLOURS[rows[0][0]], words)
@@ -79,7 +79,7 @@ def published_lag_curves_text(
     lines = [words["title"] + "."]
     for exit_name, network in _curves(shown):
         for prior in ["published", *_priors(shown)]:
-            curve = _of(shown, exit=exit_name, network=network, prior=prior)
+            curve = _select(shown, exit=exit_name, network=network, prior=prior)
             months = curve[curve["lag"] != "sum"]
             lines.append(
                 words["text"].format(
@@ -88,7 +88,7 @@ def published_lag_curves_text(
                     prior=words.get(prior, prior),
                     last=months["lag"].iloc[-1],
                     months=", ".join(_number(estimate, words) for estimate in months["estimate"]),
-                    sum=_sum_text(_of(curve, lag="sum"), words),
+                    sum=_sum_text(_select(curve, lag="sum"), words),
                 )
             )
     return "\n".join(lines)
@@ -96,12 +96,12 @@ def published_lag_curves_text(
 
 # --- choosing rows ------------------------------------------------------------------------------
 def _forced_mnlogit(estimates: pd.DataFrame) -> pd.DataFrame:
-    return _of(estimates, estimator="mnlogit", exposure="forced_return")
+    return _select(estimates, estimator="mnlogit", exposure="forced_return")
 
 
-def _of(table: pd.DataFrame, **labels: str) -> pd.DataFrame:
-    chosen = np.logical_and.reduce([table[name] == label for name, label in labels.items()])
-    return table[chosen]
+def _select(table: pd.DataFrame, **labels: str) -> pd.DataFrame:
+    selected = np.logical_and.reduce([table[name] == label for name, label in labels.items()])
+    return table[selected]
 
 
 def _curves(shown: pd.DataFrame) -> list[tuple[str, str]]:

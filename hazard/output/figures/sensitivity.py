@@ -92,9 +92,9 @@ def sensitivity(
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
         top, floor = 1 - 0.92 / height, 1 - upper / height
-        left, middle = _LEFT / 9, 0.62
+        left_edge, middle = _LEFT / 9, 0.62
         forest = figure.add_gridspec(
-            1, len(exits), left=left, right=middle, top=top, bottom=floor, wspace=0.12
+            1, len(exits), left=left_edge, right=middle, top=top, bottom=floor, wspace=0.12
         )
         _forests(figure, forest, shown)
         table = figure.add_gridspec(
@@ -166,7 +166,7 @@ def _estimands(shown: pd.DataFrame) -> list[_Estimand]:
     return [*contrasts, _Estimand("cumulative_lag_effect", None)]
 
 
-def _drawn(shown: pd.DataFrame) -> _Estimand:
+def _forest_estimand(shown: pd.DataFrame) -> _Estimand:
     """The last risk difference, or the sum of the lags where there is none."""
     return _estimands(shown)[-2:][0]
 
@@ -192,7 +192,7 @@ def _unit(name: str, words: Words) -> str:
 
 # --- estimands and conclusions ------------------------------------------------------------------
 def _forests(figure: Figure, grid: GridSpec, shown: _Shown) -> None:
-    place, estimand = np.arange(len(shown.lines)), _drawn(shown.rows)
+    place, estimand = np.arange(len(shown.lines)), _forest_estimand(shown.rows)
     for column, (exit_name, label, colour) in enumerate(shown.exits()):
         panel = figure.add_subplot(grid[0, column])
         panel.set_yticks(place, [_label(shown, int(k)) for k in place])
@@ -255,7 +255,7 @@ def _conclusions(figure: Figure, grid: GridSpec, shown: _Shown) -> None:
                 if row["changed"]:
                     panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=_CHANGED, lw=0))
                 panel.plot(x, y, _MARKS[row["conclusion"]], color=colour, markersize=5)
-        heads = ["Σ" if wanted.month is None else str(wanted.month) for wanted in estimands]
+        heads = ["Σ" if estimand.month is None else str(estimand.month) for estimand in estimands]
         panel.set_xticks(range(len(heads)), heads)
         panel.tick_params(length=0, labelleft=False, labeltop=True, labelbottom=False, pad=1)
         panel.set_title(label, loc="left", color=colour, size=8.5, pad=14)
@@ -310,12 +310,12 @@ def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
 
 
 def _titles(figure: Figure, shown: _Shown, floor: float) -> None:
-    height, left, words = figure.get_figheight(), 0.13 / 9, shown.words
-    month = _drawn(shown.rows).month
+    height, left_edge, words = figure.get_figheight(), 0.13 / 9, shown.words
+    month = _forest_estimand(shown.rows).month
     unit = _unit(shown.rows.loc[shown.rows["lag"].notna(), "unit"].iloc[0], words)
     change = words["sum_axis" if month is None else "points_axis"].format(unit=unit, month=month)
     heading = words["title"].format(event=_event(shown.rows, words))
-    figure.text(left, 1 - 0.22 / height, heading, size=11.5, weight="bold")
+    figure.text(left_edge, 1 - 0.22 / height, heading, size=11.5, weight="bold")
     figure.text(_LEFT / 9, 1 - 0.47 / height, change)
     figure.text(0.645, 1 - 0.47 / height, words["conclusions"])
     _note(figure, floor - 0.52 / height, words["above_note"].format(unit=unit))
