@@ -167,14 +167,14 @@ def simulate(
     """
     from hazard import simulation
 
-    out = Path(folder)
+    path = Path(folder)
     planted = simulation.scenario(scenario)
     with atomic.claims():
-        atomic.check_new(out)
+        atomic.check_new(path)
         rng = np.random.default_rng(seed)
         truth = simulation.truth(size, rng, planted)
-        simulation.write(simulation.registers(truth, rng), out)
-    return out
+        simulation.write(simulation.registers(truth, rng), path)
+    return path
 
 
 # --- fits ---------------------------------------------------------------------------------------
@@ -223,8 +223,8 @@ class Fit(fitting.Fit):
         if term is None:
             rows = rows[rows["month"].notna()]
         else:
-            known = list(rows["term"].dropna().unique())
-            rows = rows[rows["term"].eq(plots.chosen("term", term, known)) & rows["month"].isna()]
+            terms = list(rows["term"].dropna().unique())
+            rows = rows[rows["term"].eq(plots.chosen("term", term, terms)) & rows["month"].isna()]
         label_columns = [name for name in _PLACES if rows[name].notna().any()]
         return rows[["quantity", *label_columns, *_SHOWN]].reset_index(drop=True)
 
@@ -250,11 +250,11 @@ class Fit(fitting.Fit):
 
     def save(self, folder: str | Path) -> Path:
         """Write the folder of the fit, without any row; it must not exist yet."""
-        out = Path(folder)
+        path = Path(folder)
         with atomic.claims():
-            atomic.check_new(out)
-            write_run(out, self)
-        return out
+            atomic.check_new(path)
+            write_run(path, self)
+        return path
 
     def __repr__(self) -> str:
         """Model, engine and what is known of the computation."""
@@ -282,10 +282,12 @@ def _headline(fit: Fit) -> pd.DataFrame:
         fit.estimates["estimator"].eq(HAZARD_MODEL) & fit.estimates["level"].isna()
     ]
     for quantity in ("risk_difference", "cumulative_lag_effect", "cumulative_incidence"):
-        asked = rows[rows["quantity"].eq(quantity)]
-        if len(asked):
-            at_end = asked[asked["month"].isna() | asked["month"].eq(asked["month"].max())]
-            return at_end[["quantity", "term", "month", *_SHOWN]].reset_index(drop=True)
+        estimates = rows[rows["quantity"].eq(quantity)]
+        if len(estimates):
+            at_last_month = estimates[
+                estimates["month"].isna() | estimates["month"].eq(estimates["month"].max())
+            ]
+            return at_last_month[["quantity", "term", "month", *_SHOWN]].reset_index(drop=True)
     return rows[["quantity", *_SHOWN]].head(0)
 
 
@@ -297,13 +299,13 @@ class Brief:
 
     def save(self, path: str | Path) -> Path:
         """Write the page to a file that must not exist yet."""
-        out = Path(path)
-        if out.exists():
-            raise UsageError(f"output {str(out)!r} must not exist yet; choose another name.")
+        target = Path(path)
+        if target.exists():
+            raise UsageError(f"output {str(target)!r} must not exist yet; choose another name.")
         with atomic.claims():
-            atomic.check_new(out)
-            atomic.write_file(out, lambda draft: draft.write_text(self.html, encoding="utf-8"))
-        return out
+            atomic.check_new(target)
+            atomic.write_file(target, lambda draft: draft.write_text(self.html, encoding="utf-8"))
+        return target
 
     def _repr_html_(self) -> str:
         page = html.escape(self.html, quote=True)
@@ -334,13 +336,15 @@ class Plots:
         name = plots.chosen("lagged term", term, names)
         coordinates = parameterisation.standard(self.fit.design)
         prior = predictive.prior_draws(coordinates, _PRIOR_DRAWS, np.random.default_rng(0))
-        before, after = (
+        prior_curve, posterior_curve = (
             incidence.lag_curves(draws, self.fit.spec)["lag_coefficient"].sel(term=name)
             for draws in (prior, self.fit.draws)
         )
         keys, ends = ["lag", "exit"], ["lower", "upper"]
-        prior_ends = summary(before)[[*keys, *ends]].rename(columns={e: f"prior_{e}" for e in ends})
-        table = prior_ends.merge(summary(after)[[*keys, "estimate", *ends]], on=keys)
+        prior_ends = summary(prior_curve)[[*keys, *ends]].rename(
+            columns={e: f"prior_{e}" for e in ends}
+        )
+        table = prior_ends.merge(summary(posterior_curve)[[*keys, "estimate", *ends]], on=keys)
         axes = plots.priors(table.dropna().rename(columns={"lag": "label"}), ax=ax)
         axes.set_xlabel(f"lag of {name}")
         return axes
@@ -349,8 +353,10 @@ class Plots:
         self, name: str | None = None, exit: str | None = None, *, ax: Axes | None = None
     ) -> Axes:
         """Effect of every level of a group on one exit; by default the first of each."""
-        known = [str(key).removeprefix("u_") for key in self.fit.draws if str(key).startswith("u_")]
-        group = plots.chosen("group", name, known)
+        group_names = [
+            str(key).removeprefix("u_") for key in self.fit.draws if str(key).startswith("u_")
+        ]
+        group = plots.chosen("group", name, group_names)
         exit_name = plots.chosen("exit", exit, self.fit.spec.outcome.exits)
         effects = self.fit.draws[f"u_{group}"].sel(exit=exit_name)
         table = summary(effects).rename(columns={f"{group}_level": "level"})

@@ -115,8 +115,8 @@ def nearest_column(word: object, columns: Iterable[object]) -> str:
     >>> nearest_column("sex", ["person", "sexx"])
     ' Did you mean column 2?'
     """
-    place = _nearest(word, [str(column) for column in columns])
-    return "" if place is None else f" Did you mean column {place + 1}?"
+    index = _nearest(word, [str(column) for column in columns])
+    return "" if index is None else f" Did you mean column {index + 1}?"
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:
@@ -132,12 +132,12 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     ''
     """
     others = [str(candidate) for candidate in known if str(candidate) != str(word)]
-    place = _nearest(word, others)
-    return "" if place is None else f" Did you mean '{others[place]}'?"
+    index = _nearest(word, others)
+    return "" if index is None else f" Did you mean '{others[index]}'?"
 
 
-def _nearest(word: object, known: Sequence[str]) -> int | None:
+def _nearest(word: object, words: Sequence[str]) -> int | None:
     """Place of the nearest word, whatever its case and the spaces around it."""
-    plain = [candidate.strip().casefold() for candidate in known]
+    plain = [candidate.strip().casefold() for candidate in words]
     matches = difflib.get_close_matches(str(word).strip().casefold(), plain, n=1)
     return plain.index(matches[0]) if matches else None

@@ -198,14 +198,16 @@ def text(lost: Losses, lang: str = ENGLISH) -> str:
     """
     if not lost.reasons:
         return ""
-    words, whole = languages.words(_TABLE, lang), partial(_whole, lang)
+    words, whole_number = languages.words(_TABLE, lang), partial(_whole_number, lang)
     kept = ", ".join(
-        words[f"kept_{name}"].format(n=whole(n), all=whole(all_))
+        words[f"kept_{name}"].format(n=whole_number(n), all=whole_number(all_))
         for name, n, all_ in zip(_SIZES, lost.inside, lost.read, strict=True)
     )
     reasons = "; ".join(
         words["reason"].format(
-            reason=languages.own(reason, lang), rows=whole(size.rows), exits=whole(size.exits)
+            reason=languages.own(reason, lang),
+            rows=whole_number(size.rows),
+            exits=whole_number(size.exits),
         )
         for reason, size in lost.reasons.items()
     )
@@ -251,5 +253,5 @@ def _shares(shares: Mapping[str, float], words: Words) -> str:
     return ", ".join(texts)
 
 
-def _whole(lang: str, n: int) -> str:
+def _whole_number(lang: str, n: int) -> str:
     return digits.number(n, 0, digits.language_marks(lang))

@@ -85,6 +85,6 @@ def baseline_estimates(
 
 def joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Tables one under the other, each column of the type that fits all."""
-    whole = pd.concat([part.astype(object) for part in parts], ignore_index=True)
+    table = pd.concat([part.astype(object) for part in parts], ignore_index=True)
     with np.errstate(invalid="ignore"):  # pandas asks of infinite numbers too if they are whole
-        return whole.convert_dtypes()
+        return table.convert_dtypes()

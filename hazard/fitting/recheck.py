@@ -74,8 +74,8 @@ def check_estimates(tree: xr.DataTree, spec: ModelSpec, estimates: pd.DataFrame)
         n_different += _n_different_coefficients(tree, spec, stated)
     if n_different:
         raise IntegrityError(
-            f"estimates.csv must say what the draws say; {n_different} lag curves, sums, incidences "
-            "or coefficients do not. Make the run again."
+            f"estimates.csv must say what the draws say; {n_different} lag curves, sums, "
+            "incidences or coefficients do not. Make the run again."
         )
 
 
@@ -96,11 +96,11 @@ def _n_different(recomputed: pd.DataFrame, stated: pd.DataFrame, key: list[str])
     recomputed_rows, stated_rows = _keyed(recomputed, key), _keyed(stated, key)
     if stated_rows.index.has_duplicates:
         return len(stated_rows)
-    both = recomputed_rows.join(stated_rows, rsuffix="_stated", how="outer")
-    different = ~(both.index.isin(recomputed_rows.index) & both.index.isin(stated_rows.index))
+    merged = recomputed_rows.join(stated_rows, rsuffix="_stated", how="outer")
+    different = ~(merged.index.isin(recomputed_rows.index) & merged.index.isin(stated_rows.index))
     for name in _COMPARED:
-        values = both[name].astype(float).to_numpy()
-        stated_values = both[f"{name}_stated"].astype(float).to_numpy()
+        values = merged[name].astype(float).to_numpy()
+        stated_values = merged[f"{name}_stated"].astype(float).to_numpy()
         different |= ~np.isclose(
             values, stated_values, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True
         )

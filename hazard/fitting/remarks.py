@@ -34,13 +34,13 @@ _NEVER = (
 )
 
 
-def notes(rows: Panel, built: Design, spec: ModelSpec) -> dict[str, Any]:
+def notes(rows: Panel, design: Design, spec: ModelSpec) -> dict[str, Any]:
     """Facts about a question and its rows that a reader must be told.
 
     Parameters
     ----------
     rows : Panel
-    built : Design
+    design : Design
         Of these rows.
     spec : ModelSpec
 
@@ -63,9 +63,9 @@ def notes(rows: Panel, built: Design, spec: ModelSpec) -> dict[str, Any]:
     return {
         "unit": spec.table.unit,
         "states": {name: share for name, share in shares.items() if share >= GOES_ON},
-        "held": _held_at_start(rows, built, spec) if has_incidence else {},
-        "small_levels": _small_levels(rows, built, spec),
-        "never": [name for code, name in enumerate(built.exits, 1) if code not in built.outcome],
+        "held": _held_at_start(rows, design, spec) if has_incidence else {},
+        "small_levels": _small_levels(rows, design, spec),
+        "never": [name for code, name in enumerate(design.exits, 1) if code not in design.outcome],
     }
 
 
@@ -99,10 +99,10 @@ def remarks(facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _small_levels(rows: Panel, built: Design, spec: ModelSpec) -> dict[str, int]:
+def _small_levels(rows: Panel, design: Design, spec: ModelSpec) -> dict[str, int]:
     if rows.of_registers or spec.table.confidential is not None:
         return {}
-    panel = rows.frame.iloc[built.row]
+    panel = rows.frame.iloc[design.row]
     return disclosure.n_small_levels(panel, levels_of(panel, spec))
 
 
@@ -150,9 +150,9 @@ def columns(spec: ModelSpec) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _held_at_start(rows: Panel, built: Design, spec: ModelSpec) -> dict[str, int]:
-    panel = rows.frame.iloc[built.row]
-    starts = interventions.first_rows(rows.frame, built.row)
+def _held_at_start(rows: Panel, design: Design, spec: ModelSpec) -> dict[str, int]:
+    panel = rows.frame.iloc[design.row]
+    starts = interventions.first_rows(rows.frame, design.row)
     names = columns(spec)
     timed = any(isinstance(term, CalendarTerm) for term in spec.term)
     if timed or CALENDAR in spec.group_columns:
@@ -163,7 +163,7 @@ def _held_at_start(rows: Panel, built: Design, spec: ModelSpec) -> dict[str, int
     }
     for term in spec.lagged:
         if term.name not in varied and term.event not in varied:
-            changed = _changing(panel, rows.histories[term.name].values[built.row])
+            changed = _changing(panel, rows.histories[term.name].values[design.row])
             changes |= {term.name: changed} if changed else {}
     return changes
 

@@ -158,9 +158,9 @@ def _refuse_unvarying(panel: pd.DataFrame, terms: Sequence[LaggedTerm]) -> None:
     sentences = []
     for term in terms:
         values = happened(panel, term)
-        known = np.unique(values[~np.isnan(values)])
-        if len(known) == 1:
-            value = "something in every row" if known[0] else "nothing in any row"
+        observed = np.unique(values[~np.isnan(values)])
+        if len(observed) == 1:
+            value = "something in every row" if observed[0] else "nothing in any row"
             sentences.append(
                 f"exposure of term {term.name!r} must vary among the rows; got {value} of "
                 f"{len(panel):,}. Correct the column {term.exposure!r}, or leave the term out."
@@ -184,8 +184,8 @@ def _only(rows: Panel, spec: ModelSpec) -> Panel:
     if not spec.only:
         return rows
     chosen_rows = subset.chosen(rows.frame, spec.only)
-    kept = subset.of_rows(rows.frame, chosen_rows)
-    read_counts, chosen_counts = counted(rows.frame), counted(kept)
+    chosen_frame = subset.of_rows(rows.frame, chosen_rows)
+    read_counts, chosen_counts = counted(rows.frame), counted(chosen_frame)
     excluded = LeftOut(*(a - b for a, b in zip(read_counts, chosen_counts, strict=True)))
     flow_steps = lines(
         rows.flow,
@@ -193,7 +193,7 @@ def _only(rows: Panel, spec: ModelSpec) -> Panel:
     )
     return replace(
         rows,
-        frame=kept,
+        frame=chosen_frame,
         histories={name: history[chosen_rows] for name, history in rows.histories.items()},
         flow=pd.concat([rows.flow, flow_steps], ignore_index=True),
         left_out={**rows.left_out, ONLY: excluded},

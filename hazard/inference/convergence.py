@@ -211,8 +211,8 @@ def _copies(variables: Iterable[xr.DataArray]) -> int:
 def _many_valued(draws: FloatArray) -> FloatArray:
     """Of sorted draws, the quantities with so many values that chains do not agree by chance."""
     values = (np.diff(draws, axis=1) > 0).sum(axis=1)
-    kept: FloatArray = draws[:, :, (values >= _FEWEST_DRAWS).all(axis=0)]
-    return kept
+    selected: FloatArray = draws[:, :, (values >= _FEWEST_DRAWS).all(axis=0)]
+    return selected
 
 
 def _constant(draws: FloatArray) -> npt.NDArray[np.bool_]:

@@ -34,12 +34,12 @@ class Curve:
     Attributes
     ----------
     prior : TransformedFamily
-    place : ndarray of int64, shape (n,)
+    positions : ndarray of int64, shape (n,)
         Of its coefficients among all that are drawn.
     """
 
     prior: TransformedFamily
-    place: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
 
     @property
     def ratio(self) -> float:
@@ -100,8 +100,8 @@ def draws(
     """
     if not all(curve.prior.gibbs for curve in curves):
         return _elliptical_draws(curves, (precision + precision.T) / 2, weighted_mean, n=n, rng=rng)
-    starts = np.concatenate([[0], np.cumsum([len(curve.place) for curve in curves])])
-    order = np.concatenate([curve.place for curve in curves])
+    starts = np.concatenate([[0], np.cumsum([len(curve.positions) for curve in curves])])
+    order = np.concatenate([curve.positions for curve in curves])
     ratio = np.array([curve.ratio for curve in curves])
     symmetric = np.ascontiguousarray((precision + precision.T) / 2)
     layout = _Layout(order.astype(np.int64), starts.astype(np.int64), ratio)
@@ -307,14 +307,16 @@ def _elliptical_draws(
     """
     c, normals = np.zeros((len(weighted_mean), _CHAINS)), []
     for curve in curves:
-        x = rng.standard_normal((curve.prior.n_normals(len(curve.place)), _CHAINS))
-        c[curve.place] = _coefficients(curve, x)
+        x = rng.standard_normal((curve.prior.n_normals(len(curve.positions)), _CHAINS))
+        c[curve.positions] = _coefficients(curve, x)
         normals.append(x)
     kept = []
     for sweep in range(_WARM_UP + _THIN * -(-n // _CHAINS)):
         for curve, x in zip(curves, normals, strict=True):
-            gradient = weighted_mean[curve.place, None] - precision[curve.place] @ c
-            c[curve.place] = _elliptical(curve, x, _State(c[curve.place], gradient, precision, rng))
+            gradient = weighted_mean[curve.positions, None] - precision[curve.positions] @ c
+            c[curve.positions] = _elliptical(
+                curve, x, _State(c[curve.positions], gradient, precision, rng)
+            )
         if sweep >= _WARM_UP and (sweep - _WARM_UP) % _THIN == 0:
             kept.append(c.copy())
     return np.concatenate(kept, axis=1)[:, :n]
@@ -322,7 +324,7 @@ def _elliptical_draws(
 
 def _coefficients(curve: Curve, x: FloatArray) -> FloatArray:
     """Coefficients (coefficient, chain) of a curve in units of its reach, from its normals."""
-    coefficients = curve.prior.transform(x, len(curve.place), NUMBERS)
+    coefficients = curve.prior.transform(x, len(curve.positions), NUMBERS)
     return np.asarray(coefficients / curve.prior.reach)
 
 
@@ -332,7 +334,7 @@ def _elliptical(curve: Curve, x: FloatArray, state: _State) -> FloatArray:
     ``state`` has the coefficients of the curve and their gradient, shape (coefficient, chain).
     """
     rng = state.rng
-    curve_precision = state.precision[np.ix_(curve.place, curve.place)]
+    curve_precision = state.precision[np.ix_(curve.positions, curve.positions)]
     start, normal = x.copy(), rng.standard_normal(x.shape)
     level = -rng.standard_exponential(x.shape[1])
     angle = np.asarray(rng.uniform(0.0, 2 * np.pi, x.shape[1]))

@@ -294,8 +294,8 @@ def _curves(coordinates: Coordinates) -> list[gibbs.Curve]:
     for name, prior in coordinates.transformed.items():
         size = len(coordinates.factors[name])
         for j in range(coordinates.n_exits):
-            place = start + j + coordinates.n_exits * np.arange(size)
-            curves.append(gibbs.Curve(prior, place))
+            positions = start + j + coordinates.n_exits * np.arange(size)
+            curves.append(gibbs.Curve(prior, positions))
         start += size * coordinates.n_exits
     return curves
 

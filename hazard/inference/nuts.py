@@ -183,8 +183,8 @@ def _has_ended(job: Any) -> bool:
 def _tidy(tree: xr.DataTree) -> xr.DataTree:
     posterior = tree["posterior"].to_dataset().drop_vars(_HELPERS, errors="ignore")
     statistics = tree["sample_stats"].to_dataset()
-    kept = [str(name) for name, values in statistics.items() if values.dtype != object]
-    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics[kept]})
+    numeric = [str(name) for name, values in statistics.items() if values.dtype != object]
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics[numeric]})
 
 
 def affine_map(model: pm.Model, approximation: Laplace) -> tuple[FloatArray, FloatArray]:

@@ -51,7 +51,7 @@ class CheckSettings:
     ----------
     draws : int
         Replicates, each from another posterior draw; all draws where there are fewer.
-    least : int
+    min_persons : int
         Fewest persons of a level that is shown by itself.
     month : int
         Month by whose end cumulative incidences are compared, in every level.
@@ -63,7 +63,7 @@ class CheckSettings:
     """
 
     draws: int = 200
-    least: int = 20
+    min_persons: int = 20
     month: int = 12
     last: int = 24
     largest: int = 3
@@ -176,7 +176,7 @@ def check(
             "or repeated rows. Use the design as built, not collapsed."
         )
     at_risk = panel.iloc[design.row]
-    row_groupings = groupings(at_risk, by, settings.least)
+    row_groupings = groupings(at_risk, by, settings.min_persons)
     cells = Cells.for_rows(
         row_groupings, at_risk["month"].to_numpy(dtype=np.int64), max(settings.month, settings.last)
     )
@@ -249,9 +249,9 @@ def at_month(checked: pd.DataFrame, month: int = DEFAULT.month) -> pd.DataFrame:
 def _thinned(beta: xr.DataArray, n: int) -> FloatArray:
     """Draws at equal distances, shape (draw, coefficient, exit)."""
     ordered = beta.transpose("chain", "draw", "coefficient", "exit").values
-    every = ordered.reshape(-1, *ordered.shape[2:])
-    at = np.linspace(0, len(every) - 1, min(n, len(every))).round().astype(np.int64)
-    return np.ascontiguousarray(every[at])
+    samples = ordered.reshape(-1, *ordered.shape[2:])
+    positions = np.linspace(0, len(samples) - 1, min(n, len(samples))).round().astype(np.int64)
+    return np.ascontiguousarray(samples[positions])
 
 
 def _rank(n_draws: Any) -> Any:

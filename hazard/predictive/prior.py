@@ -141,8 +141,8 @@ def _monthly(beta: xr.DataArray, design: Design, unit: str) -> Iterator[pd.DataF
 def _row_summaries(eta: FloatArray, design: Design) -> FloatArray:
     """Mean and percentiles over the rows, of every exit and of any, shape (3, exit)."""
     leave = hazard(xr.DataArray(eta, dims=("row", "exit")), design.link).values
-    both = np.column_stack([leave, leave.sum(axis=1)])
-    return np.vstack([both.mean(axis=0), np.percentile(both, list(_OF_ROWS.values()), axis=0)])
+    probabilities = np.column_stack([leave, leave.sum(axis=1)])
+    return np.vstack([probabilities.mean(axis=0), np.percentile(probabilities, list(_OF_ROWS.values()), axis=0)])
 
 
 def _incidences(

@@ -57,10 +57,10 @@ class Cells:
 
     def split(self, values: IntArray) -> list[IntArray]:
         """Numbers of all cells, the second last axis, as (..., level, month, exit) by grouping."""
-        ends = np.cumsum([levels * months for levels, months in self.shapes])[:-1]
+        boundaries = np.cumsum([levels * months for levels, months in self.shapes])[:-1]
         return [
             part.reshape(*part.shape[:-2], *shape, part.shape[-1])
-            for part, shape in zip(np.split(values, ends, axis=-2), self.shapes, strict=True)
+            for part, shape in zip(np.split(values, boundaries, axis=-2), self.shapes, strict=True)
         ]
 
 

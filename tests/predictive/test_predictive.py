@@ -101,7 +101,7 @@ def test_observed_numbers_are_those_of_the_panel(
         built,
         panel=panel,
         by=["nationality"],
-        settings=CheckSettings(least=1, month=7, last=9),
+        settings=CheckSettings(min_persons=1, month=7, last=9),
     )
     life = aalen_johansen.fit(panel)["cumulative_incidence"]
     for month in range(1, 10):
@@ -153,7 +153,7 @@ def test_certain_rows_by_hand() -> None:
     spec = model(text, exits=2).model_copy(update={"outcome": specs.OutcomeSpec(exits=("a", "b"))})
     built = design.build(panel, {}, spec)
     beta = [[[-90.0, -90.0], [0.0, 180.0]]] * 3
-    settings = CheckSettings(draws=3, least=1)
+    settings = CheckSettings(draws=3, min_persons=1)
     found = predictive.check(
         draws_of(beta, built), built, panel=panel, by=["centre"], settings=settings
     )
@@ -273,7 +273,7 @@ def test_rows_that_the_design_leaves_out_play_no_part(rng: np.random.Generator) 
     assert found["n_rows"].iloc[0] == len(built.row)
     assert one(found, grouping=ALL, quantity="exits")["observed"] == (built.outcome > 0).sum()
     kept = small.panel.iloc[built.row]
-    settings = CheckSettings(least=1)
+    settings = CheckSettings(min_persons=1)
     found = predictive.check(beta, built, panel=small.panel, by=[], settings=settings)
     own = found[found["grouping"] == MONTH].set_index("level")
     for month, rows in kept.groupby("month"):

@@ -160,8 +160,8 @@ def immortal_time_panel_text(
         name = words[f"panel_{row['design']}" if log else row["design"]].replace("\n", " ")
         unit = words["panel_odds" if log else "panel_change"].format(exit=label)
         values = row[["estimate", "lower", "upper"]].astype(float)
-        shown = dict(zip(_ENDS, np.exp(values) if log else values, strict=True))
-        lines.append(f"{unit}, {name}: {_spread(shown, words)}.")
+        interval = dict(zip(_ENDS, np.exp(values) if log else values, strict=True))
+        lines.append(f"{unit}, {name}: {_spread(interval, words)}.")
     return "\n".join(lines)
 
 
@@ -174,17 +174,17 @@ def _least_squares(
 ) -> None:
     panel.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
     years: dict[float, str] = {}
-    for place, (design, sample) in enumerate(labels):
+    for index, (design, sample) in enumerate(labels):
         chosen = estimates[(estimates["design"] == design) & (estimates["sample"] == sample)]
         for step, (_, row) in enumerate(chosen.sort_values("term").iterrows()):
-            position = place + _STEP * (2 * step - 1)
+            position = index + _STEP * (2 * step - 1)
             years[position] = row["term"][-4:]
             _simulated(panel, position, _Interval(row["low"], row["mean"], row["high"]), _COLOUR)
             if np.isfinite(row["published"]):
                 _printed(panel, position, row, words)
         panel.annotate(
             _sample(design, sample, words),
-            (0, place),
+            (0, index),
             (-38, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
@@ -243,11 +243,11 @@ def _hazards(panel: Axes, tables: Sequence[pd.DataFrame], words: Words) -> None:
 # --- one panel ----------------------------------------------------------------------------------
 def _bars(panel: Axes, rows: pd.DataFrame, names: Sequence[str]) -> None:
     values = rows[["lower", "estimate", "upper"]].to_numpy(dtype=float)
-    shown = np.exp(values) if rows["unit"].iloc[0] == "log-odds" else values
-    places = np.arange(len(rows))
-    panel.hlines(places, shown[:, 0], shown[:, 2], color=_COLOUR, linewidth=2.0)
-    panel.plot(shown[:, 1], places, "o", color=_COLOUR, markersize=5)
-    panel.set_yticks(places, labels=list(names))
+    plotted = np.exp(values) if rows["unit"].iloc[0] == "log-odds" else values
+    positions = np.arange(len(rows))
+    panel.hlines(positions, plotted[:, 0], plotted[:, 2], color=_COLOUR, linewidth=2.0)
+    panel.plot(plotted[:, 1], positions, "o", color=_COLOUR, markersize=5)
+    panel.set_yticks(positions, labels=list(names))
     panel.set_ylim(len(rows) - 0.4, -0.6)
     panel.tick_params(axis="y", length=0)
 

@@ -67,12 +67,12 @@ def predictive(
     exits = exit_colours(checked["exit"].unique())
     groupings = _groupings(checked)
     height = _TOP + _CURVES + (_GAP + _ROW) * len(groupings) + _BOTTOM
-    rows, summed = _shown(checked, month), summary(checked, month=month)
+    rows, summed = _plotted(checked, month), summary(checked, month=month)
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
         top = _TOP
-        for place, grouping in enumerate([ALL, *groupings]):
-            size = _ROW if place else _CURVES
+        for index, grouping in enumerate([ALL, *groupings]):
+            size = _ROW if index else _CURVES
             panels = _row_of_panels(figure, top, size, len(exits))
             levels, counted = (table[table["grouping"] == grouping] for table in (rows, summed))
             for panel, (name, colour) in zip(panels, exits.items(), strict=True):
@@ -153,7 +153,7 @@ def _counted(summed: pd.DataFrame, grouping: str, exit_name: str) -> pd.DataFram
     return _select(summed, grouping, exit_name)
 
 
-def _shown(checked: pd.DataFrame, month: int) -> pd.DataFrame:
+def _plotted(checked: pd.DataFrame, month: int) -> pd.DataFrame:
     """The number of each level that is drawn, in percentage points from what is predicted."""
     rows = at_month(checked, month)
     rows = rows[rows["quantity"] == rows["grouping"].map(_quantity)]
@@ -197,13 +197,13 @@ def _differences(panel: Axes, rows: pd.DataFrame, colour: str, words: Words) -> 
     grouping = rows["grouping"].iloc[0]
     if grouping not in _PERIODS:
         rows = rows.sort_values("apart")
-    place = np.arange(len(rows))
+    positions = np.arange(len(rows))
     width = float(np.clip(110 / len(rows), 0.8, 4.0))
-    panel.vlines(place, rows["lower"], rows["upper"], color=_BAR, linewidth=width)
+    panel.vlines(positions, rows["lower"], rows["upper"], color=_BAR, linewidth=width)
     panel.axhline(0.0, color=INK, linewidth=0.7)
-    apart, outside = rows["apart"].to_numpy(dtype=float), rows["outside"].to_numpy(dtype=bool)
+    deviations, outside = rows["apart"].to_numpy(dtype=float), rows["outside"].to_numpy(dtype=bool)
     for chosen, ink, size in ((~outside, _INSIDE, 2.0), (outside, colour, 3.6)):
-        panel.plot(place[chosen], apart[chosen], "o", color=ink, markersize=size, mew=0)
+        panel.plot(positions[chosen], deviations[chosen], "o", color=ink, markersize=size, mew=0)
     panel.set_xlim(-1, len(rows))
     panel.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
     low, high = _limits(rows)

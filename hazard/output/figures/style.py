@@ -53,8 +53,8 @@ STYLE: Any = MappingProxyType(
 def exit_colours(exits: Iterable[str]) -> dict[str, str]:
     """A colour for each exit; the same exit has the same one in every figure of a model."""
     return {
-        name: EXIT_COLOURS.get(name, _FURTHER[place % len(_FURTHER)])
-        for place, name in enumerate(exits)
+        name: EXIT_COLOURS.get(name, _FURTHER[index % len(_FURTHER)])
+        for index, name in enumerate(exits)
     }
 
 
