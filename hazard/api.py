@@ -403,8 +403,8 @@ def fit(
     """
     model_spec = _model_of(panel, model)
     settings = SamplerSettings(draws, tune, chains, cores, seed=seed, engine=engine)
-    with progress() if show_progress else nullcontext(fitting.silent) as tell:
-        fitted = fitting.fit(panel, model_spec, settings, progress=tell)
+    with progress() if show_progress else nullcontext(fitting.silent) as report:
+        fitted = fitting.fit(panel, model_spec, settings, progress=report)
     for sentence in () if fitted.gate is None else fitted.gate.failures:
         warnings.warn(sentence, ConvergenceWarning, stacklevel=2)
     data = "--panel TABLE" if fitted.facts["source"] == "table" else "--registers REGISTERS"
@@ -450,8 +450,8 @@ def sensitivity(
     """
     model_spec = _model_of(panel, model)
     plan = sensitivity_study.plan(model_spec, engine=engine, repeat=repeat, seed=seed)
-    with progress() as tell:
-        return sensitivity_study.run(panel, model_spec, plan, progress=tell)
+    with progress() as report:
+        return sensitivity_study.run(panel, model_spec, plan, progress=report)
 
 
 def _model(model: str | Path | ModelSpec) -> ModelSpec:

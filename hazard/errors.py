@@ -10,7 +10,7 @@ HazardError
 ├── DesignError           3   panel and model file do not fit
 ├── DomainError           3   a number outside its domain
 ├── ConvergenceError      4   the sampler did not pass the gate; carries what was drawn
-├── DisclosureError       5   what would tell of a few persons
+├── DisclosureError       5   a result that describes too few persons
 ├── IntegrityError        6   a folder that is not as it was written
 └── EstimandError         3   a quantity that the fit cannot answer
 
@@ -74,7 +74,7 @@ class DomainError(HazardError):
 
 
 class DisclosureError(HazardError):
-    """What would tell of a person, or of too few of them."""
+    """A result that would describe a person, or too few of them."""
 
     exit_code = 5
 

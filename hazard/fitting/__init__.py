@@ -1,4 +1,4 @@
-"""Fitting: the stages in line, from rows to everything that is said of one fitted model."""
+"""Fitting: the stages in line, from rows to all results of one fitted model."""
 
 from hazard.fitting.flow import Losses
 from hazard.fitting.inference_data import inference_data

@@ -27,7 +27,7 @@ _CHANGE_DRAWS = 400  # each takes a tenth of a second at the published size
 
 @dataclass(frozen=True, eq=False)
 class AveragedEstimand:
-    """What the posterior says of one estimand.
+    """Posterior draws and estimates of one estimand.
 
     Attributes
     ----------

@@ -159,8 +159,8 @@ def change_of_costs(
     Returns
     -------
     DataArray, dims (...)
-        In the currency of the costs and the prices in which they are told; negative where costs
-        fall.
+        In the currency of the costs and the prices in which they are expressed; negative where
+        costs fall.
 
     Notes
     -----

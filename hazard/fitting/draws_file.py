@@ -1,4 +1,4 @@
-"""The file of draws of a folder: bound to everything that is said of it, read within bounds."""
+"""The file of draws of a folder: bound to the manifest and the tables, read within bounds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SEAL_KEYS = ("files", "digest", "posterior_digest")
 
 
 def write_draws(folder: Path, posterior: xr.DataTree, facts: Mapping[str, Any]) -> None:
-    """Write draws that say of themselves what the folder tells of them, and seal it."""
+    """Write draws with the facts of the folder as an attribute, and seal the folder."""
     tree = posterior.copy()
     tree.attrs = {_MANIFEST: seal.json_text({**facts, "tables": table_digests(folder)})}
     write_netcdf(tree, folder / DRAWS)
@@ -35,7 +35,7 @@ def write_draws(folder: Path, posterior: xr.DataTree, facts: Mapping[str, Any]) 
 
 
 def bound_draws(path: Path, facts: Mapping[str, Any]) -> xr.DataTree | None:
-    """Draws of a folder, if they say of themselves what its manifest says; None without draws."""
+    """Draws of a folder, if the facts in them are those of its manifest; None without draws."""
     if not (path / DRAWS).exists():
         return None
     tree = read_posterior(path)
@@ -119,7 +119,7 @@ def _hides_draws(node: xr.DataTree) -> bool:
 
 
 def content_digest(tree: xr.DataTree) -> str:
-    """SHA-256 of draws and their labels, whatever file they are in and whatever is said of them."""
+    """SHA-256 of draws and their labels, whatever file they are in and whatever its attributes."""
     total = hashlib.sha256()
     for node in sorted(tree.subtree, key=lambda group: group.path):
         arrays = node.to_dataset(inherit=False).variables

@@ -86,7 +86,7 @@ class Losses:
 
     @property
     def warned(self) -> bool:
-        """Whether so much left that it must be said aloud."""
+        """Whether so much was left out that a warning is due."""
         return max(self.shares().values()) > WARNED_SHARE
 
     def facts(self) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def text(lost: Losses, lang: str = ENGLISH) -> str:
 
 
 def warning(lost: Losses, lang: str = ENGLISH) -> str:
-    """What must be said aloud: more than a few percent left; empty where it is less.
+    """Warning where more than a few percent were left out; empty where it is less.
 
     Examples
     --------

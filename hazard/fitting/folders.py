@@ -58,7 +58,7 @@ def seal_folder(
 
 
 def source_run(facts: Mapping[str, Any], status: str) -> dict[str, str]:
-    """What a folder that is made of a run says of it: two digests and its status."""
+    """Two digests and the status of the run from which a folder was made."""
     digests = {name: str(facts[name]) for name in ("digest", "posterior_digest")}
     return {**digests, "status": status}
 
@@ -157,7 +157,7 @@ def spec_of(model: Mapping[str, Any], path: Path) -> ModelSpec:
 
 
 def gate_facts(gate: Gate) -> dict[str, Any]:
-    """What a manifest says of a gate."""
+    """Facts of a gate, for a manifest."""
     return {
         "passed": gate.passed,
         "failures": list(gate.failures),

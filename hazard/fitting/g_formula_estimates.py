@@ -1,4 +1,4 @@
-"""Standardised risks -> every number that is told of them."""
+"""Standardised risks -> all their estimates."""
 
 from __future__ import annotations
 

@@ -75,11 +75,11 @@ def _unvarying(block: design.Block, index: AnyIntArray) -> list[str]:
 
 
 class Clock:
-    """Wall time of each stage, told to the progress as stages begin."""
+    """Wall time of each stage, reported to the progress as stages begin."""
 
     def __init__(self, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
-        self.tell = progress
+        self.report = progress
         self._stage, self._since = "", time.perf_counter()
 
     def start(self, stage: str) -> None:
@@ -88,7 +88,7 @@ class Clock:
         if self._stage:
             self.seconds[self._stage] = round(now - self._since, 2)
         self._stage, self._since = stage, now
-        self.tell(stage, 0.0)
+        self.report(stage, 0.0)
 
 
 def rows_digest(built: design.Design, panel: pd.DataFrame) -> str:
@@ -163,7 +163,7 @@ def not_estimated(fit: BaselineFit) -> dict[str, Any]:
 
 
 def unseen(frame: pd.DataFrame, spec: ModelSpec) -> dict[str, int]:
-    """Periods of which something is said although nobody was observed in them.
+    """Periods with estimates although nobody was observed in them.
 
     Parameters
     ----------

@@ -142,7 +142,7 @@ class Fit:
 
     @property
     def status(self) -> Status:
-        """What the draws say of the computation."""
+        """Status of the computation, from the draws."""
         return status_of(self.posterior, self.gate)
 
     @property

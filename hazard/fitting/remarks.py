@@ -1,4 +1,4 @@
-"""What a reader must be told of a question and its rows: columns that are held, states, pulses."""
+"""Remarks on a question and its rows: columns held at the start, states, single events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NEVER = (
 
 
 def notes(rows: Panel, design: Design, spec: ModelSpec) -> dict[str, Any]:
-    """Facts about a question and its rows that a reader must be told.
+    """Facts about a question and its rows that a reader must know.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def notes(rows: Panel, design: Design, spec: ModelSpec) -> dict[str, Any]:
         the model asks what a single period of it does, the share of the periods after one that
         have it too. ``held``: by column, the number of persons in whom it changes although the
         cumulative incidence holds it at its value at the start; lagged terms by their names.
-        ``small_levels``: of a table of which nobody said whether it is confidential, the number of
+        ``small_levels``: of a table not declared confidential or public, the number of
         levels with fewer than ten persons, by column. ``never``: exits of the model by way of
         which nobody leaves in the design. ``unit`` is the length of a period.
     """

@@ -148,7 +148,7 @@ def _panel(
 
 
 def _refuse_unvarying(panel: pd.DataFrame, terms: Sequence[LaggedTerm]) -> None:
-    """Raise when an own exposure is the same in all rows: its lags tell of the month at risk only.
+    """Raise when an own exposure is the same in all rows: its lags are the month at risk.
 
     Raises
     ------

@@ -44,8 +44,8 @@ def pool_small_levels(rows: Panel, spec: ModelSpec) -> Panel:
     ------
     DisclosureError
         If these are rows of fewer than ten persons, of registers or chosen by ``only`` also where
-        the data are public. In confidential data also if a column of a term tells who a person
-        is, or is left with one level; if a covariate has one number in all but fewer than ten
+        the data are public. In confidential data also if a column of a term identifies a person,
+        or is left with one level; if a covariate has one number in all but fewer than ten
         persons, or one of two in fewer than ten; if an exposure of one's own, or one of its lags,
         is of fewer than ten persons.
 
@@ -75,7 +75,7 @@ def by_level(rows: Panel, column: str, spec: ModelSpec) -> Panel:
     Raises
     ------
     DisclosureError
-        If the column tells who a person is, or is left with one level.
+        If the column identifies persons, or is left with one level.
     """
     if not is_confidential(rows, spec) or column not in rows.frame or column in PERIODS:
         return rows  # refused where the levels are compared
@@ -100,7 +100,7 @@ def refuse_small_level(rows: Panel, spec: ModelSpec, column: str, level: str) ->
 
 
 def refuse_few_persons(fit: Fit, subject: str) -> None:
-    """Raise when something would be told of fewer than ten persons of confidential data.
+    """Raise when a result would describe fewer than ten persons of confidential data.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def refuse_few_persons(fit: Fit, subject: str) -> None:
 
 
 def levels_of(panel: pd.DataFrame, spec: ModelSpec) -> dict[str, Levels]:
-    """Levels of every group and covariate that has any; periods of time alone are not told."""
+    """Levels of every group and covariate that has any; periods of time alone are left out."""
     parts = [term.parts for term in spec.term if isinstance(term, GroupTerm)]
     parts += [(term.varies_by.by,) for term in spec.lagged if term.varies_by is not None]
     parts += [

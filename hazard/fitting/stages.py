@@ -72,7 +72,7 @@ def fit(
     built = design.build(rows.frame, rows.histories, spec)
     refuse_constant(built)
     lost = losses(rows, built)
-    persons_of(rows.frame, spec.costs)  # what cannot be counted is told before anything is sampled
+    persons_of(rows.frame, spec.costs)  # raises before anything is sampled
     clock.start("baselines")
     baselines, not_fitted = _baselines(built, rows.frame, spec)
     life = aalen_johansen.fit(rows.frame)
@@ -205,7 +205,7 @@ def _sampled(
     compiled = nuts.compile_model(graph, approximation)
     clock.start("sample")
     store = chain_store(draws_digest(approximation, settings))
-    return nuts.sample(compiled, settings, lambda share: clock.tell("sample", share), store=store)
+    return nuts.sample(compiled, settings, lambda share: clock.report("sample", share), store=store)
 
 
 def _approximated(

@@ -98,7 +98,7 @@ def gate(
     limits: GateLimits = EXPLORE,
     quantities: Mapping[str, xr.DataArray] | None = None,
 ) -> Gate:
-    """Convergence of every parameter and every published quantity, held against limits.
+    """Convergence of every parameter and every published quantity, compared with limits.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def draws(
     Notes
     -----
     * ``horseshoe``: c_l = z_l s_l, s = k / sqrt(1 + k^2), k_l = tau lambda_l scale / slab. Scales
-      move with z held and with c held: either is slow where the other is quick.
+      move given z and given c: either is slow where the other is quick.
     * ``monotone``: c_l = b r_l with r_0 = 1. Given r the height b is normal, of either sign; given
       b each r_l lies between its neighbours, with a density that is that of the likelihood.
 
@@ -219,8 +219,8 @@ def _slice(
 ) -> float:
     """Elliptical slice of the normal x of a scale that several coefficients share.
 
-    ``spreads`` are the other factors of their scales. ``centred`` holds the coefficients; else they
-    move with the scale.
+    ``spreads`` are the other factors of their scales. ``centred`` keeps the coefficients fixed;
+    else they move with the scale.
     """
     old_sds = np.array([_sd(spread * _half_cauchy(x)) for spread in spreads])
     new_sds = old_sds.copy()

@@ -76,7 +76,7 @@ class Laplace:
         )
 
     def anchors(self) -> dict[str, Anchor]:
-        """What the rows say of each learned block, the other coordinates integrated out.
+        """Likelihood of each learned block as a normal, the other coordinates integrated out.
 
         Notes
         -----

@@ -111,7 +111,7 @@ def sample(
     settings : SamplerSettings
     progress : callable, optional
         Called from time to time with the share of all draws that is done.
-    store : Pieces, optional
+    store : ChainStore, optional
         Chains that it has are not sampled again.
 
     Returns

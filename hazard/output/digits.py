@@ -13,7 +13,7 @@ NARROW, FIXED = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
 # Standard error of a 2.5 percent quantile over that of the mean, for normal draws.
 _TAIL = 2.67
 _UNKNOWN = "–"
-_LARGEST_RATIO = 6  # as a power of ten; what is beyond is told to be over it
+_LARGEST_RATIO = 6  # as a power of ten; what is beyond is printed as over it
 _MORE_DIGITS = 2  # that a ratio gets where an end would round to 1
 
 

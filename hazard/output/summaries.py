@@ -30,7 +30,7 @@ _OVER = ("chain", "draw")
 
 @dataclass(frozen=True)
 class Compared:
-    """What a quantity is held against.
+    """Null value and relevant size, with which a quantity is compared.
 
     Attributes
     ----------

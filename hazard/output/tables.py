@@ -87,7 +87,7 @@ KEY = (
     "arm",
     "month",
 )
-"""Columns that say which number it is, whoever found it."""
+"""Columns that identify a number, whatever its estimator."""
 CHECK = ("apart", "apart_lower", "apart_upper", "apart_mcse", "sd_ratio")
 """Columns that say how far an approximate number is from a sampled one."""
 HAZARD_MODEL = "hazard model"
@@ -96,7 +96,7 @@ _CONDITIONAL, _TOTAL = "conditional", "total"
 
 @dataclass(frozen=True)
 class QuantityDescription:
-    """What draws are of: the labels of their rows, and what they are held against.
+    """What a quantity is: the labels of its rows, and the comparison of its draws.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a fitted model, or its prior, says of rows: replicated exits and what follows from them.
+"""Predictive distribution of a fitted model, or of its prior: replicated exits of rows.
 
 The posterior check replays every month at risk with the exposures and risk sets that were observed,
 and compares the exits with those that happened, by centre, nationality, month at risk and calendar

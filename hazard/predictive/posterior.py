@@ -138,7 +138,7 @@ def check(
 
     Given its past, the exits of a month less those predicted have mean 0 under the model: over the
     months they are a martingale, so that their sums compare with the replicates although the risk
-    sets, which the observed exits made, are held.
+    sets, which the observed exits made, are fixed.
 
     The errors take the S draws as independent; the error of a p-value is 0 where all replicates
     lie on one side, and the p-value then is below about 1 / S, or above 1 less that.

@@ -142,7 +142,9 @@ def _row_summaries(eta: FloatArray, design: Design) -> FloatArray:
     """Mean and percentiles over the rows, of every exit and of any, shape (3, exit)."""
     leave = hazard(xr.DataArray(eta, dims=("row", "exit")), design.link).values
     probabilities = np.column_stack([leave, leave.sum(axis=1)])
-    return np.vstack([probabilities.mean(axis=0), np.percentile(probabilities, list(_OF_ROWS.values()), axis=0)])
+    return np.vstack(
+        [probabilities.mean(axis=0), np.percentile(probabilities, list(_OF_ROWS.values()), axis=0)]
+    )
 
 
 def _incidences(

@@ -59,7 +59,7 @@ def exit_colours(exits: Iterable[str]) -> dict[str, str]:
 
 
 def exit_sentence(name: object, parts: Iterable[str], labels: Mapping[str, str]) -> str:
-    """Label of an exit, and what is said of it.
+    """Label of an exit, and the parts of its sentence.
 
     Examples
     --------

@@ -122,7 +122,7 @@ def survival_curves_text(
         As of :func:`survival_curves`.
     months : tuple of int, optional
         By default those of :func:`hazard.units.headline`, in the unit of the words. A curve that
-        ends before all of them is told at its end.
+        ends before all of them is reported at its end.
     labels, words : mapping
         As for :func:`survival_curves`.
 
