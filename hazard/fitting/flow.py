@@ -104,12 +104,12 @@ class Losses:
         }
 
 
-def counted(frame: pd.DataFrame) -> LeftOut:
+def panel_counts(frame: pd.DataFrame) -> LeftOut:
     """Persons, rows and exits of a panel.
 
     Examples
     --------
-    >>> counted(pd.DataFrame({"person": [0, 0, 1], "exit": ["stay", "left", "stay"]}))
+    >>> panel_counts(pd.DataFrame({"person": [0, 0, 1], "exit": ["stay", "left", "stay"]}))
     LeftOut(persons=2, rows=3, exits=1)
     """
     exits = int((frame["exit"].astype(str) != "stay").sum())
@@ -134,8 +134,8 @@ def losses_of_rows(rows: Panel, spec: ModelSpec) -> Losses:
     return _losses(rows, kept, left_out)
 
 
-def _losses(rows: Panel, kept: IntArray, left_out: Mapping[str, LeftOut]) -> Losses:
-    panel, inside = counted(rows.frame), counted(rows.frame.iloc[kept])
+def _losses(rows: Panel, design_rows: IntArray, left_out: Mapping[str, LeftOut]) -> Losses:
+    panel, inside = panel_counts(rows.frame), panel_counts(rows.frame.iloc[design_rows])
     earlier = list(rows.left_out.values())
     read = LeftOut(*(sum(counts) for counts in zip(panel, *earlier, strict=True)))
     return Losses(read, inside, {**rows.left_out, **left_out})

@@ -16,7 +16,7 @@ from hazard.errors import EstimandError
 from hazard.estimands import g_formula, incidence, interventions
 from hazard.estimands.interventions import Around, Paths
 from hazard.estimands.interventions.event_histories import stock
-from hazard.fitting.costs import Counted, counted, persons_of
+from hazard.fitting.costs import PersonRisks, person_risks, persons_of
 from hazard.fitting.records import Fit
 from hazard.fitting.remarks import columns
 from hazard.inference.thinning import thinned
@@ -45,7 +45,7 @@ class Risks:
         that is far from all observed ones (``flagged``); the largest ``distance`` in lags.
     facts : mapping
         Paths, months that repeat the last year, draws; persons per path, where they are counted.
-    counted : Counted or None
+    person_risks : PersonRisks or None
         The risks of persons that costs are counted from; None where the model file has no costs.
     """
 
@@ -53,7 +53,7 @@ class Risks:
     by: Mapping[str, xr.Dataset]
     support: Mapping[str, Mapping[str, float]]
     facts: Mapping[str, Any]
-    counted: Counted | None = None
+    person_risks: PersonRisks | None = None
 
 
 def risks(fit: Fit, estimand: StandardisedEstimand) -> Risks:
@@ -89,7 +89,7 @@ def risks(fit: Fit, estimand: StandardisedEstimand) -> Risks:
         | persons_of(paths.starts(), fit.spec.costs),
         branches=_branches(fit.spec, estimand),
     )
-    counted_risks = counted(fit.spec.costs, standardised)
+    counted_risks = person_risks(fit.spec.costs, standardised)
     return Risks(
         standardised[g_formula.EVERYBODY],
         {
@@ -104,7 +104,11 @@ def risks(fit: Fit, estimand: StandardisedEstimand) -> Risks:
             "persons who change along a path": interventions.held(paths, columns(fit.spec)),
             "draws": beta.sizes["chain"] * beta.sizes["draw"],
             "draws of the posterior": fit.draws.sizes["chain"] * fit.draws.sizes["draw"],
-            **({} if counted_risks is None else {"persons per path": counted_risks.per_path}),
+            **(
+                {}
+                if counted_risks is None
+                else {"persons per path": counted_risks.persons_per_path}
+            ),
         },
         counted_risks,
     )

@@ -222,15 +222,15 @@ def _per_event(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]
 
 def _cost(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
     """What the families around an event cost more or less, where the model file has costs."""
-    costs, counted = answer.spec.costs, answer.risks.counted
+    costs, person_risks = answer.spec.costs, answer.risks.person_risks
     if (
         costs is None
-        or counted is None
+        or person_risks is None
         or answer.residents is None
         or answer.estimand.effect != "total"
     ):
         return
-    change = change_of_costs(costs, counted, answer.residents, arms=(arm, answer.reference))
+    change = change_of_costs(costs, person_risks, answer.residents, arms=(arm, answer.reference))
     at_end = change.expand_dims(month=[answer.estimand.horizon_months], axis=-1)
     unit = f"{costs.currency}, prices of {' and '.join(map(str, costs.price_years))}"
     description = _described(answer, "cost_change_per_event", unit, _versus(answer, arm))

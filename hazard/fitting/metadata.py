@@ -155,10 +155,12 @@ def counts(frame: pd.DataFrame, built: design.Design) -> dict[str, Any]:
 def not_estimated(fit: BaselineFit) -> dict[str, Any]:
     """How many coefficients a baseline could not estimate, and how many lie at either infinity."""
     signs = {"at minus infinity": -np.inf, "at plus infinity": np.inf}
-    counted = {name: (fit.estimate == end).sum(axis=0) for name, end in signs.items()}
+    n_at_infinity = {name: (fit.estimate == end).sum(axis=0) for name, end in signs.items()}
     return {
         "not identified": int(np.isnan(fit.estimate).all(axis=1).sum()),
-        **{name: dict(zip(fit.exits, n.tolist(), strict=True)) for name, n in counted.items()},
+        **{
+            name: dict(zip(fit.exits, n.tolist(), strict=True)) for name, n in n_at_infinity.items()
+        },
     }
 
 

@@ -15,7 +15,7 @@ from hazard.data.contracts import numeric
 from hazard.data.exposures.own import happened
 from hazard.data.left_out import LeftOut
 from hazard.errors import HistoryError, RegisterError, UsageError
-from hazard.fitting.flow import ONLY, counted, lines
+from hazard.fitting.flow import ONLY, lines, panel_counts
 from hazard.fitting.records import Panel
 from hazard.model import memory
 from hazard.spec import PERIODS, CovariateTerm, GroupTerm, LaggedTerm, ModelSpec
@@ -140,7 +140,7 @@ def _panel(
     reasons = frame.attrs.get("left_out", {})
     left_out = {reason: loss for reason, loss in reasons.items() if loss.rows}
     counts = [("excluded", reason, loss) for reason, loss in left_out.items()]
-    counts.append(("kept", "in the panel", counted(frame)))
+    counts.append(("kept", "in the panel", panel_counts(frame)))
     flow = lines(pd.DataFrame(), counts)
     rows = _only(Panel(frame, histories, flow, "table", left_out=left_out), spec)
     _refuse_unvarying(rows.frame, own_terms)
@@ -185,7 +185,7 @@ def _only(rows: Panel, spec: ModelSpec) -> Panel:
         return rows
     chosen_rows = subset.chosen(rows.frame, spec.only)
     chosen_frame = subset.of_rows(rows.frame, chosen_rows)
-    read_counts, chosen_counts = counted(rows.frame), counted(chosen_frame)
+    read_counts, chosen_counts = panel_counts(rows.frame), panel_counts(chosen_frame)
     excluded = LeftOut(*(a - b for a, b in zip(read_counts, chosen_counts, strict=True)))
     flow_steps = lines(
         rows.flow,
