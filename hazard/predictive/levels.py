@@ -72,7 +72,7 @@ def groupings(rows: pd.DataFrame, by: Sequence[str], min_persons: int) -> tuple[
     --------
     >>> rows = pd.DataFrame({"person": [0, 0, 1, 2, 3], "month": [1, 2, 1, 1, 1],
     ...                      "centre": ["A", "A", "A", "B", "C"]})
-    >>> everybody, centre = groupings(rows, ["centre"], least=2)
+    >>> everybody, centre = groupings(rows, ["centre"], min_persons=2)
     >>> centre.levels, centre.n_persons.tolist(), centre.code.tolist()
     (('A', 'smaller ones'), [2, 2], [0, 0, 0, 1, 1])
     """

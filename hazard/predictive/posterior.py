@@ -162,12 +162,12 @@ def check(
     >>> from hazard.model import design
     >>> rows = pd.DataFrame({"person": [0, 1], "month": [1, 1]})
     >>> rows["exit"] = pd.Categorical(["left", "stay"], ["stay", "left"])
-    >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
+    >>> model_spec = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
     >>> everybody_leaves = xr.DataArray(
     ...     [[[[50.0]]]], {"exit": ["left"]}, ("chain", "draw", "coefficient", "exit")
     ... )
-    >>> found = check(everybody_leaves, design.build(rows, {}, wanted), panel=rows, by=[])
-    >>> found[["quantity", "observed", "predicted", "p_value"]].values.tolist()
+    >>> checked = check(everybody_leaves, design.build(rows, {}, model_spec), panel=rows, by=[])
+    >>> checked[["quantity", "observed", "predicted", "p_value"]].values.tolist()
     [['exits', 1.0, 2.0, 0.0], ['cumulative_incidence', 0.5, 1.0, 0.0]]
     """
     if (design.weight != 1).any() or len(np.unique(design.row)) < len(design.row):
@@ -217,8 +217,8 @@ def summary(checked: pd.DataFrame, *, month: int = DEFAULT.month) -> pd.DataFram
     --------
     >>> labels = {"grouping": "centre", "exit": "left", "quantity": "exits", "n_draws": 200}
     >>> seen = pd.DataFrame({"level": ["A", "B"], "observed": [3, 9], "lower": 1, "upper": 8})
-    >>> told = summary(seen.assign(**labels, month=pd.NA)).round(3)
-    >>> told[["n_levels", "n_outside", "n_expected", "p_value"]].values.tolist()
+    >>> summed = summary(seen.assign(**labels, month=pd.NA)).round(3)
+    >>> summed[["n_levels", "n_outside", "n_expected", "p_value"]].values.tolist()
     [[2.0, 1.0, 0.1, 0.097]]
     """
     rows = at_month(checked, month)

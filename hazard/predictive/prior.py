@@ -73,11 +73,12 @@ def prior_predictive(
     >>> from hazard import spec
     >>> from hazard.model import design
     >>> panel = pd.DataFrame({"person": [0], "month": [1], "exit": ["stay"]})
-    >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
+    >>> model_spec = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
     >>> odds = xr.DataArray([[[1.0], [3.0], [9.0]]], {"exit": ["left"]}, ("chain", "draw", "exit"))
-    >>> drawn = xr.Dataset({"intercept": np.log(odds)})
-    >>> found = prior_predictive(drawn, design.build(panel, {}, wanted), person=[0], spec=wanted)
-    >>> found[["quantity", "p50", "above_half"]].round(2).values.tolist()[0]
+    >>> prior = xr.Dataset({"intercept": np.log(odds)})
+    >>> rows = design.build(panel, {}, model_spec)
+    >>> probabilities = prior_predictive(prior, rows, person=[0], spec=model_spec)
+    >>> probabilities[["quantity", "p50", "above_half"]].round(2).values.tolist()[0]
     ['monthly_probability', 0.75, 0.67]
     """
     beta = estimands.coefficients(prior, design)
