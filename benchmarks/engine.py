@@ -196,7 +196,7 @@ def sample(seed: int, minutes: float) -> pd.DataFrame:
         pymc_model.build_model(around.coordinates, around.anchors()), around
     )
     made = time.perf_counter()
-    drawn = nuts.sample(compiled, nuts.Settings(seed=seed))
+    drawn = nuts.sample(compiled, nuts.SamplerSettings(seed=seed))
     spent = time.perf_counter() - made
     curves = dict(incidence.lag_curves(drawn["posterior"].to_dataset(), wanted).items())
     names = {str(name): values for name, values in curves.items()}

@@ -27,7 +27,7 @@ from hazard.files import atomic
 from hazard.fitting import Panel
 from hazard.fitting.inference_data import inference_data
 from hazard.fitting.store import read_run, write_run
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.model import design, parameterisation, pymc_model
 from hazard.output import plots
 from hazard.output.summaries import summary
@@ -105,16 +105,16 @@ def panel(data: Any, model: str | Path | ModelSpec) -> Panel:
     HazardError
         One sentence per rule that the data break.
     """
-    wanted = _model(model)
+    model_spec = _model(model)
     if data is None:
-        rows = fitting.panel_from_table(None, wanted)
+        rows = fitting.panel_from_table(None, model_spec)
     elif not isinstance(data, str | Path):
-        rows = fitting.panel_from_frame(data, wanted)
+        rows = fitting.panel_from_frame(data, model_spec)
     elif Path(data).is_dir():
-        rows = fitting.panel_from_registers(Path(data), wanted)
+        rows = fitting.panel_from_registers(Path(data), model_spec)
     else:
-        rows = fitting.panel_from_table(Path(data), wanted)
-    return fitting.pool_small_levels(rows, wanted)
+        rows = fitting.panel_from_table(Path(data), model_spec)
+    return fitting.pool_small_levels(rows, model_spec)
 
 
 def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
@@ -135,10 +135,10 @@ def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
     pm.Model
         See :func:`hazard.model.pymc_model.build_observed_model`.
     """
-    wanted = _model_of(panel, model)
+    model_spec = _model_of(panel, model)
     with suppress(ImportError):  # lets samplers in JAX run, where the extra jax is installed
         importlib.import_module("hazard.model.jax_likelihood")
-    built = design.build(panel.frame, panel.histories, wanted)
+    built = design.build(panel.frame, panel.histories, model_spec)
     return pymc_model.build_observed_model(parameterisation.standard(built))
 
 
@@ -167,14 +167,14 @@ def simulate(
     """
     from hazard import simulation
 
-    out = Path(folder)
+    path = Path(folder)
     planted = simulation.scenario(scenario)
     with atomic.claims():
-        atomic.check_new(out)
+        atomic.check_new(path)
         rng = np.random.default_rng(seed)
         truth = simulation.truth(size, rng, planted)
-        simulation.write(simulation.registers(truth, rng), out)
-    return out
+        simulation.write(simulation.registers(truth, rng), path)
+    return path
 
 
 # --- fits ---------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ class Fit(fitting.Fit):
     """
 
     @classmethod
-    def of(cls, fit: fitting.Fit) -> Fit:
+    def from_fit(cls, fit: fitting.Fit) -> Fit:
         """The same fit with what a user asks of it."""
         return cls(**{field.name: getattr(fit, field.name) for field in fields(fit)})
 
@@ -198,7 +198,7 @@ class Fit(fitting.Fit):
         DesignError
             If the rows are others.
         """
-        return Fit.of(fitting.on_rows(self, panel))
+        return Fit.from_fit(fitting.on_rows(self, panel))
 
     def summary(self, term: str | None = None) -> pd.DataFrame:
         """Estimates of the hazard model: those of one term, or those of no term.
@@ -223,10 +223,10 @@ class Fit(fitting.Fit):
         if term is None:
             rows = rows[rows["month"].notna()]
         else:
-            known = list(rows["term"].dropna().unique())
-            rows = rows[rows["term"].eq(plots.chosen("term", term, known)) & rows["month"].isna()]
-        places = [name for name in _PLACES if rows[name].notna().any()]
-        return rows[["quantity", *places, *_SHOWN]].reset_index(drop=True)
+            terms = list(rows["term"].dropna().unique())
+            rows = rows[rows["term"].eq(plots.chosen("term", term, terms)) & rows["month"].isna()]
+        label_columns = [name for name in _PLACES if rows[name].notna().any()]
+        return rows[["quantity", *label_columns, *_SHOWN]].reset_index(drop=True)
 
     @property
     def plot(self) -> Plots:
@@ -250,11 +250,11 @@ class Fit(fitting.Fit):
 
     def save(self, folder: str | Path) -> Path:
         """Write the folder of the fit, without any row; it must not exist yet."""
-        out = Path(folder)
+        path = Path(folder)
         with atomic.claims():
-            atomic.check_new(out)
-            write_run(out, self)
-        return out
+            atomic.check_new(path)
+            write_run(path, self)
+        return path
 
     def __repr__(self) -> str:
         """Model, engine and what is known of the computation."""
@@ -282,10 +282,12 @@ def _headline(fit: Fit) -> pd.DataFrame:
         fit.estimates["estimator"].eq(HAZARD_MODEL) & fit.estimates["level"].isna()
     ]
     for quantity in ("risk_difference", "cumulative_lag_effect", "cumulative_incidence"):
-        asked = rows[rows["quantity"].eq(quantity)]
-        if len(asked):
-            at_end = asked[asked["month"].isna() | asked["month"].eq(asked["month"].max())]
-            return at_end[["quantity", "term", "month", *_SHOWN]].reset_index(drop=True)
+        estimates = rows[rows["quantity"].eq(quantity)]
+        if len(estimates):
+            at_last_month = estimates[
+                estimates["month"].isna() | estimates["month"].eq(estimates["month"].max())
+            ]
+            return at_last_month[["quantity", "term", "month", *_SHOWN]].reset_index(drop=True)
     return rows[["quantity", *_SHOWN]].head(0)
 
 
@@ -297,13 +299,13 @@ class Brief:
 
     def save(self, path: str | Path) -> Path:
         """Write the page to a file that must not exist yet."""
-        out = Path(path)
-        if out.exists():
-            raise UsageError(f"output {str(out)!r} must not exist yet; choose another name.")
+        target = Path(path)
+        if target.exists():
+            raise UsageError(f"output {str(target)!r} must not exist yet; choose another name.")
         with atomic.claims():
-            atomic.check_new(out)
-            atomic.write_file(out, lambda draft: draft.write_text(self.html, encoding="utf-8"))
-        return out
+            atomic.check_new(target)
+            atomic.write_file(target, lambda draft: draft.write_text(self.html, encoding="utf-8"))
+        return target
 
     def _repr_html_(self) -> str:
         page = html.escape(self.html, quote=True)
@@ -330,17 +332,19 @@ class Plots:
 
     def priors(self, term: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Lag curve of a term before and after the rows were seen; the fit must be on its rows."""
-        names = [each.name for each in self.fit.spec.lagged]
+        names = [lagged.name for lagged in self.fit.spec.lagged]
         name = plots.chosen("lagged term", term, names)
         coordinates = parameterisation.standard(self.fit.design)
         prior = predictive.prior_draws(coordinates, _PRIOR_DRAWS, np.random.default_rng(0))
-        before, after = (
+        prior_curve, posterior_curve = (
             incidence.lag_curves(draws, self.fit.spec)["lag_coefficient"].sel(term=name)
             for draws in (prior, self.fit.draws)
         )
         keys, ends = ["lag", "exit"], ["lower", "upper"]
-        prior_ends = summary(before)[[*keys, *ends]].rename(columns={e: f"prior_{e}" for e in ends})
-        table = prior_ends.merge(summary(after)[[*keys, "estimate", *ends]], on=keys)
+        prior_ends = summary(prior_curve)[[*keys, *ends]].rename(
+            columns={e: f"prior_{e}" for e in ends}
+        )
+        table = prior_ends.merge(summary(posterior_curve)[[*keys, "estimate", *ends]], on=keys)
         axes = plots.priors(table.dropna().rename(columns={"lag": "label"}), ax=ax)
         axes.set_xlabel(f"lag of {name}")
         return axes
@@ -349,8 +353,10 @@ class Plots:
         self, name: str | None = None, exit: str | None = None, *, ax: Axes | None = None
     ) -> Axes:
         """Effect of every level of a group on one exit; by default the first of each."""
-        known = [str(key).removeprefix("u_") for key in self.fit.draws if str(key).startswith("u_")]
-        group = plots.chosen("group", name, known)
+        group_names = [
+            str(key).removeprefix("u_") for key in self.fit.draws if str(key).startswith("u_")
+        ]
+        group = plots.chosen("group", name, group_names)
         exit_name = plots.chosen("exit", exit, self.fit.spec.outcome.exits)
         effects = self.fit.draws[f"u_{group}"].sel(exit=exit_name)
         table = summary(effects).rename(columns={f"{group}_level": "level"})
@@ -395,14 +401,14 @@ def fit(
     HazardError
         If the model cannot be fitted to these rows.
     """
-    wanted = _model_of(panel, model)
-    settings = Settings(draws, tune, chains, cores, seed=seed, engine=engine)
-    with progress() if show_progress else nullcontext(fitting.silent) as tell:
-        made = fitting.fit(panel, wanted, settings, progress=tell)
-    for sentence in () if made.gate is None else made.gate.failures:
+    model_spec = _model_of(panel, model)
+    settings = SamplerSettings(draws, tune, chains, cores, seed=seed, engine=engine)
+    with progress() if show_progress else nullcontext(fitting.silent) as report:
+        fitted = fitting.fit(panel, model_spec, settings, progress=report)
+    for sentence in () if fitted.gate is None else fitted.gate.failures:
         warnings.warn(sentence, ConvergenceWarning, stacklevel=2)
-    data = "--panel TABLE" if made.facts["source"] == "table" else "--registers REGISTERS"
-    return Fit.of(fitting.called(made, _file_of(model), data))
+    data = "--panel TABLE" if fitted.facts["source"] == "table" else "--registers REGISTERS"
+    return Fit.from_fit(fitting.called(fitted, _file_of(model), data))
 
 
 def load(folder: str | Path) -> Fit:
@@ -415,7 +421,7 @@ def load(folder: str | Path) -> Fit:
     UsageError
         If it is a folder of something else.
     """
-    return Fit.of(read_run(Path(folder)))
+    return Fit.from_fit(read_run(Path(folder)))
 
 
 def sensitivity(
@@ -442,10 +448,10 @@ def sensitivity(
     Sensitivity
         With ``table``, one row per prior, quantity, exit and lag or month.
     """
-    wanted = _model_of(panel, model)
-    plan = sensitivity_study.plan(wanted, engine=engine, repeat=repeat, seed=seed)
-    with progress() as tell:
-        return sensitivity_study.run(panel, wanted, plan, progress=tell)
+    model_spec = _model_of(panel, model)
+    plan = sensitivity_study.plan(model_spec, engine=engine, repeat=repeat, seed=seed)
+    with progress() as report:
+        return sensitivity_study.run(panel, model_spec, plan, progress=report)
 
 
 def _model(model: str | Path | ModelSpec) -> ModelSpec:
@@ -460,15 +466,17 @@ def _model_of(panel: Panel, model: str | Path | ModelSpec) -> ModelSpec:
     UsageError
         If it was made for another model.
     """
-    wanted = _model(model)
+    model_spec = _model(model)
     lags = {name: values.sizes["lag"] for name, values in panel.histories.items()}
-    lost = [term.name for term in wanted.lagged if lags.get(term.name) != len(term.every_lag)]
-    if lost:
+    missing = [
+        term.name for term in model_spec.lagged if lags.get(term.name) != len(term.every_lag)
+    ]
+    if missing:
         raise UsageError(
-            f"panel must be made for model {wanted.name!r}; it lacks what happened at the lags of "
-            f"{lost[0]!r}. Call hz.panel(data, model) with this model."
+            f"panel must be made for model {model_spec.name!r}; it lacks what happened at the lags "
+            f"of {missing[0]!r}. Call hz.panel(data, model) with this model."
         )
-    return wanted
+    return model_spec
 
 
 def _file_of(model: str | Path | ModelSpec) -> str:

@@ -70,22 +70,22 @@ def digest_of(loop: Callable[..., Any]) -> str:
 def _named[**P, R](loop: Callable[P, R]) -> Callable[P, R]:
     """The loop, with a digest of its sources in the name by which numba keeps it."""
     total = hashlib.sha256(_source(loop.__code__.co_filename))
-    known: dict[str, Any] = loop.__globals__
-    for name in sorted(name for name in known if not name.startswith("__")):
-        total.update(f"{name}={_told(known[name])};".encode())
+    module_names: dict[str, Any] = loop.__globals__
+    for name in sorted(name for name in module_names if not name.startswith("__")):
+        total.update(f"{name}={_fingerprint(module_names[name])};".encode())
     setattr(loop, _DIGEST, total.hexdigest())
     loop.__qualname__ += f"_{total.hexdigest()[:16]}"
     return loop
 
 
-def _told(value: object) -> str:
+def _fingerprint(value: object) -> str:
     """What of a name goes into machine code: another loop, or a number that stays as it is."""
     if callable(python := getattr(value, "py_func", None)):
         return str(getattr(python, _DIGEST, ""))
     if isinstance(value, bool | int | float | str):
         return repr(value)
     if isinstance(value, tuple):
-        return f"({','.join(map(_told, value))})"
+        return f"({','.join(map(_fingerprint, value))})"
     if isinstance(value, np.ndarray):
         return repr((value.dtype, value.shape, value.tobytes()))
     return value.__name__ if isinstance(value, ModuleType) else ""

@@ -10,7 +10,7 @@ HazardError
 ├── DesignError           3   panel and model file do not fit
 ├── DomainError           3   a number outside its domain
 ├── ConvergenceError      4   the sampler did not pass the gate; carries what was drawn
-├── DisclosureError       5   what would tell of a few persons
+├── DisclosureError       5   a result that describes too few persons
 ├── IntegrityError        6   a folder that is not as it was written
 └── EstimandError         3   a quantity that the fit cannot answer
 
@@ -74,7 +74,7 @@ class DomainError(HazardError):
 
 
 class DisclosureError(HazardError):
-    """What would tell of a person, or of too few of them."""
+    """A result that would describe a person, or too few of them."""
 
     exit_code = 5
 
@@ -115,8 +115,8 @@ def nearest_column(word: object, columns: Iterable[object]) -> str:
     >>> nearest_column("sex", ["person", "sexx"])
     ' Did you mean column 2?'
     """
-    place = _nearest(word, [str(column) for column in columns])
-    return "" if place is None else f" Did you mean column {place + 1}?"
+    index = _nearest(word, [str(column) for column in columns])
+    return "" if index is None else f" Did you mean column {index + 1}?"
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:
@@ -131,13 +131,13 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     >>> did_you_mean("x", ["assisted"])
     ''
     """
-    others = [str(k) for k in known if str(k) != str(word)]
-    place = _nearest(word, others)
-    return "" if place is None else f" Did you mean '{others[place]}'?"
+    others = [str(candidate) for candidate in known if str(candidate) != str(word)]
+    index = _nearest(word, others)
+    return "" if index is None else f" Did you mean '{others[index]}'?"
 
 
-def _nearest(word: object, known: Sequence[str]) -> int | None:
+def _nearest(word: object, words: Sequence[str]) -> int | None:
     """Place of the nearest word, whatever its case and the spaces around it."""
-    plain = [each.strip().casefold() for each in known]
-    near = difflib.get_close_matches(str(word).strip().casefold(), plain, n=1)
-    return plain.index(near[0]) if near else None
+    plain = [candidate.strip().casefold() for candidate in words]
+    matches = difflib.get_close_matches(str(word).strip().casefold(), plain, n=1)
+    return plain.index(matches[0]) if matches else None

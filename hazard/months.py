@@ -131,8 +131,10 @@ def days(cells: pd.Series, written: Written) -> tuple[Days, npt.NDArray[np.bool_
     if cells.dtype.kind == "M":
         return cells.dt.tz_localize(None).to_numpy(dtype="datetime64[D]"), np.zeros(len(cells), "?")
     codes, labels = _distinct(cells)
-    known = np.array([*(_day(label, written) for label in labels), _NO_DAY], "datetime64[D]")
-    day = known[codes]  # code -1, an empty cell, is the last
+    distinct_days = np.array(
+        [*(_day(label, written) for label in labels), _NO_DAY], "datetime64[D]"
+    )
+    day = distinct_days[codes]  # code -1, an empty cell, is the last
     return day, np.isnat(day) & (codes >= 0)
 
 

@@ -30,8 +30,8 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    with _bar(console) if console.is_terminal or console.is_jupyter else _lines() as tell:
-        yield tell
+    with _bar(console) if console.is_terminal or console.is_jupyter else _lines() as report:
+        yield report
 
 
 @contextmanager
@@ -42,14 +42,14 @@ def _bar(console: Console) -> Iterator[Callable[[str, float], None]]:
     with Progress(*columns, console=console) as bar:
         tasks: dict[str, int] = {}
 
-        def tell(stage: str, share: float) -> None:
+        def report(stage: str, share: float) -> None:
             if stage not in tasks:
                 for task in tasks.values():
                     bar.update(task, completed=1.0)  # type: ignore[arg-type]
                 tasks[stage] = bar.add_task(escaped(stage), total=1.0)
             bar.update(tasks[stage], completed=share)  # type: ignore[arg-type]
 
-        yield tell
+        yield report
         for task in tasks.values():
             bar.update(task, completed=1.0)  # type: ignore[arg-type]
 
@@ -59,7 +59,7 @@ def _lines() -> Iterator[Callable[[str, float], None]]:
     """A line as each stage begins, and one every half minute that it goes on.
 
     Each has the seconds since the start, the stage, and the share of it that is done where the
-    stage tells one. The half minutes are counted beside the work, which may not tell anything.
+    stage reports one. The half minutes are counted beside the work, which may report nothing.
     """
     log = _Log()
     ended = threading.Event()
@@ -68,13 +68,13 @@ def _lines() -> Iterator[Callable[[str, float], None]]:
         while not ended.wait(SECONDS_BETWEEN_LINES):
             log.repeat()
 
-    beside = threading.Thread(target=repeat, daemon=True)
-    beside.start()
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
     try:
-        yield log.tell
+        yield log.report
     finally:
         ended.set()
-        beside.join()
+        thread.join()
 
 
 class _Log:
@@ -85,7 +85,7 @@ class _Log:
         self._stage, self._share = "", 0.0
         self._writing = threading.Lock()
 
-    def tell(self, stage: str, share: float) -> None:
+    def report(self, stage: str, share: float) -> None:
         """Take note of a stage and its share; a line where the stage is another."""
         with self._writing:
             new, self._stage, self._share = stage != self._stage, stage, share

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from hazard import brief, fitting, languages, spec, units
 from hazard.cli import app
 from hazard.output import figures
-from hazard.predictive import Settings
+from hazard.predictive import CheckSettings
 from small_runs import small_run
 
 UNITS = ("day", "week", "fortnight", "month", "quarter", "year", "grade")
@@ -52,7 +52,7 @@ def test_somebody_is_at_risk_at_whatever_is_printed(last: int, unit: str) -> Non
     assert len(printed) <= 4
     assert units.followed(last, unit) <= last
     assert all(1 <= number <= last for number in units.headline(last, unit))
-    found = Settings.of(last, unit)
+    found = CheckSettings.for_panel(last, unit)
     assert unit == "month" or 1 <= found.month <= found.last <= last
     starts = [*units.classes(unit).values()]
     assert starts == sorted(set(starts))
@@ -62,8 +62,12 @@ def test_somebody_is_at_risk_at_whatever_is_printed(last: int, unit: str) -> Non
 def test_months_are_as_they_were() -> None:
     """The numbers of the published study are printed after 6, 12 and 24 months."""
     assert [units.printed(n) for n in (24, 5, 240)] == [(6, 12, 24), (5,), (6, 12, 24, 240)]
-    assert (Settings().month, Settings().last) == (12, 24)
-    assert Settings.of(24, "month") == Settings.of(138, "month") == Settings()
+    assert (CheckSettings().month, CheckSettings().last) == (12, 24)
+    assert (
+        CheckSettings.for_panel(24, "month")
+        == CheckSettings.for_panel(138, "month")
+        == CheckSettings()
+    )
 
 
 # --- words --------------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def tell_left_out(rows: Panel, spec: ModelSpec, lang: str = languages.ENGLISH) -
     """Say how many of the rows read are in the design, and why the others are not."""
     from hazard.fitting import flow
 
-    losses = flow.of_rows(rows, spec)
+    losses = flow.losses_of_rows(rows, spec)
     for line in filter(None, (flow.text(losses, lang), flow.outside(losses, lang))):
         echo(line)
     if warning := flow.warning(losses, lang):

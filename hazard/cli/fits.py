@@ -74,8 +74,8 @@ def run(
 
         show_progress("read", 0.0)
         rows = read_rows(model_spec, registers, panel)
-        settings = nuts.Settings(draws, tune, chains, cores, seed=seed, engine=engine.value)
-        fit = fitting.fit(rows, model_spec, settings, progress=show_progress, kept=kept)
+        settings = nuts.SamplerSettings(draws, tune, chains, cores, seed=seed, engine=engine.value)
+        fit = fitting.fit(rows, model_spec, settings, progress=show_progress, chain_store=kept)
         if sampled is not None:
             fit = fitting.flagged(fit, sampled)
         data = "--registers REGISTERS" if registers else "--panel TABLE" if panel else ""

@@ -1,9 +1,9 @@
-"""Fitting: the stages in line, from rows to everything that is said of one fitted model."""
+"""Fitting: the stages in line, from rows to all results of one fitted model."""
 
 from hazard.fitting.flow import Losses
 from hazard.fitting.inference_data import inference_data
 from hazard.fitting.metadata import refuse_constant, rows_digest, versions
-from hazard.fitting.records import Fit, Kept, Panel, Progress, silent
+from hazard.fitting.records import ChainStores, Fit, Panel, Progress, silent
 from hazard.fitting.remarks import remarks
 from hazard.fitting.rerun import called, flagged, on_rows
 from hazard.fitting.rows import (
@@ -22,8 +22,8 @@ from hazard.fitting.small_levels import (
 from hazard.fitting.stages import fit
 
 __all__ = [
+    "ChainStores",
     "Fit",
-    "Kept",
     "Losses",
     "Panel",
     "Progress",

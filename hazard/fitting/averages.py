@@ -13,13 +13,13 @@ from hazard import units
 from hazard.errors import EstimandError
 from hazard.estimands import incidence, marginal_effects
 from hazard.fitting.g_formula import risks
-from hazard.fitting.g_formula_estimates import Answered, estimates_of
+from hazard.fitting.g_formula_estimates import StandardisedAnswer, estimates_of
 from hazard.fitting.quantities import joined
 from hazard.fitting.records import Fit
 from hazard.fitting.residents import mean_residents
 from hazard.inference.thinning import thinned
 from hazard.output.summaries import Compared
-from hazard.output.tables import Told, empty, quantity_estimates
+from hazard.output.tables import QuantityDescription, empty, quantity_estimates
 from hazard.spec import AverageChangeEstimand, StandardisedEstimand
 
 _CHANGE_DRAWS = 400  # each takes a tenth of a second at the published size
@@ -27,7 +27,7 @@ _CHANGE_DRAWS = 400  # each takes a tenth of a second at the published size
 
 @dataclass(frozen=True, eq=False)
 class AveragedEstimand:
-    """What the posterior says of one estimand.
+    """Posterior draws and estimates of one estimand.
 
     Attributes
     ----------
@@ -69,75 +69,79 @@ def averages_of(fit: Fit, begin: Callable[[str], None] = lambda _: None) -> list
     EstimandError
         If registers cannot answer one of them. Of a ready table the reason is a fact of the answer.
     """
-    found = []
-    for wanted in fit.spec.estimand:
-        if isinstance(wanted, AverageChangeEstimand | StandardisedEstimand):
-            begin(wanted.label)
-        if isinstance(wanted, AverageChangeEstimand):
-            found.append(_average_change(fit, wanted))
-        if isinstance(wanted, StandardisedEstimand):
-            found.append(_told_or_not(fit, wanted))
-    return found
+    averages = []
+    for estimand in fit.spec.estimand:
+        if isinstance(estimand, AverageChangeEstimand | StandardisedEstimand):
+            begin(estimand.label)
+        if isinstance(estimand, AverageChangeEstimand):
+            averages.append(_average_change(fit, estimand))
+        if isinstance(estimand, StandardisedEstimand):
+            averages.append(_standardised_or_reason(fit, estimand))
+    return averages
 
 
-def _told_or_not(fit: Fit, wanted: StandardisedEstimand) -> AveragedEstimand:
+def _standardised_or_reason(fit: Fit, estimand: StandardisedEstimand) -> AveragedEstimand:
     """The answer; of a ready table without what it takes, the reason why there is none."""
     try:
-        return _standardised(fit, wanted)
+        return _standardised(fit, estimand)
     except EstimandError as error:
         if fit.panel.registers is not None:
             raise
-        return AveragedEstimand(wanted.label, xr.Dataset(), empty(), {}, {"unanswered": str(error)})
+        return AveragedEstimand(
+            estimand.label, xr.Dataset(), empty(), {}, {"unanswered": str(error)}
+        )
 
 
-def _average_change(fit: Fit, wanted: AverageChangeEstimand) -> AveragedEstimand:
+def _average_change(fit: Fit, estimand: AverageChangeEstimand) -> AveragedEstimand:
     posterior = thinned(fit.draws, _CHANGE_DRAWS)
     beta = incidence.coefficients(posterior, fit.design)
-    terms = [term for term in fit.spec.lagged if wanted.term in (None, term.name)]
+    terms = [term for term in fit.spec.lagged if estimand.term in (None, term.name)]
     by_lag = marginal_effects.changes(beta, fit.design, terms)
     total = marginal_effects.summed(by_lag["average_change"])
     unit = f"probability per {fit.spec.table.unit}"
-    parts = []
+    tables = []
     for values, quantity in (
         (by_lag["average_change"], "average_change"),
         (total, "summed_change"),
     ):
-        told = Told(
+        description = QuantityDescription(
             quantity,
             unit if "lag" in values.dims else "probability",
-            wanted.label,
+            estimand.label,
             "total",
             arm="with - without",
-            held=Compared(0.0, wanted.relevant),
+            comparison=Compared(0.0, estimand.relevant),
         )
-        rows = quantity_estimates(values, told, fit.spec)
-        parts.append(rows[rows["estimate"].notna()])
+        rows = quantity_estimates(values, description, fit.spec)
+        tables.append(rows[rows["estimate"].notna()])
     return AveragedEstimand(
-        wanted.label,
+        estimand.label,
         by_lag.assign(summed_change=total),
-        joined(parts),
-        {f"{wanted.label}_summed_change": total},
+        joined(tables),
+        {f"{estimand.label}_summed_change": total},
         {"draws": beta.sizes["chain"] * beta.sizes["draw"]},
     )
 
 
-def _standardised(fit: Fit, wanted: StandardisedEstimand) -> AveragedEstimand:
-    found = risks(fit, wanted)
-    term = next(each for each in fit.spec.lagged if each.name == wanted.term)
-    residents = mean_residents(fit.panel, term, wanted.residents)
-    answered = Answered(fit.spec, wanted, found, residents)
-    months = [*units.printed(wanted.horizon_months, fit.spec.table.unit)]
-    difference = answered.differences().sel(month=months)
+def _standardised(fit: Fit, estimand: StandardisedEstimand) -> AveragedEstimand:
+    standardised_risks = risks(fit, estimand)
+    term = next(lagged for lagged in fit.spec.lagged if lagged.name == estimand.term)
+    residents = mean_residents(fit.panel, term, estimand.residents)
+    answer = StandardisedAnswer(fit.spec, estimand, standardised_risks, residents)
+    months = [*units.printed(estimand.horizon_months, fit.spec.table.unit)]
+    difference = answer.differences().sel(month=months)
     return AveragedEstimand(
-        wanted.label,
-        _flat(found.everybody, found.by),
-        joined(estimates_of(answered)),
-        {f"{wanted.label}_risk_difference": difference},
+        estimand.label,
+        _flat(standardised_risks.everybody, standardised_risks.by),
+        joined(estimates_of(answer)),
+        {f"{estimand.label}_risk_difference": difference},
         {
-            **found.facts,
-            "effect": wanted.effect,
+            **standardised_risks.facts,
+            "effect": estimand.effect,
             "residents_per_event": residents,
-            "support": {name: dict(each) for name, each in found.support.items()},
+            "support": {
+                name: dict(support) for name, support in standardised_risks.support.items()
+            },
         },
     )
 
@@ -146,7 +150,7 @@ def _flat(everybody: xr.Dataset, by: Mapping[str, xr.Dataset]) -> xr.Dataset:
     """All risks as one dataset; those of a grouping carry its name."""
     parts = [everybody]
     parts += [
-        each.rename({"level": name, **{str(v): f"{v}_by_{name}" for v in each.data_vars}})
-        for name, each in by.items()
+        risks.rename({"level": name, **{str(v): f"{v}_by_{name}" for v in risks.data_vars}})
+        for name, risks in by.items()
     ]
     return xr.merge(parts)

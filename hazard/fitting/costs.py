@@ -21,19 +21,19 @@ PERSONS = "persons in a row"
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
+class PersonRisks:
     """Risks averaged over persons, each of whom leaves as the path that the person is on.
 
     Attributes
     ----------
     risks : Dataset
         As of :func:`hazard.estimands.g_formula.standardise`.
-    per_path : float
+    persons_per_path : float
         Mean number of persons on a path.
     """
 
     risks: xr.Dataset
-    per_path: float
+    persons_per_path: float
 
 
 def persons_of(rows: pd.DataFrame, costs: CostsSpec | None) -> dict[str, IntArray]:
@@ -78,13 +78,13 @@ def persons_of(rows: pd.DataFrame, costs: CostsSpec | None) -> dict[str, IntArra
     if not numeric(rows[name]):
         raise EstimandError(f"{rule}; got the type {rows[name].dtype}. {cure}")
     size = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = ~(np.isfinite(size) & (size >= 1) & (size == np.floor(size)))
-    if broken := violation(rule, wrong, got="others", cure=cure):
+    invalid = ~(np.isfinite(size) & (size >= 1) & (size == np.floor(size)))
+    if broken := violation(rule, invalid, got="others", cure=cure):
         raise EstimandError(*broken)
     return {PERSONS: size.astype(np.int64)}
 
 
-def over_persons(by_size: xr.Dataset) -> Counted:
+def over_persons(by_size: xr.Dataset) -> PersonRisks:
     """Risks averaged over persons, from those averaged over the paths of every size.
 
     Parameters
@@ -95,7 +95,7 @@ def over_persons(by_size: xr.Dataset) -> Counted:
 
     Returns
     -------
-    Counted
+    PersonRisks
 
     Notes
     -----
@@ -107,49 +107,49 @@ def over_persons(by_size: xr.Dataset) -> Counted:
     --------
     One family of one person leaves with probability 0.5, one of three with 0.25.
 
-    >>> of = {PERSONS: [1, 3], "month": [1]}
-    >>> there = xr.DataArray([[0.5], [0.75]], of, (PERSONS, "month"))
-    >>> counted = over_persons(xr.Dataset({"survival": there, "n_persons": (PERSONS, [1, 1])}))
-    >>> counted.risks["survival"].item(), counted.per_path
+    >>> coords = {PERSONS: [1, 3], "month": [1]}
+    >>> survival = xr.DataArray([[0.5], [0.75]], coords, (PERSONS, "month"))
+    >>> by_size = xr.Dataset({"survival": survival, "n_persons": (PERSONS, [1, 1])})
+    >>> over_persons(by_size).risks["survival"].item(), over_persons(by_size).persons_per_path
     (0.6875, 2.0)
     """
     paths = by_size["n_persons"]
     persons = paths * by_size[PERSONS]
     risks = by_size.drop_vars("n_persons")
     weighted = (risks * (persons / persons.sum())).sum(PERSONS, skipna=False)
-    return Counted(weighted, float(persons.sum() / paths.sum()))
+    return PersonRisks(weighted, float(persons.sum() / paths.sum()))
 
 
-def counted(costs: CostsSpec | None, found: Mapping[str, xr.Dataset]) -> Counted | None:
+def person_risks(costs: CostsSpec | None, risks: Mapping[str, xr.Dataset]) -> PersonRisks | None:
     """Risks of the persons whom costs are counted for.
 
     Parameters
     ----------
     costs : CostsSpec or None
-    found : mapping of str to Dataset
+    risks : mapping of str to Dataset
         Standardised risks of everybody, and by the grouping of :func:`persons_of`.
 
     Returns
     -------
-    Counted or None
+    PersonRisks or None
         None without costs. Where costs state a number of persons, all paths have so many.
     """
     if costs is None:
         return None
     if isinstance(costs.persons, str):
-        return over_persons(found[PERSONS])
-    return Counted(found[EVERYBODY], costs.persons)
+        return over_persons(risks[PERSONS])
+    return PersonRisks(risks[EVERYBODY], costs.persons)
 
 
 def change_of_costs(
-    costs: CostsSpec, counted: Counted, residents: float, *, arms: tuple[str, str]
+    costs: CostsSpec, person_risks: PersonRisks, residents: float, *, arms: tuple[str, str]
 ) -> xr.DataArray:
     """Change of the costs of all families around an event, the event itself not included.
 
     Parameters
     ----------
     costs : CostsSpec
-    counted : Counted
+    person_risks : PersonRisks
         Its horizon is the last month.
     residents : float
         Number of families around the event.
@@ -159,8 +159,8 @@ def change_of_costs(
     Returns
     -------
     DataArray, dims (...)
-        In the currency of the costs and the prices in which they are told; negative where costs
-        fall.
+        In the currency of the costs and the prices in which they are expressed; negative where
+        costs fall.
 
     Notes
     -----
@@ -181,14 +181,19 @@ def change_of_costs(
     >>> risks = xr.Dataset({"cumulative_incidence": gone, "survival": 1 - gone.sum("exit")})
     >>> cost = {"year": 2020, "source": "an example only"}
     >>> costs = CostsSpec(month={"value": 4, **cost}, exits={"left": {"value": 10, **cost}})
-    >>> change_of_costs(costs, Counted(risks, 1.0), 2, arms=("with", "without")).item()
+    >>> change_of_costs(costs, PersonRisks(risks, 1.0), 2, arms=("with", "without")).item()
     1.0
     """
-    found = per_forced_return(counted.risks, residents * counted.per_path, arms=arms)
-    extra, saved = found["extra_exits"].isel(month=-1, drop=True), found["saved_months"]
-    names = [str(name) for name in extra["exit"].values]
+    changes = per_forced_return(
+        person_risks.risks, residents * person_risks.persons_per_path, arms=arms
+    )
+    extra_exits, saved_months = (
+        changes["extra_exits"].isel(month=-1, drop=True),
+        changes["saved_months"],
+    )
+    names = [str(name) for name in extra_exits["exit"].values]
     prices = [costs.price(costs.exits[name]) if name in costs.exits else 0.0 for name in names]
     by_exit = xr.DataArray(prices, {"exit": names}, ("exit",))
     month = 0.0 if costs.month is None else costs.price(costs.month)
-    change: xr.DataArray = (extra * by_exit).sum("exit", skipna=False) - month * saved
-    return change.transpose(*saved.dims)
+    change: xr.DataArray = (extra_exits * by_exit).sum("exit", skipna=False) - month * saved_months
+    return change.transpose(*saved_months.dims)

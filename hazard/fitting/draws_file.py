@@ -1,4 +1,4 @@
-"""The file of draws of a folder: bound to everything that is said of it, read within bounds."""
+"""The file of draws of a folder: bound to the manifest and the tables, read within bounds."""
 
 from __future__ import annotations
 
@@ -19,29 +19,31 @@ from hazard.fitting import recheck
 
 DRAWS = "posterior.nc"
 AGAIN = "Make the folder again."
-_SAID = "manifest"  # attribute of the draws: the facts of the folder and the digests of its tables
-_DEEPEST, _MOST_BYTES, _MOST_TIMES = 3, 2**26, 100  # of groups; of what is packed in a file
-_OF_THE_SEAL = ("files", "digest", "posterior_digest")
+_MANIFEST = (
+    "manifest"  # attribute of the draws: the facts of the folder and the digests of its tables
+)
+_MAX_DEPTH, _MAX_BYTES, _MAX_RATIO = 3, 2**26, 100  # of groups; of what is packed in a file
+_SEAL_KEYS = ("files", "digest", "posterior_digest")
 
 
 def write_draws(folder: Path, posterior: xr.DataTree, facts: Mapping[str, Any]) -> None:
-    """Write draws that say of themselves what the folder tells of them, and seal it."""
+    """Write draws with the facts of the folder as an attribute, and seal the folder."""
     tree = posterior.copy()
-    tree.attrs = {_SAID: seal.json_text({**facts, "tables": table_digests(folder)})}
+    tree.attrs = {_MANIFEST: seal.json_text({**facts, "tables": table_digests(folder)})}
     write_netcdf(tree, folder / DRAWS)
     seal.write(folder, {**facts, "posterior_digest": content_digest(tree)})
 
 
 def bound_draws(path: Path, facts: Mapping[str, Any]) -> xr.DataTree | None:
-    """Draws of a folder, if they say of themselves what its manifest says; None without draws."""
+    """Draws of a folder, if the facts in them are those of its manifest; None without draws."""
     if not (path / DRAWS).exists():
         return None
     tree = read_posterior(path)
-    said = seal.parsed(str(tree.attrs.get(_SAID, "")), f"what draws of {str(path)!r} say")
-    tables = said.pop("tables", None)
-    stated = {name: facts[name] for name in facts if name not in _OF_THE_SEAL}
+    embedded = seal.parsed(str(tree.attrs.get(_MANIFEST, "")), f"what draws of {str(path)!r} say")
+    tables = embedded.pop("tables", None)
+    stated = {name: facts[name] for name in facts if name not in _SEAL_KEYS}
     pairs = {
-        "the manifest": (said, seal.parsed(seal.json_text(stated), "manifest")),
+        "the manifest": (embedded, seal.parsed(seal.json_text(stated), "manifest")),
         "the tables": (tables, table_digests(path)),
         "posterior_digest": (
             of_draws(path, lambda: content_digest(tree)),
@@ -49,19 +51,19 @@ def bound_draws(path: Path, facts: Mapping[str, Any]) -> xr.DataTree | None:
         ),
         "the engine": (recheck.is_sampled(tree), facts["settings"]["engine"] == "nuts"),
     }
-    wrong = [name for name, (one, other) in pairs.items() if one != other]
-    if wrong:
+    differing = [name for name, (actual, expected) in pairs.items() if actual != expected]
+    if differing:
         raise IntegrityError(
-            f"draws of {str(path)!r} must be those that the folder tells of; {', '.join(wrong)} "
-            f"differ. {AGAIN}"
+            f"draws of {str(path)!r} must be those that the folder tells of; {', '.join(differing)}"
+            f" differ. {AGAIN}"
         )
     return tree
 
 
-def of_draws[Result](path: Path, of: Callable[[], Result]) -> Result:
+def of_draws[Result](path: Path, compute: Callable[[], Result]) -> Result:
     """What is computed from draws of a file that anybody may have written."""
     try:
-        return of()
+        return compute()
     except (LookupError, ArithmeticError, ValueError, TypeError, AttributeError, RuntimeError):
         raise IntegrityError(
             f"draws of {str(path)!r} must be those of a run of its model; they are not. {AGAIN}"
@@ -85,8 +87,8 @@ def read_posterior(path: Path) -> xr.DataTree:
         _refuse_strange(path / DRAWS)
         with xr.open_datatree(path / DRAWS, engine="h5netcdf") as tree:
             loaded: xr.DataTree = tree.load()
-            chains = loaded["posterior"].sizes
-            if not chains["chain"] * chains["draw"] or any(map(_hides_draws, loaded.subtree)):
+            sizes = loaded["posterior"].sizes
+            if not sizes["chain"] * sizes["draw"] or any(map(_hides_draws, loaded.subtree)):
                 raise ValueError
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         raise IntegrityError(
@@ -98,12 +100,12 @@ def read_posterior(path: Path) -> xr.DataTree:
 def _refuse_strange(path: Path) -> None:
     """Raise for groups within groups without end, and for more numbers than a file can hold."""
     with h5netcdf.File(path, "r") as file:
-        if sum(_bytes(file)) > _MOST_BYTES + _MOST_TIMES * path.stat().st_size:
+        if sum(_bytes(file)) > _MAX_BYTES + _MAX_RATIO * path.stat().st_size:
             raise ValueError
 
 
 def _bytes(group: h5netcdf.Group, depth: int = 0) -> Iterator[int]:
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise ValueError
     for variable in group.variables.values():
         yield math.prod(variable.shape) * variable.dtype.itemsize
@@ -117,9 +119,9 @@ def _hides_draws(node: xr.DataTree) -> bool:
 
 
 def content_digest(tree: xr.DataTree) -> str:
-    """SHA-256 of draws and their labels, whatever file they are in and whatever is said of them."""
+    """SHA-256 of draws and their labels, whatever file they are in and whatever its attributes."""
     total = hashlib.sha256()
-    for node in sorted(tree.subtree, key=lambda each: each.path):
+    for node in sorted(tree.subtree, key=lambda group: group.path):
         arrays = node.to_dataset(inherit=False).variables
         for name in sorted(arrays, key=str):
             values = arrays[name]
@@ -128,8 +130,8 @@ def content_digest(tree: xr.DataTree) -> str:
             labels = values.dtype.kind in "OUS"
             texts = list(map(str, values.to_numpy().ravel())) if labels else []
             role = "label" if name in node.coords else "draws"
-            place = [node.path, str(name), role, list(values.dims), list(values.shape), texts]
-            total.update(json.dumps(place).encode())
+            description = [node.path, str(name), role, list(values.dims), list(values.shape), texts]
+            total.update(json.dumps(description).encode())
             if not labels:
                 total.update(values.to_numpy().astype("<f8").tobytes())
     return total.hexdigest()

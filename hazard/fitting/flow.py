@@ -56,31 +56,37 @@ class Losses:
         >>> Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(1, 2, 0)}).shares()
         {'persons': 0.25, 'rows': 0.2, 'exits': 0.0}
         """
-        asked = [each for why, each in self.reasons.items() if _asked(why)]
-        outside = [sum(sizes) for sizes in zip((0, 0, 0), *asked, strict=True)]
+        excluded = [size for reason, size in self.reasons.items() if _excluded_by_model(reason)]
+        outside = [sum(sizes) for sizes in zip((0, 0, 0), *excluded, strict=True)]
         return {
-            name: (read - out - inside) / (read - out) if read > out else 0.0
-            for name, read, inside, out in zip(_SIZES, self.read, self.inside, outside, strict=True)
+            name: (read - n_outside - inside) / (read - n_outside) if read > n_outside else 0.0
+            for name, read, inside, n_outside in zip(
+                _SIZES, self.read, self.inside, outside, strict=True
+            )
         }
 
     def largest(self) -> str | None:
         """The reason for which most rows left, but for what the file excludes; None without one."""
-        rows = {reason: each.rows for reason, each in self.reasons.items() if not _asked(reason)}
+        rows = {
+            reason: size.rows
+            for reason, size in self.reasons.items()
+            if not _excluded_by_model(reason)
+        }
         return max(rows, key=lambda reason: rows[reason]) if rows else None
 
     def outside(self) -> dict[str, float]:
         """Share of persons, of rows and of exits that have nothing in the window; empty if few."""
-        lost = [each for why, each in self.reasons.items() if WINDOW in why]
-        sizes = [sum(each) for each in zip((0, 0, 0), *lost, strict=True)]
+        excluded = [size for reason, size in self.reasons.items() if WINDOW in reason]
+        sizes = [sum(size) for size in zip((0, 0, 0), *excluded, strict=True)]
         shares = {
-            name: out / read if read else 0.0
-            for name, read, out in zip(_SIZES, self.read, sizes, strict=True)
+            name: n_outside / read if read else 0.0
+            for name, read, n_outside in zip(_SIZES, self.read, sizes, strict=True)
         }
         return shares if max(shares.values()) > WARNED_SHARE else {}
 
     @property
     def warned(self) -> bool:
-        """Whether so much left that it must be said aloud."""
+        """Whether so much was left out that a warning is due."""
         return max(self.shares().values()) > WARNED_SHARE
 
     def facts(self) -> dict[str, Any]:
@@ -89,7 +95,7 @@ class Losses:
         return {
             "read": self.read._asdict(),
             "inside": self.inside._asdict(),
-            "reasons": {reason: each._asdict() for reason, each in self.reasons.items()},
+            "reasons": {reason: size._asdict() for reason, size in self.reasons.items()},
             "shares": self.shares(),
             "outside": self.outside(),
             "warned": self.warned,
@@ -98,12 +104,12 @@ class Losses:
         }
 
 
-def counted(frame: pd.DataFrame) -> LeftOut:
+def panel_counts(frame: pd.DataFrame) -> LeftOut:
     """Persons, rows and exits of a panel.
 
     Examples
     --------
-    >>> counted(pd.DataFrame({"person": [0, 0, 1], "exit": ["stay", "left", "stay"]}))
+    >>> panel_counts(pd.DataFrame({"person": [0, 0, 1], "exit": ["stay", "left", "stay"]}))
     LeftOut(persons=2, rows=3, exits=1)
     """
     exits = int((frame["exit"].astype(str) != "stay").sum())
@@ -122,46 +128,46 @@ def losses(rows: Panel, built: Design) -> Losses:
     return _losses(rows, built.row, built.left_out)
 
 
-def of_rows(rows: Panel, spec: ModelSpec) -> Losses:
+def losses_of_rows(rows: Panel, spec: ModelSpec) -> Losses:
     """As :func:`losses`, of rows of which no design was built yet."""
     kept, left_out = design.kept_rows(rows.frame, rows.histories, spec)
     return _losses(rows, kept, left_out)
 
 
-def _losses(rows: Panel, kept: IntArray, left_out: Mapping[str, LeftOut]) -> Losses:
-    panel, inside = counted(rows.frame), counted(rows.frame.iloc[kept])
-    before = list(rows.left_out.values())
-    read = LeftOut(*(sum(each) for each in zip(panel, *before, strict=True)))
+def _losses(rows: Panel, design_rows: IntArray, left_out: Mapping[str, LeftOut]) -> Losses:
+    panel, inside = panel_counts(rows.frame), panel_counts(rows.frame.iloc[design_rows])
+    earlier = list(rows.left_out.values())
+    read = LeftOut(*(sum(counts) for counts in zip(panel, *earlier, strict=True)))
     return Losses(read, inside, {**rows.left_out, **left_out})
 
 
-def with_design(flow: pd.DataFrame, found: Losses, built: Design) -> pd.DataFrame:
+def with_design(flow: pd.DataFrame, lost: Losses, built: Design) -> pd.DataFrame:
     """A flow table with what the design leaves out, and with what is in it.
 
     Parameters
     ----------
     flow : DataFrame
         Columns ``step``, perhaps ``reason``, ``persons`` and perhaps ``families``.
-    found : Losses
+    lost : Losses
     built : Design
     """
-    counts = [("excluded", why, each) for why, each in built.left_out.items()]
-    counts.append(("kept", "in the design", found.inside))
+    counts = [("excluded", reason, size) for reason, size in built.left_out.items()]
+    counts.append(("kept", "in the design", lost.inside))
     return pd.concat([flow, lines(flow, counts)], ignore_index=True)
 
 
 def lines(flow: pd.DataFrame, counts: list[tuple[str, str, LeftOut]]) -> pd.DataFrame:
     """Lines of a flow table of the same form, from step, reason and counts."""
-    made = []
-    for step, reason, each in counts:
+    records = []
+    for step, reason, size in counts:
         if "reason" in flow:
-            text = {"step": step, "reason": reason, "families": each.persons}
+            labels = {"step": step, "reason": reason, "families": size.persons}
         else:
-            text = {"step": f"left out: {reason}" if step == "excluded" else reason}
-        made.append({**text, **each._asdict()})
-    whole = dict.fromkeys(("persons", "families", "rows", "exits"), "Int64")
-    frame = pd.DataFrame(made)
-    return frame.astype({name: kind for name, kind in whole.items() if name in frame})
+            labels = {"step": f"left out: {reason}" if step == "excluded" else reason}
+        records.append({**labels, **size._asdict()})
+    integer_types = dict.fromkeys(("persons", "families", "rows", "exits"), "Int64")
+    frame = pd.DataFrame(records)
+    return frame.astype({name: dtype for name, dtype in integer_types.items() if name in frame})
 
 
 def cure(reason: str) -> str:
@@ -177,12 +183,12 @@ def cure(reason: str) -> str:
     return "missing" if "missing" in reason else "other"
 
 
-def _asked(reason: str) -> bool:
+def _excluded_by_model(reason: str) -> bool:
     """Whether the model file itself leaves these out: by ``only``, or by its window."""
     return reason == ONLY or WINDOW in reason
 
 
-def text(found: Losses, lang: str = ENGLISH) -> str:
+def text(lost: Losses, lang: str = ENGLISH) -> str:
     """What is in the design and what is not, in one line; empty where nothing left.
 
     Examples
@@ -190,26 +196,26 @@ def text(found: Losses, lang: str = ENGLISH) -> str:
     >>> print(text(Losses(LeftOut(4, 10, 2), LeftOut(3, 8, 2), {"a reason": LeftOut(1, 2, 0)})))
     In the design: 3 of 4 persons, 8 of 10 rows, 2 of 2 exits. Left out: a reason (2 rows, 0 exits).
     """
-    if not found.reasons:
+    if not lost.reasons:
         return ""
-    words, whole = languages.words(_TABLE, lang), partial(_whole, lang)
+    words, whole_number = languages.words(_TABLE, lang), partial(_whole_number, lang)
     kept = ", ".join(
-        words[f"kept_{name}"].format(n=whole(n), all=whole(all_))
-        for name, n, all_ in zip(_SIZES, found.inside, found.read, strict=True)
+        words[f"kept_{name}"].format(n=whole_number(n), all=whole_number(all_))
+        for name, n, all_ in zip(_SIZES, lost.inside, lost.read, strict=True)
     )
     reasons = "; ".join(
         words["reason"].format(
             reason=languages.translated(reason, lang),
-            rows=whole(each.rows),
-            exits=whole(each.exits),
+            rows=whole_number(size.rows),
+            exits=whole_number(size.exits),
         )
-        for reason, each in found.reasons.items()
+        for reason, size in lost.reasons.items()
     )
     return words["kept"].format(kept=kept, reasons=reasons)
 
 
-def warning(found: Losses, lang: str = ENGLISH) -> str:
-    """What must be said aloud: more than a few percent left; empty where it is less.
+def warning(lost: Losses, lang: str = ENGLISH) -> str:
+    """Warning where more than a few percent were left out; empty where it is less.
 
     Examples
     --------
@@ -217,18 +223,18 @@ def warning(found: Losses, lang: str = ENGLISH) -> str:
     25 percent of the persons, 20 percent of the rows are left out, most rows for this reason: a \
 reason. See flow.csv.
     """
-    if not found.warned:
+    if not lost.warned:
         return ""
-    words, largest = languages.words(_TABLE, lang), str(found.largest())
-    large = {name: share for name, share in found.shares().items() if share > WARNED_SHARE}
+    words, largest = languages.words(_TABLE, lang), str(lost.largest())
+    large_shares = {name: share for name, share in lost.shares().items() if share > WARNED_SHARE}
     return words["warning"].format(
-        shares=_shares(large, words),
+        shares=_shares(large_shares, words),
         reason=languages.translated(largest, lang),
         cure=words[f"cure_{cure(largest)}"],
     )
 
 
-def outside(found: Losses, lang: str = ENGLISH) -> str:
+def outside(lost: Losses, lang: str = ENGLISH) -> str:
     """How much the window of the model file leaves out; empty where it is a few percent.
 
     Examples
@@ -238,7 +244,7 @@ def outside(found: Losses, lang: str = ENGLISH) -> str:
     The window leaves out 25 percent of the persons, 10 percent of the rows, 50 percent of the \
 exits.
     """
-    shares, words = found.outside(), languages.words(_TABLE, lang)
+    shares, words = lost.outside(), languages.words(_TABLE, lang)
     return words["outside"].format(shares=_shares(shares, words)) if shares else ""
 
 
@@ -247,5 +253,5 @@ def _shares(shares: Mapping[str, float], words: Words) -> str:
     return ", ".join(texts)
 
 
-def _whole(lang: str, n: int) -> str:
+def _whole_number(lang: str, n: int) -> str:
     return digits.number(n, 0, digits.language_marks(lang))

@@ -37,7 +37,7 @@ def seal_folder(
     folder: Path,
     kind: str,
     tables: Mapping[str, pd.DataFrame | None],
-    made_of: Mapping[str, Any] | None = None,
+    source: Mapping[str, Any] | None = None,
 ) -> None:
     """Write tables beside the figures and texts of a folder, and the manifest of all of it.
 
@@ -49,16 +49,16 @@ def seal_folder(
         What made it, such as ``"survival"``.
     tables : mapping of str to DataFrame or None
         By the name of the file; None where there is none.
-    made_of : mapping, optional
+    source : mapping, optional
         Of the run that it was made of: see :func:`source_run`.
     """
     columns = write_tables(folder, tables)
     facts = {"kind": kind, "columns": columns, "versions": versions()}
-    seal.write(folder, facts if made_of is None else {**facts, "run": dict(made_of)})
+    seal.write(folder, facts if source is None else {**facts, "run": dict(source)})
 
 
 def source_run(facts: Mapping[str, Any], status: str) -> dict[str, str]:
-    """What a folder that is made of a run says of it: two digests and its status."""
+    """Two digests and the status of the run from which a folder was made."""
     digests = {name: str(facts[name]) for name in ("digest", "posterior_digest")}
     return {**digests, "status": status}
 
@@ -80,10 +80,10 @@ def write_tables(
     folder: Path, tables: Mapping[str, pd.DataFrame | None]
 ) -> dict[str, dict[str, str]]:
     """Write the tables that there are; what their columns hold, for the manifest."""
-    there = {f"{name}.csv": rows for name, rows in tables.items() if rows is not None}
-    for name, rows in there.items():
+    present = {f"{name}.csv": rows for name, rows in tables.items() if rows is not None}
+    for name, rows in present.items():
         write_table(rows, folder / name)
-    return {name: kinds_of(rows) for name, rows in there.items()}
+    return {name: kinds_of(rows) for name, rows in present.items()}
 
 
 def write_figure(figure: Figure, stem: Path) -> None:
@@ -129,12 +129,12 @@ def table(
         ) from None
     if rows.empty and name in _NEVER_EMPTY:
         raise IntegrityError(f"{file} of {str(path)!r} must have rows; got none. {AGAIN}")
-    asked = columns or Columns()
-    lost = [column for column in asked.required if column not in rows]
-    lost += [n for n in asked.numbers if n in rows and not is_numeric_dtype(rows[n])]
-    if lost:
+    expected = columns or Columns()
+    invalid = [column for column in expected.required if column not in rows]
+    invalid += [n for n in expected.numbers if n in rows and not is_numeric_dtype(rows[n])]
+    if invalid:
         raise IntegrityError(
-            f"{file} of {str(path)!r} must have all its columns; {len(lost)} are missing or no "
+            f"{file} of {str(path)!r} must have all its columns; {len(invalid)} are missing or no "
             f"numbers. {AGAIN}"
         )
     numbers = [name for name in ("lag", "month") if name in rows and _is_whole(rows[name])]
@@ -157,7 +157,7 @@ def spec_of(model: Mapping[str, Any], path: Path) -> ModelSpec:
 
 
 def gate_facts(gate: Gate) -> dict[str, Any]:
-    """What a manifest says of a gate."""
+    """Facts of a gate, for a manifest."""
     return {
         "passed": gate.passed,
         "failures": list(gate.failures),
@@ -170,10 +170,10 @@ def gate_facts(gate: Gate) -> dict[str, Any]:
 
 def gate_tables(gates: Mapping[str, Gate], column: str) -> pd.DataFrame:
     """Tables of several gates, one under the other, each named in a column."""
-    parts = [verdict.table.assign(**{column: name}) for name, verdict in gates.items()]
+    parts = [gate.table.assign(**{column: name}) for name, gate in gates.items()]
     return pd.concat(parts, ignore_index=True)
 
 
 def prior_records(priors: Mapping[str, Prior]) -> dict[str, Any]:
     """Priors as a manifest holds them, by name."""
-    return {name: each.model_dump(mode="json") for name, each in priors.items()}
+    return {name: prior.model_dump(mode="json") for name, prior in priors.items()}

@@ -1,4 +1,4 @@
-"""Standardised risks -> every number that is told of them."""
+"""Standardised risks -> all their estimates."""
 
 from __future__ import annotations
 
@@ -14,60 +14,60 @@ from hazard.estimands.displacement import Event, event_of, more_or_earlier, per_
 from hazard.fitting.costs import change_of_costs
 from hazard.fitting.g_formula import Risks
 from hazard.output.summaries import Compared
-from hazard.output.tables import Told, known_values, quantity_estimates
+from hazard.output.tables import QuantityDescription, known_values, quantity_estimates
 from hazard.spec import ModelSpec, StandardisedEstimand
 
 PERSONS, PROBABILITY, RATIO = "families", "probability", "ratio"
-Told_ = tuple[xr.DataArray, Told]
+DescribedDraws = tuple[xr.DataArray, QuantityDescription]
 
 
 @dataclass(frozen=True, eq=False)
-class Answered:
+class StandardisedAnswer:
     """Risks of an estimand, and for how many families an event is counted.
 
     Attributes
     ----------
     spec : ModelSpec
-    wanted : StandardisedEstimand
+    estimand : StandardisedEstimand
     risks : Risks
     residents : float or None
         Families to whom one event happens; None where it is not known.
     """
 
     spec: ModelSpec
-    wanted: StandardisedEstimand
+    estimand: StandardisedEstimand
     risks: Risks
     residents: float | None
 
     @property
     def arms(self) -> list[str]:
         """Arms that are compared to the first."""
-        return [arm.name for arm in self.wanted.compared[1:]]
+        return [arm.name for arm in self.estimand.compared[1:]]
 
     @property
     def reference(self) -> str:
         """The arm that the others are compared to."""
-        return self.wanted.compared[0].name
+        return self.estimand.compared[0].name
 
     @property
     def event(self) -> Event | None:
         """The event and the end of its window, where that lies before the horizon."""
-        term = next(each for each in self.spec.lagged if each.name == self.wanted.term)
-        event = event_of(term, month=self.wanted.event_month)
-        if self.wanted.sustained:  # it acts for as long as it goes on
+        term = next(lagged for lagged in self.spec.lagged if lagged.name == self.estimand.term)
+        event = event_of(term, month=self.estimand.event_month)
+        if self.estimand.sustained:  # it acts for as long as it goes on
             return None
-        return event if event.window_end < self.wanted.horizon_months else None
+        return event if event.window_end < self.estimand.horizon_months else None
 
     def differences(self) -> xr.DataArray:
         """Risk differences of every compared arm, of the exits that can differ."""
-        both = self._of_interest(self.risks.everybody)["cumulative_incidence"]
-        both = both.sel(arm=[self.reference, *self.arms])
-        return g_formula.risk_difference(both, reference=self.reference)
+        risks = self._of_interest(self.risks.everybody)["cumulative_incidence"]
+        risks = risks.sel(arm=[self.reference, *self.arms])
+        return g_formula.risk_difference(risks, reference=self.reference)
 
     def _of_interest(self, risks: xr.Dataset) -> xr.Dataset:
         """Without the exits that nobody takes in a world where they are prevented."""
-        if self.wanted.effect == "controlled_direct":
-            return risks.sel(exit=[self.wanted.exit])
+        if self.estimand.effect == "controlled_direct":
+            return risks.sel(exit=[self.estimand.exit])
         return risks
 
     def everybody(self) -> xr.Dataset:
@@ -76,172 +76,217 @@ class Answered:
 
     def by(self) -> dict[str, xr.Dataset]:
         """Risks by grouping, of the exits that can differ."""
-        return {name: self._of_interest(each) for name, each in self.risks.by.items()}
+        return {name: self._of_interest(risks) for name, risks in self.risks.by.items()}
 
 
-def estimates_of(of: Answered) -> list[pd.DataFrame]:
+def estimates_of(answer: StandardisedAnswer) -> list[pd.DataFrame]:
     """Estimates of everybody, by group, per event, and the support.
 
     Parameters
     ----------
-    of : Answered
+    answer : StandardisedAnswer
 
     Returns
     -------
     list of DataFrame
         With the columns of :data:`hazard.output.tables.COLUMNS`.
     """
-    pairs = [*_levels(of), *_separated(of)]
-    for arm in of.arms:
-        pairs += [*_contrasts(of, arm), *_per_event(of, arm), *_by_group(of, arm)]
-    found = [quantity_estimates(draws, told, of.spec) for draws, told in pairs]
-    return [*found, *_sizes(of), _support(of)]
+    described = [*_levels(answer), *_separated(answer)]
+    for arm in answer.arms:
+        described += [*_contrasts(answer, arm), *_per_event(answer, arm), *_by_group(answer, arm)]
+    tables = [
+        quantity_estimates(draws, description, answer.spec) for draws, description in described
+    ]
+    return [*tables, *_sizes(answer), _support(answer)]
 
 
-def _told(of: Answered, quantity: str, unit: str, arm: str | None = None) -> Told:
-    return Told(quantity, unit, of.wanted.label, of.wanted.effect, of.wanted.term, arm=arm)
+def _described(
+    answer: StandardisedAnswer, quantity: str, unit: str, arm: str | None = None
+) -> QuantityDescription:
+    return QuantityDescription(
+        quantity, unit, answer.estimand.label, answer.estimand.effect, answer.estimand.term, arm=arm
+    )
 
 
-def _units(of: Answered) -> str:
-    return units.plural(of.spec.table.unit)
+def _units(answer: StandardisedAnswer) -> str:
+    return units.plural(answer.spec.table.unit)
 
 
-def _printed(of: Answered) -> list[int]:
-    return [*units.printed(of.wanted.horizon_months, of.spec.table.unit)]
+def _printed(answer: StandardisedAnswer) -> list[int]:
+    return [*units.printed(answer.estimand.horizon_months, answer.spec.table.unit)]
 
 
-def _versus(of: Answered, arm: str) -> str:
-    return f"{arm} - {of.reference}"
+def _versus(answer: StandardisedAnswer, arm: str) -> str:
+    return f"{arm} - {answer.reference}"
 
 
 # --- everybody ----------------------------------------------------------------------------------
-def _levels(of: Answered) -> Iterator[Told_]:
-    risks = of.everybody()
-    yield risks["cumulative_incidence"], _told(of, "cumulative_incidence", PROBABILITY)
-    yield risks["survival"], _told(of, "survival", PROBABILITY)
+def _levels(answer: StandardisedAnswer) -> Iterator[DescribedDraws]:
+    risks = answer.everybody()
+    yield risks["cumulative_incidence"], _described(answer, "cumulative_incidence", PROBABILITY)
+    yield risks["survival"], _described(answer, "survival", PROBABILITY)
     stay = survival.months_of_stay(risks["survival"])
-    yield stay, _told(of, "months_of_stay", _units(of))
+    yield stay, _described(answer, "months_of_stay", _units(answer))
     lost = survival.months_lost(risks["cumulative_incidence"])
-    yield lost, _told(of, "months_lost", _units(of))
+    yield lost, _described(answer, "months_lost", _units(answer))
 
 
-def _contrasts(of: Answered, arm: str) -> Iterator[Told_]:
-    chance = Compared(0.0, of.wanted.relevant)
-    stay = Compared(0.0, of.wanted.relevant_months)
-    versus = _versus(of, arm)
-    two = _two(of, of.everybody(), arm)
-    difference = _difference(of, two["cumulative_incidence"])
-    yield difference, _held(_told(of, "risk_difference", PROBABILITY, versus), chance)
-    months = _printed(of)
+def _contrasts(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
+    probability_null = Compared(0.0, answer.estimand.relevant)
+    time_null = Compared(0.0, answer.estimand.relevant_months)
+    versus = _versus(answer, arm)
+    risks = _two_arms(answer, answer.everybody(), arm)
+    difference = _difference(answer, risks["cumulative_incidence"])
+    yield (
+        difference,
+        _with_comparison(
+            _described(answer, "risk_difference", PROBABILITY, versus), probability_null
+        ),
+    )
+    months = _printed(answer)
     ratio = g_formula.risk_ratio(
-        two["cumulative_incidence"].sel(month=months), reference=of.reference
+        risks["cumulative_incidence"].sel(month=months), reference=answer.reference
     ).isel(arm=0, drop=True)
-    told = _told(of, "risk_ratio", RATIO, f"{arm} / {of.reference}")
-    yield ratio, _held(told, Compared(1.0))
-    lost = _difference(of, survival.months_lost(two["cumulative_incidence"]))
-    yield lost, _held(_told(of, "change_in_months_lost", _units(of), versus), stay)
-    shorter = _difference(of, survival.months_of_stay(two["survival"]))
-    shorter = shorter.expand_dims(month=[of.wanted.horizon_months], axis=-1)
-    yield shorter, _held(_told(of, "change_in_stay", _units(of), versus), stay)
-    yield from _decomposed(of, arm, two)
+    description = _described(answer, "risk_ratio", RATIO, f"{arm} / {answer.reference}")
+    yield ratio, _with_comparison(description, Compared(1.0))
+    lost = _difference(answer, survival.months_lost(risks["cumulative_incidence"]))
+    yield (
+        lost,
+        _with_comparison(
+            _described(answer, "change_in_months_lost", _units(answer), versus), time_null
+        ),
+    )
+    stay = _difference(answer, survival.months_of_stay(risks["survival"]))
+    stay = stay.expand_dims(month=[answer.estimand.horizon_months], axis=-1)
+    yield (
+        stay,
+        _with_comparison(_described(answer, "change_in_stay", _units(answer), versus), time_null),
+    )
+    yield from _decomposed(answer, arm, risks)
 
 
-def _decomposed(of: Answered, arm: str, two: xr.Dataset) -> Iterator[Told_]:
+def _decomposed(
+    answer: StandardisedAnswer, arm: str, risks: xr.Dataset
+) -> Iterator[DescribedDraws]:
     """Additional and brought forward, at the months that they are about."""
-    if of.event is None:
+    if answer.event is None:
         return
-    found = more_or_earlier(two, of.event, arms=(arm, of.reference))
-    horizon, chance = of.wanted.horizon_months, Compared(0.0, of.wanted.relevant)
-    found["fall_after_window"] = found["at_window_end"] - found["additional"]
+    parts = more_or_earlier(risks, answer.event, arms=(arm, answer.reference))
+    horizon, null = answer.estimand.horizon_months, Compared(0.0, answer.estimand.relevant)
+    parts["fall_after_window"] = parts["at_window_end"] - parts["additional"]
     for name in ("at_window_end", "additional", "brought_forward", "fall_after_window"):
-        month = of.event.window_end if name == "at_window_end" else horizon
-        told = _held(_told(of, name, PROBABILITY, _versus(of, arm)), chance)
-        yield found[name].expand_dims(month=[month], axis=-1), told
+        month = answer.event.window_end if name == "at_window_end" else horizon
+        description = _with_comparison(
+            _described(answer, name, PROBABILITY, _versus(answer, arm)), null
+        )
+        yield parts[name].expand_dims(month=[month], axis=-1), description
 
 
-def _separated(of: Answered) -> Iterator[Told_]:
+def _separated(answer: StandardisedAnswer) -> Iterator[DescribedDraws]:
     """Direct and indirect parts of the total, at the published months."""
-    if of.wanted.effect != "separable":
+    if answer.estimand.effect != "separable":
         return
-    arms, exit_name = (of.arms[0], of.reference), str(of.wanted.exit)
-    months = _printed(of)
-    risk = of.everybody()["cumulative_incidence"].sel(exit=[exit_name], month=months)
+    arms, exit_name = (answer.arms[0], answer.reference), str(answer.estimand.exit)
+    months = _printed(answer)
+    risk = answer.everybody()["cumulative_incidence"].sel(exit=[exit_name], month=months)
     parts = g_formula.separable_effects(risk, exit_name, arms=arms)
-    held = Compared(0.0, of.wanted.relevant)
+    comparison = Compared(0.0, answer.estimand.relevant)
     for name in ("direct", "indirect"):
-        told = _told(of, f"separable_{name}", PROBABILITY, _versus(of, arms[0]))
-        yield parts[name], _held(told, held)
+        description = _described(answer, f"separable_{name}", PROBABILITY, _versus(answer, arms[0]))
+        yield parts[name], _with_comparison(description, comparison)
 
 
 # --- per event ----------------------------------------------------------------------------------
-def _per_event(of: Answered, arm: str) -> Iterator[Told_]:
+def _per_event(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
     """What one event does to all families around it together."""
-    if of.residents is None:
+    if answer.residents is None:
         return
-    two, versus = _two(of, of.everybody(), arm), _versus(of, arm)
-    found = per_forced_return(two, of.residents, arms=(arm, of.reference))
-    months = _printed(of)
+    risks, versus = _two_arms(answer, answer.everybody(), arm), _versus(answer, arm)
+    changes = per_forced_return(risks, answer.residents, arms=(arm, answer.reference))
+    months = _printed(answer)
     null = Compared(0.0)
-    extra = found["extra_exits"].sel(month=months)
-    yield extra, _held(_told(of, "extra_exits_per_event", PERSONS, versus), null)
-    saved = found["saved_months"].expand_dims(month=[of.wanted.horizon_months], axis=-1)
-    yield saved, _held(_told(of, "saved_months_per_event", _units(of), versus), null)
-    yield from _cost(of, arm)
+    extra = changes["extra_exits"].sel(month=months)
+    yield (
+        extra,
+        _with_comparison(_described(answer, "extra_exits_per_event", PERSONS, versus), null),
+    )
+    saved = changes["saved_months"].expand_dims(month=[answer.estimand.horizon_months], axis=-1)
+    yield (
+        saved,
+        _with_comparison(
+            _described(answer, "saved_months_per_event", _units(answer), versus), null
+        ),
+    )
+    yield from _cost(answer, arm)
 
 
-def _cost(of: Answered, arm: str) -> Iterator[Told_]:
+def _cost(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
     """What the families around an event cost more or less, where the model file has costs."""
-    costs, counted = of.spec.costs, of.risks.counted
-    if costs is None or counted is None or of.residents is None or of.wanted.effect != "total":
+    costs, person_risks = answer.spec.costs, answer.risks.person_risks
+    if (
+        costs is None
+        or person_risks is None
+        or answer.residents is None
+        or answer.estimand.effect != "total"
+    ):
         return
-    change = change_of_costs(costs, counted, of.residents, arms=(arm, of.reference))
-    at_end = change.expand_dims(month=[of.wanted.horizon_months], axis=-1)
+    change = change_of_costs(costs, person_risks, answer.residents, arms=(arm, answer.reference))
+    at_end = change.expand_dims(month=[answer.estimand.horizon_months], axis=-1)
     unit = f"{costs.currency}, prices of {' and '.join(map(str, costs.price_years))}"
-    told = _told(of, "cost_change_per_event", unit, _versus(of, arm))
-    yield at_end, _held(told, Compared(0.0))
+    description = _described(answer, "cost_change_per_event", unit, _versus(answer, arm))
+    yield at_end, _with_comparison(description, Compared(0.0))
 
 
 # --- groups and support -------------------------------------------------------------------------
-def _by_group(of: Answered, arm: str) -> Iterator[Told_]:
+def _by_group(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
     """Differences by group at the published months, and the change of the stay."""
-    months = _printed(of)
-    versus, chance = _versus(of, arm), Compared(0.0, of.wanted.relevant)
-    stay = Compared(0.0, of.wanted.relevant_months)
-    for name, risks in of.by().items():
-        two = _two(of, risks, arm)
+    months = _printed(answer)
+    versus, probability_null = _versus(answer, arm), Compared(0.0, answer.estimand.relevant)
+    time_null = Compared(0.0, answer.estimand.relevant_months)
+    for name, risks in answer.by().items():
+        arm_risks = _two_arms(answer, risks, arm)
 
-        def told(quantity: str, unit: str, held: Compared, by: str = name) -> Told:
-            return replace(_held(_told(of, quantity, unit, versus), held), by=by)
+        def group_description(
+            quantity: str, unit: str, comparison: Compared, by: str = name
+        ) -> QuantityDescription:
+            return replace(
+                _with_comparison(_described(answer, quantity, unit, versus), comparison), by=by
+            )
 
-        difference = _difference(of, two["cumulative_incidence"].sel(month=months))
-        yield difference, told("risk_difference", PROBABILITY, chance)
-        shorter = _difference(of, survival.months_of_stay(two["survival"]))
-        yield shorter, told("change_in_stay", _units(of), stay)
-        yield from ((draws, replace(each, by=name)) for draws, each in _decomposed(of, arm, two))
+        difference = _difference(answer, arm_risks["cumulative_incidence"].sel(month=months))
+        yield difference, group_description("risk_difference", PROBABILITY, probability_null)
+        stay = _difference(answer, survival.months_of_stay(arm_risks["survival"]))
+        yield stay, group_description("change_in_stay", _units(answer), time_null)
+        yield from (
+            (draws, replace(description, by=name))
+            for draws, description in _decomposed(answer, arm, arm_risks)
+        )
 
 
-def _sizes(of: Answered) -> Iterator[pd.DataFrame]:
+def _sizes(answer: StandardisedAnswer) -> Iterator[pd.DataFrame]:
     """Paths of every level, one row per level."""
-    for name, risks in of.by().items():
+    for name, risks in answer.by().items():
         paths = risks["n_persons"].astype(float)
-        yield known_values(paths, replace(_told(of, "paths", PERSONS), by=name), of.spec)
+        yield known_values(
+            paths, replace(_described(answer, "paths", PERSONS), by=name), answer.spec
+        )
 
 
-def _support(of: Answered) -> pd.DataFrame:
+def _support(answer: StandardisedAnswer) -> pd.DataFrame:
     """Shares of path-months beyond what was observed, one row per arm."""
-    names = [*of.risks.support]
-    flagged = [of.risks.support[name]["flagged"] for name in names]
+    names = [*answer.risks.support]
+    flagged = [answer.risks.support[name]["flagged"] for name in names]
     values = xr.DataArray(flagged, {"arm": names}, ("arm",))
-    return known_values(values, _told(of, "unsupported_share", PROBABILITY), of.spec)
+    return known_values(values, _described(answer, "unsupported_share", PROBABILITY), answer.spec)
 
 
-def _two(of: Answered, risks: xr.Dataset, arm: str) -> xr.Dataset:
-    return risks.sel(arm=[of.reference, arm])
+def _two_arms(answer: StandardisedAnswer, risks: xr.Dataset, arm: str) -> xr.Dataset:
+    return risks.sel(arm=[answer.reference, arm])
 
 
-def _difference(of: Answered, two: xr.DataArray) -> xr.DataArray:
-    return g_formula.risk_difference(two, reference=of.reference).isel(arm=0, drop=True)
+def _difference(answer: StandardisedAnswer, risks: xr.DataArray) -> xr.DataArray:
+    return g_formula.risk_difference(risks, reference=answer.reference).isel(arm=0, drop=True)
 
 
-def _held(told: Told, held: Compared) -> Told:
-    return replace(told, held=held)
+def _with_comparison(description: QuantityDescription, comparison: Compared) -> QuantityDescription:
+    return replace(description, comparison=comparison)

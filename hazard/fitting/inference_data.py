@@ -49,13 +49,13 @@ def inference_data(fit: Fit, by: str = "person", *, seed: int = 0) -> xr.DataTre
         If the fit was read from a folder, and its rows were not given.
     """
     design, rng = fit.design, np.random.default_rng(seed)
-    seen = fit.design_rows
+    design_rows = fit.design_rows
     coordinates = parameterisation.standard(design)
     beta = incidence.coefficients(fit.draws, design)
-    by_unit = log_likelihood(beta, design, units(seen[by])).rename(EXITS)
-    row = {"row": np.arange(len(seen))}
+    by_unit = log_likelihood(beta, design, units(design_rows[by])).rename(EXITS)
+    row = {"row": np.arange(len(design_rows))}
     constant = {
-        name: ("row", seen[name].astype(str).to_numpy())
+        name: ("row", design_rows[name].astype(str).to_numpy())
         for name in dict.fromkeys(("person", "month", by))
     }
     return fit.tree.assign(
@@ -77,7 +77,7 @@ def inference_data(fit: Fit, by: str = "person", *, seed: int = 0) -> xr.DataTre
 def _data(coordinates: Coordinates) -> dict[str, tuple[list[str], np.ndarray]]:
     """Data of the model as PyMC has it: what it compares with, to see that nothing has changed."""
     variables = build_observed_model(coordinates).data_vars
-    values = {str(each.name): np.asarray(each.get_value()) for each in variables}
+    values = {str(variable.name): np.asarray(variable.get_value()) for variable in variables}
     return {
         name: ([f"{name}_dim_{axis}" for axis in range(value.ndim)], value)
         for name, value in values.items()
@@ -90,26 +90,28 @@ def with_normals(draws: xr.Dataset, coordinates: Coordinates) -> xr.Dataset:
     Those of a prior that is not normal cannot be had from coefficients: they are among the draws of
     a sampler, and not among those of the approximation.
     """
-    made: dict[str, xr.DataArray] = {}
+    normals: dict[str, xr.DataArray] = {}
     learned = {group.name: group for group in coordinates.learned}
     for block in coordinates.original.blocks[1:]:
         name = block.name
         if name in coordinates.transformed:
             continue
         z = standard_coordinates(draws[block.variable], coordinates.factors[name])
-        place = f"{name}_coordinate"
-        z = z.rename(coordinate=place).assign_coords({place: np.arange(z.sizes["coordinate"])})
+        dimension = f"{name}_coordinate"
+        z = z.rename(coordinate=dimension).assign_coords(
+            {dimension: np.arange(z.sizes["coordinate"])}
+        )
         if name in learned:
             z = z / draws[f"sigma_{name}"]
             if f"correlation_{name}" in draws:
                 correlation = draws[f"correlation_{name}"].transpose(..., "exit", "other_exit")
                 partial = correlations.partial(correlation.to_numpy())
-                made[f"partial_{name}"] = xr.DataArray(
+                normals[f"partial_{name}"] = xr.DataArray(
                     (1 + partial) / 2, dims=("chain", "draw", "pair")
                 )
                 z = _uncorrelated(z, correlation)
-        made[f"z_{name}"] = z.transpose("chain", "draw", place, "exit")
-    return draws.assign({name: z for name, z in made.items() if name not in draws})
+        normals[f"z_{name}"] = z.transpose("chain", "draw", dimension, "exit")
+    return draws.assign({name: z for name, z in normals.items() if name not in draws})
 
 
 def _uncorrelated(z: xr.DataArray, correlation: xr.DataArray) -> xr.DataArray:
@@ -128,8 +130,10 @@ def replicated(fit: Fit, rng: np.random.Generator) -> xr.DataArray:
         0 for who stays, else the number of the exit, from 1.
     """
     beta = incidence.coefficients(thinned(fit.draws, _REPLICATES), fit.design)
-    every = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit").values
-    exits = [part for _, part in predictive.replicates(fit.design, every, rng)]
+    coefficients = (
+        beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit").values
+    )
+    exits = [part for _, part in predictive.replicates(fit.design, coefficients, rng)]
     shape = (beta.sizes["chain"], beta.sizes["draw"], -1)
     return xr.DataArray(
         np.concatenate(exits).astype(np.int64).reshape(shape), dims=("chain", "draw", "row")

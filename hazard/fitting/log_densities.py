@@ -66,8 +66,8 @@ def total_log_likelihood(draws: xr.Dataset, design: Design) -> xr.Dataset:
 
 def _normal(z: xr.DataArray) -> xr.DataArray:
     """Log density of independent standard normals, but for a constant."""
-    rest = [name for name in z.dims if name not in ("chain", "draw")]
-    return -0.5 * (z**2).sum(rest)
+    dimensions = [name for name in z.dims if name not in ("chain", "draw")]
+    return -0.5 * (z**2).sum(dimensions)
 
 
 def standard_coordinates(beta: xr.DataArray, factor: FloatArray) -> xr.DataArray:

@@ -35,11 +35,11 @@ def refuse_constant(built: design.Design) -> None:
     DesignError
         One sentence per kind that names every such term, with its lags.
     """
-    single = [block.name for block in built.blocks if not block.n_coefficients]
+    constant = [block.name for block in built.blocks if not block.n_coefficients]
     lines = []
-    if single:
+    if constant:
         lines.append(
-            f"terms must have two levels or more among the rows; got one of {', '.join(single)}. "
+            f"terms must have two levels or more among the rows; got one of {', '.join(constant)}. "
             "Leave them out of the model file."
         )
     for b, block in enumerate(built.blocks):
@@ -51,9 +51,9 @@ def refuse_constant(built: design.Design) -> None:
 
 def _unvarying(block: design.Block, index: AnyIntArray) -> list[str]:
     """A sentence where coefficients of a block have one value in all rows."""
-    used = block.matrix()[np.unique(index)]
-    same = (used == used[0]).all(axis=0)
-    if not same.any():
+    matrix = block.matrix()[np.unique(index)]
+    constant = (matrix == matrix[0]).all(axis=0)
+    if not constant.any():
         return []
     if block.kind == "covariate":
         sentence = (
@@ -61,13 +61,13 @@ def _unvarying(block: design.Block, index: AnyIntArray) -> list[str]:
             f"{len(index):,} rows. Leave it out of the model file, or correct the column."
         )
         return [sentence]
-    always = block.values()[index[0]][same] != 0
-    lags = [str(lag) for lag in block.coefficients[same]]
-    what = "something in every row" if always.all() else "nothing in any row"
-    if always.any() and not always.all():
-        what = "one value in all rows"
+    nonzero = block.values()[index[0]][constant] != 0
+    lags = [str(lag) for lag in block.coefficients[constant]]
+    got = "something in every row" if nonzero.all() else "nothing in any row"
+    if nonzero.any() and not nonzero.all():
+        got = "one value in all rows"
     sentence = (
-        f"term {block.name!r} must vary among the rows of the design at every lag; got {what} of "
+        f"term {block.name!r} must vary among the rows of the design at every lag; got {got} of "
         f"{len(index):,} at lag {', '.join(lags)}. Such a lag says nothing of the event: correct "
         "the column, choose other lags, or leave the term out."
     )
@@ -75,11 +75,11 @@ def _unvarying(block: design.Block, index: AnyIntArray) -> list[str]:
 
 
 class Clock:
-    """Wall time of each stage, told to the progress as stages begin."""
+    """Wall time of each stage, reported to the progress as stages begin."""
 
     def __init__(self, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
-        self.tell = progress
+        self.report = progress
         self._stage, self._since = "", time.perf_counter()
 
     def start(self, stage: str) -> None:
@@ -88,7 +88,7 @@ class Clock:
         if self._stage:
             self.seconds[self._stage] = round(now - self._since, 2)
         self._stage, self._since = stage, now
-        self.tell(stage, 0.0)
+        self.report(stage, 0.0)
 
 
 def rows_digest(built: design.Design, panel: pd.DataFrame) -> str:
@@ -101,13 +101,13 @@ def rows_digest(built: design.Design, panel: pd.DataFrame) -> str:
         From which the design was built: who a row is of, and which month.
     """
     rows = panel.iloc[built.row]
-    seen = pd.DataFrame(np.column_stack([rows["month"], built.outcome, built.index]))
-    hashed = pd.util.hash_pandas_object(seen, index=False).to_numpy()
+    table = pd.DataFrame(np.column_stack([rows["month"], built.outcome, built.index]))
+    hashed = pd.util.hash_pandas_object(table, index=False).to_numpy()
     person, labels = pd.factorize(rows["person"])
     persons = np.zeros(len(labels), dtype=np.uint64)
     np.add.at(persons, person, hashed)  # modulo 2 to the 64: the order of rows does not matter
     total = hashlib.sha256(repr((built.exits, built.link)).encode())
-    for values in [np.sort(persons), *(each.matrix() for each in built.blocks)]:
+    for values in [np.sort(persons), *(block.matrix() for block in built.blocks)]:
         total.update(np.ascontiguousarray(values).tobytes())
     return total.hexdigest()
 
@@ -115,19 +115,19 @@ def rows_digest(built: design.Design, panel: pd.DataFrame) -> str:
 def _design_digest(built: design.Design) -> str:
     """SHA-256 of a design, row by row."""
     total = hashlib.sha256(repr((built.exits, built.link)).encode())
-    arrays = [built.index, built.outcome, built.weight, *(each.matrix() for each in built.blocks)]
+    arrays = [built.index, built.outcome, built.weight, *(block.matrix() for block in built.blocks)]
     for values in arrays:
         total.update(np.ascontiguousarray(values).tobytes())
     return total.hexdigest()
 
 
-def draws_digest(around: laplace.Laplace, settings: nuts.Settings) -> str:
+def draws_digest(approximation: laplace.Laplace, settings: nuts.SamplerSettings) -> str:
     """SHA-256 of all that the draws depend on: rows, priors, settings but the cores, versions."""
-    design = around.coordinates.design
-    rest = [f"{block.name} {block.prior!r}" for block in design.blocks]
-    rest += [repr((replace(settings, cores=1), versions())), _design_digest(design)]
-    total = hashlib.sha256(" ".join(rest).encode())
-    for values in [around.mode.beta, *around.theta]:
+    design = approximation.coordinates.design
+    inputs = [f"{block.name} {block.prior!r}" for block in design.blocks]
+    inputs += [repr((replace(settings, cores=1), versions())), _design_digest(design)]
+    total = hashlib.sha256(" ".join(inputs).encode())
+    for values in [approximation.mode.beta, *approximation.theta]:
         total.update(np.ascontiguousarray(values).tobytes())
     return total.hexdigest()
 
@@ -146,24 +146,26 @@ def counts(frame: pd.DataFrame, built: design.Design) -> dict[str, Any]:
         "design_exits": {
             name: int((built.outcome == code).sum()) for code, name in enumerate(built.exits, 1)
         },
-        "left_out_rows": {why: each.rows for why, each in built.left_out.items()},
+        "left_out_rows": {reason: size.rows for reason, size in built.left_out.items()},
         "levels": {block.name: block.n_levels for block in built.blocks if block.basis is None},
         "coefficients_per_exit": built.n_coefficients,
     }
 
 
-def held(fit: BaselineFit) -> dict[str, Any]:
+def not_estimated(fit: BaselineFit) -> dict[str, Any]:
     """How many coefficients a baseline could not estimate, and how many lie at either infinity."""
     signs = {"at_minus_infinity": -np.inf, "at_plus_infinity": np.inf}
-    counted = {name: (fit.estimate == end).sum(axis=0) for name, end in signs.items()}
+    n_at_infinity = {name: (fit.estimate == end).sum(axis=0) for name, end in signs.items()}
     return {
         "not_identified": int(np.isnan(fit.estimate).all(axis=1).sum()),
-        **{name: dict(zip(fit.exits, n.tolist(), strict=True)) for name, n in counted.items()},
+        **{
+            name: dict(zip(fit.exits, n.tolist(), strict=True)) for name, n in n_at_infinity.items()
+        },
     }
 
 
 def unseen(frame: pd.DataFrame, spec: ModelSpec) -> dict[str, int]:
-    """Periods of which something is said although nobody was observed in them.
+    """Periods with estimates although nobody was observed in them.
 
     Parameters
     ----------
@@ -178,15 +180,15 @@ def unseen(frame: pd.DataFrame, spec: ModelSpec) -> dict[str, int]:
         ``last``, the last period with anybody at risk, and ``horizon``, the longest, where that is
         beyond it; ``gap``, the first period without anybody at risk though somebody is later.
     """
-    number = life_table.counts(frame)["n_at_risk"]
-    last = int(number["month"][-1])
-    horizon = max((getattr(each, "horizon_months", 0) for each in spec.estimand), default=0)
-    found = {"last": last, "horizon": horizon} if horizon > last else {}
-    empty = life_table.gaps(number)
-    return {**found, "gap": int(empty[0])} if empty else found
+    at_risk = life_table.counts(frame)["n_at_risk"]
+    last = int(at_risk["month"][-1])
+    horizon = max((getattr(estimand, "horizon_months", 0) for estimand in spec.estimand), default=0)
+    beyond = {"last": last, "horizon": horizon} if horizon > last else {}
+    gaps = life_table.gaps(at_risk)
+    return {**beyond, "gap": int(gaps[0])} if gaps else beyond
 
 
-def unseen_remarks(found: Mapping[str, int], unit: str) -> list[str]:
+def unseen_remarks(periods: Mapping[str, int], unit: str) -> list[str]:
     """What :func:`unseen` found as sentences for a terminal.
 
     Examples
@@ -194,23 +196,23 @@ def unseen_remarks(found: Mapping[str, int], unit: str) -> list[str]:
     >>> unseen_remarks({"last": 12, "horizon": 24}, "week")
     ["No one was observed beyond week 12; what is said of week 13 to 24 is the model's alone."]
     """
-    texts = []
-    if "horizon" in found:
-        last, horizon = found["last"], found["horizon"]
-        texts.append(
+    sentences = []
+    if "horizon" in periods:
+        last, horizon = periods["last"], periods["horizon"]
+        sentences.append(
             f"No one was observed beyond {unit} {last}; what is said of {unit} {last + 1} to "
             f"{horizon} is the model's alone."
         )
-    if "gap" in found:
-        texts.append(
-            f"Nobody is at risk in {unit} {found['gap']}, and the counted incidence ends before "
+    if "gap" in periods:
+        sentences.append(
+            f"Nobody is at risk in {unit} {periods['gap']}, and the counted incidence ends before "
             "it; the model's goes on."
         )
-    return texts
+    return sentences
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of every package that can change a number."""
     names = ("hazard", "pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "pandas", "xarray")
-    found = {name: importlib.metadata.version(name) for name in names}
-    return {"python": platform.python_version(), **found}
+    installed = {name: importlib.metadata.version(name) for name in names}
+    return {"python": platform.python_version(), **installed}

@@ -23,54 +23,54 @@ def by_draw(
     posterior: xr.Dataset, built: design.Design, frame: pd.DataFrame, spec: ModelSpec
 ) -> dict[str, xr.DataArray]:
     """Lag curves, of levels too, and incidences of a posterior, draw by draw."""
-    found: dict[str, xr.DataArray] = {}
+    quantities: dict[str, xr.DataArray] = {}
     if spec.lagged:
         curves = estimands.lag_curves(posterior, spec)
-        found |= {str(name): values for name, values in curves.items()}
+        quantities |= {str(name): values for name, values in curves.items()}
         by_level = group_curves.all_level_curves(posterior, spec.lagged)
-        found |= {f"{_BY_LEVEL}{name}": values for name, values in by_level.items()}
-    for wanted in spec.estimand:
-        if isinstance(wanted, IncidenceEstimand):
+        quantities |= {f"{_BY_LEVEL}{name}": values for name, values in by_level.items()}
+    for estimand in spec.estimand:
+        if isinstance(estimand, IncidenceEstimand):
             beta = estimands.coefficients(posterior, built)
             person = frame["person"].to_numpy()
-            found["cumulative_incidence"] = estimands.incidence(beta, built, person, wanted)
-    return found
+            quantities["cumulative_incidence"] = estimands.incidence(beta, built, person, estimand)
+    return quantities
 
 
-def judged(found: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
+def gate_quantities(quantities: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
     """What the gate judges: every lag and sum, and the incidences of every month."""
-    printed = {name: values for name, values in found.items() if "month" not in values.dims}
-    printed = {name: _without_gaps(values) for name, values in printed.items()}
-    if "cumulative_incidence" in found:
-        incidence = found["cumulative_incidence"]
-        printed["cumulative_incidence"] = incidence
+    checked = {name: values for name, values in quantities.items() if "month" not in values.dims}
+    checked = {name: _without_gaps(values) for name, values in checked.items()}
+    if "cumulative_incidence" in quantities:
+        incidence = quantities["cumulative_incidence"]
+        checked["cumulative_incidence"] = incidence
         if incidence.sizes["arm"] == 2:
-            printed["risk_difference"] = incidence.diff("arm")
-    return printed
+            checked["risk_difference"] = incidence.diff("arm")
+    return checked
 
 
 def _without_gaps(values: xr.DataArray) -> xr.DataArray:
     """Only what there is: a term without a lag or a level has no draw at all there."""
     if not bool(np.isnan(values).any()):
         return values
-    over = [str(name) for name in values.dims if name not in ("chain", "draw", "exit")]
-    flat = values.stack(curve=over)  # noqa: PD013 - of xarray, not of pandas
-    drawn = flat.notnull().any(("chain", "draw", "exit"))  # noqa: PD004 - of xarray
-    return flat.sel(curve=drawn).reset_index("curve")
+    dimensions = [str(name) for name in values.dims if name not in ("chain", "draw", "exit")]
+    stacked = values.stack(curve=dimensions)  # noqa: PD013 - of xarray, not of pandas
+    present = stacked.notnull().any(("chain", "draw", "exit"))  # noqa: PD004 - of xarray
+    return stacked.sel(curve=present).reset_index("curve")
 
 
-def hazard_estimates(found: Mapping[str, xr.DataArray], spec: ModelSpec) -> pd.DataFrame:
+def hazard_estimates(quantities: Mapping[str, xr.DataArray], spec: ModelSpec) -> pd.DataFrame:
     """Estimates of the quantities of :func:`by_draw`; those of the coefficients are apart."""
     parts = []
-    for before in ("", _BY_LEVEL):
-        names = [f"{before}{name}" for name in ("lag_coefficient", "cumulative_lag_effect")]
-        if names[0] in found:
-            curves = xr.Dataset({name.removeprefix(before): found[name] for name in names})
+    for prefix in ("", _BY_LEVEL):
+        names = [f"{prefix}{name}" for name in ("lag_coefficient", "cumulative_lag_effect")]
+        if names[0] in quantities:
+            curves = xr.Dataset({name.removeprefix(prefix): quantities[name] for name in names})
             parts.append(tables.lag_curve_estimates(curves, spec))
-    for wanted in spec.estimand:
-        if isinstance(wanted, IncidenceEstimand):
-            incidence = found["cumulative_incidence"]
-            parts.append(tables.incidence_estimates(incidence, spec, wanted.term))
+    for estimand in spec.estimand:
+        if isinstance(estimand, IncidenceEstimand):
+            incidence = quantities["cumulative_incidence"]
+            parts.append(tables.incidence_estimates(incidence, spec, estimand.term))
     return joined(parts or [tables.empty()])
 
 
@@ -85,6 +85,6 @@ def baseline_estimates(
 
 def joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Tables one under the other, each column of the type that fits all."""
-    whole = pd.concat([part.astype(object) for part in parts], ignore_index=True)
+    table = pd.concat([part.astype(object) for part in parts], ignore_index=True)
     with np.errstate(invalid="ignore"):  # pandas asks of infinite numbers too if they are whole
-        return whole.convert_dtypes()
+        return table.convert_dtypes()

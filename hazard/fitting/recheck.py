@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from hazard.errors import IntegrityError
-from hazard.fitting.quantities import hazard_estimates, judged
+from hazard.fitting.quantities import gate_quantities, hazard_estimates
 from hazard.inference.convergence import EXPLORE, Gate, gate
 from hazard.output import coefficients, tables
 from hazard.spec import ModelSpec
@@ -25,7 +25,7 @@ _COMPARED = (
 )
 
 
-def kept(quantities: Mapping[str, xr.DataArray]) -> xr.DataTree:
+def quantity_groups(quantities: Mapping[str, xr.DataArray]) -> xr.DataTree:
     """Quantities as groups, each with labels of its own."""
     return xr.DataTree.from_dict(
         {name: values.to_dataset(name=_VALUE) for name, values in quantities.items()}
@@ -48,10 +48,10 @@ def gate_of(tree: xr.DataTree) -> Gate | None:
     if not is_sampled(tree):
         return None
     estimands = {str(name): values for name, values in tree["estimands"].data_vars.items()}
-    quantities = judged(estimands)
+    quantities = gate_quantities(estimands)
     if JUDGED in tree.children:
-        besides = tree[JUDGED].children
-        quantities |= {name: node.to_dataset()[_VALUE] for name, node in besides.items()}
+        groups = tree[JUDGED].children
+        quantities |= {name: node.to_dataset()[_VALUE] for name, node in groups.items()}
     return gate(tree, limits=EXPLORE, quantities=quantities)
 
 
@@ -66,43 +66,45 @@ def check_estimates(tree: xr.DataTree, spec: ModelSpec, estimates: pd.DataFrame)
         One sentence.
     """
     estimands = {str(name): values for name, values in tree["estimands"].data_vars.items()}
-    again = hazard_estimates(estimands, spec)
+    recomputed = hazard_estimates(estimands, spec)
     stated = estimates[estimates["estimator"] == tables.HAZARD_MODEL]
-    same = stated["estimand"].isin(again["estimand"].dropna().unique())
-    wrong = _different(again, stated[same], list(tables.KEY))
+    comparable = stated["estimand"].isin(recomputed["estimand"].dropna().unique())
+    n_different = _n_different(recomputed, stated[comparable], list(tables.KEY))
     if is_sampled(tree):
-        wrong += _different_coefficients(tree, spec, stated)
-    if wrong:
+        n_different += _n_different_coefficients(tree, spec, stated)
+    if n_different:
         raise IntegrityError(
-            f"estimates.csv must say what the draws say; {wrong} lag curves, sums, incidences or "
-            "coefficients do not. Make the run again."
+            f"estimates.csv must say what the draws say; {n_different} lag curves, sums, "
+            "incidences or coefficients do not. Make the run again."
         )
 
 
-def _different_coefficients(tree: xr.DataTree, spec: ModelSpec, stated: pd.DataFrame) -> int:
-    besides = tree[JUDGED].children if JUDGED in tree.children else {}
-    made = {name: node.to_dataset()[_VALUE] for name, node in besides.items()}
-    again = coefficients.from_draws(tree["posterior"].to_dataset(), made, spec)
-    wrong = 0
-    for term, rows in again.items():
-        own = stated[stated["quantity"].isin(_OF_TERMS) & (stated["term"] == term)]
-        numbered = own.assign(level=own.groupby("exit").cumcount())
-        wrong += _different(rows, numbered, ["exit", "level"])
-    return wrong
+def _n_different_coefficients(tree: xr.DataTree, spec: ModelSpec, stated: pd.DataFrame) -> int:
+    groups = tree[JUDGED].children if JUDGED in tree.children else {}
+    derived = {name: node.to_dataset()[_VALUE] for name, node in groups.items()}
+    recomputed = coefficients.from_draws(tree["posterior"].to_dataset(), derived, spec)
+    n_different = 0
+    for term, rows in recomputed.items():
+        stated_rows = stated[stated["quantity"].isin(_OF_TERMS) & (stated["term"] == term)]
+        numbered = stated_rows.assign(level=stated_rows.groupby("exit").cumcount())
+        n_different += _n_different(rows, numbered, ["exit", "level"])
+    return n_different
 
 
-def _different(again: pd.DataFrame, stated: pd.DataFrame, key: list[str]) -> int:
+def _n_different(recomputed: pd.DataFrame, stated: pd.DataFrame, key: list[str]) -> int:
     """How many rows of either table are not in the other, or are with other numbers."""
-    one, other = _keyed(again, key), _keyed(stated, key)
-    if other.index.has_duplicates:
-        return len(other)
-    both = one.join(other, rsuffix="_stated", how="outer")
-    wrong = ~(both.index.isin(one.index) & both.index.isin(other.index))
+    recomputed_rows, stated_rows = _keyed(recomputed, key), _keyed(stated, key)
+    if stated_rows.index.has_duplicates:
+        return len(stated_rows)
+    merged = recomputed_rows.join(stated_rows, rsuffix="_stated", how="outer")
+    different = ~(merged.index.isin(recomputed_rows.index) & merged.index.isin(stated_rows.index))
     for name in _COMPARED:
-        values = both[name].astype(float).to_numpy()
-        beside = both[f"{name}_stated"].astype(float).to_numpy()
-        wrong |= ~np.isclose(values, beside, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
-    return int(wrong.sum())
+        values = merged[name].astype(float).to_numpy()
+        stated_values = merged[f"{name}_stated"].astype(float).to_numpy()
+        different |= ~np.isclose(
+            values, stated_values, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True
+        )
+    return int(different.sum())
 
 
 def _keyed(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:

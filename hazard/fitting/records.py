@@ -21,7 +21,7 @@ from hazard.spec import ModelSpec
 
 Progress = Callable[[str, float], None]
 AGAIN = "Make the folder again."
-Kept = Callable[[str], nuts.Pieces]
+ChainStores = Callable[[str], nuts.ChainStore]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,13 +59,13 @@ class Panel:
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """The first rows, with what happened before each of them; of single persons."""
-        before = [
+        histories = [
             values.isel(row=slice(0, n)).to_pandas().add_prefix(f"{name}_").reset_index(drop=True)
             for name, values in self.histories.items()
         ]
         first: pd.DataFrame = self.frame.head(n).reset_index(drop=True)
-        both: pd.DataFrame = pd.concat([first, *before], axis=1)
-        return both
+        joined: pd.DataFrame = pd.concat([first, *histories], axis=1)
+        return joined
 
     def check(self) -> pd.DataFrame:
         """What was left out of the rows, and what a correct register hardly holds.
@@ -77,12 +77,12 @@ class Panel:
             empty where there is nothing to say.
         """
         left_out = [
-            {"kind": "left out", "what": reason, **lost._asdict()}
-            for reason, lost in self.left_out.items()
+            {"kind": "left out", "what": reason, **size._asdict()}
+            for reason, size in self.left_out.items()
         ]
-        odd = [{"kind": "warning", "what": sentence} for sentence in self.warnings]
+        warnings = [{"kind": "warning", "what": sentence} for sentence in self.warnings]
         columns = ["kind", "what", "persons", "rows", "exits"]
-        return pd.DataFrame([*left_out, *odd], columns=columns)
+        return pd.DataFrame([*left_out, *warnings], columns=columns)
 
     def __repr__(self) -> str:
         """Numbers of rows, persons and exits, and where they came from."""
@@ -142,7 +142,7 @@ class Fit:
 
     @property
     def status(self) -> Status:
-        """What the draws say of the computation."""
+        """Status of the computation, from the draws."""
         return status_of(self.posterior, self.gate)
 
     @property

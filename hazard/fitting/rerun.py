@@ -32,18 +32,18 @@ def flagged(approximate: Fit, sampled: Fit) -> Fit:
         )
     facts = sampled.facts
     estimates = tables.flagged(approximate.estimates, sampled.approximation)
-    own = estimates[estimates["estimator"] == tables.HAZARD_MODEL]
-    own = own[own["sd"].notna()]  # numbers that have draws
-    ends = own[["apart", "apart_lower", "apart_upper"]].abs()
+    checkable = estimates[estimates["estimator"] == tables.HAZARD_MODEL]
+    checkable = checkable[checkable["sd"].notna()]  # numbers that have draws
+    distances = checkable[["apart", "apart_lower", "apart_upper"]].abs()
     checked_by = {
         "same_model": facts["model_digest"] == approximate.spec.digest,
         "same_rows": facts["rows_digest"] == approximate.facts["rows_digest"],
         "posterior_digest": facts["posterior_digest"],
-        "numbers": len(own),
-        "checked": int(own["apart"].notna().sum()),
-        "median_apart": float(ends["apart"].median()),
-        "largest_apart": float(ends["apart"].max()),
-        "largest_apart_of_an_end": float(ends[["apart_lower", "apart_upper"]].max().max()),
+        "numbers": len(checkable),
+        "checked": int(checkable["apart"].notna().sum()),
+        "median_apart": float(distances["apart"].median()),
+        "largest_apart": float(distances["apart"].max()),
+        "largest_apart_of_an_end": float(distances[["apart_lower", "apart_upper"]].max().max()),
     }
     return replace(
         approximate, estimates=estimates, facts={**approximate.facts, "checked_by": checked_by}

@@ -52,10 +52,10 @@ def residents_of_events(rows: Panel, term: LaggedTerm) -> FloatArray:
     events = events[events["calendar"].between(panel["calendar"].min(), panel["calendar"].max())]
     happened = events.groupby(key).size()
     happened = happened[happened >= term.at_least]
-    there = panel.groupby(key).size().reindex(happened.index, fill_value=0)
-    own = panel.merge(events, on=["person", *key]).groupby(key).size()
-    number = there - own.reindex(happened.index, fill_value=0)
-    return np.asarray(number, dtype=np.float64)
+    at_risk = panel.groupby(key).size().reindex(happened.index, fill_value=0)
+    with_event = panel.merge(events, on=["person", *key]).groupby(key).size()
+    others = at_risk - with_event.reindex(happened.index, fill_value=0)
+    return np.asarray(others, dtype=np.float64)
 
 
 def mean_residents(rows: Panel, term: LaggedTerm, stated: float | str) -> float | None:
@@ -87,5 +87,5 @@ def mean_residents(rows: Panel, term: LaggedTerm, stated: float | str) -> float 
         return float(stated)
     if rows.registers is None or term.network not in _COLUMNS:
         return None
-    found = residents_of_events(rows, term)
-    return float(found.mean()) if len(found) else None
+    residents = residents_of_events(rows, term)
+    return float(residents.mean()) if len(residents) else None

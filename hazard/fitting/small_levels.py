@@ -22,8 +22,8 @@ from hazard.spec import PERIODS, CovariateTerm, GroupTerm, ModelSpec
 
 def is_confidential(rows: Panel, spec: ModelSpec) -> bool:
     """Whether small levels are put together: as the model file says, else where rows come from."""
-    said = spec.table.confidential
-    return rows.of_registers if said is None else said
+    stated = spec.table.confidential
+    return rows.of_registers if stated is None else stated
 
 
 def pool_small_levels(rows: Panel, spec: ModelSpec) -> Panel:
@@ -44,8 +44,8 @@ def pool_small_levels(rows: Panel, spec: ModelSpec) -> Panel:
     ------
     DisclosureError
         If these are rows of fewer than ten persons, of registers or chosen by ``only`` also where
-        the data are public. In confidential data also if a column of a term tells who a person
-        is, or is left with one level; if a covariate has one number in all but fewer than ten
+        the data are public. In confidential data also if a column of a term identifies a person,
+        or is left with one level; if a covariate has one number in all but fewer than ten
         persons, or one of two in fewer than ten; if an exposure of one's own, or one of its lags,
         is of fewer than ten persons.
 
@@ -61,7 +61,7 @@ def pool_small_levels(rows: Panel, spec: ModelSpec) -> Panel:
     panel = rows.frame.iloc[kept]
     if len(kept):  # rows without any are refused where the design is built
         disclosure.refuse_few(panel["person"].nunique(), "a model")
-        histories = {name: each.isel(row=kept) for name, each in rows.histories.items()}
+        histories = {name: history.isel(row=kept) for name, history in rows.histories.items()}
         _refuse_rare(panel, histories, spec)
     small = disclosure.small_levels_of(panel, levels_of(panel, spec)) if len(kept) else {}
     return replace(rows, frame=disclosure.with_small_levels(rows.frame, small))
@@ -75,7 +75,7 @@ def by_level(rows: Panel, column: str, spec: ModelSpec) -> Panel:
     Raises
     ------
     DisclosureError
-        If the column tells who a person is, or is left with one level.
+        If the column identifies persons, or is left with one level.
     """
     if not is_confidential(rows, spec) or column not in rows.frame or column in PERIODS:
         return rows  # refused where the levels are compared
@@ -93,14 +93,14 @@ def refuse_small_level(rows: Panel, spec: ModelSpec, column: str, level: str) ->
     """
     if not is_confidential(rows, spec) or column not in rows.frame:
         return
-    there = cells.labels(rows.frame[column]) == level
-    if there.any():
-        n_persons = rows.frame.loc[there.to_numpy(), "person"].nunique()
+    in_level = cells.labels(rows.frame[column]) == level
+    if in_level.any():
+        n_persons = rows.frame.loc[in_level.to_numpy(), "person"].nunique()
         disclosure.refuse_few(n_persons, f"a level of {column!r}")
 
 
-def refuse_few_persons(fit: Fit, what: str) -> None:
-    """Raise when something would be told of fewer than ten persons of confidential data.
+def refuse_few_persons(fit: Fit, subject: str) -> None:
+    """Raise when a result would describe fewer than ten persons of confidential data.
 
     Raises
     ------
@@ -108,11 +108,11 @@ def refuse_few_persons(fit: Fit, what: str) -> None:
         One sentence.
     """
     if fit.facts["source"] != "table" or fit.spec.only or fit.spec.table.confidential:
-        disclosure.refuse_few(fit.facts["panel"]["design_persons"], what)
+        disclosure.refuse_few(fit.facts["panel"]["design_persons"], subject)
 
 
 def levels_of(panel: pd.DataFrame, spec: ModelSpec) -> dict[str, Levels]:
-    """Levels of every group and covariate that has any; periods of time alone are not told."""
+    """Levels of every group and covariate that has any; periods of time alone are left out."""
     parts = [term.parts for term in spec.term if isinstance(term, GroupTerm)]
     parts += [(term.varies_by.by,) for term in spec.lagged if term.varies_by is not None]
     parts += [
@@ -145,16 +145,16 @@ def _refuse_rare(
         values = panel[term.column]
         if not numeric(values) or values.nunique() < 2:
             continue
-        most = (values == values.mode().iloc[0]).to_numpy()
-        two = values.nunique() == 2
-        if two:
-            disclosure.refuse_rare(term.column, most, panel["person"])
-        if two or panel["person"][most].nunique() >= disclosure.SMALLEST:
-            disclosure.refuse_rare(term.column, ~most, panel["person"])
+        at_mode = (values == values.mode().iloc[0]).to_numpy()
+        binary = values.nunique() == 2
+        if binary:
+            disclosure.refuse_rare(term.column, at_mode, panel["person"])
+        if binary or panel["person"][at_mode].nunique() >= disclosure.SMALLEST:
+            disclosure.refuse_rare(term.column, ~at_mode, panel["person"])
     for lagged in spec.lagged:
         if lagged.network == "own" and lagged.exposure in panel:
-            ever = np.nan_to_num(happened(panel, lagged)) != 0
-            disclosure.refuse_rare(lagged.exposure, ever, panel["person"])
-            before = np.nan_to_num(histories[lagged.name].to_numpy()) != 0
-            for lag in before.T:
+            exposed = np.nan_to_num(happened(panel, lagged)) != 0
+            disclosure.refuse_rare(lagged.exposure, exposed, panel["person"])
+            history = np.nan_to_num(histories[lagged.name].to_numpy()) != 0
+            for lag in history.T:
                 disclosure.refuse_rare(lagged.exposure, lag, panel["person"])

@@ -22,7 +22,7 @@ from hazard.fitting.metadata import (
     Clock,
     counts,
     draws_digest,
-    held,
+    not_estimated,
     refuse_constant,
     rows_digest,
     unseen,
@@ -30,7 +30,7 @@ from hazard.fitting.metadata import (
     versions,
 )
 from hazard.fitting.quantities import baseline_estimates, by_draw, hazard_estimates, joined
-from hazard.fitting.records import Fit, Kept, Panel, Progress, silent
+from hazard.fitting.records import ChainStores, Fit, Panel, Progress, silent
 from hazard.fitting.remarks import notes
 from hazard.fitting.rows import size
 from hazard.inference import laplace, laplace_draws, nuts
@@ -42,10 +42,10 @@ from hazard.spec import ModelSpec
 def fit(
     rows: Panel,
     spec: ModelSpec,
-    settings: nuts.Settings,
+    settings: nuts.SamplerSettings,
     *,
     progress: Progress = silent,
-    kept: Kept = lambda _: nuts.NOT_KEPT,
+    chain_store: ChainStores = lambda _: nuts.NO_STORE,
 ) -> Fit:
     """Fit the hazard model and the baselines to the same rows, and compute the estimands.
 
@@ -53,10 +53,10 @@ def fit(
     ----------
     rows : Panel
     spec : ModelSpec
-    settings : Settings
+    settings : SamplerSettings
     progress : callable
         Called with the name of the stage and the share of it that is done.
-    kept : callable, optional
+    chain_store : callable, optional
         From a digest of all that the draws depend on to where finished chains are kept.
 
     Returns
@@ -72,13 +72,13 @@ def fit(
     built = design.build(rows.frame, rows.histories, spec)
     refuse_constant(built)
     lost = losses(rows, built)
-    persons_of(rows.frame, spec.costs)  # what cannot be counted is told before anything is sampled
+    persons_of(rows.frame, spec.costs)  # raises before anything is sampled
     clock.start("baselines")
-    baselines, without = _baselines(built, rows.frame, spec)
+    baselines, not_fitted = _baselines(built, rows.frame, spec)
     life = aalen_johansen.fit(rows.frame)
     clock.start("approximation")
     approximation = laplace_draws.fit(parameterisation.standard(built))
-    tree = _ENGINES[settings.engine](approximation, settings, clock, kept)
+    tree = _ENGINES[settings.engine](approximation, settings, clock, chain_store)
     fitted = Fit(spec, tree, name=spec.name, rows=rows, built=built)
     clock.start("estimands")
     fitted, averages = _with_estimands(fitted, lambda label: clock.start(f"estimand {label}"))
@@ -88,15 +88,17 @@ def fit(
         fitted = _judged(fitted, averages)
         clock.start("check of the approximation")
         rng = np.random.default_rng(settings.seed)
-        near = laplace_draws.draws(approximation, _CHECKED_DRAWS, rng)
-        beside, _ = _with_estimands(
-            replace(fitted, posterior=xr.DataTree.from_dict({"posterior": near}))
+        approximate_draws = laplace_draws.draws(approximation, _CHECKED_DRAWS, rng)
+        approximate, _ = _with_estimands(
+            replace(fitted, posterior=xr.DataTree.from_dict({"posterior": approximate_draws}))
         )
-        compared = beside.estimates[beside.estimates["sd"].notna()]
-        fitted = replace(fitted, approximation=tables.apart(compared, fitted.estimates))
+        with_draws = approximate.estimates[approximate.estimates["sd"].notna()]
+        fitted = replace(fitted, approximation=tables.apart(with_draws, fitted.estimates))
     clock.start("predictive check")
-    checks = predictive.Settings.of(int(rows.frame["month"].iloc[built.row].max()), spec.table.unit)
-    replicated = predictive.check(
+    checks = predictive.CheckSettings.for_panel(
+        int(rows.frame["month"].iloc[built.row].max()), spec.table.unit
+    )
+    checked = predictive.check(
         incidence.coefficients(fitted.draws, built),
         built,
         panel=rows.frame,
@@ -106,12 +108,12 @@ def fit(
     estimates = joined([fitted.estimates, *baseline_estimates(baselines, life, built, spec)])
     if settings.engine == "laplace":  # none of the numbers is checked yet
         estimates = estimates.reindex(columns=[*tables.COLUMNS, *tables.CHECK])
-    beyond = unseen(rows.frame, spec)
+    unseen_periods = unseen(rows.frame, spec)
     clock.start("done")
     return replace(
         fitted,
         estimates=estimates,
-        predictive=replicated,
+        predictive=checked,
         priors=priors.describe(spec),
         flow=with_design(rows.flow, lost, built),
         facts={
@@ -123,15 +125,15 @@ def fit(
             "binary": coefficients.binary(built),
             "flow": lost.facts(),
             "notes": notes(rows, built, spec),
-            "unseen": beyond,
-            "held": {each.estimator: held(each) for each in baselines},
+            "unseen": unseen_periods,
+            "held": {baseline.estimator: not_estimated(baseline) for baseline in baselines},
             "remarks": {
-                **{each.estimator: list(each.remarks) for each in baselines},
-                **without,
-                tables.HAZARD_MODEL: unseen_remarks(beyond, spec.table.unit),
+                **{baseline.estimator: list(baseline.remarks) for baseline in baselines},
+                **not_fitted,
+                tables.HAZARD_MODEL: unseen_remarks(unseen_periods, spec.table.unit),
             },
             "rows_digest": rows_digest(built, rows.frame),
-            "answers": {each.label: dict(each.facts) for each in averages},
+            "answers": {average.label: dict(average.facts) for average in averages},
             "settings": asdict(settings),
             "seconds": clock.seconds,
             "versions": versions(),
@@ -144,16 +146,18 @@ def _with_estimands(
 ) -> tuple[Fit, list[AveragedEstimand]]:
     """A fit with everything that its draws say, draw by draw and in one table."""
     spec, built, draws = fitted.spec, fitted.design, fitted.draws
-    found = by_draw(draws, built, fitted.panel.frame, spec)
+    quantities = by_draw(draws, built, fitted.panel.frame, spec)
     averages = averages_of(fitted, begin)
     estimates = joined(
         [
-            joined([hazard_estimates(found, spec), *(each.estimates for each in averages)]),
+            joined(
+                [hazard_estimates(quantities, spec), *(average.estimates for average in averages)]
+            ),
             coefficients.hazard_estimates(draws, built, spec),
         ]
     )
-    groups = {f"answer_{each.label}": xr.DataTree(each.draws) for each in averages}
-    tree = fitted.tree.assign({"estimands": xr.DataTree(xr.Dataset(found)), **groups})
+    groups = {f"answer_{average.label}": xr.DataTree(average.draws) for average in averages}
+    tree = fitted.tree.assign({"estimands": xr.DataTree(xr.Dataset(quantities)), **groups})
     return replace(fitted, posterior=tree, estimates=estimates), averages
 
 
@@ -168,11 +172,11 @@ def _with_densities(fitted: Fit, coordinates: parameterisation.Coordinates) -> x
 def _judged(fitted: Fit, averages: Sequence[AveragedEstimand]) -> Fit:
     """A sampled fit with its gate: of parameters, lags, sums, incidences, and what is beside."""
     draws = fitted.draws
-    beside = coefficients.made(draws, fitted.design, fitted.spec)
+    quantities = coefficients.derived_contrasts(draws, fitted.design, fitted.spec)
     for average in averages:
         if average.facts.get("draws") == draws.sizes["chain"] * draws.sizes["draw"]:
-            beside |= average.judged
-    tree = fitted.tree.assign({recheck.JUDGED: recheck.kept(beside)})
+            quantities |= average.judged
+    tree = fitted.tree.assign({recheck.JUDGED: recheck.quantity_groups(quantities)})
     return replace(fitted, posterior=tree, gate=recheck.gate_of(tree))
 
 
@@ -180,8 +184,8 @@ def _baselines(
     built: design.Design, frame: pd.DataFrame, spec: ModelSpec
 ) -> tuple[list[BaselineFit], dict[str, list[str]]]:
     """Baselines on the same rows; why there is none, of one that does not exist on them."""
-    by = spec.baselines.clusters
-    groups = None if by is None else robust.clusters(built, frame, by)
+    column = spec.baselines.clusters
+    groups = None if column is None else robust.clusters(built, frame, column)
     fits = [linear_probability.fit(built, errors=groups or "rows")]
     try:
         fits.append(multinomial_logit.fit(built, errors=groups or "information"))
@@ -191,23 +195,29 @@ def _baselines(
 
 
 def _sampled(
-    around: laplace.Laplace, settings: nuts.Settings, clock: Clock, kept: Kept
+    approximation: laplace.Laplace,
+    settings: nuts.SamplerSettings,
+    clock: Clock,
+    chain_store: ChainStores,
 ) -> xr.DataTree:
     clock.start("compile")
-    graph = pymc_model.build_model(around.coordinates, around.anchors())
-    compiled = nuts.compile_model(graph, around)
+    graph = pymc_model.build_model(approximation.coordinates, approximation.anchors())
+    compiled = nuts.compile_model(graph, approximation)
     clock.start("sample")
-    pieces = kept(draws_digest(around, settings))
-    return nuts.sample(compiled, settings, lambda share: clock.tell("sample", share), pieces=pieces)
+    store = chain_store(draws_digest(approximation, settings))
+    return nuts.sample(compiled, settings, lambda share: clock.report("sample", share), store=store)
 
 
 def _approximated(
-    around: laplace.Laplace, settings: nuts.Settings, clock: Clock, kept: Kept
+    approximation: laplace.Laplace,
+    settings: nuts.SamplerSettings,
+    clock: Clock,
+    chain_store: ChainStores,
 ) -> xr.DataTree:
     clock.start("draws")
     n = settings.draws * settings.chains
-    drawn = laplace_draws.draws(around, n, np.random.default_rng(settings.seed))
-    return xr.DataTree.from_dict({"posterior": drawn})
+    posterior = laplace_draws.draws(approximation, n, np.random.default_rng(settings.seed))
+    return xr.DataTree.from_dict({"posterior": posterior})
 
 
 _CHECKED_DRAWS = 1000

@@ -26,11 +26,11 @@ MARKS: Mapping[Status, str] = {
     Status.without_draws: "The draws of the run are not in its folder: nothing could be checked "
     "against them.",
 }
-"""What is said of everything that is made of a run, unless it passed."""
+"""Warning on every result of a run, unless the run passed."""
 
 
 def worst(statuses: Iterable[Status]) -> Status:
-    """The status of what is made of several runs.
+    """The status of a result of several runs.
 
     Examples
     --------

@@ -113,10 +113,10 @@ def read_with_draws(path: Path) -> Fit:
     fit = read_run(path)
     if fit.posterior is None:
         raise IntegrityError(f"{str(path)!r} must hold its draws; {DRAWS} is missing. {AGAIN}")
-    lost = [str(name) for name, values in fit.draws.items() if not np.isfinite(values).all()]
-    if lost:
+    not_finite = [str(name) for name, values in fit.draws.items() if not np.isfinite(values).all()]
+    if not_finite:
         raise IntegrityError(
-            f"draws of {str(path)!r} must be finite; got NaN or infinity in {len(lost)} of "
+            f"draws of {str(path)!r} must be finite; got NaN or infinity in {len(not_finite)} of "
             f"{len(fit.draws)} variables. {AGAIN}"
         )
     return fit

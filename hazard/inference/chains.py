@@ -11,11 +11,11 @@ from pathlib import Path
 import xarray as xr
 
 from hazard.files.atomic import netcdf, write_bytes, write_file
-from hazard.inference.nuts import Pieces
+from hazard.inference.nuts import ChainStore
 
 
 @contextmanager
-def kept_chains(path: Path) -> Iterator[Callable[[str], Pieces]]:
+def kept_chains(path: Path) -> Iterator[Callable[[str], ChainStore]]:
     """Finished chains of a run, kept beside its folder until the run is written.
 
     Yields
@@ -27,10 +27,10 @@ def kept_chains(path: Path) -> Iterator[Callable[[str], Pieces]]:
         own chains are removed; those of another call for the same folder stay.
     """
     folder = path.parent / f".{path.name}.chains"
-    asked: set[str] = set()
+    keys: set[str] = set()
 
-    def pieces(key: str) -> Pieces:
-        asked.add(key)
+    def store(key: str) -> ChainStore:
+        keys.add(key)
 
         def load(chain: int) -> xr.DataTree | None:
             for file in _files(folder, key, chain):
@@ -39,17 +39,17 @@ def kept_chains(path: Path) -> Iterator[Callable[[str], Pieces]]:
                     return xr.load_datatree(io.BytesIO(content), engine="h5netcdf")
             return None
 
-        def save(chain: int, drawn: xr.DataTree) -> None:
+        def save(chain: int, draws: xr.DataTree) -> None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            content = netcdf(drawn)
+            content = netcdf(draws)
             name = f"{key[:16]}-{chain}-{_seal(key, chain, content)}.nc"
             write_file(folder / name, lambda draft: write_bytes(draft, content))
 
-        return Pieces(load, save)
+        return ChainStore(load, save)
 
     try:
-        yield pieces
-        for key in asked:
+        yield store
+        for key in keys:
             for file in _files(folder, key, "*"):
                 file.unlink()
     finally:

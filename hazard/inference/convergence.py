@@ -98,7 +98,7 @@ def gate(
     limits: GateLimits = EXPLORE,
     quantities: Mapping[str, xr.DataArray] | None = None,
 ) -> Gate:
-    """Convergence of every parameter and every published quantity, held against limits.
+    """Convergence of every parameter and every published quantity, compared with limits.
 
     Parameters
     ----------
@@ -140,11 +140,11 @@ def gate(
     >>> gate(tree.isel(chain=slice(3))).failures
     ('Chains must number at least 4; got 3.',)
     """
-    drawn: dict[str, xr.DataArray] = {
+    parameters: dict[str, xr.DataArray] = {
         str(name): _without_diagonal(values)
         for name, values in posterior["posterior"].data_vars.items()
     }
-    named = {**drawn, **dict(quantities or {})}
+    named = {**parameters, **dict(quantities or {})}
     measures = [_measure(name, values) for name, values in named.items()]
     table = pd.concat(measures) if measures else pd.DataFrame(columns=_COLUMNS)
     recorded = "sample_stats" in posterior.children
@@ -156,7 +156,7 @@ def gate(
         chains=posterior["posterior"].sizes["chain"],
         limits=limits,
         failures=(),
-        copies=_copies(drawn.values()),
+        copies=_copies(parameters.values()),
     )
     failures = (*_sampler_failures(measured), *_quantity_failures(measured))
     return replace(measured, failures=failures)
@@ -182,10 +182,10 @@ def _measure(name: str, values: xr.DataArray) -> pd.DataFrame:
     finite = np.isfinite(draws).all(axis=(0, 1))
     enough = draws.shape[0] > 1 and draws.shape[1] >= _FEWEST_DRAWS
     constant = _constant(draws) if enough else np.zeros_like(finite)
-    known = finite & ~constant & enough
+    measurable = finite & ~constant & enough
     measures = np.full((draws.shape[2], len(_MEASURES)), np.nan)
-    if known.any():
-        measures[known] = _converge(draws[:, :, known])
+    if measurable.any():
+        measures[measurable] = _converge(draws[:, :, measurable])
     return pd.DataFrame(measures, columns=_MEASURES).assign(
         variable=name, quantity=list(_labels(name, ordered)), finite=finite, constant=constant
     )[_COLUMNS]
@@ -200,27 +200,27 @@ def _copies(variables: Iterable[xr.DataArray]) -> int:
         draws = _many_valued(np.sort(draws[:, :, np.isfinite(draws).all(axis=(0, 1))], axis=1))
         if not draws.size:
             continue
-        near = _SAME * np.ptp(draws, axis=1)
-        for one, other in itertools.combinations(range(len(draws)), 2):
-            apart = np.abs(draws[one] - draws[other])
-            if (apart <= near[one]).all(axis=0).any():
-                copied.add(other)
+        tolerance = _SAME * np.ptp(draws, axis=1)
+        for first, second in itertools.combinations(range(len(draws)), 2):
+            difference = np.abs(draws[first] - draws[second])
+            if (difference <= tolerance[first]).all(axis=0).any():
+                copied.add(second)
     return len(copied)
 
 
 def _many_valued(draws: FloatArray) -> FloatArray:
     """Of sorted draws, the quantities with so many values that chains do not agree by chance."""
     values = (np.diff(draws, axis=1) > 0).sum(axis=1)
-    kept: FloatArray = draws[:, :, (values >= _FEWEST_DRAWS).all(axis=0)]
-    return kept
+    selected: FloatArray = draws[:, :, (values >= _FEWEST_DRAWS).all(axis=0)]
+    return selected
 
 
 def _constant(draws: FloatArray) -> npt.NDArray[np.bool_]:
     """Whether some chain keeps to one value, up to rounding."""
     with np.errstate(invalid="ignore"):
         spread = draws.max(axis=1) - draws.min(axis=1)
-        still = spread <= _RELATIVE_ROUNDING * np.abs(draws).max(axis=1)
-    constant: npt.NDArray[np.bool_] = still.any(axis=0)
+        unmoved = spread <= _RELATIVE_ROUNDING * np.abs(draws).max(axis=1)
+    constant: npt.NDArray[np.bool_] = unmoved.any(axis=0)
     return constant
 
 
@@ -256,10 +256,10 @@ def _bfmi(statistics: xr.Dataset) -> tuple[float, ...]:
     if "energy" not in statistics or statistics.sizes["draw"] < _FEWEST_DRAWS:
         return ()
     energy = statistics["energy"].transpose("chain", "draw").values.astype(np.float64)
-    moved = np.isfinite(energy).all(axis=1) & (np.ptp(energy, axis=1) > 0)
+    moving = np.isfinite(energy).all(axis=1) & (np.ptp(energy, axis=1) > 0)
     fraction = np.full(len(energy), np.nan)
-    fraction[moved] = _ARVIZ.bfmi(energy[moved]) if moved.any() else np.nan
-    return tuple(float(each) for each in fraction)
+    fraction[moving] = _ARVIZ.bfmi(energy[moving]) if moving.any() else np.nan
+    return tuple(float(value) for value in fraction)
 
 
 # --- judging ------------------------------------------------------------------------------------
@@ -279,7 +279,7 @@ def _sampler_failures(measured: Gate) -> Iterator[str]:
             f"Divergent transitions must number at most {limits.divergences}; "
             f"got {measured.divergences:,}."
         )
-    low = [each for each in measured.bfmi if not each >= limits.bfmi]
+    low = [bfmi for bfmi in measured.bfmi if not bfmi >= limits.bfmi]
     if not measured.bfmi:
         yield "Energy must be recorded in eight draws or more; BFMI could not be computed."
     elif low:
@@ -295,9 +295,9 @@ def _quantity_failures(measured: Gate) -> Iterator[str]:
         yield "Posterior must hold at least one quantity; got none."
         return
     yield from _sentence(table, ~table["finite"], "Draws must be finite; got NaN or infinity")
-    moved = table["finite"] & ~table["constant"]
+    moving = table["finite"] & ~table["constant"]
     yield from _sentence(
-        table, table["finite"] & ~moved, "Chains must move; got one value throughout a chain"
+        table, table["finite"] & ~moving, "Chains must move; got one value throughout a chain"
     )
     rules = [
         ("r_hat", "R-hat", 1, limits.r_hat),
@@ -306,7 +306,7 @@ def _quantity_failures(measured: Gate) -> Iterator[str]:
         ("mcse_to_sd", "Monte Carlo error over posterior sd", 1, limits.mcse_to_sd),
     ]
     for column, words, sign, limit in rules:
-        broken = moved & ~(sign * table[column] <= sign * limit)
+        broken = moving & ~(sign * table[column] <= sign * limit)
         worst = sign * (sign * table.loc[broken, column]).max(skipna=False)
         bound = "at most" if sign > 0 else "at least"
         yield from _sentence(

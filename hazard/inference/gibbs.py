@@ -34,12 +34,12 @@ class Curve:
     Attributes
     ----------
     prior : TransformedFamily
-    place : ndarray of int64, shape (n,)
+    positions : ndarray of int64, shape (n,)
         Of its coefficients among all that are drawn.
     """
 
     prior: TransformedFamily
-    place: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
 
     @property
     def ratio(self) -> float:
@@ -50,7 +50,7 @@ class Curve:
 def draws(
     curves: Sequence[Curve],
     precision: FloatArray,
-    force: FloatArray,
+    weighted_mean: FloatArray,
     *,
     n: int,
     rng: np.random.Generator,
@@ -63,8 +63,8 @@ def draws(
         Together every coefficient once.
     precision : ndarray, shape (coefficient, coefficient)
         P of the likelihood; positive semi-definite.
-    force : ndarray, shape (coefficient,)
-        f of the likelihood.
+    weighted_mean : ndarray, shape (coefficient,)
+        f of the likelihood, its precision-weighted mean.
     n : int
         Number of draws.
     rng : Generator
@@ -77,7 +77,7 @@ def draws(
     Notes
     -----
     * ``horseshoe``: c_l = z_l s_l, s = k / sqrt(1 + k^2), k_l = tau lambda_l scale / slab. Scales
-      move with z held and with c held: either is slow where the other is quick.
+      move given z and given c: either is slow where the other is quick.
     * ``monotone``: c_l = b r_l with r_0 = 1. Given r the height b is normal, of either sign; given
       b each r_l lies between its neighbours, with a density that is that of the likelihood.
 
@@ -94,30 +94,30 @@ def draws(
     >>> from hazard.spec.priors.monotone import MonotonePrior
     >>> prior = MonotonePrior(family="monotone", scale=2.0, reason="an example")
     >>> flat = np.zeros((2, 2)), np.zeros(2)
-    >>> drawn = draws([Curve(prior, np.arange(2))], *flat, n=5, rng=np.random.default_rng(1))
-    >>> drawn.shape, bool((abs(drawn[1]) <= abs(drawn[0])).all())
+    >>> coefficients = draws([Curve(prior, np.arange(2))], *flat, n=5, rng=np.random.default_rng(1))
+    >>> coefficients.shape, bool((abs(coefficients[1]) <= abs(coefficients[0])).all())
     ((2, 5), True)
     """
     if not all(curve.prior.gibbs for curve in curves):
-        return _by_slices(curves, (precision + precision.T) / 2, force, n=n, rng=rng)
-    starts = np.concatenate([[0], np.cumsum([len(curve.place) for curve in curves])])
-    order = np.concatenate([curve.place for curve in curves])
+        return _elliptical_draws(curves, (precision + precision.T) / 2, weighted_mean, n=n, rng=rng)
+    starts = np.concatenate([[0], np.cumsum([len(curve.positions) for curve in curves])])
+    order = np.concatenate([curve.positions for curve in curves])
     ratio = np.array([curve.ratio for curve in curves])
     symmetric = np.ascontiguousarray((precision + precision.T) / 2)
     layout = _Layout(order.astype(np.int64), starts.astype(np.int64), ratio)
-    kept = []
+    chains = []
     for _ in range(_CHAINS):
-        state = _State(np.zeros(len(force)), force.copy(), symmetric, rng)
-        kept.append(_chain(state, layout, -(-n // _CHAINS)))
-    found: FloatArray = np.stack(kept, axis=1).reshape(-1, len(force))[:n].T
-    return found
+        state = _State(np.zeros(len(weighted_mean)), weighted_mean.copy(), symmetric, rng)
+        chains.append(_chain(state, layout, -(-n // _CHAINS)))
+    coefficients: FloatArray = np.stack(chains, axis=1).reshape(-1, len(weighted_mean))[:n].T
+    return coefficients
 
 
 class _State(NamedTuple):
-    """A chain: coefficients, the pull f - P c of the likelihood on them, P, and randomness."""
+    """A chain: coefficients, the gradient f - P c of the log-likelihood, P, and randomness."""
 
     c: FloatArray
-    pull: FloatArray
+    gradient: FloatArray
     precision: FloatArray
     rng: np.random.Generator
 
@@ -134,33 +134,35 @@ class _Layout(NamedTuple):
 def _chain(state: _State, layout: _Layout, n_kept: int) -> FloatArray:
     """Draws of one chain, shape (kept, coefficient).
 
-    ``own`` holds the normal of the scale of each coefficient of a horseshoe, or the share of the
-    height that is left in a monotone curve.
+    ``auxiliary`` holds the normal of the scale of each coefficient of a horseshoe, or the share of
+    the height that remains in a monotone curve.
     """
     order, starts, ratio = layout
-    own, common = np.empty(len(order)), np.zeros(len(ratio))
+    auxiliary, global_normals = np.empty(len(order)), np.zeros(len(ratio))
     for k in range(len(ratio)):
         members = order[starts[k] : starts[k + 1]]
         for a, i in enumerate(members):
-            own[i] = state.rng.standard_normal() if ratio[k] > 0 else 1 - a / len(members)
+            auxiliary[i] = state.rng.standard_normal() if ratio[k] > 0 else 1 - a / len(members)
     kept = np.empty((n_kept, len(order)))
     for sweep in range(_WARM_UP + _THIN * n_kept):
         for k in range(len(ratio)):
             members = order[starts[k] : starts[k + 1]]
             if ratio[k] > 0:
-                common[k] = _horseshoe(state, members, own, common[k], ratio[k])
+                global_normals[k] = _horseshoe(
+                    state, members, auxiliary, global_normals[k], ratio[k]
+                )
             else:
-                _monotone(state, members, own)
+                _monotone(state, members, auxiliary)
         if sweep >= _WARM_UP and (sweep - _WARM_UP) % _THIN == 0:
             kept[(sweep - _WARM_UP) // _THIN] = state.c
     return kept
 
 
 @compiled
-def _put(state: _State, i: int, value: float) -> None:
+def _set_coefficient(state: _State, i: int, value: float) -> None:
     change = value - state.c[i]
     for j in range(len(state.c)):
-        state.pull[j] -= state.precision[i, j] * change
+        state.gradient[j] -= state.precision[i, j] * change
     state.c[i] = value
 
 
@@ -180,26 +182,31 @@ def _sd(spread: float) -> float:
 def _horseshoe(
     state: _State,
     members: npt.NDArray[np.int64],
-    own: FloatArray,
-    common: float,
+    local_normals: FloatArray,
+    global_normal: float,
     ratio: float,
 ) -> float:
-    """Move coefficients and own scales of one curve; returns the normal of its common scale."""
-    spread = ratio * _half_cauchy(common)
+    """Move coefficients and local scales of one curve; returns the normal of its global scale."""
+    spread = ratio * _half_cauchy(global_normal)
     for a in range(len(members)):
-        one, i = members[a : a + 1], members[a]
+        member, i = members[a : a + 1], members[a]
         for centred in (False, True):
-            own[i] = _slice(state, one, np.full(1, spread), own[i], centred)
-        variance, precision = _sd(spread * _half_cauchy(own[i])) ** 2, state.precision[i, i]
-        known = 1 + variance * precision
-        middle = variance * (state.pull[i] + precision * state.c[i]) / known
-        _put(state, i, middle + math.sqrt(variance / known) * state.rng.standard_normal())
+            local_normals[i] = _slice(state, member, np.full(1, spread), local_normals[i], centred)
+        variance, precision = (
+            _sd(spread * _half_cauchy(local_normals[i])) ** 2,
+            state.precision[i, i],
+        )
+        precision_ratio = 1 + variance * precision
+        mean = variance * (state.gradient[i] + precision * state.c[i]) / precision_ratio
+        _set_coefficient(
+            state, i, mean + math.sqrt(variance / precision_ratio) * state.rng.standard_normal()
+        )
     spreads = np.empty(len(members))
     for a, i in enumerate(members):
-        spreads[a] = ratio * _half_cauchy(own[i])
+        spreads[a] = ratio * _half_cauchy(local_normals[i])
     for centred in (False, True):
-        common = _slice(state, members, spreads, common, centred)
-    return common
+        global_normal = _slice(state, members, spreads, global_normal, centred)
+    return global_normal
 
 
 @compiled
@@ -212,25 +219,25 @@ def _slice(
 ) -> float:
     """Elliptical slice of the normal x of a scale that several coefficients share.
 
-    ``spreads`` are the other factors of their scales. ``centred`` holds the coefficients; else they
-    move with the scale.
+    ``spreads`` are the other factors of their scales. ``centred`` keeps the coefficients fixed;
+    else they move with the scale.
     """
-    old = np.array([_sd(spread * _half_cauchy(x)) for spread in spreads])
-    new = old.copy()
-    level = _fit(state, members, old, new, centred) - state.rng.standard_exponential()
-    other, angle = state.rng.standard_normal(), state.rng.uniform(0.0, 2 * math.pi)
+    old_sds = np.array([_sd(spread * _half_cauchy(x)) for spread in spreads])
+    new_sds = old_sds.copy()
+    level = _fit(state, members, old_sds, new_sds, centred) - state.rng.standard_exponential()
+    normal, angle = state.rng.standard_normal(), state.rng.uniform(0.0, 2 * math.pi)
     low, high = angle - 2 * math.pi, angle
     while True:
-        proposal = x * math.cos(angle) + other * math.sin(angle)
+        proposal = x * math.cos(angle) + normal * math.sin(angle)
         for a in range(len(members)):
-            new[a] = _sd(spreads[a] * _half_cauchy(proposal))
-        if _fit(state, members, old, new, centred) > level:
+            new_sds[a] = _sd(spreads[a] * _half_cauchy(proposal))
+        if _fit(state, members, old_sds, new_sds, centred) > level:
             break
         low, high = (angle, high) if angle < 0 else (low, angle)
         angle = state.rng.uniform(low, high)
     if not centred:
         for a, i in enumerate(members):
-            _put(state, i, state.c[i] / old[a] * new[a])
+            _set_coefficient(state, i, state.c[i] / old_sds[a] * new_sds[a])
     return proposal
 
 
@@ -238,56 +245,58 @@ def _slice(
 def _fit(
     state: _State,
     members: npt.NDArray[np.int64],
-    old: FloatArray,
-    new: FloatArray,
+    old_sds: FloatArray,
+    new_sds: FloatArray,
     centred: bool,  # noqa: FBT001 - compiled code knows positions only
 ) -> float:
     """Log-density of new standard deviations, up to a constant."""
     total = 0.0
     for a, i in enumerate(members):
         if centred:
-            total -= 0.5 * (state.c[i] / new[a]) ** 2 + math.log(new[a])
+            total -= 0.5 * (state.c[i] / new_sds[a]) ** 2 + math.log(new_sds[a])
             continue
-        change = state.c[i] * (new[a] / old[a] - 1)
-        total += change * (state.pull[i] - 0.5 * change * state.precision[i, i])
+        change = state.c[i] * (new_sds[a] / old_sds[a] - 1)
+        total += change * (state.gradient[i] - 0.5 * change * state.precision[i, i])
         for b in range(a):
             j = members[b]
-            total -= change * state.precision[i, j] * state.c[j] * (new[b] / old[b] - 1)
+            total -= change * state.precision[i, j] * state.c[j] * (new_sds[b] / old_sds[b] - 1)
     return total
 
 
 # --- monotone -----------------------------------------------------------------------------------
 @compiled
-def _monotone(state: _State, members: npt.NDArray[np.int64], left: FloatArray) -> None:
+def _monotone(state: _State, members: npt.NDArray[np.int64], shares: FloatArray) -> None:
     """Move height and shape of one curve."""
-    known, force = 1.0, 0.0
+    height_precision, weighted_mean = 1.0, 0.0
     for i in members:
-        force += left[i] * state.pull[i]
+        weighted_mean += shares[i] * state.gradient[i]
         for j in members:
-            known += left[i] * state.precision[i, j] * left[j]
-            force += left[i] * state.precision[i, j] * state.c[j]
-    height = force / known + state.rng.standard_normal() / math.sqrt(known)
+            height_precision += shares[i] * state.precision[i, j] * shares[j]
+            weighted_mean += shares[i] * state.precision[i, j] * state.c[j]
+    height = weighted_mean / height_precision + state.rng.standard_normal() / math.sqrt(
+        height_precision
+    )
     for i in members:
-        _put(state, i, height * left[i])
+        _set_coefficient(state, i, height * shares[i])
     for a in range(1, len(members)):
         i = members[a]
-        low = left[members[a + 1]] if a + 1 < len(members) else 0.0
-        high, level = left[members[a - 1]], -state.rng.standard_exponential()
+        low = shares[members[a + 1]] if a + 1 < len(members) else 0.0
+        high, level = shares[members[a - 1]], -state.rng.standard_exponential()
         while True:
             proposal = state.rng.uniform(low, high)
-            change = height * (proposal - left[i])
-            if change * (state.pull[i] - 0.5 * change * state.precision[i, i]) > level:
+            change = height * (proposal - shares[i])
+            if change * (state.gradient[i] - 0.5 * change * state.precision[i, i]) > level:
                 break
-            low, high = (proposal, high) if proposal < left[i] else (low, proposal)
-        left[i] = proposal
-        _put(state, i, height * proposal)
+            low, high = (proposal, high) if proposal < shares[i] else (low, proposal)
+        shares[i] = proposal
+        _set_coefficient(state, i, height * proposal)
 
 
 # --- any family ---------------------------------------------------------------------------------
-def _by_slices(
+def _elliptical_draws(
     curves: Sequence[Curve],
     precision: FloatArray,
-    force: FloatArray,
+    weighted_mean: FloatArray,
     *,
     n: int,
     rng: np.random.Generator,
@@ -296,16 +305,18 @@ def _by_slices(
 
     ``c`` are the coefficients (coefficient, chain), ``normals`` what each curve is made of.
     """
-    c, normals = np.zeros((len(force), _CHAINS)), []
+    c, normals = np.zeros((len(weighted_mean), _CHAINS)), []
     for curve in curves:
-        x = rng.standard_normal((curve.prior.n_normals(len(curve.place)), _CHAINS))
-        c[curve.place] = _coefficients(curve, x)
+        x = rng.standard_normal((curve.prior.n_normals(len(curve.positions)), _CHAINS))
+        c[curve.positions] = _coefficients(curve, x)
         normals.append(x)
     kept = []
     for sweep in range(_WARM_UP + _THIN * -(-n // _CHAINS)):
         for curve, x in zip(curves, normals, strict=True):
-            pull = force[curve.place, None] - precision[curve.place] @ c
-            c[curve.place] = _elliptical(curve, x, (c[curve.place], pull, precision), rng)
+            gradient = weighted_mean[curve.positions, None] - precision[curve.positions] @ c
+            c[curve.positions] = _elliptical(
+                curve, x, _State(c[curve.positions], gradient, precision, rng)
+            )
         if sweep >= _WARM_UP and (sweep - _WARM_UP) % _THIN == 0:
             kept.append(c.copy())
     return np.concatenate(kept, axis=1)[:, :n]
@@ -313,32 +324,29 @@ def _by_slices(
 
 def _coefficients(curve: Curve, x: FloatArray) -> FloatArray:
     """Coefficients (coefficient, chain) of a curve in units of its reach, from its normals."""
-    made = curve.prior.transform(x, len(curve.place), NUMBERS)
-    return np.asarray(made / curve.prior.reach)
+    coefficients = curve.prior.transform(x, len(curve.positions), NUMBERS)
+    return np.asarray(coefficients / curve.prior.reach)
 
 
-def _elliptical(
-    curve: Curve,
-    x: FloatArray,
-    given: tuple[FloatArray, FloatArray, FloatArray],
-    rng: np.random.Generator,
-) -> FloatArray:
+def _elliptical(curve: Curve, x: FloatArray, state: _State) -> FloatArray:
     """Move the normals of a curve, in place; returns its coefficients.
 
-    ``given`` are the coefficients, the pull f - P c of the likelihood on them, and P.
+    ``state`` has the coefficients of the curve and their gradient, shape (coefficient, chain).
     """
-    c, pull, precision = given
-    own = precision[np.ix_(curve.place, curve.place)]
-    start, other = x.copy(), rng.standard_normal(x.shape)
+    rng = state.rng
+    curve_precision = state.precision[np.ix_(curve.positions, curve.positions)]
+    start, normal = x.copy(), rng.standard_normal(x.shape)
     level = -rng.standard_exponential(x.shape[1])
     angle = np.asarray(rng.uniform(0.0, 2 * np.pi, x.shape[1]))
     low, high = angle - 2 * np.pi, angle
-    moved, moving = c.copy(), np.ones(x.shape[1], dtype=bool)
+    proposal, moving = state.c.copy(), np.ones(x.shape[1], dtype=bool)
     while moving.any():
-        x[:, moving] = (start * np.cos(angle) + other * np.sin(angle))[:, moving]
-        moved[:, moving] = _coefficients(curve, x[:, moving])
-        change = moved - c
-        moving &= ~((change * (pull - 0.5 * (own @ change))).sum(axis=0) > level)
+        x[:, moving] = (start * np.cos(angle) + normal * np.sin(angle))[:, moving]
+        proposal[:, moving] = _coefficients(curve, x[:, moving])
+        change = proposal - state.c
+        moving &= ~(
+            (change * (state.gradient - 0.5 * (curve_precision @ change))).sum(axis=0) > level
+        )
         low, high = np.where(angle < 0, angle, low), np.where(angle < 0, high, angle)
         angle = np.where(moving, rng.uniform(low, high), angle)
-    return moved
+    return proposal

@@ -76,12 +76,12 @@ class Laplace:
         )
 
     def anchors(self) -> dict[str, Anchor]:
-        """What the rows say of each learned block, the other coordinates integrated out.
+        """Likelihood of each learned block as a normal, the other coordinates integrated out.
 
         Notes
         -----
         With mode u, posterior covariance V and prior covariance S of a level over exits, the
-        information is V^-1 - S^-1 and the force V^-1 u.
+        information is V^-1 - S^-1 and the precision-weighted mean V^-1 u.
         """
         by_name, n_exits = {}, self.coordinates.n_exits
         for group, theta, covariance in zip(
@@ -89,11 +89,13 @@ class Laplace:
         ):
             precision = np.linalg.inv(covariance)
             prior = np.linalg.inv(correlations.covariance(theta, n_exits))
-            value, axes = np.linalg.eigh(precision - prior)
-            information = np.einsum("lab,lb,lcb->lac", axes, np.maximum(value, 0.0), axes)
+            eigenvalues, eigenvectors = np.linalg.eigh(precision - prior)
+            information = np.einsum(
+                "lab,lb,lcb->lac", eigenvectors, np.maximum(eigenvalues, 0.0), eigenvectors
+            )
             mode = self.mode.beta[group.span]
-            force = np.einsum("lab,lb->la", information + prior, mode)
-            by_name[group.name] = Anchor(information, force)
+            weighted_mean = np.einsum("lab,lb->la", information + prior, mode)
+            by_name[group.name] = Anchor(information, weighted_mean)
         return by_name
 
     def shift(self, g: int, parameter: int) -> FloatArray:
@@ -105,24 +107,27 @@ class Laplace:
 
         Notes
         -----
-        The prior pulls u with force S^-1 u, which changes by -S^-1 S' S^-1 u with the parameter.
+        The gradient of the log prior in u is -S^-1 u; its derivative in the parameter is
+        S^-1 S' S^-1 u.
         """
-        force = np.zeros_like(self.mode.beta)
-        force[self.coordinates.learned[g].span] = self._force(g)[..., parameter]
-        moved = scipy.linalg.cho_solve((self.mode.cholesky, True), force.ravel())
-        return np.asarray(moved).reshape(force.shape)
+        derivative = np.zeros_like(self.mode.beta)
+        derivative[self.coordinates.learned[g].span] = self._gradient_derivative(g)[..., parameter]
+        shift = scipy.linalg.cho_solve((self.mode.cholesky, True), derivative.ravel())
+        return np.asarray(shift).reshape(derivative.shape)
 
-    def followed(self, g: int) -> FloatArray:
+    def own_shift(self, g: int) -> FloatArray:
         """The part of :meth:`shift` that each coordinate makes by itself, for every parameter.
 
         Returns
         -------
         ndarray, shape (coordinate of the block, exit, parameter)
         """
-        return np.asarray(np.einsum("lab,lbp->lap", self.covariances()[g], self._force(g)))
+        return np.asarray(
+            np.einsum("lab,lbp->lap", self.covariances()[g], self._gradient_derivative(g))
+        )
 
-    def _force(self, g: int) -> FloatArray:
-        """Change of the force of the prior with each parameter, (coordinate, exit, parameter)."""
+    def _gradient_derivative(self, g: int) -> FloatArray:
+        """Derivatives of the gradient of the log prior, shape (coordinate, exit, parameter)."""
         n_exits = self.coordinates.n_exits
         precision = np.linalg.inv(correlations.covariance(self.theta[g], n_exits))
         slopes = correlations.derivatives(self.theta[g], n_exits)
@@ -165,32 +170,32 @@ def fit(coordinates: Coordinates, *, rounds: int = 60, tolerance: float = 1e-2) 
     """
     data = coordinates.rows
     mean = coordinates.prior_mean()
-    everything = np.ones_like(mean, dtype=bool)
-    beta, theta, farthest = mean, coordinates.start(), np.inf
-    share, last = 1.0, [np.zeros_like(values) for values in theta]
+    free = np.ones_like(mean, dtype=bool)
+    beta, theta, largest_move = mean, coordinates.start(), np.inf
+    share, previous = 1.0, [np.zeros_like(values) for values in theta]
     for _ in range(rounds):
         penalty = Penalty(coordinates.prior_precision(theta), mean)
         with one_thread():
-            step = newton_step(data, beta, penalty, everything)
+            step = newton_step(data, beta, penalty, free)
             beta = after_step(data, beta, penalty, step)
             if step.decrement > 1.0:
                 continue
             moves = _scoring(coordinates, beta, inverse_factor(step.cholesky), theta)
         # moves to and fro are shortened until they come to rest
-        back = sum(float(a @ m) for a, (m, _) in zip(last, moves, strict=True)) < 0
-        share, last = (share / 2 if back else min(1.0, 1.5 * share)), [m for m, _ in moves]
+        reverses = sum(float(a @ m) for a, (m, _) in zip(previous, moves, strict=True)) < 0
+        share, previous = (share / 2 if reverses else min(1.0, 1.5 * share)), [m for m, _ in moves]
         theta = tuple(values + share * move for values, (move, _) in zip(theta, moves, strict=True))
         sds = [np.sqrt(np.diag(spread)) for _, spread in moves]
-        farthest = max(
+        largest_move = max(
             (float((abs(m) / sd).max()) for (m, _), sd in zip(moves, sds, strict=True)), default=0.0
         )
-        if farthest < tolerance:
+        if largest_move < tolerance:
             penalty = Penalty(coordinates.prior_precision(theta), mean)
-            mode = newton(data, beta, penalty, free=everything)
+            mode = newton(data, beta, penalty, free=free)
             return Laplace(coordinates, mode, theta, tuple(spread for _, spread in moves))
     raise ConvergenceError(
         f"learned scales must settle within {rounds} rounds; the largest still moves by "
-        f"{farthest:.2g} posterior standard deviations."
+        f"{largest_move:.2g} posterior standard deviations."
     )
 
 
@@ -209,16 +214,18 @@ def rescored(approximation: Laplace, beta: FloatArray) -> Laplace:
     ConvergenceError
         If there is no mode under the updated covariances.
     """
-    it = approximation.coordinates
-    moves = _scoring(it, beta, inverse_factor(approximation.mode.cholesky), approximation.theta)
+    coordinates = approximation.coordinates
+    moves = _scoring(
+        coordinates, beta, inverse_factor(approximation.mode.cholesky), approximation.theta
+    )
     theta = tuple(
         values + move for values, (move, _) in zip(approximation.theta, moves, strict=True)
     )
-    mean = it.prior_mean()
-    penalty = Penalty(it.prior_precision(theta), mean)
+    mean = coordinates.prior_mean()
+    penalty = Penalty(coordinates.prior_precision(theta), mean)
     free = np.ones_like(mean, dtype=bool)
-    mode = newton(it.rows, approximation.mode.beta, penalty, free=free)
-    return Laplace(it, mode, theta, tuple(spread for _, spread in moves))
+    mode = newton(coordinates.rows, approximation.mode.beta, penalty, free=free)
+    return Laplace(coordinates, mode, theta, tuple(spread for _, spread in moves))
 
 
 def _scoring(
@@ -256,8 +263,8 @@ def _score(
     excess = u.T @ u + variance.sum(axis=0) - len(u) * covariance
     weighted = precision @ slopes @ precision
     slope = 0.5 * np.einsum("pab,ba->p", weighted, excess)
-    known = precision - precision @ variance @ precision
-    products = np.einsum("lab,pbc->lpac", known, slopes)
+    information_per_level = precision - precision @ variance @ precision
+    products = np.einsum("lab,pbc->lpac", information_per_level, slopes)
     information = 0.5 * np.einsum("lpab,lqba->pq", products, products)
     # half-normal sd and Beta correlation, both with the Jacobian of their transformation
     sigma, partial = np.exp(theta[:n_exits]), np.tanh(theta[n_exits:])

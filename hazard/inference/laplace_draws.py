@@ -4,7 +4,7 @@ The map is where the sampler moves; the draws are the approximate engine. Learne
 integrated over: their parameters are normal around the mode, the effects of a level follow them as
 in :func:`hazard.model.correlations.conditional`, and the rest follows to first order. Priors that
 are not normal meet the likelihood as the approximation sees it: normal in their coefficients. The
-draws stand around the mean and not the mode (:func:`mean_shift`).
+draws are centred at the mean and not at the mode (:func:`mean_shift`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hazard.model import correlations
 from hazard.model.likelihood import value_and_gradient
 from hazard.model.parameterisation import Coordinates, Learned
 
-_FOURS, _STEPS, _ROUNDS = 13, 3, 2
+_QUADRUPLES, _STEPS, _ROUNDS = 13, 3, 2
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,19 @@ class NormalMap:
     ----------
     parts : dict of str to (ndarray, ndarray)
         By name, the location of a free variable on its unconstrained scale, and its factor, with
-        one more dimension: the normals, then the deviations of ``held`` from ``held_mean``.
+        one more dimension: the normals, then the deviations of the
+        ``non_normal`` coordinates from ``non_normal_mean``.
     n_normals : int
-    held : ndarray of int64
+    non_normal : ndarray of int64
         Positions, among all coordinates by exit, of those whose prior is not normal.
-    held_mean : ndarray of float64
-        Their mode under the normal stand-in.
+    non_normal_mean : ndarray of float64
+        Their mode under the Gaussian surrogate of their prior.
     """
 
     parts: dict[str, tuple[FloatArray, FloatArray]]
     n_normals: int
-    held: npt.NDArray[np.int64]
-    held_mean: FloatArray
+    non_normal: npt.NDArray[np.int64]
+    non_normal_mean: FloatArray
 
 
 def fit(coordinates: Coordinates) -> Laplace:
@@ -72,65 +73,69 @@ def fit(coordinates: Coordinates) -> Laplace:
     out too small. Each of two rounds takes the mean given the covariances (:func:`mean_shift`), and
     the covariances given the mean.
     """
-    rough = 0.1 if coordinates.learned else 0.01  # what the rounds leave is of this order
-    around = laplace.fit(coordinates, tolerance=rough)
+    tolerance = 0.1 if coordinates.learned else 0.01  # what the rounds leave is of this order
+    approximation = laplace.fit(coordinates, tolerance=tolerance)
     for _ in range(_ROUNDS if coordinates.learned else 0):
-        shift = mean_shift(around, normal_map(around))
-        around = laplace.rescored(around, around.mode.beta + shift)
-    return around
+        shift = mean_shift(approximation, normal_map(approximation))
+        approximation = laplace.rescored(approximation, approximation.mode.beta + shift)
+    return approximation
 
 
-def normal_map(around: Laplace) -> NormalMap:
+def normal_map(approximation: Laplace) -> NormalMap:
     """The approximation as a map.
 
     Notes
     -----
-    Coordinates z are mode + L'^-1 w with L the factor of their precision, given what is held. They
-    move with the parameters of the learned covariances as the mode does. In a learned block the
-    effects of a level follow their covariance by themselves; what is left is the free variable v.
+    Coordinates z are mode + L'^-1 w with L the factor of their precision, given the ``non_normal``
+    ones. They move with the parameters of the learned covariances as the mode does. In a learned
+    block the effects of a level follow their covariance by themselves; the remainder is the free
+    variable v.
     """
-    it, n_exits = around.coordinates, around.coordinates.n_exits
-    held = _held(it)
-    root, lean = _given_held(around, held)
-    n_theta = sum(len(own) for own in around.theta)
+    coordinates, n_exits = approximation.coordinates, approximation.coordinates.n_exits
+    non_normal = _non_normal_positions(coordinates)
+    root, regression = _conditional_factor(approximation, non_normal)
+    n_theta = sum(len(theta) for theta in approximation.theta)
     n = root.shape[1]
-    factor = np.zeros((*around.mode.beta.shape, n + n_theta + len(held)))
-    factor[..., :n] = root.reshape(*around.mode.beta.shape, n)
-    factor[..., n + n_theta :] = lean.reshape(*around.mode.beta.shape, len(held))
+    factor = np.zeros((*approximation.mode.beta.shape, n + n_theta + len(non_normal)))
+    factor[..., :n] = root.reshape(*approximation.mode.beta.shape, n)
+    factor[..., n + n_theta :] = regression.reshape(*approximation.mode.beta.shape, len(non_normal))
     parts: dict[str, tuple[FloatArray, FloatArray]] = {}
-    at = n
-    roots = [np.linalg.cholesky(own) for own in around.spread]
+    offset = n
+    roots = [np.linalg.cholesky(covariance) for covariance in approximation.spread]
     columns = []
-    for g, group in enumerate(it.learned):
-        own = np.zeros((len(roots[g]), factor.shape[-1]))
-        columns.append(slice(at, at + len(own)))
-        own[:, columns[g]] = roots[g]
-        at += len(own)
-        moved = np.stack([around.shift(g, k) for k in range(len(own))], axis=-1)
-        factor[..., columns[g]] = moved @ roots[g]
-        parts[f"sigma_{group.name}"] = around.theta[g][:n_exits], own[:n_exits]
+    for g, group in enumerate(coordinates.learned):
+        theta_factor = np.zeros((len(roots[g]), factor.shape[-1]))
+        columns.append(slice(offset, offset + len(theta_factor)))
+        theta_factor[:, columns[g]] = roots[g]
+        offset += len(theta_factor)
+        shifts = np.stack([approximation.shift(g, k) for k in range(len(theta_factor))], axis=-1)
+        factor[..., columns[g]] = shifts @ roots[g]
+        parts[f"sigma_{group.name}"] = approximation.theta[g][:n_exits], theta_factor[:n_exits]
         # the free variable is the log-odds of (1 + p) / 2, twice the inverse tangent of p
-        parts[f"partial_{group.name}"] = 2 * around.theta[g][n_exits:], 2 * own[n_exits:]
-    for block in it.design.blocks:
-        span = it.design.span(block.name)
+        parts[f"partial_{group.name}"] = (
+            2 * approximation.theta[g][n_exits:],
+            2 * theta_factor[n_exits:],
+        )
+    for block in coordinates.design.blocks:
+        span = coordinates.design.span(block.name)
         name = "intercept" if block.kind == "intercept" else f"z_{block.name}"
-        parts[name] = around.mode.beta[span], factor[span]
-    for g, group in enumerate(it.learned):
+        parts[name] = approximation.mode.beta[span], factor[span]
+    for g, group in enumerate(coordinates.learned):
         location, spread = parts.pop(f"z_{group.name}")
-        apart = spread.copy()
-        apart[..., columns[g]] -= around.followed(g) @ roots[g]
-        scale = np.linalg.cholesky(np.linalg.inv(around.covariances()[g]))
-        v = np.einsum("lba,lbw->law", scale, apart, optimize=True)
+        deviation = spread.copy()
+        deviation[..., columns[g]] -= approximation.own_shift(g) @ roots[g]
+        scale = np.linalg.cholesky(np.linalg.inv(approximation.covariances()[g]))
+        v = np.einsum("lba,lbw->law", scale, deviation, optimize=True)
         parts[f"v_{group.name}"] = np.zeros_like(location), v
-    return NormalMap(parts, n + n_theta, held, around.mode.beta.ravel()[held])
+    return NormalMap(parts, n + n_theta, non_normal, approximation.mode.beta.ravel()[non_normal])
 
 
-def draws(around: Laplace, n: int, rng: np.random.Generator) -> xr.Dataset:
+def draws(approximation: Laplace, n: int, rng: np.random.Generator) -> xr.Dataset:
     """Draws from the approximate posterior.
 
     Parameters
     ----------
-    around : Laplace
+    approximation : Laplace
     n : int
         Number of draws.
     rng : Generator
@@ -141,24 +146,28 @@ def draws(around: Laplace, n: int, rng: np.random.Generator) -> xr.Dataset:
         One chain; variables as of the sampled posterior: ``intercept``, ``beta_<term>`` or
         ``u_<group>``, ``sigma_<term>``, ``correlation_<term>``.
     """
-    it, mapped = around.coordinates, normal_map(around)
+    coordinates, mapped = approximation.coordinates, normal_map(approximation)
     w = rng.standard_normal((mapped.n_normals, n))
-    held = held_draws(around, mapped, n, rng)
-    moved = _moved(around, mapped, w, held)
-    z = moved.z + mean_shift(around, mapped)[..., None]
+    non_normal = non_normal_draws(approximation, mapped, n, rng)
+    mapped_draws = _coordinate_draws(approximation, mapped, w, non_normal)
+    z = mapped_draws.z + mean_shift(approximation, mapped)[..., None]
     posterior: dict[str, xr.DataArray] = {}
-    for group, theta in zip(it.learned, moved.theta, strict=True):
-        posterior |= _learned(it, group, theta)
-    posterior["intercept"] = _labelled(z[0], {"exit": list(it.design.exits)})
-    for block in it.original.blocks[1:]:
-        beta = np.einsum("kc,cjs->kjs", it.factors[block.name], z[it.design.span(block.name)])
+    for group, theta in zip(coordinates.learned, mapped_draws.theta, strict=True):
+        posterior |= _learned(coordinates, group, theta)
+    posterior["intercept"] = _labelled(z[0], {"exit": list(coordinates.design.exits)})
+    for block in coordinates.original.blocks[1:]:
+        beta = np.einsum(
+            "kc,cjs->kjs", coordinates.factors[block.name], z[coordinates.design.span(block.name)]
+        )
         coords = {f"{block.name}_level": [str(label) for label in block.coefficients]}
-        posterior[block.variable] = _labelled(beta, {**coords, "exit": list(it.design.exits)})
+        posterior[block.variable] = _labelled(
+            beta, {**coords, "exit": list(coordinates.design.exits)}
+        )
     return xr.Dataset(posterior)
 
 
-def mean_shift(around: Laplace, mapped: NormalMap) -> FloatArray:
-    """From the mode to the mean: what the draws are moved by.
+def mean_shift(approximation: Laplace, mapped: NormalMap) -> FloatArray:
+    """Posterior mean less mode, by which the draws are shifted.
 
     Returns
     -------
@@ -170,33 +179,48 @@ def mean_shift(around: Laplace, mapped: NormalMap) -> FloatArray:
     Among normals q with the same covariance the divergence KL(q, posterior) is smallest where the
     mean of q makes the expected slope of the log posterior zero (a variational mean): then
     as many exits are expected as were observed, but for the priors. Where exits are rare the mode
-    expects more: probabilities bend upwards, and the posterior leans to the left. Newton steps with
+    expects more: probabilities are convex, and the posterior is left-skewed. Newton steps with
     the curvature at the mode go there, shortened until the expected log posterior does not fall;
-    the expectation is over fours of opposite draws, in which all that is odd cancels.
+    the expectation is over antithetic quadruples, in which all that is odd cancels.
     """
-    it, rng = around.coordinates, np.random.default_rng(0)  # one number per approximation
-    w = rng.standard_normal((mapped.n_normals, _FOURS))
-    held = held_draws(around, mapped, _FOURS, rng)
+    coordinates, rng = (
+        approximation.coordinates,
+        np.random.default_rng(0),
+    )  # one number per approximation
+    w = rng.standard_normal((mapped.n_normals, _QUADRUPLES))
+    non_normal = non_normal_draws(approximation, mapped, _QUADRUPLES, rng)
     # opposite effects under the same covariances too: what has no rows is not moved at all
-    own = np.arange(len(w)) < mapped.n_normals - sum(len(theta) for theta in around.theta)
-    flip = np.where(own, -1.0, 1.0)[:, None]
-    moved = _moved(around, mapped, np.hstack([w, flip * w, -flip * w, -w]), np.hstack([held] * 4))
-    data, mean = it.rows, it.prior_mean()
-    root, _ = _given_held(around, mapped.held)
+    is_coordinate = np.arange(len(w)) < mapped.n_normals - sum(
+        len(theta) for theta in approximation.theta
+    )
+    signs = np.where(is_coordinate, -1.0, 1.0)[:, None]
+    mapped_draws = _coordinate_draws(
+        approximation,
+        mapped,
+        np.hstack([w, signs * w, -signs * w, -w]),
+        np.hstack([non_normal] * 4),
+    )
+    data, mean = coordinates.rows, coordinates.prior_mean()
+    root, _ = _conditional_factor(approximation, mapped.non_normal)
     penalties = [
-        Penalty(it.prior_precision(tuple(own[:, i] for own in moved.theta)), mean)
-        for i in range(4 * _FOURS)
+        Penalty(
+            coordinates.prior_precision(
+                tuple(parameters[:, i] for parameters in mapped_draws.theta)
+            ),
+            mean,
+        )
+        for i in range(4 * _QUADRUPLES)
     ]
 
     def expected(shift: FloatArray) -> tuple[float, FloatArray]:
         """Mean over the draws of the log posterior, moved, and of its slope."""
         value, slope = 0.0, np.zeros_like(mean)
         for i, penalty in enumerate(penalties):
-            z = moved.z[..., i] + shift
-            own, gradient = value_and_gradient(data, z)
-            lost, pull = penalty.value_and_slope(z)
-            value += own - lost
-            slope += gradient - pull
+            z = mapped_draws.z[..., i] + shift
+            log_likelihood, gradient = value_and_gradient(data, z)
+            penalty_value, penalty_slope = penalty.value_and_slope(z)
+            value += log_likelihood - penalty_value
+            slope += gradient - penalty_slope
         return value / len(penalties), slope / len(penalties)
 
     shift = np.zeros_like(mean)
@@ -204,121 +228,133 @@ def mean_shift(around: Laplace, mapped: NormalMap) -> FloatArray:
     for _ in range(_STEPS):
         step = (root @ (root.T @ slope.ravel())).reshape(mean.shape)
         for length in (1.0, 0.5, 0.25, 0.125):
-            there = expected(shift + length * step)
-            if there[0] >= value:
-                shift, (value, slope) = shift + length * step, there
+            trial = expected(shift + length * step)
+            if trial[0] >= value:
+                shift, (value, slope) = shift + length * step, trial
                 break
     return shift
 
 
-class _Moved(NamedTuple):
+class _CoordinateDraws(NamedTuple):
     """Draws of all coordinates (coordinate, exit, draw) and of learned covariances' parameters."""
 
     z: FloatArray
     theta: tuple[FloatArray, ...]
 
 
-def _moved(around: Laplace, mapped: NormalMap, w: FloatArray, held: FloatArray) -> _Moved:
-    """Where standard normals and draws of the held coordinates lead."""
-    it = around.coordinates
-    columns = np.concatenate([w, held - mapped.held_mean[:, None]])
+def _coordinate_draws(
+    approximation: Laplace, mapped: NormalMap, w: FloatArray, non_normal: FloatArray
+) -> _CoordinateDraws:
+    """Where standard normals and draws of the non-normal coordinates lead."""
+    coordinates = approximation.coordinates
+    columns = np.concatenate([w, non_normal - mapped.non_normal_mean[:, None]])
     free = {
         name: location[..., None] + factor @ columns
         for name, (location, factor) in mapped.parts.items()
     }
-    z = np.empty((*around.mode.beta.shape, w.shape[1]))
-    for block in it.design.blocks:
+    z = np.empty((*approximation.mode.beta.shape, w.shape[1]))
+    for block in coordinates.design.blocks:
         name = "intercept" if block.kind == "intercept" else f"z_{block.name}"
         if name in free:
-            z[it.design.span(block.name)] = free[name]
-    z.reshape(-1, w.shape[1])[mapped.held] = held
+            z[coordinates.design.span(block.name)] = free[name]
+    z.reshape(-1, w.shape[1])[mapped.non_normal] = non_normal
     theta = []
-    for g, group in enumerate(it.learned):
-        own = np.concatenate([free[f"sigma_{group.name}"], free[f"partial_{group.name}"] / 2])
-        z[group.span] = _learned_effects(around, g, own, free[f"v_{group.name}"])
-        theta.append(own)
-    return _Moved(z, tuple(theta))
+    for g, group in enumerate(coordinates.learned):
+        parameters = np.concatenate(
+            [free[f"sigma_{group.name}"], free[f"partial_{group.name}"] / 2]
+        )
+        z[group.span] = _learned_effects(approximation, g, parameters, free[f"v_{group.name}"])
+        theta.append(parameters)
+    return _CoordinateDraws(z, tuple(theta))
 
 
-def held_draws(around: Laplace, mapped: NormalMap, n: int, rng: np.random.Generator) -> FloatArray:
-    """Draws of the coordinates whose prior is not normal, shape (held, n).
+def non_normal_draws(
+    approximation: Laplace, mapped: NormalMap, n: int, rng: np.random.Generator
+) -> FloatArray:
+    """Draws of the coordinates whose prior is not normal, shape (coordinate, n).
 
     Notes
     -----
-    The likelihood of the held coordinates c, all others integrated out, is taken as normal: its
-    precision is that of the approximation less the one of the stand-in, which is 1. What meets it
+    The likelihood of these coordinates c, all others integrated out, is taken as normal: its
+    precision is that of the approximation less the one of the surrogate, which is 1. What meets it
     is the prior itself (see :mod:`hazard.inference.gibbs`).
     """
-    if not len(mapped.held):
+    if not len(mapped.non_normal):
         return np.zeros((0, n))
-    inverse = inverse_factor(around.mode.cholesky)[:, mapped.held]
+    inverse = inverse_factor(approximation.mode.cholesky)[:, mapped.non_normal]
     precision = np.linalg.inv(inverse.T @ inverse)
-    force = precision @ mapped.held_mean
-    precision -= np.eye(len(force))
-    return gibbs.draws(_curves(around.coordinates), precision, force, n=n, rng=rng)
+    weighted_mean = precision @ mapped.non_normal_mean
+    precision -= np.eye(len(weighted_mean))
+    return gibbs.draws(_curves(approximation.coordinates), precision, weighted_mean, n=n, rng=rng)
 
 
-def _curves(it: Coordinates) -> list[gibbs.Curve]:
-    """Where the coefficients of every exit lie among the held coordinates."""
-    found, start = [], 0
-    for name, prior in it.transformed.items():
-        size = len(it.factors[name])
-        for j in range(it.n_exits):
-            place = start + j + it.n_exits * np.arange(size)
-            found.append(gibbs.Curve(prior, place))
-        start += size * it.n_exits
-    return found
+def _curves(coordinates: Coordinates) -> list[gibbs.Curve]:
+    """Where the coefficients of every exit lie among the non-normal coordinates."""
+    curves, start = [], 0
+    for name, prior in coordinates.transformed.items():
+        size = len(coordinates.factors[name])
+        for j in range(coordinates.n_exits):
+            positions = start + j + coordinates.n_exits * np.arange(size)
+            curves.append(gibbs.Curve(prior, positions))
+        start += size * coordinates.n_exits
+    return curves
 
 
-def _held(it: Coordinates) -> npt.NDArray[np.int64]:
-    spans = [it.design.span(name) for name in it.transformed]
-    parts = [np.arange(s.start * it.n_exits, s.stop * it.n_exits) for s in spans]
+def _non_normal_positions(coordinates: Coordinates) -> npt.NDArray[np.int64]:
+    spans = [coordinates.design.span(name) for name in coordinates.transformed]
+    parts = [np.arange(s.start * coordinates.n_exits, s.stop * coordinates.n_exits) for s in spans]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
-def _given_held(around: Laplace, held: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-    """Factor of the coordinates given what is held, and how they lean on it; held rows are zero."""
-    cholesky = around.mode.cholesky
+def _conditional_factor(
+    approximation: Laplace, non_normal: npt.NDArray[np.int64]
+) -> tuple[FloatArray, FloatArray]:
+    """Factor and regression of the coordinates given the non-normal ones, whose rows are zero."""
+    cholesky = approximation.mode.cholesky
     size = len(cholesky)
-    if not len(held):
+    if not len(non_normal):
         return inverse_factor(cholesky).T, np.zeros((size, 0))
     free = np.ones(size, dtype=bool)
-    free[held] = False
+    free[non_normal] = False
     precision = cholesky @ cholesky.T
-    own = scipy.linalg.cholesky(precision[np.ix_(free, free)], lower=True)
-    root, lean = np.zeros((size, len(own))), np.zeros((size, len(held)))
-    root[free] = inverse_factor(own).T
-    lean[free] = -scipy.linalg.cho_solve((own, True), precision[np.ix_(free, held)])
-    return root, lean
+    factor = scipy.linalg.cholesky(precision[np.ix_(free, free)], lower=True)
+    root, regression = np.zeros((size, len(factor))), np.zeros((size, len(non_normal)))
+    root[free] = inverse_factor(factor).T
+    regression[free] = -scipy.linalg.cho_solve((factor, True), precision[np.ix_(free, non_normal)])
+    return root, regression
 
 
-def _learned_effects(around: Laplace, g: int, theta: FloatArray, v: FloatArray) -> FloatArray:
+def _learned_effects(
+    approximation: Laplace, g: int, theta: FloatArray, v: FloatArray
+) -> FloatArray:
     """Effects (coordinate, exit, draw) of a learned block, from its free variables."""
-    n_exits = around.coordinates.n_exits
-    covariance = np.array([correlations.covariance(own, n_exits) for own in theta.T])
-    anchor = around.anchors()[around.coordinates.learned[g].name]
+    n_exits = approximation.coordinates.n_exits
+    covariance = np.array([correlations.covariance(parameters, n_exits) for parameters in theta.T])
+    anchor = approximation.anchors()[approximation.coordinates.learned[g].name]
     precision = np.linalg.inv(covariance)
-    both = [
+    precisions = [
         [precision[:, b, a] + anchor.information[:, b, a, None] for a in range(b + 1)]
         for b in range(n_exits)
     ]
     effects = correlations.conditional(
-        correlations.factor_of(both),
+        correlations.factor_of(precisions),
         [anchor.weighted_mean[:, b, None] for b in range(n_exits)],
         [v[:, b] for b in range(n_exits)],
     )
     return np.stack(effects, axis=1)
 
 
-def _learned(it: Coordinates, group: Learned, theta: FloatArray) -> dict[str, xr.DataArray]:
+def _learned(
+    coordinates: Coordinates, group: Learned, theta: FloatArray
+) -> dict[str, xr.DataArray]:
     """Standard deviations and correlations of a learned covariance."""
-    n_exits, exits = it.n_exits, list(it.design.exits)
-    found = {f"sigma_{group.name}": _labelled(np.exp(theta[:n_exits]), {"exit": exits})}
+    n_exits, exits = coordinates.n_exits, list(coordinates.design.exits)
+    variables = {f"sigma_{group.name}": _labelled(np.exp(theta[:n_exits]), {"exit": exits})}
     if group.concentration and n_exits > 1:
         r = correlations.correlation(np.tanh(theta[n_exits:]).T, n_exits)
         coords = {"exit": exits, "other_exit": exits}
-        found[f"correlation_{group.name}"] = _labelled(np.moveaxis(r, 0, -1), coords)
-    return found
+        variables[f"correlation_{group.name}"] = _labelled(np.moveaxis(r, 0, -1), coords)
+    return variables
 
 
 def _labelled(values: FloatArray, coords: dict[str, list[str]]) -> xr.DataArray:

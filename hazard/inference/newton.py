@@ -61,9 +61,9 @@ class Penalty:
 
     def value_and_slope(self, beta: FloatArray) -> tuple[float, FloatArray]:
         """Penalty and its derivative, shape (coefficient, exit)."""
-        apart = beta - self.mean
-        slope = np.einsum("kab,kb->ka", self.precision, apart)
-        return 0.5 * float((apart * slope).sum()), slope
+        deviation = beta - self.mean
+        slope = np.einsum("kab,kb->ka", self.precision, deviation)
+        return 0.5 * float((deviation * slope).sum()), slope
 
 
 def newton(data: Rows, start: FloatArray, penalty: Penalty, *, free: npt.NDArray[np.bool_]) -> Mode:
@@ -87,12 +87,12 @@ def newton(data: Rows, start: FloatArray, penalty: Penalty, *, free: npt.NDArray
         If the steps do not settle: the maximum does not exist or lies at infinity.
     """
     beta = start
-    for taken in range(_STEPS):
+    for n_steps in range(_STEPS):
         with one_thread():
             step = newton_step(data, beta, penalty, free)
         if step.decrement < _DECREMENT:
             return Mode(beta, step.value, step.cholesky, step.decrement)
-        beta = after_step(data, beta, penalty, step, longest=_longest(taken))
+        beta = after_step(data, beta, penalty, step, longest=_longest(n_steps))
     raise ConvergenceError(
         f"Newton steps must settle within {_STEPS}; the gain still to be had is "
         f"{step.decrement:.2g}."
@@ -132,14 +132,14 @@ def newton_step(
         If a coefficient is not identified by the data.
     """
     value, gradient = value_and_gradient(data, beta)
-    lost, slope = penalty.value_and_slope(beta)
-    everything = np.arange(len(beta))
+    penalty_value, slope = penalty.value_and_slope(beta)
+    diagonal = np.arange(len(beta))
     curvature = information(data, beta)
-    curvature[everything, :, everything, :] += penalty.precision
-    moves = free.ravel()
+    curvature[diagonal, :, diagonal, :] += penalty.precision
+    moving = free.ravel()
     flat = curvature.reshape(beta.size, beta.size)
-    if not moves.all():
-        flat = flat[np.ix_(moves, moves)]
+    if not moving.all():
+        flat = flat[np.ix_(moving, moving)]
     try:
         # the transpose of a symmetric matrix lies in memory as the routine wants it: no copy
         cholesky = scipy.linalg.cholesky(flat.T, lower=True, overwrite_a=True, check_finite=False)
@@ -148,18 +148,20 @@ def newton_step(
             "curvature must be positive definite; a coefficient is not identified by the data."
         ) from None
     direction = np.zeros(beta.size)
-    force = (gradient - slope).ravel()[moves]
-    direction[moves] = scipy.linalg.cho_solve((cholesky, True), force, check_finite=False)
-    decrement = 0.5 * float(direction[moves] @ force)
-    return Step(direction.reshape(beta.shape), decrement, cholesky, value, value - lost)
+    penalised_gradient = (gradient - slope).ravel()[moving]
+    direction[moving] = scipy.linalg.cho_solve(
+        (cholesky, True), penalised_gradient, check_finite=False
+    )
+    decrement = 0.5 * float(direction[moving] @ penalised_gradient)
+    return Step(direction.reshape(beta.shape), decrement, cholesky, value, value - penalty_value)
 
 
-def _longest(taken: int) -> float:
+def _longest(n_steps: int) -> float:
     """Longest step after some: short first, then ever longer, for a maximum that is far away.
 
     Where one row lies far out, or rows of both sides nearly meet, thousands of units may be needed.
     """
-    return _LONGEST_STEP * 2.0 ** max(0, taken - _SHORT_STEPS)
+    return _LONGEST_STEP * 2.0 ** max(0, n_steps - _SHORT_STEPS)
 
 
 def after_step(

@@ -31,7 +31,7 @@ _LEAST_MEMORY = 2 * 2**30  # bytes of addresses that the compiler of the density
 
 
 @dataclass(frozen=True)
-class Settings:
+class SamplerSettings:
     """How to sample; the same settings and seed give the same draws.
 
     The engine ``nuts`` samples. ``laplace`` draws from the normal approximation, as many draws in
@@ -47,13 +47,13 @@ class Settings:
     engine: Literal["nuts", "laplace"] = "nuts"
 
 
-def compile_model(model: pm.Model, around: Laplace | None = None) -> Any:
+def compile_model(model: pm.Model, approximation: Laplace | None = None) -> Any:
     """Compiled log-density of a model, for :func:`sample`.
 
     Parameters
     ----------
     model : pm.Model
-    around : Laplace, optional
+    approximation : Laplace, optional
         Normal approximation of the same model: chains start around it and move in the coordinates
         in which it is standard normal. The posterior does not depend on it, the speed does.
 
@@ -69,12 +69,12 @@ def compile_model(model: pm.Model, around: Laplace | None = None) -> Any:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < _LEAST_MEMORY:
         raise MemoryError
-    target = model if around is None else whitened(model, *affine_map(model, around))
+    target = model if approximation is None else whitened(model, *affine_map(model, approximation))
     return nutpie.compile_pymc_model(target)
 
 
 @dataclass(frozen=True)
-class Pieces:
+class ChainStore:
     """Where finished chains are kept, so that a sampling that was cut off can go on.
 
     Attributes
@@ -89,15 +89,15 @@ class Pieces:
     save: Callable[[int, xr.DataTree], None] = lambda _, __: None
 
 
-NOT_KEPT = Pieces()
+NO_STORE = ChainStore()
 
 
 def sample(
     compiled: Any,
-    settings: Settings,
+    settings: SamplerSettings,
     progress: Callable[[float], None] = lambda _: None,
     *,
-    pieces: Pieces = NOT_KEPT,
+    store: ChainStore = NO_STORE,
 ) -> xr.DataTree:
     """Posterior draws by the No-U-Turn sampler.
 
@@ -108,10 +108,10 @@ def sample(
     ----------
     compiled : nutpie.CompiledModel
         From :func:`compile_model`.
-    settings : Settings
+    settings : SamplerSettings
     progress : callable, optional
         Called from time to time with the share of all draws that is done.
-    pieces : Pieces, optional
+    store : ChainStore, optional
         Chains that it has are not sampled again.
 
     Returns
@@ -119,8 +119,8 @@ def sample(
     DataTree
         Groups ``posterior`` (chain, draw, ...) and ``sample_stats``.
     """
-    kept = {k: pieces.load(k) for k in range(settings.chains)}
-    done = {k: chain for k, chain in kept.items() if chain is not None}
+    stored = {k: store.load(k) for k in range(settings.chains)}
+    done = {k: chain for k, chain in stored.items() if chain is not None}
     waiting = [k for k in range(settings.chains) if k not in done]
     shares = dict.fromkeys(done, 1.0)
     running: dict[int, Any] = {}
@@ -136,7 +136,7 @@ def sample(
                     done[k] = _tidy(running[k].wait())
                     del running[k]
                     shares[k] = 1.0
-                    pieces.save(k, done[k])
+                    store.save(k, done[k])
                 progress(sum(shares.values()) / settings.chains)
     finally:
         for job in running.values():
@@ -147,11 +147,11 @@ def sample(
     }
     chains = np.arange(settings.chains)
     return xr.DataTree.from_dict(
-        {name: each.assign_coords(chain=chains) for name, each in groups.items()}
+        {name: group.assign_coords(chain=chains) for name, group in groups.items()}
     )
 
 
-def _started(compiled: Any, settings: Settings, chain: int, shares: dict[int, float]) -> Any:
+def _started(compiled: Any, settings: SamplerSettings, chain: int, shares: dict[int, float]) -> Any:
     """One chain, begun in the background; it writes the share that is done."""
 
     def report(chains: list[Any]) -> None:
@@ -183,11 +183,11 @@ def _has_ended(job: Any) -> bool:
 def _tidy(tree: xr.DataTree) -> xr.DataTree:
     posterior = tree["posterior"].to_dataset().drop_vars(_HELPERS, errors="ignore")
     statistics = tree["sample_stats"].to_dataset()
-    kept = [str(name) for name, values in statistics.items() if values.dtype != object]
-    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics[kept]})
+    numeric = [str(name) for name, values in statistics.items() if values.dtype != object]
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics[numeric]})
 
 
-def affine_map(model: pm.Model, around: Laplace) -> tuple[FloatArray, FloatArray]:
+def affine_map(model: pm.Model, approximation: Laplace) -> tuple[FloatArray, FloatArray]:
     """Location and factor that turn a standard normal into the Laplace approximation.
 
     Returns
@@ -198,13 +198,13 @@ def affine_map(model: pm.Model, around: Laplace) -> tuple[FloatArray, FloatArray
         Factor A such that location + A w follows the approximation for standard normal w; the mode
         moves with the learned scales to first order.
     """
-    mapped = normal_map(around)
+    mapped = normal_map(approximation)
     location, factor = [], []
     for variable in model.free_RVs:
         if variable.name in mapped.parts:
-            middle, spread = mapped.parts[variable.name]
-            location.append(middle.ravel())
-            factor.append(spread.reshape(middle.size, -1)[:, : mapped.n_normals])
+            mean, spread = mapped.parts[variable.name]
+            location.append(mean.ravel())
+            factor.append(spread.reshape(mean.size, -1)[:, : mapped.n_normals])
             continue
         # a prior that is not normal: its standard normals move by themselves
         size = int(np.prod([int(d) for d in variable.shape.eval()], dtype=int))
@@ -212,11 +212,11 @@ def affine_map(model: pm.Model, around: Laplace) -> tuple[FloatArray, FloatArray
         factor.append(np.eye(size))
     n = sum(len(part) for part in location)
     stacked, column, row = np.zeros((n, n)), mapped.n_normals, 0
-    for variable, own in zip(model.free_RVs, factor, strict=True):
+    for variable, block in zip(model.free_RVs, factor, strict=True):
         start = 0 if variable.name in mapped.parts else column
-        stacked[row : row + len(own), start : start + own.shape[1]] = own
-        row += len(own)
-        column += 0 if variable.name in mapped.parts else len(own)
+        stacked[row : row + len(block), start : start + block.shape[1]] = block
+        row += len(block)
+        column += 0 if variable.name in mapped.parts else len(block)
     return np.concatenate(location), stacked
 
 
@@ -239,23 +239,23 @@ def whitened(model: pm.Model, location: FloatArray, factor: FloatArray) -> pm.Mo
     with pm.Model(coords=model.coords) as twin:
         w = pm.Flat("whitened", shape=len(location))
         x = pm.Data("location", location) + pm.Data("factor", factor) @ w
-        values, drawn, at = {}, {}, 0
+        values, natural_values, offset = {}, {}, 0
         for variable in model.free_RVs:
             value = model.rvs_to_values[variable]
             shape = tuple(int(d) for d in variable.shape.eval())
             size = int(np.prod(shape, dtype=int))
-            piece = x[at : at + size].reshape(shape)
+            piece = x[offset : offset + size].reshape(shape)
             transform = model.rvs_to_transforms[variable]
             values[value] = piece
             natural = (
                 piece if transform is None else transform.backward(piece, *variable.owner.inputs)
             )
-            drawn[variable] = natural
+            natural_values[variable] = natural
             pm.Deterministic(variable.name, natural, dims=model.named_vars_to_dims[variable.name])
-            at += size
+            offset += size
         for variable in model.deterministics:
-            [natural] = graph_replace([variable], drawn, strict=False)
+            [natural] = graph_replace([variable], natural_values, strict=False)
             pm.Deterministic(variable.name, natural, dims=model.named_vars_to_dims[variable.name])
-        [moved] = graph_replace([density], values, strict=False)
-        pm.Potential("density", moved)
+        [whitened_density] = graph_replace([density], values, strict=False)
+        pm.Potential("density", whitened_density)
     return twin

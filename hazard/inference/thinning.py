@@ -16,5 +16,5 @@ def thinned(posterior: xr.Dataset, n: int) -> xr.Dataset:
     [[0.0, 2.0], [4.0, 6.0]]
     """
     length = posterior.sizes["draw"]
-    kept = min(length, max(1, n // posterior.sizes["chain"]))
-    return posterior.isel(draw=np.arange(kept) * length // kept)
+    n_kept = min(length, max(1, n // posterior.sizes["chain"]))
+    return posterior.isel(draw=np.arange(n_kept) * length // n_kept)

@@ -23,7 +23,7 @@ from hazard.estimands import incidence
 from hazard.model.design import Design
 from hazard.model.terms.block import Block
 from hazard.output.summaries import Compared
-from hazard.output.tables import Told, baseline_rows, quantity_estimates
+from hazard.output.tables import QuantityDescription, baseline_rows, quantity_estimates
 from hazard.spec import CovariateTerm, ModelSpec
 from hazard.spec.links import LINKS
 from hazard.spec.priors import LearnedFamily
@@ -35,7 +35,7 @@ _NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
-class Listed:
+class TermContrasts:
     """Contrasts of one term that are listed.
 
     Attributes
@@ -77,53 +77,55 @@ class Listed:
         )
 
 
-def listed(built: Design, spec: ModelSpec) -> list[Listed]:
+def term_contrasts(design: Design, spec: ModelSpec) -> list[TermContrasts]:
     """Contrasts of every term but groups and lag curves, in the order of the design.
 
     Parameters
     ----------
-    built : Design
+    design : Design
     spec : ModelSpec
 
     Returns
     -------
-    list of Listed
+    list of TermContrasts
         Of text and of periods each level but the reference; of a baseline each interval or, of a
         spline, each month against the first; of a numeric column one.
     """
     columns = {term.name: term.column for term in spec.term if isinstance(term, CovariateTerm)}
     return [
-        _listed(block, columns.get(block.name)) for block in built.blocks if block.kind in _LISTED
+        _contrasts_of_term(block, columns.get(block.name))
+        for block in design.blocks
+        if block.kind in _LISTED
     ]
 
 
-def _listed(block: Block, column: str | None) -> Listed:
+def _contrasts_of_term(block: Block, column: str | None) -> TermContrasts:
     if _is_numeric(block):
-        return Listed(block, column, (None,), np.eye(1), None)
+        return TermContrasts(block, column, (None,), np.eye(1), None)
     basis = block.matrix()
     zero = np.abs(basis).max(axis=1, initial=0.0) < _NOTHING
     labels = np.array([str(label) for label in block.levels], dtype=object)
     reference = next(iter(labels[zero]), None)
-    return Listed(block, column, tuple(labels[~zero]), basis[~zero], reference)
+    return TermContrasts(block, column, tuple(labels[~zero]), basis[~zero], reference)
 
 
 def _is_numeric(block: Block) -> bool:
     return block.kind == "covariate" and block.levels.dtype.kind == "f"
 
 
-def centres(built: Design) -> dict[str, float]:
+def centres(design: Design) -> dict[str, float]:
     """What was taken from the values of every numeric covariate, by the name of its term."""
-    return {block.name: float(block.centre) for block in built.blocks if _is_numeric(block)}
+    return {block.name: float(block.centre) for block in design.blocks if _is_numeric(block)}
 
 
-def binary(built: Design) -> list[str]:
+def binary(design: Design) -> list[str]:
     """Terms of numeric covariates whose only values are 0 and 1."""
-    numeric = [block for block in built.blocks if _is_numeric(block)]
+    numeric = [block for block in design.blocks if _is_numeric(block)]
     return [block.name for block in numeric if block.levels.tolist() == [0.0, 1.0]]
 
 
 # --- the hazard model ---------------------------------------------------------------------------
-def contrasts(posterior: xr.Dataset, item: Listed) -> xr.DataArray:
+def contrasts(posterior: xr.Dataset, term: TermContrasts) -> xr.DataArray:
     """Draws of the contrasts of a term.
 
     Returns
@@ -131,32 +133,34 @@ def contrasts(posterior: xr.Dataset, item: Listed) -> xr.DataArray:
     DataArray, dims (chain, draw, level, exit)
         ``level`` counts the contrasts from 0.
     """
-    plain = _parameters(posterior, item.block.name)
-    if item.plain:
-        return plain
-    weights = xr.DataArray(item.weights, dims=("level", "coefficient"))
+    parameters = _parameters(posterior, term.block.name)
+    if term.plain:
+        return parameters
+    weights = xr.DataArray(term.weights, dims=("level", "coefficient"))
     weighted: xr.DataArray = xr.dot(
-        weights, plain.rename({"level": "coefficient"}), dim="coefficient"
+        weights, parameters.rename({"level": "coefficient"}), dim="coefficient"
     )
     return weighted.transpose("chain", "draw", "level", "exit")
 
 
-def made(posterior: xr.Dataset, built: Design, spec: ModelSpec) -> dict[str, xr.DataArray]:
+def derived_contrasts(
+    posterior: xr.Dataset, design: Design, spec: ModelSpec
+) -> dict[str, xr.DataArray]:
     """Contrasts that are no parameters themselves, by term, for the gate: splines and seasons."""
     return {
-        f"{COEFFICIENT}_{item.block.name}": contrasts(posterior, item)
-        for item in listed(built, spec)
-        if not item.plain
+        f"{COEFFICIENT}_{term.block.name}": contrasts(posterior, term)
+        for term in term_contrasts(design, spec)
+        if not term.plain
     }
 
 
-def hazard_estimates(posterior: xr.Dataset, built: Design, spec: ModelSpec) -> pd.DataFrame:
+def hazard_estimates(posterior: xr.Dataset, design: Design, spec: ModelSpec) -> pd.DataFrame:
     """Estimates of the intercept, of every contrast, and of what is learned of groups and walks.
 
     Parameters
     ----------
     posterior : Dataset, dims (chain, draw, ...)
-    built : Design
+    design : Design
         That of the posterior.
     spec : ModelSpec
 
@@ -168,38 +172,48 @@ def hazard_estimates(posterior: xr.Dataset, built: Design, spec: ModelSpec) -> p
         it. The intercept is that of the reference of every term, of the mean of every numeric
         column, and of a group level without an effect of its own.
     """
-    items = listed(built, spec)
+    terms = term_contrasts(design, spec)
     intercept = posterior["intercept"].expand_dims("level", axis=2)
-    draws = [intercept, *(contrasts(posterior, one) for one in items)]
+    draws = [intercept, *(contrasts(posterior, term) for term in terms)]
     labels = [pd.DataFrame({"quantity": [INTERCEPT], "term": [INTERCEPT]}, dtype=object)]
-    labels += [one.labels() for one in items]
+    labels += [term.labels() for term in terms]
     unit = _unit(spec)
-    whole = Told(COEFFICIENT, unit, effect="conditional", held=Compared(0.0))
-    parts = [(xr.concat(draws, dim="level"), pd.concat(labels, ignore_index=True), whole)]
-    spreads = list(_spreads(posterior, built))
+    coefficient_description = QuantityDescription(
+        COEFFICIENT, unit, effect="conditional", comparison=Compared(0.0)
+    )
+    parts = [
+        (
+            xr.concat(draws, dim="level"),
+            pd.concat(labels, ignore_index=True),
+            coefficient_description,
+        )
+    ]
+    spreads = list(_spreads(posterior, design))
     if spreads:
         sds = xr.concat([draws for draws, _ in spreads], dim="level")
-        named = pd.DataFrame([label for _, label in spreads], dtype=object)
-        parts.append((sds, named, Told(GROUP_SD, unit, effect="conditional")))
-    pairs = list(_correlations(posterior, built))
+        names = pd.DataFrame([label for _, label in spreads], dtype=object)
+        parts.append((sds, names, QuantityDescription(GROUP_SD, unit, effect="conditional")))
+    pairs = list(_correlations(posterior, design))
     if pairs:
-        both = xr.concat([draws for draws, _ in pairs], dim="level")
-        named = pd.DataFrame([label for _, label in pairs], dtype=object)
-        description = Told(CORRELATION, "correlation", effect="conditional", held=Compared(0.0))
-        parts.append((both, named, description))
+        correlations = xr.concat([draws for draws, _ in pairs], dim="level")
+        names = pd.DataFrame([label for _, label in pairs], dtype=object)
+        description = QuantityDescription(
+            CORRELATION, "correlation", effect="conditional", comparison=Compared(0.0)
+        )
+        parts.append((correlations, names, description))
     rows = [_estimated(draws, labels, description, spec) for draws, labels, description in parts]
     return pd.concat([part.astype(object) for part in rows], ignore_index=True)
 
 
 def from_draws(
-    posterior: xr.Dataset, made: Mapping[str, xr.DataArray], spec: ModelSpec
+    posterior: xr.Dataset, derived: Mapping[str, xr.DataArray], spec: ModelSpec
 ) -> dict[str, pd.DataFrame]:
     """Estimates of the intercept and of every contrast from draws alone, without the design.
 
     Parameters
     ----------
     posterior : Dataset, dims (chain, draw, ...)
-    made : mapping
+    derived : mapping
         As :func:`made` returns it: all contrasts that are no parameters.
     spec : ModelSpec
 
@@ -212,25 +226,31 @@ def from_draws(
     for term in spec.term:
         if term.kind not in _LISTED:
             continue
-        draws[term.name] = made.get(f"{COEFFICIENT}_{term.name}", _parameters(posterior, term.name))
-    description = Told(COEFFICIENT, _unit(spec), effect="conditional", held=Compared(0.0))
+        draws[term.name] = derived.get(
+            f"{COEFFICIENT}_{term.name}", _parameters(posterior, term.name)
+        )
+    description = QuantityDescription(
+        COEFFICIENT, _unit(spec), effect="conditional", comparison=Compared(0.0)
+    )
     numbered = {
         name: values.assign_coords(level=np.arange(values.sizes["level"]))
         for name, values in draws.items()
     }
-    return {name: quantity_estimates(each, description, spec) for name, each in numbered.items()}
+    return {
+        name: quantity_estimates(values, description, spec) for name, values in numbered.items()
+    }
 
 
 def _parameters(posterior: xr.Dataset, term: str) -> xr.DataArray:
     """Coefficients of a term, numbered along ``level``."""
     beta = incidence.term_coefficients(posterior, term)
     level_dim = next(str(name) for name in beta.dims if name not in ("chain", "draw", "exit"))
-    plain = beta.drop_vars(level_dim, errors="ignore").rename({level_dim: "level"})
-    return plain.transpose("chain", "draw", "level", "exit")
+    numbered = beta.drop_vars(level_dim, errors="ignore").rename({level_dim: "level"})
+    return numbered.transpose("chain", "draw", "level", "exit")
 
 
 def _estimated(
-    draws: xr.DataArray, labels: pd.DataFrame, description: Told, spec: ModelSpec
+    draws: xr.DataArray, labels: pd.DataFrame, description: QuantityDescription, spec: ModelSpec
 ) -> pd.DataFrame:
     numbered = draws.assign_coords(level=np.arange(draws.sizes["level"]))
     rows = quantity_estimates(numbered, description, spec)
@@ -239,9 +259,11 @@ def _estimated(
     return rows.drop(columns=names.columns).join(names)[rows.columns]
 
 
-def _spreads(posterior: xr.Dataset, built: Design) -> Iterator[tuple[xr.DataArray, dict[str, str]]]:
+def _spreads(
+    posterior: xr.Dataset, design: Design
+) -> Iterator[tuple[xr.DataArray, dict[str, str]]]:
     """Learned standard deviations, one per term and exit."""
-    for block in built.blocks:
+    for block in design.blocks:
         if (name := f"sigma_{block.name}") in posterior:
             steps = (
                 isinstance(block.prior, LearnedFamily) and block.prior.spread.quantity == "steps"
@@ -250,16 +272,16 @@ def _spreads(posterior: xr.Dataset, built: Design) -> Iterator[tuple[xr.DataArra
 
 
 def _correlations(
-    posterior: xr.Dataset, built: Design
+    posterior: xr.Dataset, design: Design
 ) -> Iterator[tuple[xr.DataArray, dict[str, str]]]:
     """Learned correlations, one per term and pair of exits."""
-    for block in built.blocks:
+    for block in design.blocks:
         if (name := f"correlation_{block.name}") not in posterior:
             continue
-        for first, second in combinations(built.exits, 2):
-            one = posterior[name].sel(exit=first, other_exit=second, drop=True)
+        for first, second in combinations(design.exits, 2):
+            correlation = posterior[name].sel(exit=first, other_exit=second, drop=True)
             labels = {"term": block.name, "by": "exit", "level": second, "exit": first}
-            yield one, {"quantity": CORRELATION, **labels}
+            yield correlation, {"quantity": CORRELATION, **labels}
 
 
 def _unit(spec: ModelSpec) -> str:
@@ -267,14 +289,14 @@ def _unit(spec: ModelSpec) -> str:
 
 
 # --- baselines ----------------------------------------------------------------------------------
-def baseline_estimates(fit: BaselineFit, built: Design, spec: ModelSpec) -> pd.DataFrame:
+def baseline_estimates(fit: BaselineFit, design: Design, spec: ModelSpec) -> pd.DataFrame:
     """The same contrasts by a baseline, where it has them; the intercept too.
 
     Parameters
     ----------
     fit : BaselineFit
         On the rows of the design.
-    built : Design
+    design : Design
     spec : ModelSpec
 
     Returns
@@ -286,18 +308,19 @@ def baseline_estimates(fit: BaselineFit, built: Design, spec: ModelSpec) -> pd.D
     names = pd.DataFrame({"quantity": [INTERCEPT], "term": [INTERCEPT]}, dtype=object)
     parts = [_fitted(fit, INTERCEPT, np.eye(1), names)]
     parts += [
-        _fitted(fit, item.block.name, item.weights, item.labels()) for item in listed(built, spec)
+        _fitted(fit, term.block.name, term.weights, term.labels())
+        for term in term_contrasts(design, spec)
     ]
     return baseline_rows(pd.concat(parts, ignore_index=True), fit, spec)
 
 
 def _fitted(fit: BaselineFit, term: str, weights: FloatArray, labels: pd.DataFrame) -> pd.DataFrame:
     """Weighted sums of the coefficients of a term, exit by exit."""
-    of_term = fit.terms["term"].eq(term).to_numpy()
-    whole = np.zeros((len(weights), len(of_term)))
-    whole[:, of_term] = weights
+    in_term = fit.terms["term"].eq(term).to_numpy()
+    all_weights = np.zeros((len(weights), len(in_term)))
+    all_weights[:, in_term] = weights
     with np.errstate(invalid="ignore"):  # of infinite coefficients there may be no sum
-        sums = [fit.combination(row) for row in whole]
+        sums = [fit.combination(row) for row in all_weights]
     return pd.concat(
         [
             labels.assign(

@@ -13,7 +13,7 @@ NARROW, FIXED = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
 # Standard error of a 2.5 percent quantile over that of the mean, for normal draws.
 _TAIL = 2.67
 _UNKNOWN = "–"
-_LARGEST_RATIO = 6  # as a power of ten; what is beyond is told to be over it
+_LARGEST_RATIO = 6  # as a power of ten; what is beyond is printed as over it
 _MORE_DIGITS = 2  # that a ratio gets where an end would round to 1
 
 
@@ -283,13 +283,13 @@ def ratio_at(log: Estimate, finest: int, marks: Marks = ENGLISH) -> str:
     """
     middle, lower, upper = values = _exponentials(log)
 
-    def last(wanted: int) -> int:
-        power = place(wanted, log.mcse * min(upper, 10.0**_LARGEST_RATIO))
+    def last_digit(requested: int) -> int:
+        power = place(requested, log.mcse * min(upper, 10.0**_LARGEST_RATIO))
         if round(middle, -power) == 0:  # the place of the upper end would hide the estimate
-            power = place(wanted, log.mcse * middle)
+            power = place(requested, log.mcse * middle)
         return power
 
-    powers = [last(finest - more) for more in range(_MORE_DIGITS + 1)]
+    powers = [last_digit(finest - extra) for extra in range(_MORE_DIGITS + 1)]
     legible = [all(_rounds_apart(end, power) for end in (lower, upper)) for power in powers]
     power = powers[legible.index(True)] if any(legible) else powers[0]
     texts = (_ratio_text(value, log, power, marks) for value in values)

@@ -45,8 +45,8 @@ def lags(estimates: pd.DataFrame, term: str | None = None, *, ax: Axes | None = 
     rows = rows[rows["term"].eq(name)]
     axes = _axes(ax)
     exits = list(rows["exit"].unique())
-    places = np.linspace(-_WIDTH / 2, _WIDTH / 2, len(exits)) if len(exits) > 1 else [0.0]
-    for shift, (exit_name, colour) in zip(places, exit_colours(exits).items(), strict=True):
+    offsets = np.linspace(-_WIDTH / 2, _WIDTH / 2, len(exits)) if len(exits) > 1 else [0.0]
+    for shift, (exit_name, colour) in zip(offsets, exit_colours(exits).items(), strict=True):
         curve = rows[rows["exit"].eq(exit_name)].sort_values("lag")
         lower, middle, upper = (_floats(curve, part) for part in ("lower", "estimate", "upper"))
         lag = _floats(curve, "lag") + shift
@@ -69,12 +69,12 @@ def incidence(estimates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         one of the model, what was counted is drawn.
     ax : Axes, optional
     """
-    every = estimates[estimates["quantity"].eq("cumulative_incidence")]
-    modelled = every[every["estimator"].eq(HAZARD_MODEL)]
-    rows = modelled if len(modelled) else every[every["estimator"].eq(_COUNTED)]
+    incidences = estimates[estimates["quantity"].eq("cumulative_incidence")]
+    modelled = incidences[incidences["estimator"].eq(HAZARD_MODEL)]
+    rows = modelled if len(modelled) else incidences[incidences["estimator"].eq(_COUNTED)]
     rows = rows[rows["level"].isna()]
-    asked = rows["estimand"].dropna()
-    rows = rows[rows["estimand"].eq(asked.iloc[0])] if len(asked) else rows
+    estimands = rows["estimand"].dropna()
+    rows = rows[rows["estimand"].eq(estimands.iloc[0])] if len(estimands) else rows
     axes = _axes(ax)
     colours = exit_colours(list(rows["exit"].unique()))
     for (exit_name, arm), curve in rows.groupby(["exit", "arm"], sort=False):
@@ -127,14 +127,14 @@ def priors(intervals: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     axes = _axes(ax)
     exits = list(intervals["exit"].unique())
     labels = list(dict.fromkeys(intervals["label"]))
-    places = np.linspace(-_WIDTH / 2, _WIDTH / 2, len(exits)) if len(exits) > 1 else [0.0]
-    for shift, (exit_name, colour) in zip(places, exit_colours(exits).items(), strict=True):
+    offsets = np.linspace(-_WIDTH / 2, _WIDTH / 2, len(exits)) if len(exits) > 1 else [0.0]
+    for shift, (exit_name, colour) in zip(offsets, exit_colours(exits).items(), strict=True):
         rows = intervals[intervals["exit"].eq(exit_name)]
-        place = np.array([labels.index(label) for label in rows["label"]]) + shift
-        before = _floats(rows, "prior_lower"), _floats(rows, "prior_upper")
-        axes.vlines(place, *before, color="#d0d0d0", linewidth=5)
-        axes.vlines(place, _floats(rows, "lower"), _floats(rows, "upper"), color=colour)
-        axes.plot(place, _floats(rows, "estimate"), "o", color=colour, label=exit_name)
+        x = np.array([labels.index(label) for label in rows["label"]]) + shift
+        prior_interval = _floats(rows, "prior_lower"), _floats(rows, "prior_upper")
+        axes.vlines(x, *prior_interval, color="#d0d0d0", linewidth=5)
+        axes.vlines(x, _floats(rows, "lower"), _floats(rows, "upper"), color=colour)
+        axes.plot(x, _floats(rows, "estimate"), "o", color=colour, label=exit_name)
     axes.axhline(0.0, color=INK, linewidth=0.8, zorder=0)
     axes.set_xticks(range(len(labels)), labels)
     axes.set_ylabel("coefficient")
@@ -153,15 +153,15 @@ def groups(effects: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     axes = _axes(ax)
     ordered = effects.sort_values("estimate", ignore_index=True)
-    place = np.arange(len(ordered))
-    axes.hlines(place, _floats(ordered, "lower"), _floats(ordered, "upper"), color=GREY_INK)
-    axes.plot(_floats(ordered, "estimate"), place, "o", color=INK, markersize=4)
+    y = np.arange(len(ordered))
+    axes.hlines(y, _floats(ordered, "lower"), _floats(ordered, "upper"), color=GREY_INK)
+    axes.plot(_floats(ordered, "estimate"), y, "o", color=INK, markersize=4)
     axes.axvline(0.0, color=INK, linewidth=0.8, zorder=0)
-    axes.set_yticks(place, [str(level) for level in ordered["level"]])
+    axes.set_yticks(y, [str(level) for level in ordered["level"]])
     return axes
 
 
-def chosen(what: str, name: str | None, known: Sequence[str]) -> str:
+def chosen(kind: str, name: str | None, names: Sequence[str]) -> str:
     """One of the names that there are; the first by default.
 
     Raises
@@ -174,13 +174,13 @@ def chosen(what: str, name: str | None, known: Sequence[str]) -> str:
     >>> chosen("term", None, ["visit", "talk"])
     'visit'
     """
-    if not known:
-        raise UsageError(f"fit has no {what} of this kind; choose another plot.")
+    if not names:
+        raise UsageError(f"fit has no {kind} of this kind; choose another plot.")
     if name is None:
-        return known[0]
-    if name not in known:
+        return names[0]
+    if name not in names:
         raise UsageError(
-            f"{what} must be one of {list(known)}; got {name!r}.{did_you_mean(name, known)}"
+            f"{kind} must be one of {list(names)}; got {name!r}.{did_you_mean(name, names)}"
         )
     return name
 

@@ -30,7 +30,7 @@ _OVER = ("chain", "draw")
 
 @dataclass(frozen=True)
 class Compared:
-    """What a quantity is held against.
+    """Null value and relevant size, with which a quantity is compared.
 
     Attributes
     ----------
@@ -79,13 +79,13 @@ def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
     return _tidy(parts).assign(ci_prob=ci_prob, ci_kind="equal-tailed")
 
 
-def detailed(draws: xr.DataArray, held: Compared = NOT_COMPARED) -> pd.DataFrame:
+def detailed(draws: xr.DataArray, comparison: Compared = NOT_COMPARED) -> pd.DataFrame:
     """As :func:`summary`, with narrower intervals, probabilities and all Monte Carlo errors.
 
     Parameters
     ----------
     draws : DataArray, dims (chain, draw, ...)
-    held : Compared
+    comparison : Compared
 
     Returns
     -------
@@ -105,18 +105,18 @@ def detailed(draws: xr.DataArray, held: Compared = NOT_COMPARED) -> pd.DataFrame
     Draws from -10 to 30: 30 of 41 are above 0, and 20 of them above 10.
 
     >>> draws = xr.DataArray(np.arange(-10.0, 31.0)[None], dims=("chain", "draw"))
-    >>> found = detailed(draws.expand_dims(exit=["a"]), Compared(0.0, 10.0))
-    >>> (41 * found[["p_direction", "p_relevant"]]).round(9).values.tolist()
+    >>> rows = detailed(draws.expand_dims(exit=["a"]), Compared(0.0, 10.0))
+    >>> (41 * rows[["p_direction", "p_relevant"]]).round(9).values.tolist()
     [[30.0, 20.0]]
-    >>> found[["lower_50", "upper_50"]].values.tolist()
+    >>> rows[["lower_50", "upper_50"]].values.tolist()
     [[0.0, 20.0]]
     """
     parts = _inner(draws)
-    if held.null is not None:
-        parts |= _probabilities(draws - held.null, held.relevant)
+    if comparison.null is not None:
+        parts |= _probabilities(draws - comparison.null, comparison.relevant)
     outer = summary(draws)
     joined = outer.join(_tidy(parts)[[*parts]])
-    relevant = np.nan if held.relevant is None else held.relevant
+    relevant = np.nan if comparison.relevant is None else comparison.relevant
     return joined.assign(relevant=relevant).reindex(columns=[*outer.columns, *DETAIL])
 
 
@@ -126,26 +126,26 @@ def _inner(draws: xr.DataArray) -> dict[str, xr.DataArray]:
     for name, prob in INNER.items():
         parts[f"lower_{name}"], parts[f"upper_{name}"] = _ends(draws, prob)
         errors += [_mcse(draws, tail) for tail in ((1 - prob) / 2, (1 + prob) / 2)]
-    inner = xr.concat(errors, dim="end").max("end", skipna=False)
+    largest = xr.concat(errors, dim="end").max("end", skipna=False)
     return {
         **parts,
         "lower_mcse": _mcse(draws, 0.025),
         "upper_mcse": _mcse(draws, 0.975),
-        "inner_mcse": inner,
+        "inner_mcse": largest,
     }
 
 
 def _probabilities(distance: xr.DataArray, relevant: float | None) -> dict[str, xr.DataArray]:
     """Probability of the likelier side of 0, and of lying there by more than a relevant size."""
-    known = distance.notnull().all(_OVER)  # noqa: PD004 - of xarray
-    up = (distance > 0).mean(_OVER) >= (distance < 0).mean(_OVER)
-    along = distance.where(up, -distance)
-    found = {"p_direction": along > 0}
+    all_known = distance.notnull().all(_OVER)  # noqa: PD004 - of xarray
+    positive = (distance > 0).mean(_OVER) >= (distance < 0).mean(_OVER)
+    signed = distance.where(positive, -distance)
+    indicators = {"p_direction": signed > 0}
     if relevant is not None:
-        found["p_relevant"] = along > relevant
+        indicators["p_relevant"] = signed > relevant
     parts: dict[str, xr.DataArray] = {}
-    for name, inside in found.items():
-        share = inside.mean(_OVER).where(known)
+    for name, inside in indicators.items():
+        share = inside.mean(_OVER).where(all_known)
         n = az.ess(xr.Dataset({"value": inside.astype(float)}), method="mean")["value"]
         smooth = (n * share + 0.5) / (n + 1)
         parts |= {name: share, f"{name}_mcse": np.sqrt(smooth * (1 - smooth) / n)}
@@ -161,9 +161,9 @@ def _ends(draws: xr.DataArray, prob: float) -> tuple[xr.DataArray, xr.DataArray]
 def _mcse(draws: xr.DataArray, prob: float | None = None) -> xr.DataArray:
     """Monte Carlo error of the mean, or of a quantile."""
     named = xr.Dataset({"value": draws})
-    asked = {} if prob is None else {"method": "quantile", "prob": prob}
-    found: xr.DataArray = az.mcse(named, **asked)["value"]
-    return found
+    options = {} if prob is None else {"method": "quantile", "prob": prob}
+    error: xr.DataArray = az.mcse(named, **options)["value"]
+    return error
 
 
 def _tidy(parts: Mapping[str, xr.DataArray]) -> pd.DataFrame:

@@ -34,7 +34,7 @@ __all__ = [
     "COLUMNS",
     "HAZARD_MODEL",
     "KEY",
-    "Told",
+    "QuantityDescription",
     "aalen_johansen_estimates",
     "apart",
     "baseline_estimates",
@@ -87,7 +87,7 @@ KEY = (
     "arm",
     "month",
 )
-"""Columns that say which number it is, whoever found it."""
+"""Columns that identify a number, whatever its estimator."""
 CHECK = ("apart", "apart_lower", "apart_upper", "apart_mcse", "sd_ratio")
 """Columns that say how far an approximate number is from a sampled one."""
 HAZARD_MODEL = "hazard model"
@@ -95,8 +95,8 @@ _CONDITIONAL, _TOTAL = "conditional", "total"
 
 
 @dataclass(frozen=True)
-class Told:
-    """What draws are of: the labels of their rows, and what they are held against.
+class QuantityDescription:
+    """What a quantity is: the labels of its rows, and the comparison of its draws.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class Told:
         Column whose levels are the dimension ``level``.
     arm : str or None
         Where ``arm`` is no dimension: the arms that are compared.
-    held : Compared
+    comparison : Compared
     """
 
     quantity: str
@@ -118,17 +118,19 @@ class Told:
     term: str | None = None
     by: str | None = None
     arm: str | None = None
-    held: Compared = NOT_COMPARED
+    comparison: Compared = NOT_COMPARED
 
 
-def quantity_estimates(draws: xr.DataArray, description: Told, spec: ModelSpec) -> pd.DataFrame:
+def quantity_estimates(
+    draws: xr.DataArray, description: QuantityDescription, spec: ModelSpec
+) -> pd.DataFrame:
     """Estimates of every element of some draws of the hazard model.
 
     Parameters
     ----------
     draws : DataArray, dims (chain, draw, ...)
         The other dimensions are columns of the table.
-    description : Told
+    description : QuantityDescription
     spec : ModelSpec
 
     Returns
@@ -136,17 +138,19 @@ def quantity_estimates(draws: xr.DataArray, description: Told, spec: ModelSpec) 
     DataFrame
         With the columns of :data:`COLUMNS`.
     """
-    return _labelled(detailed(draws, description.held), description, spec)
+    return _labelled(detailed(draws, description.comparison), description, spec)
 
 
-def known_values(values: xr.DataArray, description: Told, spec: ModelSpec) -> pd.DataFrame:
+def known_values(
+    values: xr.DataArray, description: QuantityDescription, spec: ModelSpec
+) -> pd.DataFrame:
     """Rows of numbers that have no draws, such as shares of what was observed.
 
     Parameters
     ----------
     values : DataArray
         Its dimensions are columns of the table.
-    description : Told
+    description : QuantityDescription
     spec : ModelSpec
 
     Returns
@@ -157,13 +161,15 @@ def known_values(values: xr.DataArray, description: Told, spec: ModelSpec) -> pd
     return _labelled(values.to_dataframe("estimate").reset_index(), description, spec)
 
 
-def _labelled(rows: pd.DataFrame, description: Told, spec: ModelSpec) -> pd.DataFrame:
+def _labelled(
+    rows: pd.DataFrame, description: QuantityDescription, spec: ModelSpec
+) -> pd.DataFrame:
     labels = {
         name: getattr(description, name) for name in ("estimand", "effect", "term", "by", "arm")
     }
-    free = {name: value for name, value in labels.items() if name not in rows}
+    new_labels = {name: value for name, value in labels.items() if name not in rows}
     named = rows.assign(
-        **free, quantity=description.quantity, unit=description.unit, estimator=HAZARD_MODEL
+        **new_labels, quantity=description.quantity, unit=description.unit, estimator=HAZARD_MODEL
     )
     return _ordered(_with_term(named, spec))
 
@@ -183,27 +189,29 @@ def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
     parts = [
         quantity_estimates(
             curves[name],
-            Told(name, unit, "lag_curve", _CONDITIONAL, held=compared, term=None),
+            QuantityDescription(
+                name, unit, "lag_curve", _CONDITIONAL, comparison=compared, term=None
+            ),
             spec,
         )
         for name in ("lag_coefficient", "cumulative_lag_effect")
     ]
     lags = {term.name: term.every_lag for term in spec.lagged}
-    within = [
+    in_term = [
         lag in lags[term] for term, lag in zip(parts[0]["term"], parts[0]["lag"], strict=True)
     ]
-    both = pd.concat([parts[0][within], parts[1]], ignore_index=True)
+    estimates = pd.concat([parts[0][in_term], parts[1]], ignore_index=True)
     if "level" in curves.dims:
-        both = both[both["estimate"].notna()]  # levels that another term varies by
+        estimates = estimates[estimates["estimate"].notna()]  # levels that another term varies by
         varying = {term.name: term.varies_by.by for term in spec.lagged if term.varies_by}
-        both = both.assign(by=both["term"].map(varying))
-    return both
+        estimates = estimates.assign(by=estimates["term"].map(varying))
+    return estimates
 
 
 def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | None) -> pd.DataFrame:
     """Estimates of cumulative incidence per arm and, with two arms, of their difference."""
     kind = "cumulative_incidence"
-    share = Told(kind, "probability", kind, _TOTAL, term)
+    share = QuantityDescription(kind, "probability", kind, _TOTAL, term)
     parts = [quantity_estimates(incidence, share, spec)]
     if term is not None:
         without, with_ = (str(arm) for arm in incidence["arm"].values)
@@ -212,7 +220,7 @@ def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | No
             share,
             quantity="risk_difference",
             arm=f"{with_} - {without}",
-            held=Compared(0.0, _relevant(spec, kind)),
+            comparison=Compared(0.0, _relevant(spec, kind)),
         )
         parts.append(quantity_estimates(contrast, difference, spec))
     return pd.concat(parts, ignore_index=True)
@@ -280,15 +288,15 @@ def aalen_johansen_estimates(fitted: xr.Dataset) -> pd.DataFrame:
     (:func:`hazard.baselines.life_table.smallest_share`): the normal one has no width there.
     """
     estimate, error = fitted["cumulative_incidence"], fitted["standard_error"]
-    untouched = fitted["n_exits"].cumsum("month") == 0
-    most = 1 - life_table.smallest_share(fitted["n_at_risk"], 0.95)
+    no_exits = fitted["n_exits"].cumsum("month") == 0
+    exact_upper = 1 - life_table.smallest_share(fitted["n_at_risk"], 0.95)
     tidy = xr.Dataset(
         {
             "estimate": estimate,
             "sd": error,
             "lower": (estimate - 1.959964 * error).clip(min=0.0),
-            "upper": (estimate + 1.959964 * error).clip(max=1.0).where(~untouched, most),
-            "exact": untouched,
+            "upper": (estimate + 1.959964 * error).clip(max=1.0).where(~no_exits, exact_upper),
+            "exact": no_exits,
             "n_at_risk": fitted["n_at_risk"],
         }
     ).to_dataframe()
@@ -334,14 +342,16 @@ def apart(
     [['left', 0.25, 0.0, 0.0, 0.0, 1.25]]
     """
     names = ["estimate", "sd", "lower", "upper", "mcse"]
-    sides = [_keyed(rows, key).join(rows[names].astype(float)) for rows in (approximate, sampled)]
-    both = sides[0].merge(sides[1], on=[*key], suffixes=("", "_sampled"), validate="one_to_one")
-    unit = both["sd_sampled"]
-    distances = both[[*key]].copy()
-    for name, end in (("estimate", "apart"), ("lower", "apart_lower"), ("upper", "apart_upper")):
-        distances[end] = (both[name] - both[f"{name}_sampled"]) / unit
-    distances["apart_mcse"] = (both["mcse"] ** 2 + both["mcse_sampled"] ** 2) ** 0.5 / unit
-    distances["sd_ratio"] = both["sd"] / unit
+    keyed = [_keyed(rows, key).join(rows[names].astype(float)) for rows in (approximate, sampled)]
+    matched = keyed[0].merge(keyed[1], on=[*key], suffixes=("", "_sampled"), validate="one_to_one")
+    sampled_sd = matched["sd_sampled"]
+    distances = matched[[*key]].copy()
+    for name, column in (("estimate", "apart"), ("lower", "apart_lower"), ("upper", "apart_upper")):
+        distances[column] = (matched[name] - matched[f"{name}_sampled"]) / sampled_sd
+    distances["apart_mcse"] = (
+        matched["mcse"] ** 2 + matched["mcse_sampled"] ** 2
+    ) ** 0.5 / sampled_sd
+    distances["sd_ratio"] = matched["sd"] / sampled_sd
     return distances
 
 
@@ -360,8 +370,10 @@ def flagged(estimates: pd.DataFrame, checked: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         With the columns of :data:`CHECK`; empty where a number was not checked.
     """
-    known = _keyed(checked, KEY).join(checked[[*CHECK]].astype(float))
-    matched = _keyed(estimates, KEY).merge(known, on=[*KEY], how="left", validate="many_to_one")
+    known_distances = _keyed(checked, KEY).join(checked[[*CHECK]].astype(float))
+    matched = _keyed(estimates, KEY).merge(
+        known_distances, on=[*KEY], how="left", validate="many_to_one"
+    )
     distances = matched[[*CHECK]].set_axis(estimates.index)
     plain = estimates.drop(columns=[*CHECK], errors="ignore")
     return plain.join(distances.where(estimates["estimator"] == HAZARD_MODEL))
@@ -380,10 +392,10 @@ def _with_term(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
-    out = rows.reindex(columns=list(COLUMNS))
+    ordered = rows.reindex(columns=list(COLUMNS))
     for name in ("lag", "month"):
-        out[name] = out[name].astype(float).round().astype("Int64")
-    return out
+        ordered[name] = ordered[name].astype(float).round().astype("Int64")
+    return ordered
 
 
 def empty() -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What a fitted model, or its prior, says of rows: replicated exits and what follows from them.
+"""Predictive distribution of a fitted model, or of its prior: replicated exits of rows.
 
 The posterior check replays every month at risk with the exposures and risk sets that were observed,
 and compares the exits with those that happened, by centre, nationality, month at risk and calendar
@@ -7,7 +7,7 @@ time. The prior check says what the priors imply before any exit is seen, in pro
 
 from hazard.data.disclosure import POOLED
 from hazard.predictive.levels import ALL, MONTH, Grouping, groupings
-from hazard.predictive.posterior import DEFAULT, Settings, at_month, check, summary
+from hazard.predictive.posterior import DEFAULT, CheckSettings, at_month, check, summary
 from hazard.predictive.prior import prior_predictive
 from hazard.predictive.prior_draws import prior_draw, prior_draws
 from hazard.predictive.replicate import Cells, Counts, counts, replicates
@@ -18,9 +18,9 @@ __all__ = [
     "MONTH",
     "POOLED",
     "Cells",
+    "CheckSettings",
     "Counts",
     "Grouping",
-    "Settings",
     "at_month",
     "check",
     "counts",

@@ -44,7 +44,7 @@ class Grouping:
     follows: bool
 
 
-def groupings(rows: pd.DataFrame, by: Sequence[str], least: int) -> tuple[Grouping, ...]:
+def groupings(rows: pd.DataFrame, by: Sequence[str], min_persons: int) -> tuple[Grouping, ...]:
     """All rows together, then by columns, by month at risk and by calendar time.
 
     Parameters
@@ -54,7 +54,7 @@ def groupings(rows: pd.DataFrame, by: Sequence[str], least: int) -> tuple[Groupi
         is a grouping by quarter or, where there are more than 40, by year.
     by : sequence of str
         Columns with a level per row. ``"calendar"`` is passed over: it has a grouping anyway.
-    least : int
+    min_persons : int
         Fewest persons of a level that is shown by itself. Smaller ones are put together; while
         they have fewer persons than this in all, the next smallest joins them.
 
@@ -72,19 +72,21 @@ def groupings(rows: pd.DataFrame, by: Sequence[str], least: int) -> tuple[Groupi
     --------
     >>> rows = pd.DataFrame({"person": [0, 0, 1, 2, 3], "month": [1, 2, 1, 1, 1],
     ...                      "centre": ["A", "A", "A", "B", "C"]})
-    >>> everybody, centre = groupings(rows, ["centre"], least=2)
+    >>> everybody, centre = groupings(rows, ["centre"], min_persons=2)
     >>> centre.levels, centre.n_persons.tolist(), centre.code.tolist()
     (('A', 'smaller ones'), [2, 2], [0, 0, 0, 1, 1])
     """
     person = pd.factorize(rows["person"])[0].astype(np.int64)
-    together = np.zeros(len(rows), dtype=np.int64)
-    candidates = [_grouping(ALL, np.array(["all"]), together, person, 0)]
+    one_level = np.zeros(len(rows), dtype=np.int64)
+    candidates = [_grouping(ALL, np.array(["all"]), one_level, person, 0)]
     columns = [name for name in dict.fromkeys(by) if name != "calendar"]
-    candidates += [_grouping(name, *combinations((name,), rows), person, least) for name in columns]
+    candidates += [
+        _grouping(name, *combinations((name,), rows), person, min_persons) for name in columns
+    ]
     code, months = pd.factorize(column(rows, "month"), sort=True)
-    candidates.append(_grouping(MONTH, np.asarray(months).astype(str), code, person, least))
+    candidates.append(_grouping(MONTH, np.asarray(months).astype(str), code, person, min_persons))
     if "calendar" in rows:
-        candidates.append(_grouping(*_calendar(rows), person, least))
+        candidates.append(_grouping(*_calendar(rows), person, min_persons))
     return tuple(
         grouping for grouping in candidates if grouping.name == ALL or len(grouping.levels) > 1
     )
@@ -98,15 +100,15 @@ def _calendar(rows: pd.DataFrame) -> tuple[str, npt.NDArray[np.str_], IntArray]:
 
 
 def _grouping(
-    name: str, labels: npt.NDArray[np.str_], code: IntArray, person: IntArray, least: int
+    name: str, labels: npt.NDArray[np.str_], code: IntArray, person: IntArray, min_persons: int
 ) -> Grouping:
     pairs = pairs_of(code, person)
     n_persons = np.bincount(pairs[:, 0], minlength=len(labels))
-    small = small_levels(code, person, least)
+    small = small_levels(code, person, min_persons)
     if small.any():  # those that the panel puts together stay together
         small |= labels == POOLED
     levels = [str(label) for label in labels[~small]]
-    place = np.where(small, len(levels), np.cumsum(~small) - 1)
+    position = np.where(small, len(levels), np.cumsum(~small) - 1)
     sizes = n_persons[~small].tolist()
     if small.any():
         levels.append(POOLED)
@@ -114,7 +116,7 @@ def _grouping(
     return Grouping(
         name=name,
         levels=tuple(levels),
-        code=place[code].astype(np.int64),
+        code=position[code].astype(np.int64),
         n_persons=np.array(sizes, dtype=np.int64),
         follows=name not in (MONTH, "quarter", "year"),
     )

@@ -44,14 +44,14 @@ _TAIL = 0.025
 
 
 @dataclass(frozen=True)
-class Settings:
+class CheckSettings:
     """How to check; the same settings give the same numbers on any number of threads.
 
     Attributes
     ----------
     draws : int
         Replicates, each from another posterior draw; all draws where there are fewer.
-    least : int
+    min_persons : int
         Fewest persons of a level that is shown by itself.
     month : int
         Month by whose end cumulative incidences are compared, in every level.
@@ -63,26 +63,26 @@ class Settings:
     """
 
     draws: int = 200
-    least: int = 20
+    min_persons: int = 20
     month: int = 12
     last: int = 24
     largest: int = 3
     seed: int = 0
 
     @classmethod
-    def of(cls, last: int, unit: str) -> Settings:
+    def for_panel(cls, last: int, unit: str) -> CheckSettings:
         """Settings of a panel with somebody at risk until ``last``, in its unit of time.
 
         Examples
         --------
-        >>> found = Settings.of(52, "week")
-        >>> found.month, found.last
+        >>> settings = CheckSettings.for_panel(52, "week")
+        >>> settings.month, settings.last
         (26, 52)
         """
         return cls(month=units.compared(last, unit), last=units.followed(last, unit))
 
 
-DEFAULT = Settings()
+DEFAULT = CheckSettings()
 
 
 def check(
@@ -91,7 +91,7 @@ def check(
     *,
     panel: pd.DataFrame,
     by: Sequence[str],
-    settings: Settings = DEFAULT,
+    settings: CheckSettings = DEFAULT,
 ) -> pd.DataFrame:
     """Observed numbers and the distribution of replicated ones, by level, exit and quantity.
 
@@ -110,7 +110,7 @@ def check(
     by : sequence of str
         Columns by whose levels to look, such as ``spec.group_columns``; they need not be in the
         model, and what is not in it shows most.
-    settings : Settings
+    settings : CheckSettings
 
     Returns
     -------
@@ -138,7 +138,7 @@ def check(
 
     Given its past, the exits of a month less those predicted have mean 0 under the model: over the
     months they are a martingale, so that their sums compare with the replicates although the risk
-    sets, which the observed exits made, are held.
+    sets, which the observed exits made, are fixed.
 
     The errors take the S draws as independent; the error of a p-value is 0 where all replicates
     lie on one side, and the p-value then is below about 1 / S, or above 1 less that.
@@ -162,12 +162,12 @@ def check(
     >>> from hazard.model import design
     >>> rows = pd.DataFrame({"person": [0, 1], "month": [1, 1]})
     >>> rows["exit"] = pd.Categorical(["left", "stay"], ["stay", "left"])
-    >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
+    >>> model_spec = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
     >>> everybody_leaves = xr.DataArray(
     ...     [[[[50.0]]]], {"exit": ["left"]}, ("chain", "draw", "coefficient", "exit")
     ... )
-    >>> found = check(everybody_leaves, design.build(rows, {}, wanted), panel=rows, by=[])
-    >>> found[["quantity", "observed", "predicted", "p_value"]].values.tolist()
+    >>> checked = check(everybody_leaves, design.build(rows, {}, model_spec), panel=rows, by=[])
+    >>> checked[["quantity", "observed", "predicted", "p_value"]].values.tolist()
     [['exits', 1.0, 2.0, 0.0], ['cumulative_incidence', 0.5, 1.0, 0.0]]
     """
     if (design.weight != 1).any() or len(np.unique(design.row)) < len(design.row):
@@ -176,17 +176,17 @@ def check(
             "or repeated rows. Use the design as built, not collapsed."
         )
     at_risk = panel.iloc[design.row]
-    divided = groupings(at_risk, by, settings.least)
-    cells = Cells.of(
-        divided, at_risk["month"].to_numpy(dtype=np.int64), max(settings.month, settings.last)
+    row_groupings = groupings(at_risk, by, settings.min_persons)
+    cells = Cells.for_rows(
+        row_groupings, at_risk["month"].to_numpy(dtype=np.int64), max(settings.month, settings.last)
     )
     rng = np.random.default_rng(settings.seed)
-    counted = counts(design, _thinned(beta, settings.draws), cells=cells, rng=rng)
+    grouping_counts = counts(design, _thinned(beta, settings.draws), cells=cells, rng=rng)
     parts = []
-    for grouping, count in zip(divided, counted, strict=True):
-        parts.append(_leaving(grouping, count, design.exits))
+    for grouping, count in zip(row_groupings, grouping_counts, strict=True):
+        parts.append(_exit_counts(grouping, count, design.exits))
         if grouping.follows:
-            parts.append(_left(grouping, count, design.exits, settings))
+            parts.append(_cumulative_incidences(grouping, count, design.exits, settings))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
@@ -217,8 +217,8 @@ def summary(checked: pd.DataFrame, *, month: int = DEFAULT.month) -> pd.DataFram
     --------
     >>> labels = {"grouping": "centre", "exit": "left", "quantity": "exits", "n_draws": 200}
     >>> seen = pd.DataFrame({"level": ["A", "B"], "observed": [3, 9], "lower": 1, "upper": 8})
-    >>> told = summary(seen.assign(**labels, month=pd.NA)).round(3)
-    >>> told[["n_levels", "n_outside", "n_expected", "p_value"]].values.tolist()
+    >>> summed = summary(seen.assign(**labels, month=pd.NA)).round(3)
+    >>> summed[["n_levels", "n_outside", "n_expected", "p_value"]].values.tolist()
     [[2.0, 1.0, 0.1, 0.097]]
     """
     rows = at_month(checked, month)
@@ -249,9 +249,9 @@ def at_month(checked: pd.DataFrame, month: int = DEFAULT.month) -> pd.DataFrame:
 def _thinned(beta: xr.DataArray, n: int) -> FloatArray:
     """Draws at equal distances, shape (draw, coefficient, exit)."""
     ordered = beta.transpose("chain", "draw", "coefficient", "exit").values
-    every = ordered.reshape(-1, *ordered.shape[2:])
-    at = np.linspace(0, len(every) - 1, min(n, len(every))).round().astype(np.int64)
-    return np.ascontiguousarray(every[at])
+    samples = ordered.reshape(-1, *ordered.shape[2:])
+    positions = np.linspace(0, len(samples) - 1, min(n, len(samples))).round().astype(np.int64)
+    return np.ascontiguousarray(samples[positions])
 
 
 def _rank(n_draws: Any) -> Any:
@@ -259,7 +259,9 @@ def _rank(n_draws: Any) -> Any:
     return np.floor(_TAIL * (n_draws - 1))
 
 
-def judged(observed: npt.NDArray[Any], replicated: npt.NDArray[Any]) -> dict[str, FloatArray]:
+def replicate_summaries(
+    observed: npt.NDArray[Any], replicated: npt.NDArray[Any]
+) -> dict[str, FloatArray]:
     """Replicates in short, and the place of what was observed among them.
 
     Parameters
@@ -274,47 +276,47 @@ def judged(observed: npt.NDArray[Any], replicated: npt.NDArray[Any]) -> dict[str
 
     Examples
     --------
-    >>> judged(np.array([2]), np.array([[1], [2], [3], [2]]))["p_value"].tolist()
+    >>> replicate_summaries(np.array([2]), np.array([[1], [2], [3], [2]]))["p_value"].tolist()
     [0.5]
     """
-    place = (replicated < observed) + 0.5 * (replicated == observed)
+    rank = (replicated < observed) + 0.5 * (replicated == observed)
     root, values = np.sqrt(len(replicated)), replicated.astype(np.float64)
     return {
         "observed": observed.astype(np.float64),
         "predicted": replicated.mean(axis=0),
         "lower": np.quantile(values, _TAIL, axis=0, method="lower"),
         "upper": np.quantile(values, 1 - _TAIL, axis=0, method="higher"),
-        "p_value": place.mean(axis=0),
+        "p_value": rank.mean(axis=0),
         "mcse": replicated.std(axis=0) / root,
-        "p_value_mcse": place.std(axis=0) / root,
+        "p_value_mcse": rank.std(axis=0) / root,
     }
 
 
-def _leaving(grouping: Grouping, count: Counts, exits: Sequence[str]) -> pd.DataFrame:
+def _exit_counts(grouping: Grouping, count: Counts, exits: Sequence[str]) -> pd.DataFrame:
     """Numbers of exits in all months."""
-    columns = judged(count.observed.sum(axis=1), count.replicated.sum(axis=2))
+    columns = replicate_summaries(count.observed.sum(axis=1), count.replicated.sum(axis=2))
     table = _tidy(grouping, count, columns, [exits])
     return table.assign(quantity=EXITS, month=pd.array([pd.NA] * len(table), "Int64"))
 
 
-def _left(
-    grouping: Grouping, count: Counts, exits: Sequence[str], settings: Settings
+def _cumulative_incidences(
+    grouping: Grouping, count: Counts, exits: Sequence[str], settings: CheckSettings
 ) -> pd.DataFrame:
     """Cumulative incidences at the published month, and curves of the largest levels."""
     followed = count.observed.shape[1] - 1  # the rest is what comes later
     months = np.arange(1, followed + 1)
     observed = _incidence(count.n_at_risk, count.observed[None])[0]
     replicated = _incidence(count.n_at_risk, count.replicated)
-    table = _tidy(grouping, count, judged(observed, replicated), [months, exits])
-    seen = count.n_at_risk[:, :followed] > 0
-    ends = np.where(seen & (months <= settings.month), months, 0).max(axis=1)
-    last = np.where(seen & (months <= settings.last), months, 0).max(axis=1)
-    named = np.array([level != POOLED for level in grouping.levels])
-    largest = np.argsort(-grouping.n_persons * named, kind="stable")[: settings.largest]
-    curve = np.isin(np.arange(len(named)), largest) & named
-    wanted = months == ends[:, None]
-    wanted |= curve[:, None] & (months <= last[:, None])
-    return table[np.repeat(wanted.ravel(), len(exits))].assign(quantity=INCIDENCE)
+    table = _tidy(grouping, count, replicate_summaries(observed, replicated), [months, exits])
+    at_risk = count.n_at_risk[:, :followed] > 0
+    last_published = np.where(at_risk & (months <= settings.month), months, 0).max(axis=1)
+    last = np.where(at_risk & (months <= settings.last), months, 0).max(axis=1)
+    unpooled = np.array([level != POOLED for level in grouping.levels])
+    largest = np.argsort(-grouping.n_persons * unpooled, kind="stable")[: settings.largest]
+    curve = np.isin(np.arange(len(unpooled)), largest) & unpooled
+    published = months == last_published[:, None]
+    published |= curve[:, None] & (months <= last[:, None])
+    return table[np.repeat(published.ravel(), len(exits))].assign(quantity=INCIDENCE)
 
 
 def _incidence(n_at_risk: npt.NDArray[Any], n_exits: npt.NDArray[Any]) -> FloatArray:
@@ -332,11 +334,11 @@ def _tidy(
     grouping: Grouping,
     count: Counts,
     columns: dict[str, FloatArray],
-    further: Sequence[Sequence[Any] | npt.NDArray[Any]],
+    dimensions: Sequence[Sequence[Any] | npt.NDArray[Any]],
 ) -> pd.DataFrame:
     """One row per level, month (if there are several) and exit."""
-    names = ["level", "month", "exit"] if len(further) > 1 else ["level", "exit"]
-    index = pd.MultiIndex.from_product([range(len(grouping.levels)), *further], names=names)
+    names = ["level", "month", "exit"] if len(dimensions) > 1 else ["level", "exit"]
+    index = pd.MultiIndex.from_product([range(len(grouping.levels)), *dimensions], names=names)
     table = index.to_frame(index=False)
     code = table["level"].to_numpy()
     if "month" in table:

@@ -73,11 +73,12 @@ def prior_predictive(
     >>> from hazard import spec
     >>> from hazard.model import design
     >>> panel = pd.DataFrame({"person": [0], "month": [1], "exit": ["stay"]})
-    >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
+    >>> model_spec = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
     >>> odds = xr.DataArray([[[1.0], [3.0], [9.0]]], {"exit": ["left"]}, ("chain", "draw", "exit"))
-    >>> drawn = xr.Dataset({"intercept": np.log(odds)})
-    >>> found = prior_predictive(drawn, design.build(panel, {}, wanted), person=[0], spec=wanted)
-    >>> found[["quantity", "p50", "above_half"]].round(2).values.tolist()[0]
+    >>> prior = xr.Dataset({"intercept": np.log(odds)})
+    >>> rows = design.build(panel, {}, model_spec)
+    >>> probabilities = prior_predictive(prior, rows, person=[0], spec=model_spec)
+    >>> probabilities[["quantity", "p50", "above_half"]].round(2).values.tolist()[0]
     ['monthly_probability', 0.75, 0.67]
     """
     beta = estimands.coefficients(prior, design)
@@ -109,10 +110,10 @@ def percentiles(draws: xr.DataArray) -> pd.DataFrame:
     ordered = draws.transpose("chain", "draw", ...)
     values = ordered.values.reshape(-1, *ordered.shape[2:])
     step = 50.0 / np.sqrt(len(values))
-    near = np.percentile(values, [50.0 - step, 50.0 + step], axis=0)
+    around_median = np.percentile(values, [50.0 - step, 50.0 + step], axis=0)
     columns = {
         **dict(zip(_names(), np.percentile(values, _PERCENT, axis=0), strict=True)),
-        "mcse": (near[1] - near[0]) / 2,
+        "mcse": (around_median[1] - around_median[0]) / 2,
         "above_half": (values > 0.5).mean(axis=0),
     }
     first = ordered.isel(chain=0, draw=0, drop=True)
@@ -130,7 +131,7 @@ def _monthly(beta: xr.DataArray, design: Design, unit: str) -> Iterator[pd.DataF
     data = rows(merged(design, limit=1024))
     ordered = beta.transpose("chain", "draw", "coefficient", "exit").values
     samples = ordered.reshape(-1, *ordered.shape[2:])
-    by_draw = np.stack([_of_draw(linear_predictor(data, draw), design) for draw in samples])
+    by_draw = np.stack([_row_summaries(linear_predictor(data, draw), design) for draw in samples])
     names = ("monthly_probability", *_OF_ROWS)
     exits = [*design.exits, ANY]
     for name, values in zip(names, by_draw.transpose(1, 0, 2), strict=True):
@@ -138,23 +139,25 @@ def _monthly(beta: xr.DataArray, design: Design, unit: str) -> Iterator[pd.DataF
         yield _labelled(percentiles(draws), name, f"probability per {unit}")
 
 
-def _of_draw(eta: FloatArray, design: Design) -> FloatArray:
+def _row_summaries(eta: FloatArray, design: Design) -> FloatArray:
     """Mean and percentiles over the rows, of every exit and of any, shape (3, exit)."""
     leave = hazard(xr.DataArray(eta, dims=("row", "exit")), design.link).values
-    both = np.column_stack([leave, leave.sum(axis=1)])
-    return np.vstack([both.mean(axis=0), np.percentile(both, list(_OF_ROWS.values()), axis=0)])
+    probabilities = np.column_stack([leave, leave.sum(axis=1)])
+    return np.vstack(
+        [probabilities.mean(axis=0), np.percentile(probabilities, list(_OF_ROWS.values()), axis=0)]
+    )
 
 
 def _incidences(
     beta: xr.DataArray,
     design: Design,
     person: npt.ArrayLike,
-    asked: Sequence[IncidenceEstimand],
+    incidence_estimands: Sequence[IncidenceEstimand],
 ) -> Iterator[pd.DataFrame]:
-    for wanted in asked:
-        term, month = wanted.term, wanted.horizon_months
-        every = estimands.incidence(beta, design, person, wanted)
-        incidence = every.sel(month=month, drop=True)
+    for estimand in incidence_estimands:
+        term, month = estimand.term, estimand.horizon_months
+        incidences = estimands.incidence(beta, design, person, estimand)
+        incidence = incidences.sel(month=month, drop=True)
         total = incidence.sum("exit").expand_dims(exit=[ANY])
         incidence = xr.concat([incidence, total], dim="exit")
         labels = {"term": term, "month": month}

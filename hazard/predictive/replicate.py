@@ -37,7 +37,7 @@ class Cells:
     shapes: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, groupings: Sequence[Grouping], month: IntArray, last: int) -> Cells:
+    def for_rows(cls, groupings: Sequence[Grouping], month: IntArray, last: int) -> Cells:
         """Cells of rows with a month at risk each, from 1; ``last`` is the last one followed."""
         column = np.minimum(month, last + 1) - 1
         shapes = [
@@ -57,10 +57,10 @@ class Cells:
 
     def split(self, values: IntArray) -> list[IntArray]:
         """Numbers of all cells, the second last axis, as (..., level, month, exit) by grouping."""
-        ends = np.cumsum([levels * months for levels, months in self.shapes])[:-1]
+        boundaries = np.cumsum([levels * months for levels, months in self.shapes])[:-1]
         return [
             part.reshape(*part.shape[:-2], *shape, part.shape[-1])
-            for part, shape in zip(np.split(values, ends, axis=-2), self.shapes, strict=True)
+            for part, shape in zip(np.split(values, boundaries, axis=-2), self.shapes, strict=True)
         ]
 
 
@@ -114,8 +114,8 @@ def counts(
     at_risk = np.bincount(cells.index.ravel(), minlength=cells.n)[:, None]
     parts = (cells.split(array) for array in (at_risk, observed[0], replicated))
     return tuple(
-        Counts(n_at_risk[..., 0], seen, drawn_anew)
-        for n_at_risk, seen, drawn_anew in zip(*parts, strict=True)
+        Counts(n_at_risk[..., 0], observed_exits, replicated_exits)
+        for n_at_risk, observed_exits, replicated_exits in zip(*parts, strict=True)
     )
 
 
@@ -159,11 +159,11 @@ def _draw(
                 for j in range(n_exits):
                     eta[j] += levels[s, index[i, b], j]
             exit_probabilities(link, eta, leave)
-            rest = uniform[s, i]
+            remaining = uniform[s, i]
             out[s, i] = 0
             for j in range(n_exits):
-                rest -= leave[j]
-                if rest < 0.0:
+                remaining -= leave[j]
+                if remaining < 0.0:
                     out[s, i] = j + 1
                     break
 

@@ -9,7 +9,7 @@ import pytest
 from hazard import fitting
 from hazard.baselines import linear_probability, multinomial_logit, robust
 from hazard.errors import DesignError
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.model import design
 from hazard.spec import BaselinesSpec, ModelSpec
 from small_panels import CENTRE, NORMAL, POOLED, SEX, VISIT, SmallPanel, model
@@ -34,7 +34,7 @@ def with_clusters(spec: ModelSpec, *by: str) -> ModelSpec:
 
 def lags(small: SmallPanel, spec: ModelSpec) -> pd.DataFrame:
     rows = fitting.Panel(small.panel, small.histories, pd.DataFrame(), "table")
-    found = fitting.fit(rows, spec, Settings(draws=20, engine="laplace")).estimates
+    found = fitting.fit(rows, spec, SamplerSettings(draws=20, engine="laplace")).estimates
     own = found[(found["quantity"] == "lag_coefficient") & (found["estimator"] != "hazard model")]
     return own.set_index(KEY).sort_index()
 

@@ -38,7 +38,7 @@ kind = "standardised"
 term = "ev_own"
 horizon_months = 6
 """
-SETTINGS = nuts.Settings(20, 4, 2, 1, seed=0, engine="laplace")
+SETTINGS = nuts.SamplerSettings(20, 4, 2, 1, seed=0, engine="laplace")
 
 
 @pytest.fixture(autouse=True)

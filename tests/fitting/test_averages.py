@@ -18,9 +18,9 @@ from hazard.errors import EstimandError
 from hazard.estimands import g_formula, incidence, interventions, marginal_effects
 from hazard.fitting import Fit
 from hazard.fitting.averages import AveragedEstimand, averages_of
-from hazard.fitting.costs import Counted
+from hazard.fitting.costs import PersonRisks
 from hazard.fitting.g_formula import Risks
-from hazard.fitting.g_formula_estimates import Answered, estimates_of
+from hazard.fitting.g_formula_estimates import StandardisedAnswer, estimates_of
 from hazard.fitting.residents import mean_residents, residents_of_events
 from hazard.inference import laplace_draws, nuts
 from hazard.model import design, parameterisation
@@ -344,7 +344,9 @@ def test_worked_example_of_the_report() -> None:
     wanted = StandardisedEstimand(kind="standardised", term=TERM, horizon_months=6)
     spec = spec_of(horizon_months=6).model_copy(update={"costs": CostsSpec.model_validate(costs)})
     support = {name: {"flagged": 0.0} for name in ARMS}
-    of = Answered(spec, wanted, Risks(risks, {}, support, {}, Counted(risks, 1.0)), 20.0)
+    of = StandardisedAnswer(
+        spec, wanted, Risks(risks, {}, support, {}, PersonRisks(risks, 1.0)), 20.0
+    )
     told = pd.concat(estimates_of(of), ignore_index=True)
     extra = told[(told["quantity"] == "extra_exits_per_event") & (told["month"] == 6)]
     assert extra["estimate"].item() == pytest.approx(0.5)
@@ -431,7 +433,7 @@ def test_persons_that_cannot_be_counted_are_told_before_sampling(fit: Fit) -> No
         fitting.fit(
             fit.panel,
             with_costs(fit, persons="family_sizes").spec,
-            nuts.Settings(),
+            nuts.SamplerSettings(),
             progress=lambda stage, _: stages.append(stage),
         )
     assert stages == ["design"]

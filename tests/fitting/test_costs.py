@@ -14,7 +14,7 @@ import xarray as xr
 
 from hazard.errors import EstimandError
 from hazard.estimands import g_formula
-from hazard.fitting.costs import PERSONS, Counted, change_of_costs, counted, persons_of
+from hazard.fitting.costs import PERSONS, PersonRisks, change_of_costs, person_risks, persons_of
 from hazard.model.design import Design
 from hazard.model.terms.block import Block
 from hazard.spec import CostsSpec
@@ -62,7 +62,7 @@ def change(costs: CostsSpec, sizes: tuple[int, int], residents: float = 2) -> fl
     rows, beta = two_families()
     by = persons_of(pd.DataFrame({"family_size": sizes}), costs)
     found = g_formula.standardise_by(beta, [rows], by)
-    cost = counted(costs, found)
+    cost = person_risks(costs, found)
     assert cost is not None
     return float(change_of_costs(costs, cost, residents, arms=ARMS).item())
 
@@ -86,9 +86,9 @@ def test_risks_of_persons_by_pencil() -> None:
     rows, beta = two_families()
     costs = costs_of(persons="family_size")
     by = persons_of(pd.DataFrame({"family_size": [1, 3]}), costs)
-    cost = counted(costs, g_formula.standardise_by(beta, [rows], by))
+    cost = person_risks(costs, g_formula.standardise_by(beta, [rows], by))
     assert cost is not None
-    assert cost.per_path == 2
+    assert cost.persons_per_path == 2
     one, other = Fraction(3, 4), Fraction(7, 16)
     expected = {"with": (one + 3 * other) / 4, "without": (other + 3 * one) / 4}
     left = cost.risks["cumulative_incidence"].isel(chain=0, draw=0, exit=0, month=-1)
@@ -128,14 +128,14 @@ def test_families_of_one_size_are_that_number(size: int) -> None:
     column, number = costs_of(persons="family_size"), costs_of(persons=float(size))
     by = persons_of(pd.DataFrame({"family_size": [size, size]}), column)
     found = g_formula.standardise_by(beta, [rows], by)
-    one, other = counted(column, found), counted(number, found)
+    one, other = person_risks(column, found), person_risks(number, found)
     assert one is not None
     assert other is not None
-    assert one.per_path == other.per_path == size
+    assert one.persons_per_path == other.persons_per_path == size
     for name in ("cumulative_incidence", "survival"):
         xr.testing.assert_equal(one.risks[name], other.risks[name])
     by = persons_of(pd.DataFrame({"family_size": [size, size + 1]}), column)  # negative control
-    mixed = counted(column, g_formula.standardise_by(beta, [rows], by))
+    mixed = person_risks(column, g_formula.standardise_by(beta, [rows], by))
     assert mixed is not None
     assert float(abs(mixed.risks["survival"] - other.risks["survival"]).max()) > 0.01
 
@@ -162,8 +162,8 @@ def test_sizes_do_not_matter_where_families_react_alike(rng: np.random.Generator
         }
         told = []
         for costs in (column, mean):
-            cost = counted(costs, found)
-            assert isinstance(cost, Counted)
+            cost = person_risks(costs, found)
+            assert isinstance(cost, PersonRisks)
             told.append(change_of_costs(costs, cost, 20.0, arms=ARMS).item())
         apart.append(abs(told[0] - told[1]))
     assert apart[0] == pytest.approx(0, abs=1e-10)  # rounding of sums of some hundreds
@@ -220,4 +220,4 @@ def test_the_column_must_be_there() -> None:
 
 def test_without_costs_nothing_is_counted() -> None:
     assert persons_of(pd.DataFrame(), None) == {}
-    assert counted(None, {}) is None
+    assert person_risks(None, {}) is None

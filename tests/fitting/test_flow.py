@@ -62,7 +62,7 @@ def test_rows_in_are_rows_out_and_counted(seed: int, last: int, only: bool) -> N
     except DesignError:
         return  # nobody was followed for so long
     found = flow.losses(rows, built)
-    assert found == flow.of_rows(rows, wanted)
+    assert found == flow.losses_of_rows(rows, wanted)
     lost = [*found.reasons.values()]
     assert found.read.persons == found.inside.persons + sum(each.persons for each in lost)
     assert sum(each.rows for each in lost) + len(built.row) == len(raw) == found.read.rows
@@ -129,7 +129,7 @@ def test_whom_only_excludes_is_counted_and_not_warned_of() -> None:
     raw = raw_table(np.random.default_rng(3)).assign(age=30.0)
     raw.loc[raw["person"] == 1, "age"] = 40.0
     wanted = model(0).model_copy(update={"only": {"sex": ("1",)}})
-    found = flow.of_rows(read(raw, wanted), wanted)
+    found = flow.losses_of_rows(read(raw, wanted), wanted)
     others = raw[raw["sex"] == "0"]
     exits = int((others["exit"] != "stay").sum())
     assert found.reasons == {flow.ONLY: (others["person"].nunique(), len(others), exits)}

@@ -15,7 +15,7 @@ from hazard.fitting import Fit, recheck, versions
 from hazard.fitting.quantities import hazard_estimates, joined
 from hazard.fitting.status import Status
 from hazard.inference.convergence import EXPLORE, PUBLISH, Gate
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.model import priors
 from hazard.output import coefficients
 from hazard.output.tables import COLUMNS, HAZARD_MODEL
@@ -268,7 +268,7 @@ def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
         "answers": {
             "standardised": {"paths": 603, "residents_per_event": 14.2, "persons_per_path": 1.37}
         },
-        "settings": asdict(Settings(seed=3)),
+        "settings": asdict(SamplerSettings(seed=3)),
         "versions": versions(),
     }
 
@@ -408,7 +408,7 @@ def small_published_posterior(
         ),
         correlation=published.neighbour_correlation(curves, chosen),
         priors=chosen,
-        settings=Settings(seed=2016),
+        settings=SamplerSettings(seed=2016),
     )
 
 

@@ -218,7 +218,7 @@ def test_followed_equals_finite_differences_of_the_conditional(rng: np.random.Ge
         steps = STEP * np.eye(len(own))
         ends = [(effects(own + step), effects(own - step)) for step in steps]
         central = np.stack([(up - down) / (2 * STEP) for up, down in ends], axis=-1)
-        followed = found.followed(g)
+        followed = found.own_shift(g)
         np.testing.assert_allclose(followed, central, rtol=1e-4, atol=1e-7)
         whole = np.stack([found.shift(g, k)[group.span] for k in range(len(own))], axis=-1)
         assert not np.allclose(whole, followed, rtol=1e-2)  # negative control

@@ -165,7 +165,7 @@ def test_shift_equals_the_root_by_quadrature(monkeypatch: pytest.MonkeyPatch) ->
     The root moves with the error of the expected slope over its derivative. In a four of opposite
     draws what is odd cancels, twice: 1,000 fours are so many independent values of the even part.
     """
-    monkeypatch.setattr(laplace_draws, "_FOURS", 1000)
+    monkeypatch.setattr(laplace_draws, "_QUADRUPLES", 1000)
     monkeypatch.setattr(laplace_draws, "_STEPS", 12)
     panel = pd.DataFrame({"person": range(200), "month": 1, "exit": ["a"] * 3 + ["stay"] * 197})
     at = laplace.fit(parameterisation.standard(design.build(panel, {}, rare_spec(["a"]))))

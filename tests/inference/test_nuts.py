@@ -16,7 +16,7 @@ from hazard.fitting.draws_file import content_digest
 from hazard.inference import nuts
 from hazard.inference.chains import kept_chains
 
-SETTINGS = nuts.Settings(draws=60, tune=60, chains=4, cores=2, seed=5)
+SETTINGS = nuts.SamplerSettings(draws=60, tune=60, chains=4, cores=2, seed=5)
 
 
 @cache
@@ -72,8 +72,8 @@ def test_sampling_goes_on_where_it_was_cut(ended: int, tmp_path: Path) -> None:
                 sampled.append(chain)
                 pieces.save(chain, drawn)
 
-            own = nuts.Pieces(pieces.load, save)
-            return nuts.sample(compiled(), replace(SETTINGS, cores=1), pieces=own)
+            own = nuts.ChainStore(pieces.load, save)
+            return nuts.sample(compiled(), replace(SETTINGS, cores=1), store=own)
 
     with pytest.raises(CutError):
         sample(ended)

@@ -29,7 +29,7 @@ from small_panels import (
 pytestmark = pytest.mark.slow
 
 
-def posterior(made: Design, settings: nuts.Settings) -> xr.Dataset:
+def posterior(made: Design, settings: nuts.SamplerSettings) -> xr.Dataset:
     around = laplace.fit(parameterisation.standard(made))
     graph = build_model(around.coordinates, around.anchors())
     compiled = nuts.compile_model(graph, around)
@@ -79,7 +79,7 @@ def moments(scale: float, points: int) -> FloatArray:
 
 
 def test_learned_sd_against_quadrature(rng: np.random.Generator) -> None:
-    settings = nuts.Settings(draws=1500, tune=500, cores=1, seed=int(rng.integers(2**31)))
+    settings = nuts.SamplerSettings(draws=1500, tune=500, cores=1, seed=int(rng.integers(2**31)))
     drawn = posterior(centres(), settings)
     parts = [drawn["intercept"], np.log(drawn["sigma_centre"]), drawn["u_centre"]]
     values = np.concatenate([part.values.reshape(4, 1500, -1) for part in parts], axis=-1)
@@ -114,7 +114,7 @@ def test_every_kind_of_prior_compiles_and_samples(rng: np.random.Generator) -> N
     )
     small = small_panel(spec, rng)
     made = design.build(small.panel, small.histories, spec)
-    drawn = posterior(made, nuts.Settings(draws=100, tune=100, chains=2, cores=1, seed=1))
+    drawn = posterior(made, nuts.SamplerSettings(draws=100, tune=100, chains=2, cores=1, seed=1))
     assert all(np.isfinite(values).all() for values in drawn.data_vars.values())
     falls = np.abs(drawn["beta_falls_centre"].values)
     assert (np.diff(falls, axis=2) <= 0).all()

@@ -237,7 +237,7 @@ def drawn() -> tuple[Any, Design]:
 
 def test_draws_equal_quadrature(drawn: tuple[Any, Design], rng: np.random.Generator) -> None:
     compiled, _ = drawn
-    settings = nuts.Settings(draws=1000, tune=300, cores=1, seed=int(rng.integers(2**31)))
+    settings = nuts.SamplerSettings(draws=1000, tune=300, cores=1, seed=int(rng.integers(2**31)))
     posterior = nuts.sample(compiled, settings)["posterior"]
     a, b = posterior["intercept"].values, posterior["beta_month"].values[..., 0, :]
     h = np.exp(log_hazards(np.concatenate([a, b], axis=-1))[0]).reshape(4, 1000, 4)
@@ -264,7 +264,7 @@ def test_numpyro_draws_the_same_posterior(drawn: tuple[Any, Design]) -> None:
     """Another sampler, with a likelihood and a gradient of its own."""
     assert jax_likelihood.__doc__  # its import is what lets numpyro run
     compiled, built = drawn
-    settings = nuts.Settings(draws=1000, tune=300, chains=2, cores=1, seed=3)
+    settings = nuts.SamplerSettings(draws=1000, tune=300, chains=2, cores=1, seed=3)
     ours = nuts.sample(compiled, settings)["posterior"]
     with build_model(parameterisation.standard(built)):
         theirs = pm.sample(
@@ -293,7 +293,7 @@ def test_same_seed_same_draws_on_any_number_of_cores(drawn: tuple[Any, Design]) 
     compiled, _ = drawn
 
     def draws(cores: int, seed: int) -> FloatArray:
-        settings = nuts.Settings(draws=20, tune=20, chains=2, cores=cores, seed=seed)
+        settings = nuts.SamplerSettings(draws=20, tune=20, chains=2, cores=cores, seed=seed)
         return nuts.sample(compiled, settings)["posterior"]["beta_month"].values
 
     once = draws(1, 5)

@@ -20,7 +20,7 @@ from hazard.data import table
 from hazard.errors import EstimandError
 from hazard.fitting import Fit
 from hazard.fitting.store import read_run, write_run
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.model import design
 from hazard.model.design import Design
 from hazard.output import coefficients, digits, tables
@@ -144,7 +144,9 @@ def test_splines_and_seasons_are_told_as_curves(rng: np.random.Generator) -> Non
     assert len(seasons) == len(year.levels) == 12
     assert seasons["estimate"].astype(float).sum() == pytest.approx(0, abs=1e-12)
     assert seasons["reference"].isna().all()
-    made = coefficients.made(posterior, built, wanted)  # what the gate sees beside parameters
+    made = coefficients.derived_contrasts(
+        posterior, built, wanted
+    )  # what the gate sees beside parameters
     assert set(made) == {"coefficient_month", "coefficient_season"}
     assert made["coefficient_month"].sizes["level"] == month.n_levels - 1
 
@@ -204,7 +206,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Fit:
     small = small_panel(wanted, rng, persons=150)
     flow = pd.DataFrame({"step": ["in the panel"], "persons": [150]})
     rows = fitting.Panel(small.panel, small.histories, flow, "table")
-    analysis = fitting.fit(rows, wanted, Settings(draws=100, chains=1, engine="laplace"))
+    analysis = fitting.fit(rows, wanted, SamplerSettings(draws=100, chains=1, engine="laplace"))
     folder = tmp_path_factory.mktemp("coefficients") / "run"
     write_run(folder, analysis)
     return read_run(folder)
@@ -332,7 +334,7 @@ def test_the_question_of_the_bundled_model_is_answered(tmp_path: Path) -> None:
     """Does financial aid put it off? The published ratio is 0.68, from 0.47 to 1.00."""
     wanted = spec.read("rossi")
     rows = fitting.panel_from_table(None, wanted)
-    settings = Settings(draws=400, chains=1, engine="laplace")
+    settings = SamplerSettings(draws=400, chains=1, engine="laplace")
     write_run(tmp_path / "run", fitting.fit(rows, wanted, settings))
     found = read_run(tmp_path / "run")
     row = one_row(found.estimates, term="fin", estimator="hazard model")

@@ -22,7 +22,7 @@ from hazard.estimands import incidence
 from hazard.inference import laplace_draws
 from hazard.model import design, parameterisation
 from hazard.model.design import Design
-from hazard.predictive import ALL, MONTH, Settings
+from hazard.predictive import ALL, MONTH, CheckSettings
 from hazard.predictive import POOLED as SMALLER
 from hazard.predictive.prior import ANY
 from hazard.spec import ModelSpec
@@ -97,7 +97,11 @@ def test_observed_numbers_are_those_of_the_panel(
 ) -> None:
     panel, built, beta = small
     found = predictive.check(
-        beta, built, panel=panel, by=["nationality"], settings=Settings(least=1, month=7, last=9)
+        beta,
+        built,
+        panel=panel,
+        by=["nationality"],
+        settings=CheckSettings(min_persons=1, month=7, last=9),
     )
     life = aalen_johansen.fit(panel)["cumulative_incidence"]
     for month in range(1, 10):
@@ -130,7 +134,7 @@ def test_every_grouping_has_the_same_exits_in_every_draw(
     panel, built, beta = small
     divided = predictive.groupings(panel, ["centre", "nationality"], 3)
     assert [each.name for each in divided] == [ALL, "centre", "nationality", MONTH, "quarter"]
-    cells = predictive.Cells.of(divided, panel["month"].to_numpy(dtype=np.int64), 5)
+    cells = predictive.Cells.for_rows(divided, panel["month"].to_numpy(dtype=np.int64), 5)
     found = predictive.counts(built, beta.values[0], cells=cells, rng=rng)
     for each in found:
         assert each.n_at_risk.sum() == len(panel)
@@ -149,7 +153,7 @@ def test_certain_rows_by_hand() -> None:
     spec = model(text, exits=2).model_copy(update={"outcome": specs.OutcomeSpec(exits=("a", "b"))})
     built = design.build(panel, {}, spec)
     beta = [[[-90.0, -90.0], [0.0, 180.0]]] * 3
-    settings = Settings(draws=3, least=1)
+    settings = CheckSettings(draws=3, min_persons=1)
     found = predictive.check(
         draws_of(beta, built), built, panel=panel, by=["centre"], settings=settings
     )
@@ -180,7 +184,9 @@ def test_frequencies_of_replicates_are_the_probabilities(
 ) -> None:
     panel = panel_of([("x", 1, "stay")] * 400, ("assisted", "disappeared"))
     built = design.build(panel, {}, model(exits=2, link=link))
-    cells = predictive.Cells.of(predictive.groupings(panel, [], 1), np.ones(400, dtype=np.int64), 1)
+    cells = predictive.Cells.for_rows(
+        predictive.groupings(panel, [], 1), np.ones(400, dtype=np.int64), 1
+    )
     eta, n_draws = np.array([-1.5, -0.3]), 500
     beta = np.broadcast_to(eta, (n_draws, 1, 2)).copy()
     drawn = predictive.counts(built, beta, cells=cells, rng=rng)[0].replicated[:, 0, 0]
@@ -207,7 +213,7 @@ def test_numbers_do_not_depend_on_threads_but_on_the_seed(
 
     def checked(threads: int, seed: int) -> pd.DataFrame:
         numba.set_num_threads(threads)
-        settings = Settings(seed=seed)
+        settings = CheckSettings(seed=seed)
         return predictive.check(beta, built, panel=panel, by=["centre"], settings=settings)
 
     first = checked(1, 3)
@@ -239,7 +245,7 @@ def test_draws_are_taken_at_equal_distances_from_all_chains(dim: str) -> None:
     eta = eta.broadcast_like(at["chain"]).broadcast_like(at["draw"]).expand_dims("coefficient")
     beta = eta.expand_dims(exit=["left"])
     for draws, n in ((20, 20), (400, 40)):
-        settings = Settings(draws=draws)
+        settings = CheckSettings(draws=draws)
         found = predictive.check(beta, built, panel=panel, by=[], settings=settings)
         assert found["n_draws"].unique().tolist() == [n]
         assert found["predicted"].iloc[0] == pytest.approx(0.5, abs=1 / n)
@@ -267,7 +273,7 @@ def test_rows_that_the_design_leaves_out_play_no_part(rng: np.random.Generator) 
     assert found["n_rows"].iloc[0] == len(built.row)
     assert one(found, grouping=ALL, quantity="exits")["observed"] == (built.outcome > 0).sum()
     kept = small.panel.iloc[built.row]
-    settings = Settings(least=1)
+    settings = CheckSettings(min_persons=1)
     found = predictive.check(beta, built, panel=small.panel, by=[], settings=settings)
     own = found[found["grouping"] == MONTH].set_index("level")
     for month, rows in kept.groupby("month"):

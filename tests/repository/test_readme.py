@@ -11,7 +11,7 @@ import pytest
 
 from hazard import fitting, spec
 from hazard.errors import HazardError
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from places import ROOT
 
 README = ROOT / "README.md"
@@ -45,7 +45,7 @@ def test_the_model_file_of_the_readme_runs(tmp_path: Path) -> None:
     job_seekers().to_csv(tmp_path / "panel.csv", index=False)
     rows = fitting.panel_from_table(tmp_path / "panel.csv", wanted)
     assert rows.frame["exit"].astype(str).tolist() == job_seekers()["exit"].tolist()
-    settings = Settings(draws=50, chains=1, engine="laplace")
+    settings = SamplerSettings(draws=50, chains=1, engine="laplace")
     found = fitting.fit(rows, wanted, settings).estimates
     asked = found[found["quantity"].eq("risk_difference") & found["month"].eq(12)]
     assert set(asked["exit"]) == {"job", "education"}

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hazard.output import digits
-from hazard.output.figures.panels import Panel, Words, description_words, groups
+from hazard.output.figures.panels import FigurePanel, Words, description_words, groups
 from hazard.output.figures.style import GREY, GREY_INK, INK, STYLE, exit_colours, marks
 
 _WIDTH = 9.0
@@ -69,92 +69,98 @@ def description_text(
     }
 
 
-def _panel_text(panel: Panel) -> str:
+def _panel_text(panel: FigurePanel) -> str:
     words = panel.words["text"]
     parts = []
-    for name, value, beside in zip(panel.names, panel.values, panel.printed_values, strict=True):
-        printed = panel.as_printed(beside)
+    for name, value, printed_value in zip(
+        panel.names, panel.values, panel.printed_values, strict=True
+    ):
+        printed = panel.as_printed(printed_value)
         shown = words["printed"].format(value=printed) if printed else ""
         parts.append(f"{name}: {panel.number(value)}{shown}")
-    ends = [panel.as_printed(value) for value in panel.band()]
-    band = words["band"].format(low=ends[0], high=ends[-1]) if ends else ""
+    limits = [panel.as_printed(value) for value in panel.band()]
+    band = words["band"].format(low=limits[0], high=limits[-1]) if limits else ""
     source = f" ({panel.source})" if panel.source else ""
     return f"{panel.head}{source}, {panel.axis.lower()}: {'; '.join(parts)}.{band}"
 
 
 # --- drawing ------------------------------------------------------------------------------------
-def _multiples(name: str, panels: list[Panel], colours: Mapping[str, str]) -> Figure:
+def _multiples(name: str, panels: list[FigurePanel], colours: Mapping[str, str]) -> Figure:
     words, by_year = panels[0].words, all(panel.by_year for panel in panels)
-    alike = len({panel.unit for panel in panels}) == 1
+    one_unit = len({panel.unit for panel in panels}) == 1
     longest = max(len(panel.rows) for panel in panels)
     height = 3.3 if by_year else 1.35 + 0.24 * max(longest, 4)
-    draw: Callable[[Axes, Panel, str], None] = _years if by_year else _bars
+    draw: Callable[[Axes, FigurePanel, str], None] = _years if by_year else _bars
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(_WIDTH, height))
         figure.set_layout_engine("constrained", wspace=0.06)
         figure.suptitle(words["figure"][name], x=0.008, ha="left", weight="bold", fontsize=11)
-        places = figure.subplots(
-            1, len(panels), squeeze=False, sharex=alike and not by_year, sharey=alike and by_year
+        row = figure.subplots(
+            1,
+            len(panels),
+            squeeze=False,
+            sharex=one_unit and not by_year,
+            sharey=one_unit and by_year,
         )[0]
-        for place, panel in zip(places, panels, strict=True):
-            draw(place, panel, colours.get(panel.exit or "", GREY_INK))
-            place.set_title(panel.head, loc="left", weight="bold")
-            place.set_title(panel.source, loc="right", color=GREY_INK, fontsize=8)
+        for axes, panel in zip(row, panels, strict=True):
+            draw(axes, panel, colours.get(panel.exit or "", GREY_INK))
+            axes.set_title(panel.head, loc="left", weight="bold")
+            axes.set_title(panel.source, loc="right", color=GREY_INK, fontsize=8)
         if not by_year:
-            for part in [panels] if alike else [[panel] for panel in panels]:
-                _leave_room(places[panels.index(part[0])], part)
-        _axes(figure, places, panels)
+            for part in [panels] if one_unit else [[panel] for panel in panels]:
+                _leave_room(row[panels.index(part[0])], part)
+        _axes(figure, row, panels)
         _key(figure, panels)
     return figure
 
 
-def _leave_room(place: Axes, panels: list[Panel]) -> None:
+def _leave_room(axes: Axes, panels: list[FigurePanel]) -> None:
     """Limits of one axis, or of panels that share it, with room for the numbers at the bars."""
     values = np.concatenate(
         [[0.0], *(part for panel in panels for part in (panel.values, panel.printed_values))]
     )
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     span = max(high - low, 1e-9)
-    place.set_xlim(low - (0.85 * span if low < 0 else 0.0), high + 0.45 * span)
+    axes.set_xlim(low - (0.85 * span if low < 0 else 0.0), high + 0.45 * span)
 
 
-def _years(place: Axes, panel: Panel, colour: str) -> None:
+def _years(axes: Axes, panel: FigurePanel, colour: str) -> None:
     year = panel.rows["year"].to_numpy(int)
-    ends = panel.band()
-    if ends:
-        place.axhspan(ends[0], ends[-1], color=GREY, alpha=0.18, linewidth=0)
-    place.plot(year, panel.values, color=colour, marker="o", markersize=3.5)
-    place.plot(year, panel.printed_values, linestyle="none", **_PRINTED)
-    place.set_xticks(range(year.min(), year.max() + 1, 2 if len(year) > 6 else 1))
-    place.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    place.yaxis.set_major_formatter(_axis_number(panel))
+    limits = panel.band()
+    if limits:
+        axes.axhspan(limits[0], limits[-1], color=GREY, alpha=0.18, linewidth=0)
+    axes.plot(year, panel.values, color=colour, marker="o", markersize=3.5)
+    axes.plot(year, panel.printed_values, linestyle="none", **_PRINTED)
+    axes.set_xticks(range(year.min(), year.max() + 1, 2 if len(year) > 6 else 1))
+    axes.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(_axis_number(panel))
 
 
-def _bars(place: Axes, panel: Panel, colour: str) -> None:
-    at, values, printed = np.arange(len(panel.rows)), panel.values, panel.printed_values
-    place.barh(at, values, height=0.7, color=colour)
-    place.plot(printed, at, linestyle="none", **_PRINTED)
+def _bars(axes: Axes, panel: FigurePanel, colour: str) -> None:
+    positions, values, printed = np.arange(len(panel.rows)), panel.values, panel.printed_values
+    axes.barh(positions, values, height=0.7, color=colour)
+    axes.plot(printed, positions, linestyle="none", **_PRINTED)
     for row, (value, mark) in enumerate(zip(values, printed, strict=True)):
-        text, beside, side = panel.number(value), panel.as_printed(mark), -1 if value < 0 else 1
-        if beside and side * mark >= 0:
-            end = side * max(side * value, side * mark)
-            _number(place, (end, row), f"{text} ({beside})", side * 7, colour)
+        text, bracketed, side = panel.number(value), panel.as_printed(mark), -1 if value < 0 else 1
+        if bracketed and side * mark >= 0:
+            edge = side * max(side * value, side * mark)
+            _number(axes, (edge, row), f"{text} ({bracketed})", side * 7, colour)
             continue
-        _number(place, (value, row), text, side * 3, colour)
-        if beside:
-            _number(place, (mark, row), f"({beside})", -side * 7, colour)
-    place.set_yticks(at, panel.names)
-    place.set_ylim(len(at) - 0.5, -0.5)
-    place.axvline(0.0, color=INK, linewidth=0.8)
-    place.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    place.xaxis.set_major_formatter(_axis_number(panel))
+        _number(axes, (value, row), text, side * 3, colour)
+        if bracketed:
+            _number(axes, (mark, row), f"({bracketed})", -side * 7, colour)
+    axes.set_yticks(positions, panel.names)
+    axes.set_ylim(len(positions) - 0.5, -0.5)
+    axes.axvline(0.0, color=INK, linewidth=0.8)
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(_axis_number(panel))
 
 
-def _number(place: Axes, at: tuple[float, float], text: str, points: int, colour: str) -> None:
+def _number(axes: Axes, point: tuple[float, float], text: str, points: int, colour: str) -> None:
     """A number beside a bar or a diamond, so many points to the right."""
-    place.annotate(
+    axes.annotate(
         text,
-        at,
+        point,
         (points, 0),
         textcoords="offset points",
         ha="left" if points > 0 else "right",
@@ -164,7 +170,7 @@ def _number(place: Axes, at: tuple[float, float], text: str, points: int, colour
     )
 
 
-def _axis_number(panel: Panel) -> mpl.ticker.Formatter:
+def _axis_number(panel: FigurePanel) -> mpl.ticker.Formatter:
     signs = marks(panel.words["marks"])
 
     def text(value: float, _: int) -> str:
@@ -173,25 +179,25 @@ def _axis_number(panel: Panel) -> mpl.ticker.Formatter:
     return mpl.ticker.FuncFormatter(text)
 
 
-def _axes(figure: Figure, places: np.ndarray, panels: list[Panel]) -> None:
+def _axes(figure: Figure, row: np.ndarray, panels: list[FigurePanel]) -> None:
     """Name the axes; what a panel would repeat of the one on its left is left out."""
     names = [panel.axis for panel in panels]
     if panels[0].by_year:
-        for place, name, before in zip(places, names, ["", *names], strict=False):
-            place.set_ylim(bottom=0.0)
-            place.set_ylabel("" if name == before else name)
+        for axes, name, previous_name in zip(row, names, ["", *names], strict=False):
+            axes.set_ylim(bottom=0.0)
+            axes.set_ylabel("" if name == previous_name else name)
         return
     if len(set(names)) == 1:
         figure.supxlabel(names[0], fontsize=9)
     else:
-        for place, name in zip(places, names, strict=True):
-            place.set_xlabel(name)
-    for place, panel, left in zip(places[1:], panels[1:], panels, strict=False):
-        if panel.names == left.names:
-            place.tick_params(axis="y", left=False, labelleft=False)
+        for axes, name in zip(row, names, strict=True):
+            axes.set_xlabel(name)
+    for axes, panel, previous in zip(row[1:], panels[1:], panels, strict=False):
+        if panel.names == previous.names:
+            axes.tick_params(axis="y", left=False, labelleft=False)
 
 
-def _key(figure: Figure, panels: list[Panel]) -> None:
+def _key(figure: Figure, panels: list[FigurePanel]) -> None:
     """What a diamond and a band are, if there are any."""
     words, handles = panels[0].words["text"], list[Artist]()
     if any(np.isfinite(panel.printed_values).any() for panel in panels):

@@ -225,8 +225,8 @@ def _curve(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
 def _ends(panel: Axes, rows: pd.DataFrame, colour: str, words: Words) -> None:
     """Vertical lines at the months of the rows, with the numbers of that month above them."""
     months = rows["month"].astype(float).tolist()
-    near = len(months) > 1 and months[1] - months[0] < _NEAR * months[1]
-    for place, (_, row) in enumerate(rows.iterrows()):
+    close = len(months) > 1 and months[1] - months[0] < _NEAR * months[1]
+    for index, (_, row) in enumerate(rows.iterrows()):
         month, e = float(row["month"]), _estimate(row.to_frame().T).times(_HUNDRED)
         panel.axvline(month, color=GREY_INK, linewidth=1.0, linestyle=(0, (1, 2)))
         panel.plot(month, e.estimate, "o", color=colour, markersize=5, clip_on=False, zorder=4)
@@ -237,7 +237,7 @@ def _ends(panel: Axes, rows: pd.DataFrame, colour: str, words: Words) -> None:
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             color=colour,
-            ha=("right", "left")[place] if near else "center",
+            ha=("right", "left")[index] if close else "center",
             va="bottom",
         )
 

@@ -48,14 +48,14 @@ def comparison(
         900 pixels wide at 100 dots per inch.
     """
     words = words or languages.figure("comparison")
-    shown = estimates[estimates["quantity"] == "average_change"]
-    terms, exits = shown["term"].unique(), shown["exit"].unique()
+    changes = estimates[estimates["quantity"] == "average_change"]
+    terms, exits = changes["term"].unique(), changes["exit"].unique()
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, 1.1 + 2.0 * len(terms)))
         grid = figure.subplots(len(terms), len(exits), sharex=True, sharey="col", squeeze=False)
         for panels, term in zip(grid, terms, strict=True):
             for panel, name in zip(panels, exits, strict=True):
-                rows = shown[shown["term"].eq(term) & shown["exit"].eq(name)]
+                rows = changes[changes["term"].eq(term) & changes["exit"].eq(name)]
                 _panel(panel, rows, words)
                 panel.set_title(
                     f"{labels.get(name, name)}\n{labels.get(term, term)}", loc="left", color=INK
@@ -84,9 +84,9 @@ def comparison_text(
 ) -> str:
     """Text alternative of :func:`comparison`: every estimate."""
     words = words or languages.figure("comparison")
-    shown = estimates[estimates["quantity"] == "average_change"]
+    changes = estimates[estimates["quantity"] == "average_change"]
     lines = []
-    for (term, name, estimator), rows in shown.groupby(["term", "exit", "estimator"], sort=False):
+    for (term, name, estimator), rows in changes.groupby(["term", "exit", "estimator"], sort=False):
         ordered = rows.sort_values("lag")
         months = ", ".join(
             digits.signed(float(value), -2, marks(words)) for value in ordered["estimate"]
@@ -105,15 +105,15 @@ def comparison_text(
 def _panel(panel: Axes, estimates: pd.DataFrame, words: Words) -> None:
     panel.axhline(0.0, color=GREY, linewidth=0.8, zorder=1)
     names = [name for name in COLOURS if name in set(estimates["estimator"])]
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         rows = estimates[estimates["estimator"] == name].sort_values("lag")
         middle = rows["estimate"].astype(float)
-        at = rows["lag"].astype(float) + _APART * (place - (len(names) - 1) / 2)
-        ends = [middle - rows["lower"].astype(float), rows["upper"].astype(float) - middle]
+        lag = rows["lag"].astype(float) + _APART * (index - (len(names) - 1) / 2)
+        errors = [middle - rows["lower"].astype(float), rows["upper"].astype(float) - middle]
         panel.errorbar(
-            at,
+            lag,
             middle,
-            yerr=ends,
+            yerr=errors,
             fmt=_MARKERS[name],
             color=COLOURS[name],
             markersize=4.5,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -26,6 +27,14 @@ _PER_ROW, _AROUND = 0.5, 1.75  # inches
 _ENDS = ("mean", "low", "high")
 
 
+class _Interval(NamedTuple):
+    """Mean of simulated estimates, and the ends of the range of most of them."""
+
+    low: float
+    mean: float
+    high: float
+
+
 def immortal_time_study(
     null: pd.DataFrame, planted: pd.DataFrame, words: Words | None = None
 ) -> Figure:
@@ -44,16 +53,16 @@ def immortal_time_study(
         900 pixels wide at 100 dots per inch.
     """
     words = words or languages.figure("immortal_time")
-    least = null[null["design"].str.startswith("ever_treated")]
-    labels = list(dict.fromkeys(zip(least["design"], least["sample"], strict=True)))
+    least_squares = null[null["design"].str.startswith("ever_treated")]
+    labels = list(dict.fromkeys(zip(least_squares["design"], least_squares["sample"], strict=True)))
     height = _AROUND + _PER_ROW * len(labels)
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
-        bottom, tall = 0.55 / height, 1 - _AROUND / height
-        left = figure.add_axes((0.155, bottom, 0.465, tall))
-        _least_squares(left, least, labels, words)
-        right = figure.add_axes((0.755, bottom, 0.225, tall))
-        _hazards(right, (null, planted), words)
+        bottom, height_share = 0.55 / height, 1 - _AROUND / height
+        left_axes = figure.add_axes((0.155, bottom, 0.465, height_share))
+        _least_squares(left_axes, least_squares, labels, words)
+        right_axes = figure.add_axes((0.755, bottom, 0.225, height_share))
+        _hazards(right_axes, (null, planted), words)
         figure.text(0.012, 1 - 0.3 / height, words["title"], size=11.5, weight="bold")
     return figure
 
@@ -74,7 +83,7 @@ def immortal_time_study_text(
         name = _sample(row["design"], row["sample"], words).replace("\n", " ")
         printed = ""
         if np.isfinite(row["published"]):
-            printed = f"; {words['published']}: {_three(row['published'], words)}"
+            printed = f"; {words['published']}: {_three_decimals(row['published'], words)}"
         lines.append(f"{name}, {row['term'][-4:]}: {_spread(row, words)}{printed}.")
     for table in (null, planted):
         for _, row in table[table["design"].str.startswith("hazard")].iterrows():
@@ -115,16 +124,16 @@ def immortal_time_panel(
     differences = [name for name in ("ever_treated", "landmark") if name in rows.index]
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, 2.4))
-        left = figure.add_axes((0.14, 0.25, 0.32, 0.52))
-        _bars(left, rows.loc[differences], [words[name] for name in differences])
-        left.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
-        left.set_xlabel(words["panel_change"].format(exit=label))
-        left.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(round(x, 3), words)))
-        right = figure.add_axes((0.64, 0.25, 0.32, 0.52))
+        left_axes = figure.add_axes((0.14, 0.25, 0.32, 0.52))
+        _bars(left_axes, rows.loc[differences], [words[name] for name in differences])
+        left_axes.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
+        left_axes.set_xlabel(words["panel_change"].format(exit=label))
+        left_axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(round(x, 3), words)))
+        right_axes = figure.add_axes((0.64, 0.25, 0.32, 0.52))
         names = ["hazard", "hazard_ever"]
-        _bars(right, rows.loc[names], [words[f"panel_{name}"] for name in names])
-        _odds_axis(right, words)
-        right.set_xlabel(words["panel_odds"].format(exit=label))
+        _bars(right_axes, rows.loc[names], [words[f"panel_{name}"] for name in names])
+        _odds_axis(right_axes, words)
+        right_axes.set_xlabel(words["panel_odds"].format(exit=label))
         figure.text(0.012, 0.88, words["panel_title"], size=11.5, weight="bold")
     return figure
 
@@ -151,31 +160,31 @@ def immortal_time_panel_text(
         name = words[f"panel_{row['design']}" if log else row["design"]].replace("\n", " ")
         unit = words["panel_odds" if log else "panel_change"].format(exit=label)
         values = row[["estimate", "lower", "upper"]].astype(float)
-        shown = dict(zip(_ENDS, np.exp(values) if log else values, strict=True))
-        lines.append(f"{unit}, {name}: {_spread(shown, words)}.")
+        interval = dict(zip(_ENDS, np.exp(values) if log else values, strict=True))
+        lines.append(f"{unit}, {name}: {_spread(interval, words)}.")
     return "\n".join(lines)
 
 
 # --- least squares in simulated samples ---------------------------------------------------------
 def _least_squares(
     panel: Axes,
-    least: pd.DataFrame,
+    estimates: pd.DataFrame,
     labels: Sequence[tuple[str, str]],
     words: Words,
 ) -> None:
     panel.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
     years: dict[float, str] = {}
-    for place, (design, sample) in enumerate(labels):
-        chosen = least[(least["design"] == design) & (least["sample"] == sample)]
+    for index, (design, sample) in enumerate(labels):
+        chosen = estimates[(estimates["design"] == design) & (estimates["sample"] == sample)]
         for step, (_, row) in enumerate(chosen.sort_values("term").iterrows()):
-            at = place + _STEP * (2 * step - 1)
-            years[at] = row["term"][-4:]
-            _simulated(panel, at, (row["low"], row["mean"], row["high"]), _COLOUR)
+            position = index + _STEP * (2 * step - 1)
+            years[position] = row["term"][-4:]
+            _simulated(panel, position, _Interval(row["low"], row["mean"], row["high"]), _COLOUR)
             if np.isfinite(row["published"]):
-                _printed(panel, at, row, words)
+                _printed(panel, position, row, words)
         panel.annotate(
             _sample(design, sample, words),
-            (0, place),
+            (0, index),
             (-38, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
@@ -193,20 +202,19 @@ def _least_squares(
     _heading(panel, words["published"], 5, colour=GREY_INK)
 
 
-def _simulated(panel: Axes, at: float, ends: tuple[float, float, float], colour: str) -> None:
-    low, mean, high = ends
-    panel.hlines(at, low, high, color=colour, alpha=0.35, linewidth=6.0)
-    panel.vlines(mean, at - 0.17, at + 0.17, color=colour, linewidth=2.0)
+def _simulated(panel: Axes, position: float, interval: _Interval, colour: str) -> None:
+    panel.hlines(position, interval.low, interval.high, color=colour, alpha=0.35, linewidth=6.0)
+    panel.vlines(interval.mean, position - 0.17, position + 0.17, color=colour, linewidth=2.0)
 
 
-def _printed(panel: Axes, at: float, row: pd.Series, words: Words) -> None:
-    half = 1.96 * row["published_se"]
-    low, high = row["published"] - half, row["published"] + half
-    panel.hlines(at, low, min(high, _WIDEST), color=GREY_INK, linewidth=1.0)
-    panel.plot(row["published"], at, "o", color=GREY_INK, markersize=3.5)
+def _printed(panel: Axes, position: float, row: pd.Series, words: Words) -> None:
+    half_width = 1.96 * row["published_se"]
+    low, high = row["published"] - half_width, row["published"] + half_width
+    panel.hlines(position, low, min(high, _WIDEST), color=GREY_INK, linewidth=1.0)
+    panel.plot(row["published"], position, "o", color=GREY_INK, markersize=3.5)
     if high > _WIDEST:
         text = words["beyond"].format(value=digits.number(high, -2, marks(words)))
-        panel.annotate(text, (_WIDEST, at - 0.08), ha="right", va="bottom", size=7.5)
+        panel.annotate(text, (_WIDEST, position - 0.08), ha="right", va="bottom", size=7.5)
 
 
 # --- the hazard model ---------------------------------------------------------------------------
@@ -216,10 +224,10 @@ def _hazards(panel: Axes, tables: Sequence[pd.DataFrame], words: Words) -> None:
         top = _BLOCK * block
         for step, design in enumerate(("hazard", "hazard_ever")):
             row = table[table["design"] == design].iloc[0]
-            low, mean, high = (float(np.exp(row[end])) for end in ("low", "mean", "high"))
-            at = top + step
-            _simulated(panel, at, (low, mean, high), GREY if step else _COLOUR)
-            names[at] = words[design]
+            interval = _Interval(*(float(np.exp(row[end])) for end in _Interval._fields))
+            position = top + step
+            _simulated(panel, position, interval, GREY if step else _COLOUR)
+            names[position] = words[design]
         ratio = float(table["odds_ratio"].iloc[0])
         panel.vlines(ratio, top - 0.35, top + 1.35, color=INK, linewidth=1.2, linestyle=":")
         text = words["truth"].format(ratio=_plain(ratio, words))
@@ -235,11 +243,11 @@ def _hazards(panel: Axes, tables: Sequence[pd.DataFrame], words: Words) -> None:
 # --- one panel ----------------------------------------------------------------------------------
 def _bars(panel: Axes, rows: pd.DataFrame, names: Sequence[str]) -> None:
     values = rows[["lower", "estimate", "upper"]].to_numpy(dtype=float)
-    shown = np.exp(values) if rows["unit"].iloc[0] == "log-odds" else values
-    places = np.arange(len(rows))
-    panel.hlines(places, shown[:, 0], shown[:, 2], color=_COLOUR, linewidth=2.0)
-    panel.plot(shown[:, 1], places, "o", color=_COLOUR, markersize=5)
-    panel.set_yticks(places, labels=list(names))
+    plotted = np.exp(values) if rows["unit"].iloc[0] == "log-odds" else values
+    positions = np.arange(len(rows))
+    panel.hlines(positions, plotted[:, 0], plotted[:, 2], color=_COLOUR, linewidth=2.0)
+    panel.plot(plotted[:, 1], positions, "o", color=_COLOUR, markersize=5)
+    panel.set_yticks(positions, labels=list(names))
     panel.set_ylim(len(rows) - 0.4, -0.6)
     panel.tick_params(axis="y", length=0)
 
@@ -274,11 +282,11 @@ def _sample(design: str, sample: str, words: Words) -> str:
 
 
 def _spread(row: pd.Series | Mapping[str, float], words: Words) -> str:
-    mean, low, high = (_three(row[name], words) for name in _ENDS)
+    mean, low, high = (_three_decimals(row[name], words) for name in _ENDS)
     return f"{mean} ({low} {words['to']} {high})"
 
 
-def _three(value: float, words: Words) -> str:
+def _three_decimals(value: float, words: Words) -> str:
     return digits.number(value, -3, marks(words))
 
 

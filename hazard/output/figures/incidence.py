@@ -92,9 +92,9 @@ def incidence_text(
     """
     words = words or run_words()
     modelled = curves[curves["estimator"] != _OBSERVED]
-    shown = modelled if len(modelled) else curves
+    plotted = modelled if len(modelled) else curves
     lines = []
-    for name, rows in shown.groupby("exit", sort=False):
+    for name, rows in plotted.groupby("exit", sort=False):
         shares = rows[rows["quantity"] == "cumulative_incidence"]
         parts = [
             words["incidence_text"].format(
@@ -159,17 +159,17 @@ def _from_zero(curve: pd.DataFrame) -> list[np.ndarray]:
     return [np.append(0.0, ordered[name].to_numpy(dtype=float)) for name in names]
 
 
-def _end_labels(panel: Axes, ends: list[tuple[float, str, str]], last: float) -> None:
+def _end_labels(panel: Axes, labels: list[tuple[float, str, str]], last: float) -> None:
     """Name each line at its end, no two names closer than a line of text."""
     low, high = panel.get_ylim()
     gap = 0.085 * (high - low)
     floor = -np.inf
-    for height, text, ink in sorted(ends):
-        place = max(height, floor + gap)
-        floor = place
+    for height, text, ink in sorted(labels):
+        label_height = max(height, floor + gap)
+        floor = label_height
         panel.annotate(
             text,
-            (last, place),
+            (last, label_height),
             (4, 0),
             textcoords="offset points",
             color=ink,

@@ -107,12 +107,12 @@ def _draw(panel: Axes, curve: pd.DataFrame, colours: Mapping[str, str]) -> None:
     for shift, (estimator, colour) in zip((-0.12, 0.12), colours.items(), strict=False):
         rows = curve[curve["estimator"] == estimator]
         rows = rows[np.isfinite(rows[["estimate", "lower", "upper"]].astype(float)).all(axis=1)]
-        place = rows["lag"].astype(float) + (shift if len(colours) > 1 else 0.0)
+        lag = rows["lag"].astype(float) + (shift if len(colours) > 1 else 0.0)
         low, middle, high = (rows[name].astype(float) for name in ("lower", "estimate", "upper"))
         filled = colour if estimator != "multinomial logit" else "white"
-        panel.vlines(place, low, high, color=colour, linewidth=1.5, zorder=2)
+        panel.vlines(lag, low, high, color=colour, linewidth=1.5, zorder=2)
         panel.plot(
-            place,
+            lag,
             middle,
             linestyle="none",
             marker=_SHAPE[estimator],
@@ -126,9 +126,9 @@ def _draw(panel: Axes, curve: pd.DataFrame, colours: Mapping[str, str]) -> None:
 def _ratio_axis(panels: Iterable[Axes], words: Words) -> None:
     for panel in panels:
         low, high = panel.get_ylim()
-        shown = [ratio for ratio in _RATIOS if low <= np.log(ratio) <= high]
-        texts = [_ratio_text(ratio, words) for ratio in shown]
-        panel.set_yticks(np.log(shown), labels=texts)
+        ratios = [ratio for ratio in _RATIOS if low <= np.log(ratio) <= high]
+        texts = [_ratio_text(ratio, words) for ratio in ratios]
+        panel.set_yticks(np.log(ratios), labels=texts)
         panel.set_ylabel(words["ratio_axis"])
         right = panel.secondary_yaxis("right")
         right.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
@@ -152,20 +152,20 @@ def _points_axis(panels: Iterable[Axes], words: Words) -> None:
 
 def _headings(figure: Figure, height: float, words: Words) -> None:
     """The estimators, each behind its own mark."""
-    for left, estimator in ((0.08, "hazard model"), (0.26, "multinomial logit")):
-        _key(figure, (left, 1 - 0.25 / height), estimator, words)
+    for x, estimator in ((0.08, "hazard model"), (0.26, "multinomial logit")):
+        _key(figure, (x, 1 - 0.25 / height), estimator, words)
     _key(figure, (0.61, 1 - 0.25 / height), "linear probability", words)
 
 
-def _key(figure: Figure, place: tuple[float, float], estimator: str, words: Words) -> None:
+def _key(figure: Figure, point: tuple[float, float], estimator: str, words: Words) -> None:
     ink = GREY_INK if estimator == "multinomial logit" else INK
     mark = mpl.lines.Line2D(
-        [place[0]],
-        [place[1]],
+        [point[0]],
+        [point[1]],
         marker=_SHAPE[estimator],
         color=ink,
         markerfacecolor="white" if estimator == "multinomial logit" else ink,
         transform=figure.transFigure,
     )
     figure.add_artist(mark)
-    figure.text(place[0] + 0.013, place[1], words[estimator], color=ink, va="center")
+    figure.text(point[0] + 0.013, point[1], words[estimator], color=ink, va="center")

@@ -56,22 +56,26 @@ def description_words(
     >>> description_words("nb")["exit"]["forced"]
     'Tvangsretur'
     """
-    whole = languages.catalogue(code)
-    own = {table: whole["describe"][f"{table}_of_persons"] for table in _OF_PERSONS}
-    known = {name: languages.unit(name, code) for name in whole["shared"]["unit"]}
+    catalogue = languages.catalogue(code)
+    of_persons = {table: catalogue["describe"][f"{table}_of_persons"] for table in _OF_PERSONS}
+    time_units = {name: languages.unit(name, code) for name in catalogue["shared"]["unit"]}
     texts: Words = {
-        **whole["describe"],
-        "marks": whole["shared"]["marks"],
-        "unit": {name: each.one for name, each in known.items()},
-        "units": {plural(name): each.several.capitalize() for name, each in known.items()},
+        **catalogue["describe"],
+        "marks": catalogue["shared"]["marks"],
+        "unit": {name: unit.one for name, unit in time_units.items()},
+        "units": {plural(name): unit.several.capitalize() for name, unit in time_units.items()},
     }
     if people == "families":
         return texts
-    return {**texts, **{name: {**texts[name], **own[name]} for name in own}, "report": {}}
+    return {
+        **texts,
+        **{name: {**texts[name], **of_persons[name]} for name in of_persons},
+        "report": {},
+    }
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class FigurePanel:
     """Rows of one table, quantity and exit, and what the report printed of them."""
 
     rows: pd.DataFrame
@@ -170,27 +174,34 @@ class Panel:
         return digits.share(value, power, signs) if value > 0 else digits.number(value, 0, signs)
 
 
-def groups(series: pd.DataFrame, published: pd.DataFrame, words: Words) -> dict[str, list[Panel]]:
+def groups(
+    series: pd.DataFrame, published: pd.DataFrame, words: Words
+) -> dict[str, list[FigurePanel]]:
     """Panels of each figure; figures without any are left out."""
     figures = {
-        name: [panel for member in members for panel in _panels(series, published, member, words)]
+        name: [
+            panel
+            for table, quantity in members
+            for panel in _panels(series, published, table, quantity, words)
+        ]
         for name, members in GROUPS.items()
     }
     return {name: panels for name, panels in figures.items() if panels}
 
 
 def _panels(
-    series: pd.DataFrame, published: pd.DataFrame, member: tuple[str, str], words: Words
-) -> Iterator[Panel]:
+    series: pd.DataFrame, published: pd.DataFrame, table: str, quantity: str, words: Words
+) -> Iterator[FigurePanel]:
     """One panel for each exit, in the order of the words, or one for none."""
-    table, quantity = member
-    wanted = (series["table"] == table) & (series["quantity"] == quantity) & series["value"].notna()
-    rows = series[wanted]
+    selected = (
+        (series["table"] == table) & (series["quantity"] == quantity) & series["value"].notna()
+    )
+    rows = series[selected]
     by_exit = dict(list(rows.groupby(rows["exit"].fillna(""), sort=False)))
-    turns = [name for name in words["exit"] if name in by_exit]
-    for name in dict.fromkeys([*turns, *by_exit]):
-        alike = (published["series"] == quantity) & (published["exit"].fillna("") == name)
-        yield Panel(by_exit[name], published[alike], words)
+    exits = [name for name in words["exit"] if name in by_exit]
+    for name in dict.fromkeys([*exits, *by_exit]):
+        same_exit = (published["series"] == quantity) & (published["exit"].fillna("") == name)
+        yield FigurePanel(by_exit[name], published[same_exit], words)
 
 
 def _level(level: str, words: Words) -> str:

@@ -31,9 +31,9 @@ def predictive_words(unit: str = "month", code: str = ENGLISH) -> Words:
     >>> predictive_words("week", "nb")["month"]
     'uke under risiko'
     """
-    own, time = languages.figure("predictive", code), languages.unit(unit, code)
-    named = {"unit": time.one, "units": time.several}
-    return {**own, **named, "month": own["month"].format(**named)}
+    figure_words, time = languages.figure("predictive", code), languages.unit(unit, code)
+    time_words = {"unit": time.one, "units": time.several}
+    return {**figure_words, **time_words, "month": figure_words["month"].format(**time_words)}
 
 
 def predictive(
@@ -67,17 +67,17 @@ def predictive(
     exits = exit_colours(checked["exit"].unique())
     groupings = _groupings(checked)
     height = _TOP + _CURVES + (_GAP + _ROW) * len(groupings) + _BOTTOM
-    rows, summed = _shown(checked, month), summary(checked, month=month)
+    rows, summed = _plotted(checked, month), summary(checked, month=month)
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
         top = _TOP
-        for place, grouping in enumerate([ALL, *groupings]):
-            size = _ROW if place else _CURVES
-            panels = _row_of_panels(figure, (top, size), len(exits))
+        for index, grouping in enumerate([ALL, *groupings]):
+            size = _ROW if index else _CURVES
+            panels = _row_of_panels(figure, top, size, len(exits))
             levels, counted = (table[table["grouping"] == grouping] for table in (rows, summed))
             for panel, (name, colour) in zip(panels, exits.items(), strict=True):
                 if grouping == ALL:
-                    _curve(panel, _of(checked, ALL, name), colour)
+                    _curve(panel, _select(checked, ALL, name), colour)
                     panel.set_title(labels.get(name, name), loc="left", weight="bold", pad=20)
                 else:
                     _differences(panel, levels[levels["exit"] == name], colour, words)
@@ -110,7 +110,7 @@ def predictive_text(
     words = words or predictive_words()
     summed, lines = summary(checked, month=month), []
     for name in checked["exit"].unique():
-        row = at_month(_of(checked, ALL, name), month).iloc[0]
+        row = at_month(_select(checked, ALL, name), month).iloc[0]
         numbers = {
             key: _percent(row[key], words) for key in ("observed", "predicted", "lower", "upper")
         }
@@ -144,16 +144,16 @@ def _quantity(grouping: str) -> str:
     return "exits" if grouping in _PERIODS else "cumulative_incidence"
 
 
-def _of(checked: pd.DataFrame, grouping: str, exit_name: str) -> pd.DataFrame:
-    chosen = checked["grouping"].eq(grouping) & checked["exit"].eq(exit_name)
-    return checked[chosen & checked["quantity"].eq(_quantity(grouping))]
+def _select(checked: pd.DataFrame, grouping: str, exit_name: str) -> pd.DataFrame:
+    selected = checked["grouping"].eq(grouping) & checked["exit"].eq(exit_name)
+    return checked[selected & checked["quantity"].eq(_quantity(grouping))]
 
 
 def _counted(summed: pd.DataFrame, grouping: str, exit_name: str) -> pd.DataFrame:
-    return _of(summed, grouping, exit_name)
+    return _select(summed, grouping, exit_name)
 
 
-def _shown(checked: pd.DataFrame, month: int) -> pd.DataFrame:
+def _plotted(checked: pd.DataFrame, month: int) -> pd.DataFrame:
     """The number of each level that is drawn, in percentage points from what is predicted."""
     rows = at_month(checked, month)
     rows = rows[rows["quantity"] == rows["grouping"].map(_quantity)]
@@ -164,10 +164,9 @@ def _shown(checked: pd.DataFrame, month: int) -> pd.DataFrame:
 
 
 # --- drawing ------------------------------------------------------------------------------------
-def _row_of_panels(figure: Figure, place: tuple[float, float], n: int) -> list[Axes]:
+def _row_of_panels(figure: Figure, top: float, size: float, n: int) -> list[Axes]:
     """Panels side by side, so many inches below the top and so high."""
     height, width = figure.get_figheight(), 0.915 / n
-    top, size = place
     return [
         figure.add_axes(
             (0.065 + k * width, 1 - (top + size) / height, width - 0.045, size / height)
@@ -198,13 +197,13 @@ def _differences(panel: Axes, rows: pd.DataFrame, colour: str, words: Words) -> 
     grouping = rows["grouping"].iloc[0]
     if grouping not in _PERIODS:
         rows = rows.sort_values("apart")
-    place = np.arange(len(rows))
+    positions = np.arange(len(rows))
     width = float(np.clip(110 / len(rows), 0.8, 4.0))
-    panel.vlines(place, rows["lower"], rows["upper"], color=_BAR, linewidth=width)
+    panel.vlines(positions, rows["lower"], rows["upper"], color=_BAR, linewidth=width)
     panel.axhline(0.0, color=INK, linewidth=0.7)
-    apart, outside = rows["apart"].to_numpy(dtype=float), rows["outside"].to_numpy(dtype=bool)
+    deviations, outside = rows["apart"].to_numpy(dtype=float), rows["outside"].to_numpy(dtype=bool)
     for chosen, ink, size in ((~outside, _INSIDE, 2.0), (outside, colour, 3.6)):
-        panel.plot(place[chosen], apart[chosen], "o", color=ink, markersize=size, mew=0)
+        panel.plot(positions[chosen], deviations[chosen], "o", color=ink, markersize=size, mew=0)
     panel.set_xlim(-1, len(rows))
     panel.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
     low, high = _limits(rows)
@@ -219,21 +218,21 @@ def _differences(panel: Axes, rows: pd.DataFrame, colour: str, words: Words) -> 
 def _limits(rows: pd.DataFrame) -> tuple[float, float]:
     """What is to be seen: bars of the levels with most of the rows, and all that lies outside."""
     ordered = rows.sort_values("n_rows", ascending=False)
-    before = ordered["n_rows"].cumsum().shift(fill_value=0)
-    large = ordered[before < _SEEN * ordered["n_rows"].sum()]
+    n_before = ordered["n_rows"].cumsum().shift(fill_value=0)
+    large = ordered[n_before < _SEEN * ordered["n_rows"].sum()]
     outside = rows.loc[rows["outside"], "apart"]
-    seen = np.array([0.0, *large["lower"], *large["upper"], *outside], dtype=float)
-    seen = seen[np.isfinite(seen)]
-    low, high = float(seen.min()), float(seen.max())
+    shown_values = np.array([0.0, *large["lower"], *large["upper"], *outside], dtype=float)
+    shown_values = shown_values[np.isfinite(shown_values)]
+    low, high = float(shown_values.min()), float(shown_values.max())
     return (low, high) if low < high else (-1.0, 1.0)
 
 
 def _period_ticks(panel: Axes, levels: list[str], words: Words) -> None:
     """Names of some periods in the order of time; the smaller ones are the last."""
     named = [k for k, level in enumerate(levels) if level != POOLED]
-    most = 4 if max(map(len, levels[:1])) <= 4 else 3
-    at = np.unique(np.linspace(0, len(named) - 1, min(most, len(named))).round().astype(int))
-    panel.set_xticks([named[k] for k in at], [levels[named[k]] for k in at], size=8)
+    n_ticks = 4 if max(map(len, levels[:1])) <= 4 else 3
+    ticks = np.unique(np.linspace(0, len(named) - 1, min(n_ticks, len(named))).round().astype(int))
+    panel.set_xticks([named[k] for k in ticks], [levels[named[k]] for k in ticks], size=8)
     if POOLED in levels:
         panel.axvline(len(levels) - 1.5, color=_INSIDE, linewidth=0.6, linestyle=":")
         panel.annotate(

@@ -40,17 +40,17 @@ def published_lag_curves(
         900 pixels wide at 100 dots per inch.
     """
     words = words or languages.figure("published")
-    shown = _forced_mnlogit(estimates)
-    rows = _curves(shown)
-    priors = _priors(shown)
+    plotted = _forced_mnlogit(estimates)
+    rows = _curves(plotted)
+    priors = _priors(plotted)
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, 1.5 + 1.85 * len(rows)))
         grid = figure.subplots(len(rows), len(priors), sharex=True, sharey=True, squeeze=False)
         for panels, (exit_name, network) in zip(grid, rows, strict=True):
-            curve = _of(shown, exit=exit_name, network=network)
+            curve = _select(plotted, exit=exit_name, network=network)
             for panel, prior in zip(panels, priors, strict=True):
-                _lag_panel(panel, _of(curve, prior="published"), _of(curve, prior=prior))
-                text = _sum_text(_of(curve, prior=prior, lag="sum"), words)
+                _lag_panel(panel, _select(curve, prior="published"), _select(curve, prior=prior))
+                text = _sum_text(_select(curve, prior=prior, lag="sum"), words)
                 panel.text(0.98, 0.02, text, transform=panel.transAxes, ha="right", va="bottom")
             _row_labels(panels, f"{words[exit_name]} {words[network]}", words)
         _direct_labels(grid[0][0], EXIT_COLOURS[rows[0][0]], words)
@@ -58,7 +58,7 @@ def published_lag_curves(
         low, high = grid[0][0].get_ylim()
         grid[0][0].set_ylim(low - 0.2 * (high - low), high)  # room for the texts
         grid[0][0].yaxis.set_major_formatter(lambda value, _: _number(value, words, 1))
-        figure.text(0.075, 0.008, words["note"].format(ci=_percent(shown)), color=GREY_INK)
+        figure.text(0.075, 0.008, words["note"].format(ci=_percent(plotted)), color=GREY_INK)
     return figure
 
 
@@ -75,11 +75,11 @@ def published_lag_curves_text(
         One line per curve and prior, after the title.
     """
     words = words or languages.figure("published")
-    shown = _forced_mnlogit(estimates)
+    plotted = _forced_mnlogit(estimates)
     lines = [words["title"] + "."]
-    for exit_name, network in _curves(shown):
-        for prior in ["published", *_priors(shown)]:
-            curve = _of(shown, exit=exit_name, network=network, prior=prior)
+    for exit_name, network in _curves(plotted):
+        for prior in ["published", *_priors(plotted)]:
+            curve = _select(plotted, exit=exit_name, network=network, prior=prior)
             months = curve[curve["lag"] != "sum"]
             lines.append(
                 words["text"].format(
@@ -88,7 +88,7 @@ def published_lag_curves_text(
                     prior=words.get(prior, prior),
                     last=months["lag"].iloc[-1],
                     months=", ".join(_number(estimate, words) for estimate in months["estimate"]),
-                    sum=_sum_text(_of(curve, lag="sum"), words),
+                    sum=_sum_text(_select(curve, lag="sum"), words),
                 )
             )
     return "\n".join(lines)
@@ -96,25 +96,25 @@ def published_lag_curves_text(
 
 # --- choosing rows ------------------------------------------------------------------------------
 def _forced_mnlogit(estimates: pd.DataFrame) -> pd.DataFrame:
-    return _of(estimates, estimator="mnlogit", exposure="forced_return")
+    return _select(estimates, estimator="mnlogit", exposure="forced_return")
 
 
-def _of(table: pd.DataFrame, **labels: str) -> pd.DataFrame:
-    chosen = np.logical_and.reduce([table[name] == label for name, label in labels.items()])
-    return table[chosen]
+def _select(table: pd.DataFrame, **labels: str) -> pd.DataFrame:
+    selected = np.logical_and.reduce([table[name] == label for name, label in labels.items()])
+    return table[selected]
 
 
-def _curves(shown: pd.DataFrame) -> list[tuple[str, str]]:
-    pairs = shown[["network", "exit"]].drop_duplicates().sort_values(["network", "exit"])
+def _curves(plotted: pd.DataFrame) -> list[tuple[str, str]]:
+    pairs = plotted[["network", "exit"]].drop_duplicates().sort_values(["network", "exit"])
     return list(zip(pairs["exit"], pairs["network"], strict=True))
 
 
-def _priors(shown: pd.DataFrame) -> list[str]:
-    return [name for name in shown["prior"].unique() if name not in ("published", "wide")]
+def _priors(plotted: pd.DataFrame) -> list[str]:
+    return [name for name in plotted["prior"].unique() if name not in ("published", "wide")]
 
 
-def _percent(shown: pd.DataFrame) -> str:
-    return f"{100 * shown['ci_prob'].iloc[0]:g}"
+def _percent(plotted: pd.DataFrame) -> str:
+    return f"{100 * plotted['ci_prob'].iloc[0]:g}"
 
 
 def _sum_text(total: pd.DataFrame, words: Words) -> str:
@@ -134,9 +134,9 @@ def _lag_panel(panel: Axes, printed: pd.DataFrame, posterior: pd.DataFrame) -> N
     colour = EXIT_COLOURS[posterior["exit"].iloc[0]]
     for table, shift, ink in ((printed, -0.14, GREY), (posterior, 0.14, colour)):
         months = table[table["lag"] != "sum"]
-        place = months["lag"].astype(int) + shift
-        panel.vlines(place, months["lower"], months["upper"], color=ink, linewidth=1.6, zorder=2)
-        panel.plot(place, months["estimate"], "o-", color=ink, markersize=4, linewidth=0.8)
+        lag = months["lag"].astype(int) + shift
+        panel.vlines(lag, months["lower"], months["upper"], color=ink, linewidth=1.6, zorder=2)
+        panel.plot(lag, months["estimate"], "o-", color=ink, markersize=4, linewidth=0.8)
 
 
 def _row_labels(panels: Sequence[Axes], text: str, words: Words) -> None:

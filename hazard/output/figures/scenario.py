@@ -49,8 +49,8 @@ def scenario(
         900 pixels wide at 100 dots per inch; a row of panels per arm.
     """
     words = words or languages.figure("scenario")
-    shown = _shown(estimates)
-    arms, names = list(shown["arm"].unique()), list(shown["name"].unique())
+    plotted = _plotted(estimates)
+    arms, names = list(plotted["arm"].unique()), list(plotted["name"].unique())
     colours = {**exit_colours(name for name in names if name != _STOCK), _STOCK: INK}
     across = min(len(names), _ACROSS)
     down = -(-len(names) // across)
@@ -61,7 +61,7 @@ def scenario(
         for row, arm in enumerate(arms):
             block = grid[row * down : (row + 1) * down].ravel()
             for axes, name in zip(block, names, strict=False):
-                curve = shown[(shown["arm"] == arm) & (shown["name"] == name)]
+                curve = plotted[(plotted["arm"] == arm) & (plotted["name"] == name)]
                 _draw(axes, curve, colours[name], words)
                 title = words["residents"] if name == _STOCK else (labels or {}).get(name, name)
                 title = f"{words['arm'].format(arm=arm)}: {title}" if len(arms) > 1 else title
@@ -71,7 +71,7 @@ def scenario(
         for axes in grid[-1]:
             axes.set_xlabel(words["month_axis"])
         figure.supylabel(words["axis"].format(reference=reference), x=0.012, fontsize=9)
-        _foot(figure, shown, height, words)
+        _foot(figure, plotted, height, words)
         figure.subplots_adjust(
             left=0.095,
             right=0.985,
@@ -97,25 +97,27 @@ def scenario_text(
         One sentence per arm.
     """
     words = words or languages.figure("scenario")
-    shown = _shown(estimates)
-    last = shown[shown["month"] == shown["month"].max()]
+    plotted = _plotted(estimates)
+    last = plotted[plotted["month"] == plotted["month"].max()]
     lines = []
     for arm, rows in last.groupby("arm", sort=False):
         numbers = []
         for name, versions in rows.groupby("name", sort=False):
-            by = {row["version"]: _number(row, words) for _, row in versions.iterrows()}
+            by_version = {row["version"]: _number(row, words) for _, row in versions.iterrows()}
             title = words["residents"] if name == _STOCK else (labels or {}).get(str(name), name)
-            numbers.append(words["number"].format(name=title, **by))
+            numbers.append(words["number"].format(name=title, **by_version))
         month = int(rows["month"].iloc[0])
         lines.append(words["text"].format(arm=arm, month=month, numbers="; ".join(numbers)))
     return " ".join(lines)
 
 
-def _shown(estimates: pd.DataFrame) -> pd.DataFrame:
+def _plotted(estimates: pd.DataFrame) -> pd.DataFrame:
     kinds = estimates["quantity"].isin(["extra_exits", _STOCK])
     versions = estimates["version"].isin(["naive", "feedback"])
-    kept = estimates[kinds & versions & (estimates["place"] == _PLACE)]
-    return kept.assign(name=kept["exit"].astype(object).where(kept["exit"].notna(), _STOCK))
+    selected = estimates[kinds & versions & (estimates["place"] == _PLACE)]
+    return selected.assign(
+        name=selected["exit"].astype(object).where(selected["exit"].notna(), _STOCK)
+    )
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, ink: str, words: Words) -> None:
@@ -144,8 +146,8 @@ def _tick(axes: Axes, mark: digits.Marks, value: float, _: int) -> str:
     return digits.signed(value, last_digit(axes.get_yticks()), mark)
 
 
-def _foot(figure: Figure, shown: pd.DataFrame, height: float, words: Words) -> None:
-    level = digits.number(100 * float(shown["ci_prob"].iloc[0]), 0, marks(words))
+def _foot(figure: Figure, plotted: pd.DataFrame, height: float, words: Words) -> None:
+    level = digits.number(100 * float(plotted["ci_prob"].iloc[0]), 0, marks(words))
     keys = [
         Line2D([], [], color=GREY_INK, linewidth=1.8, label=words["feedback"]),
         Line2D([], [], color=INK, linestyle="--", linewidth=1.2, label=words["naive"]),

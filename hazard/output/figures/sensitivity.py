@@ -39,7 +39,7 @@ class _Estimand(NamedTuple):
         return chosen if self.month is None else chosen[chosen["month"] == self.month]
 
 
-class _Shown(NamedTuple):
+class _FigureData(NamedTuple):
     """Rows of the term that is shown, the lines that they stand on, and how they are worded."""
 
     rows: pd.DataFrame
@@ -85,22 +85,22 @@ def sensitivity(
     """
     rows = _focal(estimates)
     lines = rows[_ROW].drop_duplicates().reset_index(drop=True)
-    shown = _Shown(rows, lines, labels or {}, words or languages.figure("sensitivity"))
-    exits = shown.exits()
+    data = _FigureData(rows, lines, labels or {}, words or languages.figure("sensitivity"))
+    exits = data.exits()
     upper, lower = 1.05 + _LINE * len(lines), 1.65 + 1.15 * len(exits)
     height = upper + lower
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
         top, floor = 1 - 0.92 / height, 1 - upper / height
-        left, middle = _LEFT / 9, 0.62
+        left_edge, middle = _LEFT / 9, 0.62
         forest = figure.add_gridspec(
-            1, len(exits), left=left, right=middle, top=top, bottom=floor, wspace=0.12
+            1, len(exits), left=left_edge, right=middle, top=top, bottom=floor, wspace=0.12
         )
-        _forests(figure, forest, shown)
+        _forests(figure, forest, data)
         table = figure.add_gridspec(
             1, len(exits), left=middle + 0.025, right=1 - _RIGHT / 9, top=top, bottom=floor
         )
-        _conclusions(figure, table, shown)
+        _conclusions(figure, table, data)
         panels = figure.add_gridspec(
             len(exits),
             lines["prior"].nunique(),
@@ -111,8 +111,8 @@ def sensitivity(
             wspace=0.1,
             hspace=0.16,
         )
-        _lag_panels(figure, panels, shown)
-        _titles(figure, shown, floor)
+        _lag_panels(figure, panels, data)
+        _titles(figure, data, floor)
     return figure
 
 
@@ -132,16 +132,16 @@ def sensitivity_text(
     """
     words = words or languages.figure("sensitivity")
     main = estimates[estimates["engine"] == estimates["engine"].iloc[0]]
-    shown = _focal(main)
-    n = len(shown[_ROW].drop_duplicates()) - 1
+    data = _focal(main)
+    n = len(data[_ROW].drop_duplicates()) - 1
     parts = []
-    for exit_name, rows in shown.groupby("exit", sort=False):
+    for exit_name, rows in data.groupby("exit", sort=False):
         texts = (_kept_text(estimand.rows_of(rows), words) for estimand in _estimands(rows))
         parts.append(f"{(labels or {}).get(str(exit_name), exit_name)}: {'; '.join(texts)}")
     lags = main[main["quantity"] == "lag_coefficient"]
     stays = ~lags.groupby(["term", "exit", "lag"])["changed"].any()
     return words["text"].format(
-        event=_event(shown, words), n=n, exits=". ".join(parts), all=len(stays), same=stays.sum()
+        event=_event(data, words), n=n, exits=". ".join(parts), all=len(stays), same=stays.sum()
     )
 
 
@@ -160,15 +160,15 @@ def _event(rows: pd.DataFrame, words: Words) -> str:
     )
 
 
-def _estimands(shown: pd.DataFrame) -> list[_Estimand]:
-    months = shown.loc[shown["quantity"] == "risk_difference", "month"].unique()
+def _estimands(data: pd.DataFrame) -> list[_Estimand]:
+    months = data.loc[data["quantity"] == "risk_difference", "month"].unique()
     contrasts = [_Estimand("risk_difference", int(month)) for month in sorted(months)]
     return [*contrasts, _Estimand("cumulative_lag_effect", None)]
 
 
-def _drawn(shown: pd.DataFrame) -> _Estimand:
+def _forest_estimand(data: pd.DataFrame) -> _Estimand:
     """The last risk difference, or the sum of the lags where there is none."""
-    return _estimands(shown)[-2:][0]
+    return _estimands(data)[-2:][0]
 
 
 def _kept_text(rows: pd.DataFrame, words: Words) -> str:
@@ -182,8 +182,8 @@ def _kept_text(rows: pd.DataFrame, words: Words) -> str:
     else:
         total = digits.logarithm(estimate, marks(words))
         number = words["sum"].format(estimate=total, unit=_unit(reference["unit"], words))
-    same, conclusion = int((~others["changed"]).sum()), words[reference["conclusion"]]
-    return words["kept"].format(number=number, conclusion=conclusion, same=same, all=len(others))
+    n_same, conclusion = int((~others["changed"]).sum()), words[reference["conclusion"]]
+    return words["kept"].format(number=number, conclusion=conclusion, same=n_same, all=len(others))
 
 
 def _unit(name: str, words: Words) -> str:
@@ -191,34 +191,34 @@ def _unit(name: str, words: Words) -> str:
 
 
 # --- estimands and conclusions ------------------------------------------------------------------
-def _forests(figure: Figure, grid: GridSpec, shown: _Shown) -> None:
-    place, estimand = np.arange(len(shown.lines)), _drawn(shown.rows)
-    for column, (exit_name, label, colour) in enumerate(shown.exits()):
+def _forests(figure: Figure, grid: GridSpec, data: _FigureData) -> None:
+    lines, estimand = np.arange(len(data.lines)), _forest_estimand(data.rows)
+    for column, (exit_name, label, colour) in enumerate(data.exits()):
         panel = figure.add_subplot(grid[0, column])
-        panel.set_yticks(place, [_label(shown, int(k)) for k in place])
-        panel.set_ylim(len(place) - 0.5, -0.5)
-        rows = shown.on_lines(exit_name, estimand)
+        panel.set_yticks(lines, [_label(data, int(k)) for k in lines])
+        panel.set_ylim(len(lines) - 0.5, -0.5)
+        rows = data.on_lines(exit_name, estimand)
         low, middle, high = (rows[c].astype(float) for c in ("lower", "estimate", "upper"))
         reference = rows[rows["prior"] == "model"].iloc[0]
         panel.axvspan(float(reference["lower"]), float(reference["upper"]), color=_REFERENCE, lw=0)
         panel.axvline(0.0, color=INK, linewidth=0.8)
-        panel.hlines(place, low, high, color=colour, linewidth=1.5)
+        panel.hlines(lines, low, high, color=colour, linewidth=1.5)
         sampled = rows["engine"] == "nuts"
         for chosen, filled in ((~sampled, colour), (sampled, "white")):
-            panel.plot(middle[chosen], place[chosen], "o", color=colour, mfc=filled, markersize=4.5)
+            panel.plot(middle[chosen], lines[chosen], "o", color=colour, mfc=filled, markersize=4.5)
         panel.set_title(label, loc="left", color=colour, weight="bold")
         panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
         panel.tick_params(axis="y", length=0, labelleft=column == 0)
         factor = 1 if estimand.month is None else 100
-        panel.xaxis.set_major_formatter(_ticks(factor, shown.words))
+        panel.xaxis.set_major_formatter(_ticks(factor, data.words))
 
 
-def _label(shown: _Shown, k: int) -> str:
+def _label(data: _FigureData, k: int) -> str:
     """Name of the prior on the first of its lines, and its scale on each."""
-    lines, words = shown.lines, shown.words
+    lines, words = data.lines, data.words
     prior, scale, engine = lines.iloc[k]
-    known = k > 0 and lines["prior"].iloc[k - 1] == prior
-    name = "" if known else _prior(prior, words)
+    repeated = k > 0 and lines["prior"].iloc[k - 1] == prior
+    name = "" if repeated else _prior(prior, words)
     number = "" if pd.isna(scale) else _number(scale, words)
     sampled = words["sampled"] if engine == "nuts" and (lines["engine"] != "nuts").any() else ""
     return "  ".join(part for part in (name, number, sampled) if part)
@@ -243,19 +243,19 @@ def _number(value: float, words: Words) -> str:
     return f"{value:g}".replace("-", "−").replace(".", words["decimal"])
 
 
-def _conclusions(figure: Figure, grid: GridSpec, shown: _Shown) -> None:
-    estimands = _estimands(shown.rows)
-    for column, (exit_name, label, colour) in enumerate(shown.exits()):
+def _conclusions(figure: Figure, grid: GridSpec, data: _FigureData) -> None:
+    estimands = _estimands(data.rows)
+    for column, (exit_name, label, colour) in enumerate(data.exits()):
         panel = figure.add_subplot(grid[0, column])
         panel.set_xlim(-0.5, len(estimands) - 0.5)
-        panel.set_ylim(len(shown.lines) - 0.5, -0.5)
+        panel.set_ylim(len(data.lines) - 0.5, -0.5)
         for x, estimand in enumerate(estimands):
-            rows = shown.on_lines(exit_name, estimand)
+            rows = data.on_lines(exit_name, estimand)
             for y, row in enumerate(rows.to_dict("records")):
                 if row["changed"]:
                     panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=_CHANGED, lw=0))
                 panel.plot(x, y, _MARKS[row["conclusion"]], color=colour, markersize=5)
-        heads = ["Σ" if wanted.month is None else str(wanted.month) for wanted in estimands]
+        heads = ["Σ" if estimand.month is None else str(estimand.month) for estimand in estimands]
         panel.set_xticks(range(len(heads)), heads)
         panel.tick_params(length=0, labelleft=False, labeltop=True, labelbottom=False, pad=1)
         panel.set_title(label, loc="left", color=colour, size=8.5, pad=14)
@@ -264,25 +264,25 @@ def _conclusions(figure: Figure, grid: GridSpec, shown: _Shown) -> None:
 
 
 # --- prior beside posterior ---------------------------------------------------------------------
-def _lag_panels(figure: Figure, grid: GridSpec, shown: _Shown) -> None:
-    curves = shown.rows[shown.rows["quantity"] == "lag_coefficient"]
+def _lag_panels(figure: Figure, grid: GridSpec, data: _FigureData) -> None:
+    curves = data.rows[data.rows["quantity"] == "lag_coefficient"]
     curves = curves[curves["engine"] == curves["engine"].iloc[0]]
     priors = list(curves["prior"].unique())
-    for row, (exit_name, label, colour) in enumerate(shown.exits()):
+    for row, (exit_name, label, colour) in enumerate(data.exits()):
         of_exit = curves[curves["exit"] == exit_name]
         first = None
         for column, prior in enumerate(priors):
             panel = figure.add_subplot(grid[row, column], sharey=first)
             _lag_panel(panel, of_exit[of_exit["prior"] == prior], colour)
-            panel.yaxis.set_major_formatter(_even_ticks(panel, shown.words))
-            panel.tick_params(labelleft=column == 0, labelbottom=row == len(shown.exits()) - 1)
+            panel.yaxis.set_major_formatter(_even_ticks(panel, data.words))
+            panel.tick_params(labelleft=column == 0, labelbottom=row == len(data.exits()) - 1)
             if first is None:
                 first = panel
                 low, high = of_exit["lower"].min(), of_exit["upper"].max()
                 panel.set_ylim(min(float(low), 0.0) - 0.1, max(float(high), 0.0) + 0.1)
                 panel.set_ylabel(label, color=colour, weight="bold")
             if row == 0:
-                panel.set_title(_prior(prior, shown.words).replace(" ", "\n", 1), size=8)
+                panel.set_title(_prior(prior, data.words).replace(" ", "\n", 1), size=8)
 
 
 def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
@@ -292,35 +292,35 @@ def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
     panel.axhline(0.0, color=INK, linewidth=0.7, zorder=2)
     for scale, shift in zip(scales, shifts, strict=True):
         of_scale = rows[rows["scale"].fillna(np.inf) == scale]
-        place = of_scale["lag"].astype(float) + shift
+        lag = of_scale["lag"].astype(float) + shift
         low, high = of_scale["prior_lower"].astype(float), of_scale["prior_upper"].astype(float)
-        panel.bar(place, high - low, 0.36, low, color=_PRIOR, linewidth=0, zorder=1)
+        panel.bar(lag, high - low, 0.36, low, color=_PRIOR, linewidth=0, zorder=1)
         panel.vlines(
-            place,
+            lag,
             of_scale["lower"].astype(float),
             of_scale["upper"].astype(float),
             color=colour,
             lw=1.2,
         )
-        panel.plot(place, of_scale["estimate"].astype(float), ".", color=colour, markersize=2.8)
+        panel.plot(lag, of_scale["estimate"].astype(float), ".", color=colour, markersize=2.8)
     lags = rows["lag"].astype(int)
     panel.set_xticks(sorted({lags.min(), int(np.median(lags)), lags.max()}))
     panel.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
     panel.tick_params(labelsize=8)
 
 
-def _titles(figure: Figure, shown: _Shown, floor: float) -> None:
-    height, left, words = figure.get_figheight(), 0.13 / 9, shown.words
-    month = _drawn(shown.rows).month
-    unit = _unit(shown.rows.loc[shown.rows["lag"].notna(), "unit"].iloc[0], words)
+def _titles(figure: Figure, data: _FigureData, floor: float) -> None:
+    height, left_edge, words = figure.get_figheight(), 0.13 / 9, data.words
+    month = _forest_estimand(data.rows).month
+    unit = _unit(data.rows.loc[data.rows["lag"].notna(), "unit"].iloc[0], words)
     change = words["sum_axis" if month is None else "points_axis"].format(unit=unit, month=month)
-    heading = words["title"].format(event=_event(shown.rows, words))
-    figure.text(left, 1 - 0.22 / height, heading, size=11.5, weight="bold")
+    heading = words["title"].format(event=_event(data.rows, words))
+    figure.text(left_edge, 1 - 0.22 / height, heading, size=11.5, weight="bold")
     figure.text(_LEFT / 9, 1 - 0.47 / height, change)
     figure.text(0.645, 1 - 0.47 / height, words["conclusions"])
     _note(figure, floor - 0.52 / height, words["above_note"].format(unit=unit))
     _note(figure, 0.22 / height, words["below_note"].format(Unit=unit.capitalize()))
 
 
-def _note(figure: Figure, place: float, text: str) -> None:
-    figure.text(0.13 / 9, place, text, color=GREY_INK, va="center", size=8.5)
+def _note(figure: Figure, height: float, text: str) -> None:
+    figure.text(0.13 / 9, height, text, color=GREY_INK, va="center", size=8.5)

@@ -53,13 +53,13 @@ STYLE: Any = MappingProxyType(
 def exit_colours(exits: Iterable[str]) -> dict[str, str]:
     """A colour for each exit; the same exit has the same one in every figure of a model."""
     return {
-        name: EXIT_COLOURS.get(name, _FURTHER[place % len(_FURTHER)])
-        for place, name in enumerate(exits)
+        name: EXIT_COLOURS.get(name, _FURTHER[index % len(_FURTHER)])
+        for index, name in enumerate(exits)
     }
 
 
 def exit_sentence(name: object, parts: Iterable[str], labels: Mapping[str, str]) -> str:
-    """Label of an exit, and what is said of it.
+    """Label of an exit, and the parts of its sentence.
 
     Examples
     --------
@@ -87,12 +87,14 @@ def run_words(
     >>> run_words("week", "nb")["lag_axis"]
     'Uker siden hendelsen'
     """
-    own = {**languages.figure("run", code), **languages.words("shared.estimator", code)}
+    figure_words = {**languages.figure("run", code), **languages.words("shared.estimator", code)}
     one, several, _ = languages.unit(unit, code)
     time = {"unit": one, "units": several, "Units": several[:1].upper() + several[1:]}
-    axes = {name: own[name].format(**time) for name in ("lag_axis", "month_axis", "start_axis")}
-    ratios = {"ratio_axis": own[f"{scale}_axis"], "lag_text": own[f"lag_{scale}"]}
-    return {**own, **time, **axes, **ratios}
+    axes = {
+        name: figure_words[name].format(**time) for name in ("lag_axis", "month_axis", "start_axis")
+    }
+    ratios = {"ratio_axis": figure_words[f"{scale}_axis"], "lag_text": figure_words[f"lag_{scale}"]}
+    return {**figure_words, **time, **axes, **ratios}
 
 
 def marks(words: Mapping[str, str]) -> digits.Marks:
@@ -114,21 +116,21 @@ def last_digit(ticks: npt.ArrayLike) -> int:
     >>> last_digit([0.0, 0.5, 1.0]), last_digit([0.0, 20.0])
     (-1, 0)
     """
-    apart = np.diff(np.asarray(ticks, dtype=float))
-    step = float(apart[0]) if len(apart) else 1.0
+    distances = np.diff(np.asarray(ticks, dtype=float))
+    step = float(distances[0]) if len(distances) else 1.0
     return next((-k for k in range(3) if abs(step * 10**k - round(step * 10**k)) < 1e-6), -3)
 
 
 def rendered(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
     """Content of a file of a figure, the same for the same figure."""
-    out = io.BytesIO()
+    buffer = io.BytesIO()
     with mpl.rc_context(dict(STYLE)), warnings.catch_warnings():
         # A sign that the font lacks is a box in a PNG; the SVG holds it as text.
         warnings.filterwarnings("ignore", message=r"Glyph \d+", category=UserWarning)
         _write_out(figure)  # within the style: ticks are made here
         dated = {"Date": None} if file_format == "svg" else {"Software": None}
-        figure.savefig(out, format=file_format, dpi=200, metadata=dated)
-    return out.getvalue()
+        figure.savefig(buffer, format=file_format, dpi=200, metadata=dated)
+    return buffer.getvalue()
 
 
 def _write_out(figure: Figure) -> None:

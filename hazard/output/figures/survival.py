@@ -65,19 +65,19 @@ def survival_curves(
         900 pixels wide at 100 dots per inch.
     """
     words = words or survival_words()
-    shown = _shown(incidence)
-    panels = list(_panels(shown))
+    plotted = _plotted(incidence)
+    panels = list(_panels(plotted))
     across = len(panels) if len(panels) <= 3 else 2
     down = -(-len(panels) // across)
-    colours = _colours(shown)
-    keys = _keys(shown, colours, words)
+    colours = _colours(plotted)
+    keys = _keys(plotted, colours, words)
     foot = 0.85 + 0.2 * -(-len(keys) // _KEYS_ACROSS)
     height = 2.6 * down + foot
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
         grid = figure.subplots(down, across, squeeze=False, sharex=True)
         for axes, name in zip(grid.flat, panels, strict=False):
-            _draw(axes, shown[shown["exit"] == name], colours)
+            _draw(axes, plotted[plotted["exit"] == name], colours)
             _format(axes, words)
             title = words["any"] if name == "any" else (labels or {}).get(name, name)
             axes.set_title(title, loc="left", weight="bold")
@@ -88,7 +88,7 @@ def survival_curves(
             axes.set_xlabel(words["month_axis"].format(Units=words["units"].capitalize()))
         for row in grid:
             row[0].set_ylabel(words["share_axis"])
-        figure.text(0.075, 0.015, _note(shown, words), color=GREY_INK, va="bottom", fontsize=8)
+        figure.text(0.075, 0.015, _note(plotted, words), color=GREY_INK, va="bottom", fontsize=8)
         figure.legend(
             handles=keys,
             loc="lower left",
@@ -122,7 +122,7 @@ def survival_curves_text(
         As of :func:`survival_curves`.
     months : tuple of int, optional
         By default those of :func:`hazard.units.headline`, in the unit of the words. A curve that
-        ends before all of them is told at its end.
+        ends before all of them is reported at its end.
     labels, words : mapping
         As for :func:`survival_curves`.
 
@@ -132,15 +132,15 @@ def survival_curves_text(
         One sentence per panel, with months in which somebody is at risk.
     """
     words = words or survival_words()
-    shown = _shown(incidence)
-    shown = shown[~_is_other(shown)]
-    last = int(shown["month"].max())
-    wanted = units.headline(last, words["period"]) if months is None else months
+    plotted = _plotted(incidence)
+    plotted = plotted[~_is_other(plotted)]
+    last = int(plotted["month"].max())
+    printed_months = units.headline(last, words["period"]) if months is None else months
     lines = []
-    for name in _panels(shown):
+    for name in _panels(plotted):
         groups = []
-        for group, curve in shown[shown["exit"] == name].groupby("group", sort=False):
-            reached = curve[curve["month"].isin(wanted)]
+        for group, curve in plotted[plotted["exit"] == name].groupby("group", sort=False):
+            reached = curve[curve["month"].isin(printed_months)]
             marked = (reached if len(reached) else curve.nlargest(1, "month")).sort_values("month")
             numbers = ", ".join(_percent(row, words) for _, row in marked.iterrows())
             named = words["all"] if group == "all" else str(group)
@@ -157,66 +157,66 @@ def _percent(row: pd.Series, words: Words) -> str:
     return words["month"].format(unit=words["unit"], month=int(row["month"]), percent=percent)
 
 
-def _least(rows: pd.DataFrame) -> int:
+def _min_at_risk(rows: pd.DataFrame) -> int:
     """Persons at risk that a line needs: ten, or one where there never are ten."""
     return _LEAST if bool((rows["n_at_risk"] >= _LEAST).any()) else 1
 
 
-def _shown(incidence: pd.DataFrame) -> pd.DataFrame:
+def _plotted(incidence: pd.DataFrame) -> pd.DataFrame:
     groups = incidence["group"] != "all"
-    kept = incidence[groups] if groups.any() else incidence
-    exit_ = kept["exit"] != "any"
+    selected = incidence[groups] if groups.any() else incidence
+    exit_ = selected["exit"] != "any"
     if groups.any():
-        kept = kept[~(exit_ & (kept["estimator"] == "Kaplan-Meier"))]
-    return kept[kept["n_at_risk"] >= _least(kept)]
+        selected = selected[~(exit_ & (selected["estimator"] == "Kaplan-Meier"))]
+    return selected[selected["n_at_risk"] >= _min_at_risk(selected)]
 
 
-def _panels(shown: pd.DataFrame) -> list[str]:
-    names = [str(name) for name in shown["exit"].unique()]
+def _panels(plotted: pd.DataFrame) -> list[str]:
+    names = [str(name) for name in plotted["exit"].unique()]
     return ["any", *(name for name in names if name != "any")]
 
 
-def _is_other(shown: pd.DataFrame) -> pd.Series:
+def _is_other(plotted: pd.DataFrame) -> pd.Series:
     """Rows of an exit by Kaplan-Meier."""
-    return (shown["exit"] != "any") & (shown["estimator"] == "Kaplan-Meier")
+    return (plotted["exit"] != "any") & (plotted["estimator"] == "Kaplan-Meier")
 
 
-def _colours(shown: pd.DataFrame) -> dict[tuple[str, str], Look]:
+def _colours(plotted: pd.DataFrame) -> dict[tuple[str, str], Look]:
     """Colour and line of every exit and group."""
-    groups, exits = list(shown["group"].unique()), _panels(shown)
+    groups, exits = list(plotted["group"].unique()), _panels(plotted)
     if groups == ["all"]:
         by_exit = exit_colours(name for name in exits if name != "any") | {"any": INK}
         return {(name, "all"): (by_exit[name], "-") for name in exits}
     looks = {
-        group: (_PALETTE[place % len(_PALETTE)], _LINES[place // len(_PALETTE)])
-        for place, group in enumerate(groups)
+        group: (_PALETTE[index % len(_PALETTE)], _LINES[index // len(_PALETTE)])
+        for index, group in enumerate(groups)
     }
     return {(name, group): looks[group] for name in exits for group in groups}
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, colours: Mapping[tuple[str, str], Look]) -> None:
-    other = _is_other(rows)
+    by_kaplan_meier = _is_other(rows)
     banded = _has_bands(rows)
-    for (name, group), curve in rows[~other].groupby(["exit", "group"], sort=False):
+    for (name, group), curve in rows[~by_kaplan_meier].groupby(["exit", "group"], sort=False):
         ink, line = colours[str(name), str(group)]
         month, low, middle, high = _from_zero(curve, 1.0 if name == "any" else 0.0)
         axes.step(month, middle, where="post", color=ink, linestyle=line, linewidth=1.6)
         if banded:
             axes.fill_between(month, low, high, step="post", color=ink, alpha=0.13, linewidth=0)
-    if other.any():
-        month, _, middle, _ = _from_zero(rows[other], 1.0)
+    if by_kaplan_meier.any():
+        month, _, middle, _ = _from_zero(rows[by_kaplan_meier], 1.0)
         axes.step(month, 1 - middle, where="post", color=GREY_INK, linestyle=":", linewidth=1.4)
 
 
 def _keys(
-    shown: pd.DataFrame,
+    plotted: pd.DataFrame,
     colours: Mapping[tuple[str, str], Look],
     words: Words,
 ) -> list[Line2D]:
     """Lines of the legend: groups, or the two estimators."""
-    if set(shown["group"]) == {"all"}:
+    if set(plotted["group"]) == {"all"}:
         keys = [Line2D([], [], color=INK, linewidth=1.6, label=words["whole"])]
-        if _is_other(shown).any():
+        if _is_other(plotted).any():
             keys.append(Line2D([], [], color=GREY_INK, linestyle=":", label=words["one_minus"]))
         return keys
     looks = {group: look for (_, group), look in colours.items()}
@@ -246,14 +246,14 @@ def _format(axes: Axes, words: Words) -> None:
     )
 
 
-def _has_bands(shown: pd.DataFrame) -> bool:
+def _has_bands(plotted: pd.DataFrame) -> bool:
     """Whether bands can be told apart."""
-    return bool(shown["group"].nunique() <= _MOST_BANDS)
+    return bool(plotted["group"].nunique() <= _MOST_BANDS)
 
 
-def _note(shown: pd.DataFrame, words: Words) -> str:
-    note = words["note"].format(least=_least(shown))
-    if _has_bands(shown):
-        level = digits.number(100 * float(shown["ci_prob"].iloc[0]), 0, marks(words))
+def _note(plotted: pd.DataFrame, words: Words) -> str:
+    note = words["note"].format(least=_min_at_risk(plotted))
+    if _has_bands(plotted):
+        level = digits.number(100 * float(plotted["ci_prob"].iloc[0]), 0, marks(words))
         note = f"{note} {words['bands'].format(ci=level)}"
     return note

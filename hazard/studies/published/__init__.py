@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 
 from hazard.inference.convergence import PUBLISH, Gate, GateLimits, gate
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.spec.priors import Prior
 from hazard.studies.published.coefficient_table import (
     published_country_table,
@@ -67,7 +67,7 @@ class PublishedPosterior:
     correlation : DataFrame
         As :func:`neighbour_correlation` returns it.
     priors : mapping of name to Prior
-    settings : Settings
+    settings : SamplerSettings
         With the seed.
     """
 
@@ -76,7 +76,7 @@ class PublishedPosterior:
     estimates: pd.DataFrame
     correlation: pd.DataFrame
     priors: Mapping[str, Prior]
-    settings: Settings
+    settings: SamplerSettings
 
     @property
     def passed(self) -> bool:

@@ -11,13 +11,13 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
-from hazard.inference.nuts import Settings, compile_model, sample
+from hazard.inference.nuts import SamplerSettings, compile_model, sample
 from hazard.spec.priors import Prior
 from hazard.studies.published.coefficient_table import CURVE
 from hazard.studies.published.normal import PRIORS, normal_posterior, prior_covariance
 
 # At 2,000 draws the largest R-hat of 256 numbers was 1.005; at 1,000 it came to 1.009.
-SETTINGS = Settings(draws=2000, tune=500)
+SETTINGS = SamplerSettings(draws=2000, tune=500)
 
 Progress = Callable[[str], None]
 
@@ -82,7 +82,7 @@ def posterior(
     curves: xr.Dataset,
     priors: Mapping[str, Prior] = PRIORS,
     *,
-    settings: Settings = SETTINGS,
+    settings: SamplerSettings = SETTINGS,
     progress: Progress | None = None,
 ) -> xr.DataTree:
     """Posterior draws of every curve under every prior.
@@ -92,7 +92,7 @@ def posterior(
     curves : Dataset, dims (curve, lag)
     priors : mapping of name to Prior
         On the scale of the log-odds.
-    settings : Settings
+    settings : SamplerSettings
         The same settings and seed give the same draws.
     progress : callable, optional
         Called with a line of text before each prior.

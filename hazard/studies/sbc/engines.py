@@ -12,7 +12,7 @@ from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
 from hazard.errors import ConvergenceError
 from hazard.inference import laplace_draws
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.model.design import Design
 from hazard.model.parameterisation import Coordinates
 from hazard.studies.sensitivity.engines import Sampler
@@ -80,7 +80,9 @@ def _sampled(it: Coordinates, sampler: Sampler) -> Fit:
         laplace = laplace_draws.fit(of_design(it, simulated))
         draws = max(n, _FEWEST_DRAWS)
         for _ in range(1 + _DOUBLINGS):
-            settings = Settings(draws, chains=_CHAINS, cores=1, seed=int(rng.integers(2**31)))
+            settings = SamplerSettings(
+                draws, chains=_CHAINS, cores=1, seed=int(rng.integers(2**31))
+            )
             tree = sampler.draws(laplace, settings)
             posterior = tree["posterior"].to_dataset()
             effective = smallest_ess(posterior)

@@ -26,13 +26,13 @@ class Sampler:
         """Number of graphs compiled so far."""
         return len(self._compiled)
 
-    def draws(self, around: Laplace, settings: nuts.Settings) -> xr.DataTree:
+    def draws(self, around: Laplace, settings: nuts.SamplerSettings) -> xr.DataTree:
         """Draws of one posterior, approximated or sampled.
 
         Parameters
         ----------
         around : Laplace
-        settings : Settings
+        settings : SamplerSettings
             The same settings give the same draws, whatever was drawn before.
 
         Returns

@@ -18,7 +18,7 @@ from hazard.estimands import incidence as estimands
 from hazard.fitting import Panel, Progress, refuse_constant, silent, versions
 from hazard.inference import laplace_draws
 from hazard.inference.convergence import EXPLORE, Gate, gate
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.inference.thinning import thinned
 from hazard.model import design, parameterisation
 from hazard.model.design import Design
@@ -30,8 +30,8 @@ from hazard.studies.sensitivity.tidy import Fitted, repeated, table
 
 INCIDENCE_DRAWS = 500
 """Draws of which cumulative incidences are computed: evenly spaced ones of all."""
-APPROXIMATE = Settings(draws=250, engine="laplace")
-SAMPLED = Settings()
+APPROXIMATE = SamplerSettings(draws=250, engine="laplace")
+SAMPLED = SamplerSettings()
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,18 @@ class Plan:
     Attributes
     ----------
     cells : tuple of Cell
-    settings : Settings
+    settings : SamplerSettings
         Of the engine for every cell.
     repeats : tuple of Cell
         Sampled beside the approximation, with the settings ``repeat_settings``.
-    repeat_settings : Settings
+    repeat_settings : SamplerSettings
     incidence_draws : int
     """
 
     cells: tuple[Cell, ...]
-    settings: Settings = APPROXIMATE
+    settings: SamplerSettings = APPROXIMATE
     repeats: tuple[Cell, ...] = ()
-    repeat_settings: Settings = SAMPLED
+    repeat_settings: SamplerSettings = SAMPLED
     incidence_draws: int = INCIDENCE_DRAWS
 
 

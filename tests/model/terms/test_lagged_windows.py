@@ -15,7 +15,7 @@ from hazard.baselines import linear_probability, multinomial_logit
 from hazard.estimands import incidence
 from hazard.estimands.group_curves import all_level_curves, level_curves
 from hazard.inference import laplace
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.model import design, parameterisation
 from hazard.model.design import Design
 from hazard.model.priors import covariance
@@ -282,7 +282,9 @@ def test_every_prior_has_windows(rng: np.random.Generator) -> None:
     rows = fitting.Panel(small.panel, small.histories, pd.DataFrame(), "table")
     every = sensitivity.cells(spec)
     assert {cell.prior for cell in every} == {cell.prior for cell in sensitivity.cells(spec_of(""))}
-    wanted = sensitivity.Plan(every[::2], Settings(draws=20, engine="laplace"), incidence_draws=5)
+    wanted = sensitivity.Plan(
+        every[::2], SamplerSettings(draws=20, engine="laplace"), incidence_draws=5
+    )
     found = sensitivity.run(rows, spec, wanted).table
     by_lag = found[found["quantity"] == "lag_coefficient"]
     assert by_lag["prior_upper"].notna().all()
@@ -304,7 +306,7 @@ def test_a_run_with_windows(rng: np.random.Generator) -> None:
     )
     small, made = built(spec, rng, persons=300)
     rows = fitting.Panel(small.panel, small.histories, pd.DataFrame(), "table")
-    found = fitting.fit(rows, spec, Settings(draws=30, engine="laplace"))
+    found = fitting.fit(rows, spec, SamplerSettings(draws=30, engine="laplace"))
     by_lag = found.estimates[found.estimates["quantity"] == "lag_coefficient"]
     logit = multinomial_logit.fit(made).table()
     logit = logit[logit["term"] == TERM].set_index(["exit", "level"])

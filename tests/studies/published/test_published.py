@@ -17,7 +17,7 @@ from scipy.special import log_ndtr, logsumexp
 
 from hazard import languages
 from hazard.errors import DataError
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.model.priors import covariance
 from hazard.output import figures
 from hazard.spec.priors import Prior
@@ -445,7 +445,10 @@ def test_sums_and_table_are_those_of_the_draws(result: published.PublishedPoster
 @pytest.mark.slow
 def test_seed_decides_the_draws(table: pd.DataFrame) -> None:
     known, prior = published.published_curves(table), {"wide": published.PRIORS["wide"]}
-    few = [Settings(draws=50, tune=100, seed=seed, cores=n) for seed, n in ((1, 2), (1, 1), (2, 2))]
+    few = [
+        SamplerSettings(draws=50, tune=100, seed=seed, cores=n)
+        for seed, n in ((1, 2), (1, 1), (2, 2))
+    ]
     first, same, other = (published.posterior(known, prior, settings=each) for each in few)
     xr.testing.assert_identical(first, same)
     assert not first["posterior"].to_dataset().equals(other["posterior"].to_dataset())

@@ -21,7 +21,7 @@ from hazard import spec as specs
 from hazard.brief.folders import read as read_folder
 from hazard.errors import EstimandError, UsageError
 from hazard.inference.convergence import EXPLORE, Gate
-from hazard.inference.nuts import Settings
+from hazard.inference.nuts import SamplerSettings
 from hazard.model.priors import covariance, draws
 from hazard.output import figures
 from hazard.spec import ModelSpec
@@ -299,7 +299,7 @@ def rows(wide: ModelSpec) -> fitting.Panel:
 
 def plan_of(spec: ModelSpec, *names: str, n: int = 10) -> Plan:
     """Few draws, all of them in the incidences."""
-    settings = Settings(draws=n, engine="laplace", seed=7)
+    settings = SamplerSettings(draws=n, engine="laplace", seed=7)
     chosen = sensitivity.chosen(sensitivity.cells(spec), names)
     return Plan(chosen, settings, incidence_draws=4 * n)
 
@@ -352,7 +352,7 @@ def sampled() -> Sensitivity:
     rows = rows_with_effect(spec, np.random.default_rng(5))
     tight = NormalPrior(family="normal", scale=1e-3, reason="an example only")
     cells = (sensitivity.cells(spec)[0], Cell("normal", 1e-3, "tight", {"visit_centre": tight}))
-    settings = Settings(draws=100, tune=100, seed=3)
+    settings = SamplerSettings(draws=100, tune=100, seed=3)
     plan = Plan(cells, replace(settings, engine="laplace"), cells, settings)
     return sensitivity.run(rows, spec, plan)
 
@@ -376,7 +376,7 @@ def test_reused_graph_gives_the_draws_of_a_fresh_one() -> None:
     spec = model(VISIT + NORMAL.replace("1.0", "0.9"), exits=2)
     rows = rows_with_effect(spec, np.random.default_rng(5))
     every = sensitivity.cells(spec)
-    settings = Settings(draws=50, tune=50, seed=3)
+    settings = SamplerSettings(draws=50, tune=50, seed=3)
     names = ("model", "decay:0.25"), ("decay:0.25", "model")
     both = [
         sensitivity.run(rows, spec, Plan(sensitivity.chosen(every, some), settings)).table
