@@ -135,7 +135,7 @@ def describe(
             for name, text in figures.description_text(*drawn, words=words).items():
                 atomic.write_text(folder / f"{name}.txt", text)
             beside = found.published if len(found.published) else None
-            tables = {"series": found.told, "published": beside, "privacy": found.privacy}
+            tables = {"series": found.output_series, "published": beside, "privacy": found.privacy}
             seal_folder(folder, "description", tables)
     tell_warnings(found.warnings)
     echo(f"{found.summary} Written to {out}")

@@ -181,7 +181,7 @@ def compare(
         rows = read_rows(models[1], registers, panel)
         finished = None if run is None else read_with_draws(run)
         drawn = None if finished is None else fitting.on_rows(finished, rows)
-        found = agreement.compare(rows, models, drawn=drawn, seed=seed, progress=told)
+        found = agreement.compare(rows, models, hazard_fit=drawn, seed=seed, progress=told)
     tell_left_out(rows, models[1])
     if finished is not None:
         tell_status(finished.name, finished.status)
@@ -219,7 +219,7 @@ def score(
         from hazard import fitting
         from hazard.studies import scores
 
-        plan = scores.Plan(most_refits=refits, seed=seed)
+        plan = scores.ScorePlan(most_refits=refits, seed=seed)
         named = [unit for unit in by or [] if unit != scores.report.FUTURE]
         for run in runs:
             finished = read_with_draws(run)
@@ -284,8 +284,8 @@ def calibrate(
 
         told("read", 0.0)
         rows = read_rows_or_small("calibrate", wanted, registers, panel)
-        problem = sbc.Problem.of(rows, wanted)
-        plan = sbc.Plan(simulations, engine.value, seed)
+        problem = sbc.Problem.from_panel(rows, wanted)
+        plan = sbc.CalibrationPlan(simulations, engine.value, seed)
         found = sbc.calibrate(problem, plan, out, told)
     echo(f"Certificate written to {out}: {sbc.summary(found)}")
     if not found["passed"]:

@@ -66,7 +66,7 @@ def _simulated(out: Path, odds_ratio: float, replications: int, seed: int, lang:
     from hazard.output import figures
     from hazard.studies import immortal_time as both
 
-    world = both.world()
+    world = both.talk_population()
     helped = both.with_odds_ratio(world, odds_ratio)
     with progress() as told:
         null, planted = (

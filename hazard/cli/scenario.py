@@ -75,7 +75,7 @@ def scenario(
         finished = read_with_draws(run)
         made, beta, wording = _system((finished, registers), (start, horizon), asked)
         told("simulate", 0.0)
-        plan = system.Plan(draws=draws, replications=replications, seed=seed)
+        plan = system.ScenarioPlan(draws=draws, replications=replications, seed=seed)
         found = system.simulate(made, beta, plan)
         told("tables", 0.0)
         estimates, events = system.estimates(found), system.per_event(found)

@@ -89,7 +89,7 @@ class Description:
         )
 
     @property
-    def told(self) -> pd.DataFrame:
+    def output_series(self) -> pd.DataFrame:
         """The series as they are written: those of persons without the words of the report."""
         return self.series if self.people == "families" else of_persons(self.series)
 
@@ -179,10 +179,10 @@ def _records(
 
 def from_registers(directory: Path, spec: ModelSpec) -> Description:
     """Description of a register folder, under the definitions of a model file."""
-    found = registers.read(directory)
-    report = registers.check(found)
+    tables = registers.read(directory)
+    report = registers.check(tables)
     fitting.refuse_broken(report)
-    histories = registers.define(found, spec.data)
+    histories = registers.define(tables, spec.data)
     rows = panel.build(histories)
     terms = [forced_return_term(network) for network in NETWORKS]
     exposed = exposures.register_histories(
@@ -191,7 +191,7 @@ def from_registers(directory: Path, spec: ModelSpec) -> Description:
     described = describe(rows, exposed, histories=histories)
     described = replace(described, warnings=fitting.warnings(report))
     if spec.data.privacy_filter == "apply":
-        return replace(described, privacy=registers.privacy_shift(found))
+        return replace(described, privacy=registers.privacy_shift(tables))
     return described
 
 

@@ -99,27 +99,27 @@ def covered(terms: Sequence[LaggedTerm]) -> bool:
 
 def pair(rows: Panel, spec: ModelSpec) -> pd.DataFrame:
     """Both columns of the rows, in the layout of the published table."""
-    built = design.build(rows.frame, rows.histories, spec)
-    straight, logit = linear_probability.fit(built), multinomial_logit.fit(built)
+    model_design = design.build(rows.frame, rows.histories, spec)
+    straight, logit = linear_probability.fit(model_design), multinomial_logit.fit(model_design)
     by_term = {term.name: term for term in spec.lagged}
     parts = []
-    for j, name in enumerate(built.exits):
+    for j, name in enumerate(model_design.exits):
         for fit, names in ((straight, PRINTED[:2]), (logit, PRINTED[2:])):
             fitted = fit.terms.assign(
                 outcome=name,
                 **dict(zip(names, (fit.estimate[:, j], fit.standard_error[:, j]), strict=True)),
             )
             parts.append(fitted[fitted["term"].isin(by_term)])
-    n = len(built.exits)
+    n = len(model_design.exits)
     merged = [
         first.merge(second, on=["term", "level", "outcome"], validate="one_to_one")
         for first, second in zip(parts[::2], parts[1::2], strict=True)
     ]
-    every = pd.concat(merged[:n], ignore_index=True)
-    return every.assign(
-        exposure=[by_term[name].exposure for name in every["term"]],
-        network=[by_term[name].network for name in every["term"]],
-        lag_months=every["level"].astype(int),
+    joined = pd.concat(merged[:n], ignore_index=True)
+    return joined.assign(
+        exposure=[by_term[name].exposure for name in joined["term"]],
+        network=[by_term[name].network for name in joined["term"]],
+        lag_months=joined["level"].astype(int),
     )[[*KEY, *PRINTED]]
 
 
@@ -197,12 +197,12 @@ def least_distance(columns: pd.DataFrame) -> FloatArray:
     """
     shifts = np.linspace(-_HALF_DIGIT, _HALF_DIGIT, _POINTS)
     least = np.full(len(columns), np.inf)
-    for of_error in shifts:
-        error = columns["lpm_se"] + of_error
-        moved = columns.assign(lpm_se=error)
-        middle = distance(moved)
-        room = _HALF_DIGIT / error.to_numpy()  # the coefficient may lie anywhere in its digits
-        least = np.minimum(least, np.maximum(np.abs(middle) - room, 0.0))
+    for error_shift in shifts:
+        error = columns["lpm_se"] + error_shift
+        shifted = columns.assign(lpm_se=error)
+        at_digits = distance(shifted)
+        coefficient_shift = _HALF_DIGIT / error.to_numpy()  # the coefficient may lie anywhere in its digits
+        least = np.minimum(least, np.maximum(np.abs(at_digits) - coefficient_shift, 0.0))
     return least
 
 
@@ -225,7 +225,7 @@ def _samples(
         of_person: IntArray = rng.permutation(len(codes)) % parts
         for part in range(parts):
             try:
-                both = pair(some(rows, of_person[index] == part), spec)
+                both = pair(subset(rows, of_person[index] == part), spec)
             except ConvergenceError:
                 continue
             numbers = both[[*PRINTED]].to_numpy()
@@ -233,7 +233,7 @@ def _samples(
                 yield both
 
 
-def some(rows: Panel, chosen: npt.NDArray[np.bool_]) -> Panel:
+def subset(rows: Panel, chosen: npt.NDArray[np.bool_]) -> Panel:
     """Those rows of a panel, with their histories."""
     panel = rows.frame[chosen].reset_index(drop=True)
     histories = {name: values[chosen] for name, values in rows.histories.items()}

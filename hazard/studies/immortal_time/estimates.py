@@ -65,11 +65,11 @@ def ever_treated_fit(rows: pd.DataFrame, spec: ModelSpec, question: Question) ->
     treatment = treatment_term(spec, question)
     once = CovariateTerm(kind="covariate", column=question.treatment, prior=treatment.prior)
     others = [term for term in spec.term if isinstance(term, CovariateTerm | GroupTerm)]
-    kept = (once, *(term for term in others if term.name != once.name))
+    terms = (once, *(term for term in others if term.name != once.name))
     outcome = spec.outcome.model_copy(update={"exits": (question.exit,)})
-    plain = spec.model_copy(update={"term": kept, "outcome": outcome, "estimand": ()})
-    built = design.build(rows, {}, plain)
-    return linear_probability.fit(built, errors=robust.clusters(built, rows, [question.cluster]))
+    plain = spec.model_copy(update={"term": terms, "outcome": outcome, "estimand": ()})
+    model_design = design.build(rows, {}, plain)
+    return linear_probability.fit(model_design, errors=robust.clusters(model_design, rows, [question.cluster]))
 
 
 def hazard_fit(
@@ -104,9 +104,9 @@ def hazard_fit(
     of the network ``own``. The posterior of the same model comes from ``hazard run``.
     """
     treatment_term(spec, question)
-    built = design.build(panel, histories, spec)
-    errors = robust.clusters(built, panel, [question.cluster])
-    return multinomial_logit.fit(built, errors=errors)
+    model_design = design.build(panel, histories, spec)
+    errors = robust.clusters(model_design, panel, [question.cluster])
+    return multinomial_logit.fit(model_design, errors=errors)
 
 
 def compared(
@@ -150,8 +150,8 @@ def compared(
         "hazard_ever": (_wrong_fit(panel, histories, spec, question), rows),
     }
     if landmark is not None:
-        there = landmark_rows(panel, question, landmark)
-        fits["landmark"] = (ever_treated_fit(there, spec, question), there)
+        landmark_persons = landmark_rows(panel, question, landmark)
+        fits["landmark"] = (ever_treated_fit(landmark_persons, spec, question), landmark_persons)
     parts = [
         _of_treatment(fit, spec, question, used).assign(design=name)
         for name, (fit, used) in fits.items()
@@ -183,14 +183,14 @@ def check_model(spec: ModelSpec, question: Question) -> None:
     """
     treatment_term(spec, question)
     columns = {term.column for term in spec.term if isinstance(term, CovariateTerm)}
-    for what, got, known in (
+    for name, value, known in (
         ("exit", question.exit, set(spec.outcome.exits)),
         ("cluster", question.cluster, columns | set(spec.group_columns)),
     ):
-        if got not in known:
+        if value not in known:
             raise SpecError(
-                f"{what} must be one of {sorted(known)}, which model {spec.name!r} has; got "
-                f"{got!r}.{did_you_mean(got, known)} Name a model file that has it."
+                f"{name} must be one of {sorted(known)}, which model {spec.name!r} has; got "
+                f"{value!r}.{did_you_mean(value, known)} Name a model file that has it."
             )
 
 

@@ -55,16 +55,16 @@ def nationalities() -> pd.DataFrame:
             "assisted": printed["percent_returned_assisted"] / 100,
         }
     )
-    left = total - named["persons"].sum()
+    n_others = total - named["persons"].sum()
     talks = TALKS_2014 + TALKS_2015 - (named["persons"] * named["talk"]).sum()
     returns = ASSISTED - (named["persons"] * named["assisted"]).sum()
-    sizes = [left // N_OTHERS + (place < left % N_OTHERS) for place in range(N_OTHERS)]
+    sizes = [n_others // N_OTHERS + (place < n_others % N_OTHERS) for place in range(N_OTHERS)]
     others = pd.DataFrame(
         {
             "nationality": [f"{OTHERS} {place:02d}" for place in range(1, N_OTHERS + 1)],
             "persons": sizes,
-            "talk": talks / left,
-            "assisted": returns / left,
+            "talk": talks / n_others,
+            "assisted": returns / n_others,
         }
     )
     return pd.concat([named, others], ignore_index=True)

@@ -55,26 +55,26 @@ class PublishedFolder:
     correlation: pd.DataFrame
 
 
-def write_published(path: Path, found: PublishedPosterior) -> None:
+def write_published(path: Path, published: PublishedPosterior) -> None:
     """Folder of what the published table says under each lag prior, with its figure."""
     with new_folder(path) as folder:
         tables = {
-            "estimates": found.estimates,
-            "gate": gate_tables(found.gates, "prior"),
-            "correlation": found.correlation,
+            "estimates": published.estimates,
+            "gate": gate_tables(published.gates, "prior"),
+            "correlation": published.correlation,
         }
         columns = write_tables(folder, tables)
-        write_figure(figures.published_lag_curves(found.estimates), folder / "lag_curves")
+        write_figure(figures.published_lag_curves(published.estimates), folder / "lag_curves")
         manifest = {
             "kind": "published",
             "columns": columns,
-            "priors": prior_records(found.priors),
-            "gates": {prior: gate_facts(each) for prior, each in found.gates.items()},
-            "limits": asdict(next(iter(found.gates.values())).limits),
-            "settings": asdict(found.settings),
+            "priors": prior_records(published.priors),
+            "gates": {prior: gate_facts(verdict) for prior, verdict in published.gates.items()},
+            "limits": asdict(next(iter(published.gates.values())).limits),
+            "settings": asdict(published.settings),
             "versions": versions(),
         }
-        write_draws(folder, found.posterior, manifest)
+        write_draws(folder, published.posterior, manifest)
 
 
 def read_published(path: Path) -> PublishedFolder:
@@ -110,10 +110,10 @@ def _check_priors(facts: Mapping[str, Any], path: Path) -> None:
         for record in facts["priors"].values():
             _PRIOR.validate_python(record)
     except ValidationError:
-        whole = False
+        complete = False
     else:
-        whole = bool(facts["priors"]) and facts["priors"].keys() == facts["gates"].keys()
-    if not whole:
+        complete = bool(facts["priors"]) and facts["priors"].keys() == facts["gates"].keys()
+    if not complete:
         raise IntegrityError(
             f"manifest of {str(path)!r} must hold priors, with the gate of each. {AGAIN}"
         )

@@ -56,12 +56,12 @@ def build_model(curves: xr.Dataset, prior: Prior) -> pm.Model:
     printed_error, half = curves["standard_error"].values, curves.attrs["half_width"]
     coords = {"curve": curves["curve"].values, "lag": curves["lag"].values}
     with pm.Model(coords=coords) as model:
-        given = {name: pm.Data(name, values) for name, values in _prior_data(curves, prior).items()}
+        data = {name: pm.Data(name, values) for name, values in _prior_data(curves, prior).items()}
         w = pm.Flat("w", dims=dims)
-        theta = given["location"] + (given["factor"] * w[:, None, :]).sum(axis=2)
+        theta = data["location"] + (data["factor"] * w[:, None, :]).sum(axis=2)
         theta = pm.Deterministic("theta", theta, dims=dims)
         error = pm.Uniform("standard_error", printed_error - half, printed_error + half, dims=dims)
-        z = (given["whitener"] * theta[:, None, :]).sum(axis=2)
+        z = (data["whitener"] * theta[:, None, :]).sum(axis=2)
         pm.Potential("prior", -(z**2).sum() / 2)
         printed = pm.Data("printed", curves["coefficient"].values)
         pm.Potential("rounded", log_rounded(printed, theta, error, half).sum())

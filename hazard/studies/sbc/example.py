@@ -89,6 +89,6 @@ def _history(
     events = rng.poisson(_RATE, (persons, latest - earliest + 1)).astype(np.float32)
     if term.measure == "at_least":
         events = (events > 0).astype(np.float32)
-    at = panel["month"].to_numpy()[:, None] - lags - earliest
-    values = events[panel["person"].to_numpy()[:, None], at]
+    position = panel["month"].to_numpy()[:, None] - lags - earliest
+    values = events[panel["person"].to_numpy()[:, None], position]
     return xr.DataArray(values, {"lag": lags}, ("row", "lag"), name=term.name)

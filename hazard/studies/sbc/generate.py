@@ -49,11 +49,11 @@ def outcomes(
     below = hazard(eta, design.link).values.cumsum(axis=1)
     passed = (rng.random(len(below))[:, None] >= below).sum(axis=1)
     code = np.where(passed < below.shape[1], passed + 1, 0)
-    before = np.cumsum(code > 0) - (code > 0)
+    exits_before = np.cumsum(code > 0) - (code > 0)
     person_of_row = np.asarray(person)
     first = np.concatenate([[True], person_of_row[1:] != person_of_row[:-1]])
-    at_start = before[first][np.cumsum(first) - 1]
-    gone = before > at_start
+    exits_before_person = exits_before[first][np.cumsum(first) - 1]
+    gone = exits_before > exits_before_person
     return replace(
         design,
         outcome=np.where(gone, 0, code).astype(np.int8),

@@ -39,15 +39,15 @@ observed to apply in month 1. In the naive version b sees that, and applies in m
 feedback b applies in month 2 if a is drawn to apply in month 1: with probability 1/2.
 """
 
-from hazard.studies.scenario.families import Families, families
-from hazard.studies.scenario.records import Plan, ScenarioArm, arms_from
+from hazard.studies.scenario.families import ScenarioFamilies, families
+from hazard.studies.scenario.records import ScenarioPlan, ScenarioArm, arms_from
 from hazard.studies.scenario.simulate import simulate
 from hazard.studies.scenario.system import System, system
 from hazard.studies.scenario.tidy import contrasts, estimates, per_event, remarks, sentences
 
 __all__ = [
-    "Families",
-    "Plan",
+    "ScenarioFamilies",
+    "ScenarioPlan",
     "ScenarioArm",
     "System",
     "arms_from",

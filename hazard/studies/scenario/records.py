@@ -104,17 +104,17 @@ def arms_from(text: str, where: str = "file of arms") -> tuple[ScenarioArm, ...]
     except SpecError as error:
         raise UsageError(str(error)) from None
     except ValidationError as error:
-        every = error.errors(include_url=False, include_context=False)
+        all_errors = error.errors(include_url=False, include_context=False)
         # An arm that breaks a rule does not count, so that a single one is also "too few".
-        own = [item for item in every if item["loc"] != ("arm",)] or every
+        relevant = [item for item in all_errors if item["loc"] != ("arm",)] or all_errors
         problems = "; ".join(
             f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-            for item in own
+            for item in relevant
         )
         raise UsageError(f"{where} must hold arms; got {problems}.") from None
 
 
-class Plan(Record):
+class ScenarioPlan(Record):
     """How much is simulated.
 
     ``replications`` lives are drawn per posterior draw, so that luck can be told from what is not

@@ -28,12 +28,12 @@ _UNITS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def contrasts(found: xr.Dataset) -> xr.Dataset:
+def contrasts(simulated: xr.Dataset) -> xr.Dataset:
     """What every arm changes, in families, compared with the first.
 
     Parameters
     ----------
-    found : Dataset
+    simulated : Dataset
         Of :func:`hazard.studies.scenario.simulate`.
 
     Returns
@@ -43,27 +43,27 @@ def contrasts(found: xr.Dataset) -> xr.Dataset:
         start. A third version is the feedback one minus the naive one. Zero where arms do not
         differ, for they have the same random numbers.
     """
-    return _three(_changes(found))
+    return _three(_changes(simulated))
 
 
-def _changes(found: xr.Dataset) -> xr.Dataset:
-    exits = found["cumulative_incidence"] * found["families"]
-    made = xr.Dataset({"extra_exits": exits, "stock_change": found["stock"].astype(float)})
-    return (made - made.isel(arm=0, drop=True)).isel(arm=slice(1, None))
+def _changes(simulated: xr.Dataset) -> xr.Dataset:
+    exits = simulated["cumulative_incidence"] * simulated["families"]
+    quantities = xr.Dataset({"extra_exits": exits, "stock_change": simulated["stock"].astype(float)})
+    return (quantities - quantities.isel(arm=0, drop=True)).isel(arm=slice(1, None))
 
 
-def _three(two: xr.Dataset) -> xr.Dataset:
+def _three(versions: xr.Dataset) -> xr.Dataset:
     """Both versions, and what the feedback adds."""
-    apart = two.sel(version="feedback", drop=True) - two.sel(version="naive", drop=True)
-    return xr.concat([two, apart.expand_dims(version=[DIFFERENCE])], dim="version")
+    difference = versions.sel(version="feedback", drop=True) - versions.sel(version="naive", drop=True)
+    return xr.concat([versions, difference.expand_dims(version=[DIFFERENCE])], dim="version")
 
 
-def estimates(found: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
+def estimates(simulated: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
     """Cumulative incidences and residents of every arm, and what each arm changes.
 
     Parameters
     ----------
-    found : Dataset
+    simulated : Dataset
         Of :func:`hazard.studies.scenario.simulate`.
     ci_prob : float
 
@@ -73,22 +73,22 @@ def estimates(found: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
         A row per quantity (``cumulative_incidence``, ``stock``, ``extra_exits``,
         ``stock_change``), arm, version, place, exit and month; see :func:`summary`.
     """
-    levels = _three(found[["cumulative_incidence", "stock"]].astype(float))
-    both = {**dict(levels.data_vars), **dict(contrasts(found).data_vars)}
+    levels = _three(simulated[["cumulative_incidence", "stock"]].astype(float))
+    quantities = {**dict(levels.data_vars), **dict(contrasts(simulated).data_vars)}
     parts = [
         summary(draws, ci_prob=ci_prob).assign(quantity=str(name), unit=_UNITS[str(name)])
-        for name, draws in both.items()
+        for name, draws in quantities.items()
         if draws.size
     ]
     return _ordered(pd.concat(parts, ignore_index=True))
 
 
-def per_event(found: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
+def per_event(simulated: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
     """Extra exits and saved resident-months per event that an arm adds, or per one it takes away.
 
     Parameters
     ----------
-    found : Dataset
+    simulated : Dataset
         Of :func:`hazard.studies.scenario.simulate`.
     ci_prob : float
 
@@ -123,22 +123,22 @@ def per_event(found: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
     >>> rows.loc[rows["version"] == "naive", ["quantity", "estimate"]].values.tolist()
     [['exits_per_event', 0.5], ['resident_months_saved_per_event', 0.5]]
     """
-    number = found["events"].mean(_LIVES)
+    number = simulated["events"].mean(_LIVES)
     number = (number - number.isel(arm=0, drop=True)).isel(arm=slice(1, None))
-    own = (number != 0).all([dim for dim in number.dims if dim != "arm"])
-    last = int(found["month"][-1])
+    has_events = (number != 0).all([dim for dim in number.dims if dim != "arm"])
+    last = int(simulated["month"][-1])
     months = [*(month for month in _PUBLISHED if month < last), last]
-    change = _changes(found).sel(arm=own)
-    made = xr.Dataset(
+    change = _changes(simulated).sel(arm=has_events)
+    changes = xr.Dataset(
         {
             "exits_per_event": change["extra_exits"],
             "resident_months_saved_per_event": -change["stock_change"].cumsum("month"),
         }
     )
-    each = _three((made / number.sel(arm=own)).sel(month=months))
+    ratios = _three((changes / number.sel(arm=has_events)).sel(month=months))
     parts = [
         summary(draws, ci_prob=ci_prob).assign(quantity=str(name), unit=_UNITS[str(name)])
-        for name, draws in each.data_vars.items()
+        for name, draws in ratios.data_vars.items()
         if draws.size
     ]
     return _ordered(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
@@ -182,18 +182,18 @@ def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
     life = means.isel(chain=0, draw=0, drop=True) * np.nan
     if n_lives > 1:
         life = draws.var(_LIVES, ddof=1).mean(over)
-    own = (means.var(over, ddof=1) - life.fillna(0.0) / n_lives).clip(min=0.0)
+    variance = (means.var(over, ddof=1) - life.fillna(0.0) / n_lives).clip(min=0.0)
     rows = tables.summary(means, ci_prob=ci_prob).drop(columns="sd")
     parts = xr.Dataset(
         {
-            "sd": np.sqrt(own),
+            "sd": np.sqrt(variance),
             "sd_life": np.sqrt(life),
             "mcse_simulation": np.sqrt(life / (n_lives * n_draws)),
         }
     )
     keys = [str(dim) for dim in means.dims if dim not in over]
-    found = parts.to_dataframe()[list(parts.data_vars)].reset_index()
-    return rows.merge(found, on=keys, how="left")
+    spreads = parts.to_dataframe()[list(parts.data_vars)].reset_index()
+    return rows.merge(spreads, on=keys, how="left")
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
@@ -230,12 +230,12 @@ def sentences(
     return [*lines, _CAVEATS[wording]]
 
 
-def remarks(found: xr.Dataset) -> list[str]:
+def remarks(simulated: xr.Dataset) -> list[str]:
     """What limits the simulation, in plain sentences; none if nothing does.
 
     Parameters
     ----------
-    found : Dataset
+    simulated : Dataset
         Of :func:`hazard.studies.scenario.simulate`.
 
     Returns
@@ -248,10 +248,10 @@ def remarks(found: xr.Dataset) -> list[str]:
     >>> remarks(xr.Dataset(months, {"version": ["naive", "feedback"]}))[0][:44]
     'In 1 of 2 simulated months with feedback the'
     """
-    number = found["unsettled"].sel(version="feedback")
+    number = simulated["unsettled"].sel(version="feedback")
     if not int(number.sum()):
         return []
-    months = number.size * found.sizes["month"]
+    months = number.size * simulated.sizes["month"]
     return [_UNSETTLED.format(number=int(number.sum()), months=months)]
 
 
@@ -269,13 +269,13 @@ _CAVEATS: Mapping[Wording, str] = MappingProxyType(
 )
 
 
-def _sentence(arm: str, exit_: str, by: Mapping[str, pd.Series], wording: Wording) -> str:
-    month = int(by["feedback"]["month"])
-    what = f"families {exit_}" if exit_ else "resident-months saved"
+def _sentence(arm: str, exit_: str, by_version: Mapping[str, pd.Series], wording: Wording) -> str:
+    month = int(by_version["feedback"]["month"])
+    outcome = f"families {exit_}" if exit_ else "resident-months saved"
     link = "goes with" if wording == "association" else "brings"
-    texts = {name: _number(row) for name, row in by.items()}
+    texts = {name: _number(row) for name, row in by_version.items()}
     return (
-        f"Arm {arm!r}, by month {month}: an added event {link} {texts['feedback']} {what} with "
+        f"Arm {arm!r}, by month {month}: an added event {link} {texts['feedback']} {outcome} with "
         f"feedback, and {texts['naive']} without; the difference is {texts[DIFFERENCE]}."
     )
 

@@ -95,23 +95,23 @@ def table(fits: Sequence[Fitted], spec: ModelSpec) -> pd.DataFrame:
     EstimandError
         If no fit is that of the model's own priors.
     """
-    frames = [_of_fit(each, spec) for each in fits]
-    own = [frame for frame, each in zip(frames, fits, strict=True) if each.cell.prior == REFERENCE]
-    if not own:
+    frames = [_of_fit(fit, spec) for fit in fits]
+    reference_frames = [frame for frame, fit in zip(frames, fits, strict=True) if fit.cell.prior == REFERENCE]
+    if not reference_frames:
         raise EstimandError("sensitivity must have a fit under the model's own priors; got none.")
-    reference = own[0]["conclusion"].to_numpy()
+    reference = reference_frames[0]["conclusion"].to_numpy()
     marked = [frame.assign(changed=frame["conclusion"].to_numpy() != reference) for frame in frames]
     joined = pd.concat([frame.astype(object) for frame in marked], ignore_index=True)
     with np.errstate(invalid="ignore"):  # pandas tries whether infinite numbers are whole
         return joined.reindex(columns=list(COLUMNS)).convert_dtypes()
 
 
-def repeated(found: pd.DataFrame) -> pd.DataFrame:
+def repeated(estimates: pd.DataFrame) -> pd.DataFrame:
     """Where a prior was both approximated and sampled: how far the two are apart.
 
     Parameters
     ----------
-    found : DataFrame
+    estimates : DataFrame
         From :func:`table`.
 
     Returns
@@ -120,10 +120,10 @@ def repeated(found: pd.DataFrame) -> pd.DataFrame:
         From :func:`hazard.output.tables.apart`, with both conclusions.
     """
     key = ["prior", "scale", *KEY]
-    near, sampled = (found[found["engine"] == name] for name in ("laplace", "nuts"))
-    distances = tables.apart(near, sampled, key)
-    said = [rows[[*key, "conclusion"]] for rows in (near, sampled)]
-    both = said[0].merge(said[1], on=key, suffixes=("", "_nuts"), validate="one_to_one")
+    approximated, sampled = (estimates[estimates["engine"] == name] for name in ("laplace", "nuts"))
+    distances = tables.apart(approximated, sampled, key)
+    conclusion_rows = [rows[[*key, "conclusion"]] for rows in (approximated, sampled)]
+    both = conclusion_rows[0].merge(conclusion_rows[1], on=key, suffixes=("", "_nuts"), validate="one_to_one")
     return distances.assign(conclusion=both["conclusion"], conclusion_nuts=both["conclusion_nuts"])
 
 
@@ -172,10 +172,10 @@ def _summary(draws: xr.DataArray, quantity: str) -> pd.DataFrame:
     further = xr.Dataset(
         {"probability_of_direction": above.where(above >= below, below)}
     ).to_dataframe()
-    found = tables.summary(draws)
+    summary_rows = tables.summary(draws)
     n = draws.sizes["chain"] * draws.sizes["draw"]
     keys = [str(name) for name in further.index.names]
-    return found.join(further, on=keys).assign(quantity=quantity, draws=n)
+    return summary_rows.join(further, on=keys).assign(quantity=quantity, draws=n)
 
 
 def conclusions(lower: pd.Series, upper: pd.Series) -> list[str]:
