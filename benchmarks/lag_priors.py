@@ -65,7 +65,7 @@ from hazard.spec.priors.learned_walk import LearnedWalkPrior
 from hazard.spec.priors.monotone import MonotonePrior
 from hazard.spec.priors.polynomial import PolynomialPrior
 from hazard.studies.sbc import engine, outcomes, small_rows
-from hazard.studies.sbc.engines import EngineName, Engine
+from hazard.studies.sbc.engines import Engine, EngineName
 from hazard.studies.sensitivity import SCALES, Cell, cells, scaled
 from hazard.studies.sensitivity.engines import Sampler
 from hazard.studies.sensitivity.refit import with_priors

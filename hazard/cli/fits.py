@@ -169,7 +169,7 @@ def compare(
     from hazard.fitting.store import read_with_draws
     from hazard.studies.estimators.folder import write_comparison
 
-    models = spec.read(first), spec.read(last)
+    baselines, hazard_model = spec.read(first), spec.read(last)
     check_new(out)
     refuse_two_sources("compare", registers, panel)
     with progress() as told:
@@ -178,11 +178,12 @@ def compare(
         from hazard.studies import estimators as agreement
 
         told("read", 0.0)
-        rows = read_rows(models[1], registers, panel)
+        rows = read_rows(hazard_model, registers, panel)
         finished = None if run is None else read_with_draws(run)
         drawn = None if finished is None else fitting.on_rows(finished, rows)
+        models = agreement.ModelPair(baselines, hazard_model)
         found = agreement.compare(rows, models, hazard_fit=drawn, seed=seed, progress=told)
-    tell_left_out(rows, models[1])
+    tell_left_out(rows, hazard_model)
     if finished is not None:
         tell_status(finished.name, finished.status)
         found = found.of_run(source_run(finished.facts, finished.status))

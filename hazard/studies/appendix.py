@@ -60,7 +60,9 @@ def covariate_table(estimates: pd.DataFrame) -> pd.DataFrame:
     if coefficients.empty:
         raise EstimandError("table of covariates must have coefficients; the run has none.")
     key = ["quantity", "term", "by", "level", "exit"]
-    named = coefficients.assign(**{name: coefficients[name].astype(object).fillna("") for name in key})
+    named = coefficients.assign(
+        **{name: coefficients[name].astype(object).fillna("") for name in key}
+    )
     table = named[[*key, "reference"]].drop_duplicates(key)
     for estimator, names in _SIDE_BY_SIDE.items():
         part = named.loc[named["estimator"].eq(estimator), [*key, *_NUMBERS]]
@@ -205,7 +207,9 @@ def window_table(estimates: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 
 def _lag_rows(estimates: pd.DataFrame) -> pd.DataFrame:
     """Lag coefficients of common curves, under the names of the report."""
-    coefficients = estimates[estimates["quantity"].eq("lag_coefficient") & estimates["level"].isna()]
+    coefficients = estimates[
+        estimates["quantity"].eq("lag_coefficient") & estimates["level"].isna()
+    ]
     if coefficients.empty:
         raise EstimandError("coefficient table must have lag coefficients; the run has none.")
     named = coefficients.rename(columns={"exit": "outcome", "lag": "lag_months"})
@@ -248,7 +252,9 @@ def _ratios(named: pd.DataFrame, estimator: str) -> pd.DataFrame:
     names = {"estimate": "rrr", "sd": "se", "lower": "lower", "upper": "upper"}
     ratios = exponentials(coefficients[[*names]].astype(float), error="sd")
     prefix = _RATIOS[estimator]
-    return coefficients[KEY].join(ratios.rename(columns={k: f"{prefix}_{v}" for k, v in names.items()}))
+    return coefficients[KEY].join(
+        ratios.rename(columns={k: f"{prefix}_{v}" for k, v in names.items()})
+    )
 
 
 def _with_country(table: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:

@@ -176,7 +176,9 @@ def _counts(group: str, panel: pd.DataFrame) -> pd.DataFrame:
     wide = table.drop_vars(["n_exits"]).drop_dims("exit").to_dataframe()
     for name in table["exit"].values:
         name_taken = f"n_{name}" in wide
-        wide[f"n_exits_{name}" if name_taken else f"n_{name}"] = table["n_exits"].sel(exit=name).values
+        wide[f"n_exits_{name}" if name_taken else f"n_{name}"] = (
+            table["n_exits"].sel(exit=name).values
+        )
     wide = wide.reset_index()
     wide.insert(0, "group", group)
     return wide
@@ -208,13 +210,18 @@ def _models(
         update={"term": tuple(term for term in spec.term if term.kind != "lagged")}
     )
     full_design = design.build(rows.frame, rows.histories, spec)
-    fixed_design = design.build(rows.frame, {}, fixed_spec)  # no row lacks a history that is not needed
+    fixed_design = design.build(
+        rows.frame, {}, fixed_spec
+    )  # no row lacks a history that is not needed
     attempts: dict[str, Callable[[], BaselineFit]] = {
         "Cox": lambda: cox.fit(full_design, rows.frame),
         "Fine-Gray": lambda: fine_gray.fit(fixed_design, rows.frame),
     }
     fits: dict[str, BaselineFit | None] = {}
-    remarks = [("Cox", f"Left out, {reason}: {counts.rows:,} rows.") for reason, counts in full_design.left_out.items()]
+    remarks = [
+        ("Cox", f"Left out, {reason}: {counts.rows:,} rows.")
+        for reason, counts in full_design.left_out.items()
+    ]
     lagged = [term.name for term in spec.lagged]
     if lagged:
         remarks.append(("Fine-Gray", f"Changes within persons, left out: {', '.join(lagged)}."))

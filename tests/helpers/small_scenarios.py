@@ -107,7 +107,9 @@ def lived(
     draws = xr.DataArray(
         np.tile(values, (1, 4, 1, 1)), dims=("chain", "draw", "coefficient", "exit")
     ).assign_coords(chain=[0], draw=range(4))
-    return scenario.simulate(system, draws, plan or scenario.ScenarioPlan(draws=4, replications=5000))
+    return scenario.simulate(
+        system, draws, plan or scenario.ScenarioPlan(draws=4, replications=5000)
+    )
 
 
 def left(found: xr.Dataset) -> xr.DataArray:

@@ -74,7 +74,9 @@ def reappearances(histories: Histories) -> Record:
     A family came back if it lived in a centre in a month that follows its first exit and, after
     that exit, a month in no centre. Months to the end of the follow-up count.
     """
-    exit_calendar = pd.Series(histories.exits["calendar"].to_numpy(), index=histories.exits["person"])
+    exit_calendar = pd.Series(
+        histories.exits["calendar"].to_numpy(), index=histories.exits["person"]
+    )
     residence = histories.residence[["person", "calendar"]]
     exit_month = residence["person"].map(exit_calendar)
     later = residence[residence["calendar"] > exit_month]

@@ -201,7 +201,9 @@ def least_distance(columns: pd.DataFrame) -> FloatArray:
         error = columns["lpm_se"] + error_shift
         shifted = columns.assign(lpm_se=error)
         at_digits = distance(shifted)
-        coefficient_shift = _HALF_DIGIT / error.to_numpy()  # the coefficient may lie anywhere in its digits
+        coefficient_shift = (
+            _HALF_DIGIT / error.to_numpy()
+        )  # the coefficient may lie anywhere in its digits
         least = np.minimum(least, np.maximum(np.abs(at_digits) - coefficient_shift, 0.0))
     return least
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,13 @@ from hazard.studies.estimators.linear_coefficient import pieces
 
 DRAWS = 400
 LINEAR, LOGIT, HAZARD = "linear probability", "multinomial logit", "hazard model"
+
+
+class ModelPair(NamedTuple):
+    """The model of the two baselines, and that of the hazard model."""
+
+    first: ModelSpec
+    last: ModelSpec
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Comparison:
 
 def compare(
     rows: Panel,
-    models: tuple[ModelSpec, ModelSpec],
+    models: ModelPair,
     *,
     hazard_fit: Fit | None = None,
     seed: int = 0,
@@ -80,7 +87,7 @@ def compare(
     ----------
     rows : Panel
         Under the definitions of the second model.
-    models : (ModelSpec, ModelSpec)
+    models : ModelPair
         Of the linear probability model and the multinomial logit; and of the hazard model. The
         baselines do without the months of exits that the first model does not have, as a history
         that ends there.
@@ -100,8 +107,8 @@ def compare(
         or the draws are of another model.
     """
     started = time.perf_counter()
-    first, last = models
-    _check_same(first, last)
+    first, last = models.first, models.last
+    _check_same(models)
     _check_fit(last, hazard_fit)
     fewer = _only(rows, first.outcome.exits)
     rng = np.random.default_rng(seed)
@@ -113,11 +120,14 @@ def compare(
     progress("one scale", 0.0)
     quantities = scale.of_hazards(hazard_subject, hazards)
     estimates = pd.concat(
-        [*_baseline_estimates(subject, fits, rng), scale.estimate_rows(quantities, hazard_subject, HAZARD)]
+        [
+            *_baseline_estimates(subject, fits, rng),
+            scale.estimate_rows(quantities, hazard_subject, HAZARD),
+        ]
     )
     estimates = estimates[estimates["exit"].isin(first.outcome.exits)]
     progress("steps", 0.0)
-    decomposition = _steps((subject, fits[1]), (first, last, rows), quantities[scale.CHANGE])
+    decomposition = _steps(subject, fits[1], models, rows, quantities[scale.CHANGE])
     progress("errors", 0.0)
     errors = dependence.table(subject.design, fewer.frame, first)
     progress("published columns", 0.0)
@@ -146,17 +156,16 @@ def compare(
     )
 
 
-def _check_same(first: ModelSpec, last: ModelSpec) -> None:
-    defined = [
-        {**spec.data.model_dump(exclude={"exits"}), "only": spec.only} for spec in (first, last)
-    ]
+def _check_same(models: ModelPair) -> None:
+    first, last = models.first, models.last
+    defined = [{**spec.data.model_dump(exclude={"exits"}), "only": spec.only} for spec in models]
     differ = sorted(name for name in defined[0] if defined[0][name] != defined[1][name])
     if differ:
         raise UsageError(
             f"models {first.name!r} and {last.name!r} must have the same definitions, but for the "
             f"exits; they differ in {differ}. Make a model file with the same [data]."
         )
-    terms = [{term.name: term.lags for term in spec.lagged} for spec in (first, last)]
+    terms = [{term.name: term.lags for term in spec.lagged} for spec in models]
     if terms[0] != terms[1] or not terms[0]:
         raise UsageError(
             f"models {first.name!r} and {last.name!r} must have the same lagged terms, at least "
@@ -217,19 +226,23 @@ def _baseline_estimates(
     plain = _plain(subject)
     parts = []
     for fit, quantities_of in zip(fits, (scale.of_straight_lines, scale.of_hazards), strict=True):
-        draws, at_estimate = quantities_of(plain, fit.draws(DRAWS, rng)), quantities_of(plain, _point(fit))
+        draws, at_estimate = (
+            quantities_of(plain, fit.draws(DRAWS, rng)),
+            quantities_of(plain, _point(fit)),
+        )
         parts.append(scale.estimate_rows(draws, plain, fit.estimator, at_estimate))
     return parts
 
 
 def _steps(
-    before: tuple[scale.Subject, BaselineFit],
-    models: tuple[ModelSpec, ModelSpec, Panel],
+    subject: scale.Subject,
+    logit: BaselineFit,
+    models: ModelPair,
+    rows: Panel,
     hazards: xr.DataArray,
 ) -> pd.DataFrame:
     """Decomposition; ``hazards`` are draws of the average changes of the last model, in points."""
-    subject, logit = before
-    first, last, rows = models
+    first, last = models.first, models.last
     exits = list(subject.design.exits)
     marks = {"logit": _average(subject, logit)}
     wider = first.model_copy(update={"outcome": last.outcome})

@@ -61,7 +61,9 @@ def _lines(fit: BaselineFit, spec: ModelSpec) -> Iterator[dict[str, object]]:
         weights = np.zeros(len(fit.terms))
         weights[fit.terms["term"] == term.name] = np.maximum(lengths, 0)
         estimates, errors = fit.combination(weights)
-        for name, estimate, error in zip(fit.exits, factor * estimates, factor * errors, strict=True):
+        for name, estimate, error in zip(
+            fit.exits, factor * estimates, factor * errors, strict=True
+        ):
             yield {
                 "estimator": fit.estimator,
                 "errors": fit.errors,

@@ -55,7 +55,9 @@ def write_comparison(path: Path, comparison: Comparison) -> None:
     with new_folder(path) as folder:
         tables = {name: getattr(comparison, name) for name in _COMPARISON}
         if comparison.compatibility is not None:
-            tables |= {name: getattr(comparison.compatibility, name) for name in ("columns", "apart")}
+            tables |= {
+                name: getattr(comparison.compatibility, name) for name in ("columns", "apart")
+            }
         columns = write_tables(folder, tables)
         write_figure(figures.comparison(comparison.estimates), folder / "comparison")
         manifest = {

@@ -71,8 +71,12 @@ def pieces(design: Design, logit: BaselineFit, terms: Sequence[LaggedTerm]) -> x
         for lag, c in zip(term.every_lag, window_of_lag(term), strict=True):
             if (key := (term.name, int(c))) in residuals:
                 position, x, residual = residuals[key]
-                arms = _arms(design.link, eta - np.outer(x, beta[position]), beta[position])
-                values[:, t, lag - lags[0]] = _coefficient_pieces(data.weight, x, residual, arms)
+                without, with_one = _arms(
+                    design.link, eta - np.outer(x, beta[position]), beta[position]
+                )
+                values[:, t, lag - lags[0]] = _coefficient_pieces(
+                    data.weight, x, residual, without, with_one
+                )
     return xr.DataArray(
         values,
         dims=("piece", "term", "lag", "exit"),
@@ -86,10 +90,13 @@ def pieces(design: Design, logit: BaselineFit, terms: Sequence[LaggedTerm]) -> x
 
 
 def _coefficient_pieces(
-    weight: FloatArray, x: FloatArray, residual: FloatArray, arms: tuple[FloatArray, FloatArray]
+    weight: FloatArray,
+    x: FloatArray,
+    residual: FloatArray,
+    without: FloatArray,
+    with_one: FloatArray,
 ) -> FloatArray:
     """The pieces of one coefficient, shape (piece, exit)."""
-    without, with_one = arms
     change = with_one - without
     of_exposed = weight * residual * x
     curvature = (weight * residual) @ without / (weight @ residual**2)
@@ -126,5 +133,11 @@ def _residuals(
             position = int(starts[b]) + c
             if keep[position]:
                 weights = np.zeros((len(keep), 1))
-                weights[keep, 0] = bread[:, kept_position[position]] / bread[kept_position[position], kept_position[position]]
-                yield (term.name, c), (position, history[:, c], linear_predictor(data, weights)[:, 0])
+                weights[keep, 0] = (
+                    bread[:, kept_position[position]]
+                    / bread[kept_position[position], kept_position[position]]
+                )
+                yield (
+                    (term.name, c),
+                    (position, history[:, c], linear_predictor(data, weights)[:, 0]),
+                )

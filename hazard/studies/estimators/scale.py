@@ -84,7 +84,9 @@ def of_hazards(subject: Subject, beta: xr.DataArray) -> Quantities:
         with an event, ``risk_difference`` between its arms. In percentage points.
     """
     by_lag = changes(beta, subject.design, subject.terms)["average_change"]
-    return _quantities(by_lag, incidence(beta, subject.design, subject.person, _incidence_estimand(subject)))
+    return _quantities(
+        by_lag, incidence(beta, subject.design, subject.person, _incidence_estimand(subject))
+    )
 
 
 def of_straight_lines(subject: Subject, beta: xr.DataArray) -> Quantities:
@@ -121,12 +123,12 @@ def estimate_rows(
     at_estimate : mapping of str to DataArray, optional
         The same at the estimate. It takes the place of the mean of the draws, and the interval is
         normal around it with their standard deviation: draws around sparse dummies are not centred,
-        because a probability bends in them.
+        because a probability is not linear in them.
 
     Returns
     -------
     DataFrame
-        With the columns of :data:`COLUMNS`; 95 percent, equal-tailed where there is no ``at_estimate``.
+        With the columns of :data:`COLUMNS`; 95 percent, equal-tailed without ``at_estimate``.
     """
     rows = []
     for quantity, values in draws.items():
@@ -134,8 +136,8 @@ def estimate_rows(
         if at_estimate is not None:
             point = at_estimate[quantity].squeeze(("chain", "draw"), drop=True)
             keys = [str(dim) for dim in point.dims]
-            estimate_rows = point.rename("estimate").to_series().reset_index()
-            part = part.drop(columns="estimate").merge(estimate_rows, on=keys, validate="one_to_one")
+            point_rows = point.rename("estimate").to_series().reset_index()
+            part = part.drop(columns="estimate").merge(point_rows, on=keys, validate="one_to_one")
             part["lower"] = part["estimate"] - _NORMAL * part["sd"]
             part["upper"] = part["estimate"] + _NORMAL * part["sd"]
             part["mcse"] = 0.0
@@ -145,7 +147,9 @@ def estimate_rows(
     if subject.event is not None:
         joined["term"] = joined["term"].fillna(subject.event)
     for name in ("exposure", "network"):
-        joined[name] = joined["term"].map({term.name: getattr(term, name) for term in subject.terms})
+        joined[name] = joined["term"].map(
+            {term.name: getattr(term, name) for term in subject.terms}
+        )
     named = joined.assign(estimator=estimator, model=subject.model, unit="percentage points")
     result: pd.DataFrame = named.reindex(columns=[*COLUMNS])
     for name in ("lag", "month"):

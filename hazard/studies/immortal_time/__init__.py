@@ -13,7 +13,12 @@ from hazard.studies.immortal_time.estimates import (
     ever_treated_fit,
     hazard_fit,
 )
-from hazard.studies.immortal_time.expected import ExpectedShares, expected_shares, pooled_limit, within_limit
+from hazard.studies.immortal_time.expected import (
+    ExpectedShares,
+    expected_shares,
+    pooled_limit,
+    within_limit,
+)
 from hazard.studies.immortal_time.person_rows import Question, landmark_rows, person_rows
 from hazard.studies.immortal_time.published import published_coefficients
 from hazard.studies.immortal_time.sentences import panel_sentences, study_sentences
@@ -28,8 +33,8 @@ __all__ = [
     "assumptions",
     "check_model",
     "compared",
-    "expected_shares",
     "ever_treated_fit",
+    "expected_shares",
     "hazard_fit",
     "landmark_rows",
     "panel_of",
@@ -40,7 +45,7 @@ __all__ = [
     "published_coefficients",
     "study",
     "study_sentences",
+    "talk_population",
     "with_odds_ratio",
     "within_limit",
-    "talk_population",
 ]

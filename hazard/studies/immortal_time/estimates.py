@@ -69,7 +69,9 @@ def ever_treated_fit(rows: pd.DataFrame, spec: ModelSpec, question: Question) ->
     outcome = spec.outcome.model_copy(update={"exits": (question.exit,)})
     plain = spec.model_copy(update={"term": terms, "outcome": outcome, "estimand": ()})
     model_design = design.build(rows, {}, plain)
-    return linear_probability.fit(model_design, errors=robust.clusters(model_design, rows, [question.cluster]))
+    return linear_probability.fit(
+        model_design, errors=robust.clusters(model_design, rows, [question.cluster])
+    )
 
 
 def hazard_fit(

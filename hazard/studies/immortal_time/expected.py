@@ -61,16 +61,20 @@ def expected_shares(population: TalkPopulation) -> ExpectedShares:
     One person of two leaves assisted each month; half of those there in month 2 are talked to, and
     follow-up ends with that month: 1/4 are treated, of whom half leave; of all, 3/4 leave.
 
-    >>> one = TalkPopulation(("any",), np.array([100]), np.array([[0.5, 0.0, 0.0]]), np.array([1.0, 0.0]),
-    ...             np.array([[0.0, 0.5]]), np.array([0, 0]))
-    >>> found = expected_shares(one)
-    >>> found.treated.tolist(), found.assisted_treated.tolist(), found.assisted.tolist()
+    >>> population = TalkPopulation(
+    ...     ("any",), np.array([100]), np.array([[0.5, 0.0, 0.0]]), np.array([1.0, 0.0]),
+    ...     np.array([[0.0, 0.5]]), np.array([0, 0]))
+    >>> shares = expected_shares(population)
+    >>> shares.treated.tolist(), shares.assisted_treated.tolist(), shares.assisted.tolist()
     ([[0.25]], [[0.125]], [0.75])
-    >>> pooled_limit(found).round(4).tolist()
+    >>> pooled_limit(shares).round(4).tolist()
     [-0.3333]
     """
     n_periods = int(population.period.max()) + 1
-    before, after = population.hazard, population.hazard if population.odds_ratio == 1 else population.after
+    before, after = (
+        population.hazard,
+        population.hazard if population.odds_ratio == 1 else population.after,
+    )
     waiting = np.zeros(len(population.persons))
     treated = np.zeros((len(population.persons), n_periods))
     resident, returned = treated.copy(), treated.copy()

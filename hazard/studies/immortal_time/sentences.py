@@ -132,12 +132,16 @@ def _beside_printed(pooled: pd.DataFrame, language: _Language) -> str:
 
 def _parts(pooled: pd.DataFrame, within: pd.DataFrame, language: _Language) -> str:
     between = pooled["expected"].to_numpy() - within["expected"].to_numpy()
-    return language.text("parts", within=language.both(within["expected"]), between=language.both(between))
+    return language.text(
+        "parts", within=language.both(within["expected"]), between=language.both(between)
+    )
 
 
 def _countries(table: pd.DataFrame, language: _Language) -> str:
     by_nationality = table[(table["design"] == "ever_treated") & (table["sample"] != "all")]
-    outside = (by_nationality["published"] < by_nationality["low"]) | (by_nationality["published"] > by_nationality["high"])
+    outside = (by_nationality["published"] < by_nationality["low"]) | (
+        by_nationality["published"] > by_nationality["high"]
+    )
     deviations = [
         language.text(
             "apart",
@@ -148,7 +152,12 @@ def _countries(table: pd.DataFrame, language: _Language) -> str:
         for _, row in by_nationality[outside].iterrows()
     ]
     others = language.text("others", apart=", ".join(deviations)) if deviations else ""
-    return language.text("countries", n=len(by_nationality), near=len(by_nationality) - len(deviations), others=others)
+    return language.text(
+        "countries",
+        n=len(by_nationality),
+        near=len(by_nationality) - len(deviations),
+        others=others,
+    )
 
 
 def _assumed(spread: pd.DataFrame, language: _Language) -> str:
@@ -234,4 +243,6 @@ def _interval(row: pd.Series, language: _Language) -> str:
 
 
 def _odds(row: pd.Series, language: _Language) -> str:
-    return digits.ratio(digits.Estimate(row["estimate"], row["lower"], row["upper"]), language.marks)
+    return digits.ratio(
+        digits.Estimate(row["estimate"], row["lower"], row["upper"]), language.marks
+    )

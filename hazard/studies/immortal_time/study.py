@@ -15,7 +15,12 @@ from hazard.model import design
 from hazard.spec import CovariateTerm, GroupTerm, ModelSpec, OutcomeSpec
 from hazard.spec.priors.normal import NormalPrior
 from hazard.studies.immortal_time.draws import Persons, persons
-from hazard.studies.immortal_time.expected import ExpectedShares, expected_shares, pooled_limit, within_limit
+from hazard.studies.immortal_time.expected import (
+    ExpectedShares,
+    expected_shares,
+    pooled_limit,
+    within_limit,
+)
 from hazard.studies.immortal_time.person_rows import categorical
 from hazard.studies.immortal_time.published import published_coefficients
 from hazard.studies.immortal_time.talks import EXITS, TalkPopulation
@@ -67,11 +72,15 @@ def study(
     """
     printed = published_coefficients()
     places = {
-        name: place for place, name in enumerate(population.nationality) if name in set(printed["sample"])
+        name: place
+        for place, name in enumerate(population.nationality)
+        if name in set(printed["sample"])
     }
     parts = []
     for done, sequence in enumerate(np.random.SeedSequence(seed).spawn(replications), start=1):
-        parts.append(_estimates(persons(population, np.random.default_rng(sequence)), population, places))
+        parts.append(
+            _estimates(persons(population, np.random.default_rng(sequence)), population, places)
+        )
         progress(done / replications)
     table = _summary(pd.concat(parts, ignore_index=True), _truth(population, places))
     merged = table.merge(printed, on=["sample", "term"], how="left")
@@ -81,7 +90,9 @@ def study(
 
 
 # --- one sample ---------------------------------------------------------------------------------
-def _estimates(sample: Persons, population: TalkPopulation, places: Mapping[str, int]) -> pd.DataFrame:
+def _estimates(
+    sample: Persons, population: TalkPopulation, places: Mapping[str, int]
+) -> pd.DataFrame:
     """Estimate and interval of every design, sample and term."""
     rows = _person_frame(sample, population)
     parts = [
@@ -90,7 +101,9 @@ def _estimates(sample: Persons, population: TalkPopulation, places: Mapping[str,
     ]
     for name, place in places.items():
         nationality_rows = rows[sample.nationality == place].reset_index(drop=True)
-        fit = linear_probability.fit(design.build(nationality_rows, {}, _model(("assisted",), TERMS)))
+        fit = linear_probability.fit(
+            design.build(nationality_rows, {}, _model(("assisted",), TERMS))
+        )
         parts.append(_tagged(fit, "ever_treated", name))
     ever = np.where(sample.treated == 1, sample.entry, sample.talk)
     parts.append(_tagged(_hazard(sample, population), "hazard", "all"))
@@ -107,7 +120,11 @@ def _tagged(fit: BaselineFit, name: str, sample: str) -> pd.DataFrame:
 
 
 def _person_frame(sample: Persons, population: TalkPopulation) -> pd.DataFrame:
-    period = np.where(sample.treated == 1, population.period[np.minimum(sample.talk, len(population.period) - 1)], -1)
+    period = np.where(
+        sample.treated == 1,
+        population.period[np.minimum(sample.talk, len(population.period) - 1)],
+        -1,
+    )
     assisted = (sample.outcome == 1 + EXITS.index("assisted")).astype(np.int8)
     return pd.DataFrame(
         {
@@ -124,7 +141,9 @@ def _person_frame(sample: Persons, population: TalkPopulation) -> pd.DataFrame:
 def _least_squares(rows: pd.DataFrame, *, grouped: bool) -> BaselineFit:
     groups = ("nationality",) if grouped else ()
     model_design = design.build(rows, {}, _model(("assisted",), TERMS, groups))
-    return linear_probability.fit(model_design, errors=robust.clusters(model_design, rows, ["nationality"]))
+    return linear_probability.fit(
+        model_design, errors=robust.clusters(model_design, rows, ["nationality"])
+    )
 
 
 def _hazard(sample: Persons, population: TalkPopulation) -> BaselineFit:
@@ -156,7 +175,9 @@ def monthly_cells(sample: Persons, population: TalkPopulation) -> tuple[pd.DataF
     for talked in (0, 1):
         counts[:, talked, 0] = np.bincount(row_nationality, length[talked], len(counts))
     exited = sample.outcome > 0
-    cell = np.ravel_multi_index((row_nationality, sample.treated, sample.outcome), counts.shape)[exited]
+    cell = np.ravel_multi_index((row_nationality, sample.treated, sample.outcome), counts.shape)[
+        exited
+    ]
     exits = np.bincount(cell, minlength=counts.size).reshape(counts.shape)
     counts += exits
     counts[:, :, 0] -= exits.sum(axis=2)

@@ -15,8 +15,8 @@ from hazard.studies.sbc.simulation import CalibrationPlan, Problem, piece, piece
 from hazard.studies.sbc.uniformity import band, chi_square, detectable, p_value, power
 
 __all__ = [
-    "PosteriorSample",
     "CalibrationPlan",
+    "PosteriorSample",
     "Problem",
     "band",
     "calibrate",

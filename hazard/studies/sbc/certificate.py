@@ -20,7 +20,9 @@ from hazard.studies.sbc.uniformity import chi_square, detectable, p_value
 Progress = Callable[[str, float], None]
 
 
-def calibrate(problem: Problem, plan: CalibrationPlan, out: Path, progress: Progress) -> dict[str, Any]:
+def calibrate(
+    problem: Problem, plan: CalibrationPlan, out: Path, progress: Progress
+) -> dict[str, Any]:
     """Simulation-based calibration of an engine on a model, written as a certificate.
 
     Parameters
@@ -55,7 +57,9 @@ def calibrate(problem: Problem, plan: CalibrationPlan, out: Path, progress: Prog
     return verdict
 
 
-def certificate(problem: Problem, plan: CalibrationPlan, finished: list[dict[str, Any]]) -> dict[str, Any]:
+def certificate(
+    problem: Problem, plan: CalibrationPlan, finished: list[dict[str, Any]]
+) -> dict[str, Any]:
     """What all simulations say; holds no date, so that the same plan gives the same text.
 
     Parameters
@@ -100,7 +104,7 @@ def certificate(problem: Problem, plan: CalibrationPlan, finished: list[dict[str
         "detectable": detectable(len(ranked), plan.draws + 1, level_each) if ranked else {},
         "panel": {
             "source": problem.source,
-            "rows": len(problem.it.original.row),
+            "rows": len(problem.coordinates.original.row),
             "persons": len(np.unique(problem.person_in_design)),
         },
         "versions": versions(),
@@ -145,9 +149,9 @@ def summary(verdict: Mapping[str, Any]) -> str:
     outside, failed = verdict["outside"], len(verdict["failed"])
     named = f" ({', '.join(outside[:3])}{', ...' if len(outside) > 3 else ''})" if outside else ""
     return (
-        f"{verdict['engine']} {'passes' if verdict['passed'] else 'does not pass'}: {len(outside)} of "
-        f"{len(verdict['quantities'])} quantities outside{named}, {failed} of {verdict['simulations']} "
-        "simulations failed."
+        f"{verdict['engine']} {'passes' if verdict['passed'] else 'does not pass'}: "
+        f"{len(outside)} of {len(verdict['quantities'])} quantities outside{named}, {failed} of "
+        f"{verdict['simulations']} simulations failed."
     )
 
 

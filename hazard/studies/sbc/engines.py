@@ -47,7 +47,7 @@ Engine = Callable[[Design, int, np.random.Generator], PosteriorSample]
 
 
 def engine(name: EngineName, coordinates: Coordinates, sampler: Sampler | None = None) -> Engine:
-    """The engine of a name, for designs that differ from that of ``coordinates`` in their exits only.
+    """The engine of a name, for designs that differ from that of the coordinates in exits only.
 
     Parameters
     ----------
@@ -56,7 +56,11 @@ def engine(name: EngineName, coordinates: Coordinates, sampler: Sampler | None =
     sampler : Sampler, optional
         Keeps what is compiled for NUTS: once for all simulations.
     """
-    return _approximate(coordinates) if name == "laplace" else _sampled(coordinates, sampler or Sampler())
+    return (
+        _approximate(coordinates)
+        if name == "laplace"
+        else _sampled(coordinates, sampler or Sampler())
+    )
 
 
 def of_design(coordinates: Coordinates, simulated: Design) -> Coordinates:

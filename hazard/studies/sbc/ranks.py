@@ -60,7 +60,9 @@ def numbers(
     for estimand in spec.estimand:
         if isinstance(estimand, IncidenceEstimand):
             by_month = estimands.incidence(beta, simulated, person, estimand)
-            incidence = by_month.sel(month=[*units.printed(estimand.horizon_months, spec.table.unit)])
+            incidence = by_month.sel(
+                month=[*units.printed(estimand.horizon_months, spec.table.unit)]
+            )
             scalars |= dict(_scalars("cumulative_incidence", incidence))
             if incidence.sizes["arm"] == 2:
                 contrast = incidence.diff("arm").squeeze("arm", drop=True)

@@ -22,7 +22,7 @@ from hazard.model import design, parameterisation
 from hazard.model.parameterisation import Coordinates
 from hazard.predictive import prior_draw
 from hazard.spec import ModelSpec
-from hazard.studies.sbc.engines import EngineName, Engine, engine
+from hazard.studies.sbc.engines import Engine, EngineName, engine
 from hazard.studies.sbc.generate import outcomes
 from hazard.studies.sbc.ranks import numbers, ranks
 

@@ -40,15 +40,15 @@ feedback b applies in month 2 if a is drawn to apply in month 1: with probabilit
 """
 
 from hazard.studies.scenario.families import ScenarioFamilies, families
-from hazard.studies.scenario.records import ScenarioPlan, ScenarioArm, arms_from
+from hazard.studies.scenario.records import ScenarioArm, ScenarioPlan, arms_from
 from hazard.studies.scenario.simulate import simulate
 from hazard.studies.scenario.system import System, system
 from hazard.studies.scenario.tidy import contrasts, estimates, per_event, remarks, sentences
 
 __all__ = [
+    "ScenarioArm",
     "ScenarioFamilies",
     "ScenarioPlan",
-    "ScenarioArm",
     "System",
     "arms_from",
     "contrasts",

@@ -67,7 +67,9 @@ def campaign_rules(arm: ScenarioArm, terms: Sequence[LaggedTerm]) -> list[Campai
                 continue
             if isinstance(intervention, Campaign):
                 _check_network(arm, term)
-                active.append(CampaignRule(k, intervention.threshold, intervention.events or term.at_least))
+                active.append(
+                    CampaignRule(k, intervention.threshold, intervention.events or term.at_least)
+                )
             elif not isinstance(intervention, Added):
                 active = [rule for rule in active if rule.term != k]
     return active
@@ -81,7 +83,9 @@ def _check_network(arm: ScenarioArm, term: LaggedTerm) -> None:
         )
 
 
-def centres(families: ScenarioFamilies, histories: Histories, family_centre: IntArray) -> CentreStocks:
+def centre_stocks(
+    families: ScenarioFamilies, histories: Histories, family_centre: IntArray
+) -> CentreStocks:
     """Families at the centres of a scenario, as the registers know them.
 
     Parameters
@@ -102,7 +106,9 @@ def centres(families: ScenarioFamilies, histories: Histories, family_centre: Int
     month = rows["calendar"].to_numpy(dtype=np.int64) - families.start
     place = names.get_indexer(rows["centre"].astype(object))
     inside = (place >= 0) & (month >= 0) & (month < families.horizon)
-    arrival = np.full(int(max(rows["person"].max(), families.panel["person"].max())) + 1, families.horizon)
+    arrival = np.full(
+        int(max(rows["person"].max(), families.panel["person"].max())) + 1, families.horizon
+    )
     arrival[families.panel["person"].to_numpy()[families.row]] = families.offset
     before_arrival = inside & (month < arrival[rows["person"].to_numpy()])
     shape = (len(names), families.horizon)

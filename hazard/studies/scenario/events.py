@@ -55,8 +55,8 @@ def targets(arm: ScenarioArm, terms: Sequence[LaggedTerm]) -> list[int]:
     for intervention in arm.interventions:
         if intervention.term not in known:
             raise EstimandError(
-                f"term of intervention {intervention.kind!r} must be one of {known}; got {intervention.term!r}."
-                + did_you_mean(intervention.term, known)
+                f"term of intervention {intervention.kind!r} must be one of {known}; got "
+                f"{intervention.term!r}." + did_you_mean(intervention.term, known)
             )
     return [k for k, term in enumerate(terms) if any(acts(i, term) for i in arm.interventions)]
 
@@ -88,7 +88,8 @@ def event_timing(arm: ScenarioArm, term: LaggedTerm, rows: pd.DataFrame) -> Even
     ...                   prior=NormalPrior(family="normal", scale=1.0, reason="an example only"))
     >>> arm = ScenarioArm(name="later", at={"centre": "A"},
     ...                   interventions=[{"kind": "delayed", "term": "visit", "months": 2}])
-    >>> event_timing(arm, term, pd.DataFrame({"person": [0, 1], "centre": ["A", "B"]})).first.tolist()
+    >>> rows = pd.DataFrame({"person": [0, 1], "centre": ["A", "B"]})
+    >>> event_timing(arm, term, rows).first.tolist()
     [2, 0]
     """
     inside = _acts_at(arm, rows)
@@ -137,7 +138,9 @@ def check_places(arm: ScenarioArm, starts: pd.DataFrame, events: pd.DataFrame) -
         If a column is none of the networks, or nobody lives at the level.
     """
     for name, level in arm.at.items():
-        columns = [c for c in starts.columns if c in events.columns and c not in ("person", "calendar")]
+        columns = [
+            c for c in starts.columns if c in events.columns and c not in ("person", "calendar")
+        ]
         if name not in columns:
             raise EstimandError(
                 f"arm {arm.name!r} must act at a level of one of {columns}; got {name!r}."
@@ -152,7 +155,9 @@ def check_places(arm: ScenarioArm, starts: pd.DataFrame, events: pd.DataFrame) -
             )
 
 
-def observed_exits(families: ScenarioFamilies, histories: Histories, exposure_of: dict[str, str]) -> BoolArray:
+def observed_exits(
+    families: ScenarioFamilies, histories: Histories, exposure_of: dict[str, str]
+) -> BoolArray:
     """Which events are the exit of a family of the scenario, from its arrival on.
 
     Returns
@@ -207,19 +212,18 @@ def background(
     acted_on, n_more = targets(arm, terms), 0
     for k, term in enumerate(terms):
         if k not in acted_on:
-            counts[k] = _counted(starts, histories, term, (back, families.horizon))
+            counts[k] = _counted(starts, histories, term, back, families.horizon)
             continue
         parts, n = _changed(families, histories, term, arm)
         n_more = n if k == acted_on[0] else n_more
         for part in parts:
-            counts[k] += _counted(starts, part, term, (back, families.horizon))
+            counts[k] += _counted(starts, part, term, back, families.horizon)
     return counts, n_more
 
 
 def _counted(
-    starts: pd.DataFrame, histories: Histories, term: LaggedTerm, months: tuple[int, int]
+    starts: pd.DataFrame, histories: Histories, term: LaggedTerm, back: int, horizon: int
 ) -> EventCounts:
-    back, horizon = months
     wide = term.model_copy(
         update={
             "lags": (1 - horizon, back),
@@ -263,7 +267,11 @@ def _changed(
 
 
 def _added(
-    families: ScenarioFamilies, events: pd.DataFrame, timing: EventTiming, arm: ScenarioArm, term: LaggedTerm
+    families: ScenarioFamilies,
+    events: pd.DataFrame,
+    timing: EventTiming,
+    arm: ScenarioArm,
+    term: LaggedTerm,
 ) -> pd.DataFrame:
     """Events that an arm adds, each of somebody whom nobody knows."""
     if any(month > families.horizon for month, _ in timing.added):
@@ -273,7 +281,9 @@ def _added(
         )
     named = {name: level for name, level in arm.at.items() if level != EACH}
     varying = [name for name, level in arm.at.items() if level == EACH]
-    rows = pd.DataFrame({"calendar": [families.start + m - 1 for m, n in timing.added for _ in range(n)]})
+    rows = pd.DataFrame(
+        {"calendar": [families.start + m - 1 for m, n in timing.added for _ in range(n)]}
+    )
     if varying:
         occupied = families.panel[["calendar", *varying]].drop_duplicates()
         rows = rows.merge(occupied.astype({"calendar": np.int64}), on="calendar")

@@ -106,7 +106,9 @@ def families(
             f"{start - first + 1} to {start - first + horizon}. Begin later, or shorten it."
         )
     months_of_arrival = 1 if arrivals == "none" else horizon
-    rows = np.flatnonzero((calendar >= start) & (calendar < start + months_of_arrival)).astype(np.int64)
+    rows = np.flatnonzero((calendar >= start) & (calendar < start + months_of_arrival)).astype(
+        np.int64
+    )
     rows = rows[is_first(panel["person"].to_numpy()[rows])]
     if not len(rows):
         raise EstimandError("scenario must have a family; got none at risk in its months.")
@@ -167,12 +169,16 @@ def predictor(frozen: Design, cohort: ScenarioFamilies, spec: ModelSpec) -> Pred
     }
     applied = apply(frozen, frame, silent, spec)
     lagged = {name for term in spec.lagged for name in (term.name, term.varying_name)}
-    constant = [b for b, block in enumerate(applied.blocks) if block.name not in lagged or block.centre]
+    constant = [
+        b for b, block in enumerate(applied.blocks) if block.name not in lagged or block.centre
+    ]
     reduced = replace(
         applied, blocks=tuple(applied.blocks[b] for b in constant), index=applied.index[:, constant]
     )
     all_positions = np.arange(applied.n_coefficients)
-    positions = np.concatenate([all_positions[applied.span(block.name)] for block in reduced.blocks])
+    positions = np.concatenate(
+        [all_positions[applied.span(block.name)] for block in reduced.blocks]
+    )
     reduced = merged(reduced, _MOST_LEVELS)
     first = np.cumsum([0, *(block.n_levels for block in reduced.blocks)])[:-1]
     curves = [_curve(applied, term, cohort) for term in spec.lagged]

@@ -1,4 +1,4 @@
-"""The lives of all families, month by month: the compiled loop."""
+"""Replicates of a scenario, month by month: the compiled loop."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ class Draw(NamedTuple):
 
 
 class ReplicateState(NamedTuple):
-    """State of one life.
+    """State of one replicate.
 
-    ``exit`` (n,), ``events`` events (k, group, month), odds (n, j) without the
+    ``exit`` (n,), drawn ``events`` (k, group, month), odds (n, j) without the
     window of lag 0, and the value of that window without lag 0, ``past`` (k, n). In ``recent``
     (k, n) bit l says whether anything was seen l months ago. While a month is settled: the values
     ``last`` (k, n) of lag 0 with which the ``chance`` (n,) of the exit was computed, and odds
@@ -103,7 +103,7 @@ class ReplicateState(NamedTuple):
 
 
 class Context(NamedTuple):
-    """All that one life needs; ``case`` is the arm, the version and the key of the numbers."""
+    """All that one replicate needs; ``case`` is the arm, the version and the key of the numbers."""
 
     arrays: SystemArrays
     arms: Arms
@@ -113,7 +113,7 @@ class Context(NamedTuple):
 
 
 @compiled
-def lives(arrays, arms, draw, keys):  # type: ignore[no-untyped-def]
+def replicates(arrays, arms, draw, keys):  # type: ignore[no-untyped-def]
     """Exits of every month, residents at its start, events that an arm made, months not settled.
 
     Returns
@@ -145,7 +145,7 @@ def lives(arrays, arms, draw, keys):  # type: ignore[no-untyped-def]
 
 @compiled
 def _replicate(arrays, arms, draw, case, counts):  # type: ignore[no-untyped-def]
-    """One life of the system: how many events the arm made, and how many months are not settled."""
+    """One replicate of the system: number of events the arm made, and of months not settled."""
     exits, residents = counts
     n, n_terms = len(arrays.offset), len(arrays.sees)
     n_groups = 1 + max(arrays.group.max(), arrays.less.max())
@@ -191,7 +191,12 @@ def _replicate(arrays, arms, draw, case, counts):  # type: ignore[no-untyped-def
 @compiled
 def _campaigns(context, t, active):  # type: ignore[no-untyped-def]
     """Add events at every centre that is too full at the start of a month; return how many."""
-    arrays, arms, (a, version, _), events = context.arrays, context.arms, context.case, context.state.events
+    arrays, arms, (a, version, _), events = (
+        context.arrays,
+        context.arms,
+        context.case,
+        context.state.events,
+    )
     added = 0
     if version == NAIVE or arms.campaign.shape[1] == 0:
         return added
@@ -237,38 +242,44 @@ def _remember(context, k, t, active):  # type: ignore[no-untyped-def]
     least, since_risk = max(arrays.at_least[k], 1), arrays.since_risk[k]
     month, version = arrays.month, case[1]
     for i in active:
-        longest = month[i] + t - offset[i] - 1 if since_risk else back
+        longest_lag = month[i] + t - offset[i] - 1 if since_risk else back
         for lag in range(1 if t > offset[i] else back, 0, -1):
-            number = given[k, i, back + t - lag]
+            n_events = given[k, i, back + t - lag]
             if version == FEEDBACK and lag <= t:
-                number += drawn_events(events, group, less, (k, i), t - lag)
-            happened = number >= least and lag <= longest
+                n_events += drawn_events(events, group, less, (k, i), t - lag)
+            happened = n_events >= least and lag <= longest_lag
             recent[k, i] = 2 * recent[k, i] + 2 * happened
 
 
 @compiled
 def _act(context, k, t, active):  # type: ignore[no-untyped-def]
     """Multiply the odds by what was seen in earlier months."""
-    arrays, arms, draw, case, state = context.arrays, context.arms, context.draw, context.case, context.state
+    arrays, arms, draw, case, state = (
+        context.arrays,
+        context.arms,
+        context.draw,
+        context.case,
+        context.state,
+    )
     given, events, recent = arms.given[case[0], case[1]], state.events, state.recent
     group, less, window, back = arrays.group, arrays.less, arrays.window, arrays.back
-    lags, curve, n_windows, counts = (
+    lags, curve, n_windows, is_count = (
         arrays.lags,
         arrays.curve,
         arrays.n_windows,
         arrays.at_least[k] == 0,
     )
     effect, once, odds, past = draw.effect, draw.once, state.odds, state.past
-    version, reach = case[1], arrays.lags[k].sum()
+    version, lags_of_term = case[1], arrays.lags[k].sum()
     for i in active:
         past[k, i] = 0.0
-        if recent[k, i] & reach == 0:
+        if recent[k, i] & lags_of_term == 0:
             continue
         for w in range(n_windows[k]):
             if recent[k, i] & lags[k, w] == 0:
                 continue
             value, family_curve = 1.0, curve[k, i]
-            if counts:
+            if is_count:
                 month = t - window[k, w, 0]
                 value = float(given[k, i, back + month])
                 if version == FEEDBACK and month >= 0:

@@ -56,22 +56,22 @@ def settle(context: Any, t: int, stage: int, active: Any) -> int:
     if context.case[1] == NAIVE or not arrays.at_once[stage]:
         _sweep(context, (t, stage, 0), active)
         return 0
-    from_all = np.empty(len(active), dtype=np.int64)
-    back = min(_FIRST, arrays.sweeps)
+    exits_from_all = np.empty(len(active), dtype=np.int64)
+    n_sweeps = min(_FIRST, arrays.sweeps)
     while True:
         for all_leave in (True, False):
             _begin(context, (t, stage), active, all_leave)
-            for sweep in range(back - 1, -1, -1):
+            for sweep in range(n_sweeps - 1, -1, -1):
                 _sweep(context, (t, stage, sweep), active)
             if all_leave:
-                for place in range(len(active)):
-                    from_all[place] = exits[active[place]]
-        apart = 0
-        for place in range(len(active)):
-            apart += from_all[place] != exits[active[place]]
-        if apart == 0 or 2 * back > arrays.sweeps:
-            return int(apart > 0)
-        back *= 2
+                for k in range(len(active)):
+                    exits_from_all[k] = exits[active[k]]
+        n_different = 0
+        for k in range(len(active)):
+            n_different += exits_from_all[k] != exits[active[k]]
+        if n_different == 0 or 2 * n_sweeps > arrays.sweeps:
+            return int(n_different > 0)
+        n_sweeps *= 2
 
 
 # Fields are taken out of the records before the loops, and loops are not divided further: taking
@@ -107,7 +107,12 @@ def _hold(context, t, stage, active):  # type: ignore[no-untyped-def]
 def _begin(context, step, active, all_leave):  # type: ignore[no-untyped-def]
     """Let all who may still leave through an exit do so, or none."""
     t, stage = step
-    arrays, arms, exits, events = context.arrays, context.arms, context.state.exit, context.state.events
+    arrays, arms, exits, events = (
+        context.arrays,
+        context.arms,
+        context.state.exit,
+        context.state.events,
+    )
     a, leaving = context.case[0], arrays.order[stage]
     visibility = (arrays.sees, arms.first[a], arms.copy[a], arrays.group, arrays.less)
     to = leaving if all_leave and arms.open[a, leaving] > 0.0 else STAY
@@ -124,7 +129,12 @@ def _sweep(context, step, active):  # type: ignore[no-untyped-def] # noqa: C901 
     t, stage, sweep = step
     arrays, arms, draw, state = context.arrays, context.arms, context.draw, context.state
     a, version, key = context.case
-    given, events, past, fixed_odds = arms.given[a, version], state.events, state.past, state.fixed_odds
+    given, events, past, fixed_odds = (
+        arms.given[a, version],
+        state.events,
+        state.past,
+        state.fixed_odds,
+    )
     group, less, window, curve = arrays.group, arrays.less, arrays.window, arrays.curve
     once, effect, back, at_least = draw.once, draw.effect, arrays.back, arrays.at_least
     visibility = (arrays.sees, arms.first[a], arms.copy[a], group, less)
@@ -166,10 +176,10 @@ def _sweep(context, step, active):  # type: ignore[no-untyped-def] # noqa: C901 
 def drawn_events(events, group, less, term_family, month):  # type: ignore[no-untyped-def]
     """Drawn events that a family sees in a month, its own included."""
     k, i = term_family
-    number = events[k, group[k, i], month]
+    n_events = events[k, group[k, i], month]
     if less[k, i] >= 0:
-        number -= events[k, less[k, i], month]
-    return number
+        n_events -= events[k, less[k, i], month]
+    return n_events
 
 
 @compiled
@@ -194,12 +204,12 @@ def times(odds, value, once, effect):  # type: ignore[no-untyped-def]
 def _tally(events, visibility, i, change):  # type: ignore[no-untyped-def]
     """Let the others see an exit, or no longer."""
     sees, first, copy, group, less = visibility
-    leaving, t, step = change
+    leaving, t, increment = change
     for k in range(len(sees)):
         if sees[k] != leaving:
             continue
         for later in (first[k, i], copy[k, i]):
             if later >= 0 and t + later < events.shape[2]:
-                events[k, group[k, i], t + later] += step
+                events[k, group[k, i], t + later] += increment
                 if less[k, i] >= 0:
-                    events[k, less[k, i], t + later] += step
+                    events[k, less[k, i], t + later] += increment

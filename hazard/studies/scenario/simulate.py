@@ -1,25 +1,34 @@
-"""The lives that posterior draws give the families of a scenario."""
+"""Replicates of a scenario, simulated from posterior draws."""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from hazard.arrays import FloatArray, IntArray
 from hazard.model.likelihood import table
-from hazard.studies.scenario.kernel import Draw, lives
+from hazard.studies.scenario.kernel import Draw, replicates
 from hazard.studies.scenario.records import ScenarioPlan
 from hazard.studies.scenario.system import System
 
-Lives = tuple[IntArray, IntArray, IntArray, IntArray]
 VERSIONS = ("naive", "feedback")
 
 
+class SimulatedCounts(NamedTuple):
+    """Counts of simulated replicates, as :func:`hazard.studies.scenario.kernel.replicates`."""
+
+    exits: IntArray
+    residents: IntArray
+    added_events: IntArray
+    unsettled: IntArray
+
+
 def simulate(system: System, beta: xr.DataArray, plan: ScenarioPlan) -> xr.Dataset:
-    """Lives of the system, for posterior draws at equal distances.
+    """Replicates of the system, for posterior draws at equal distances.
 
     Parameters
     ----------
@@ -60,15 +69,16 @@ def simulate(system: System, beta: xr.DataArray, plan: ScenarioPlan) -> xr.Datas
     arrays = system.arrays._replace(sweeps=plan.sweeps)
     draws = _draws(system, samples)
 
-    def one(d: int) -> Lives:
+    def counts(d: int) -> SimulatedCounts:
         draw = Draw(draws.level[d], draws.effect[d], draws.once[d])
-        found: Lives = lives(arrays, system.changes, draw, keys[d])
-        return found
+        return SimulatedCounts(*replicates(arrays, system.changes, draw, keys[d]))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the loop lets go of the interpreter
-        found = list(pool.map(one, range(len(keys))))
-    left, there, made, unsettled = (np.array(each) for each in zip(*found, strict=True))
-    return _labelled(system, thinned_beta, (left, there, made + system.more, unsettled))
+        by_draw = list(pool.map(counts, range(len(keys))))
+    whole = SimulatedCounts(*(np.array(parts) for parts in zip(*by_draw, strict=True)))
+    return _labelled(
+        system, thinned_beta, whole._replace(added_events=whole.added_events + system.more)
+    )
 
 
 def _thinned(beta: xr.DataArray, n: int) -> xr.DataArray:
@@ -81,7 +91,12 @@ def _thinned(beta: xr.DataArray, n: int) -> xr.DataArray:
 def _draws(system: System, beta: FloatArray) -> Draw:
     """Odds of levels and effects of events, draw by draw."""
     design, terms = system.design, system.spec.lagged
-    level = np.exp([table(system.predictor.blocks, draw_beta[system.predictor.coefficients]) for draw_beta in beta])
+    level = np.exp(
+        [
+            table(system.predictor.blocks, draw_beta[system.predictor.coefficients])
+            for draw_beta in beta
+        ]
+    )
     n_curves = 1 + int(system.arrays.curve.max(initial=0))
     shape = (len(beta), len(terms), n_curves, system.arrays.window.shape[1], beta.shape[2])
     effect = np.zeros(shape)
@@ -96,12 +111,12 @@ def _draws(system: System, beta: FloatArray) -> Draw:
 
 
 # --- the result ---------------------------------------------------------------------------------
-def _labelled(system: System, beta: xr.DataArray, found: Lives) -> xr.Dataset:
-    left, there, made, unsettled = found
+def _labelled(system: System, beta: xr.DataArray, counts: SimulatedCounts) -> xr.Dataset:
     n = system.arrays.place.sum(axis=1)
-    share = np.cumsum(left, axis=-1) / n[:, None, None]
+    share = np.cumsum(counts.exits, axis=-1) / n[:, None, None]
     arrivals = [
-        np.bincount(system.families.offset[inside], minlength=system.arrays.horizon) for inside in system.arrays.place
+        np.bincount(system.families.offset[inside], minlength=system.arrays.horizon)
+        for inside in system.arrays.place
     ]
     shape = (beta.sizes["chain"], beta.sizes["draw"])
     dims = ("chain", "draw", "replication", "arm", "version")
@@ -112,9 +127,9 @@ def _labelled(system: System, beta: xr.DataArray, found: Lives) -> xr.Dataset:
                 (*dims, "place", "exit", "month"),
                 share.reshape(*shape, *share.shape[1:]),
             ),
-            "stock": (by_month, there.reshape(*shape, *there.shape[1:])),
-            "events": (dims, made.reshape(*shape, *made.shape[1:])),
-            "unsettled": (dims, unsettled.reshape(*shape, *unsettled.shape[1:])),
+            "stock": (by_month, counts.residents.reshape(*shape, *counts.residents.shape[1:])),
+            "events": (dims, counts.added_events.reshape(*shape, *counts.added_events.shape[1:])),
+            "unsettled": (dims, counts.unsettled.reshape(*shape, *counts.unsettled.shape[1:])),
             "families": ("place", n),
             "arrivals": (("place", "month"), np.array(arrivals)),
         },

@@ -19,14 +19,20 @@ from hazard.spec import LaggedTerm, ModelSpec
 from hazard.spec.links import LINKS
 from hazard.studies.scenario.campaigns import (
     CentreStocks,
+    campaign_rules,
     campaigns,
-    centres,
+    centre_stocks,
     no_centre_stocks,
     observed_campaigns,
-    campaign_rules,
 )
-from hazard.studies.scenario.events import background, check_places, observed_exits, event_timing, targets
-from hazard.studies.scenario.families import ScenarioFamilies, Predictor, predictor
+from hazard.studies.scenario.events import (
+    background,
+    check_places,
+    event_timing,
+    observed_exits,
+    targets,
+)
+from hazard.studies.scenario.families import Predictor, ScenarioFamilies, predictor
 from hazard.studies.scenario.kernel import Arms, SystemArrays
 from hazard.studies.scenario.records import EACH, ScenarioArm
 from hazard.studies.scenario.same_month import NAIVE
@@ -115,21 +121,28 @@ def system(
     for arm in arms:
         check_places(arm, families.starts(), histories.events)
     is_redrawn = observed_exits(families, histories, dict(EXPOSURE_OF))
-    others = replace(histories, events=histories.events[~is_redrawn])
-    backgrounds = [[background(families, each, terms, arm) for each in (histories, others)] for arm in arms]
+    given_events = replace(histories, events=histories.events[~is_redrawn])
+    backgrounds = [
+        [background(families, source, terms, arm) for source in (histories, given_events)]
+        for arm in arms
+    ]
     more = np.array([[n for _, n in pair] for pair in backgrounds])
-    stocks = _centres(families, histories, arms, terms)
+    stocks = _centre_stocks(families, histories, arms, terms)
     family_predictor = predictor(frozen, families, spec)
     changes = _changes(families, terms, arms, spec)
-    changes = changes._replace(given=np.array([[each for each, _ in pair] for pair in backgrounds]))
-    changes = _with_campaigns(changes, more, (arms, terms, stocks))
+    changes = changes._replace(
+        given=np.array([[counts for counts, _ in pair] for pair in backgrounds])
+    )
+    changes = _with_campaigns(changes, more, arms, terms, stocks)
     places = _places(families, arms)
     return System(
         spec=spec,
         families=families,
         arms=tuple(arms),
         places=tuple(places),
-        arrays=_world(families, family_predictor, spec, stocks)._replace(place=np.array(list(places.values()))),
+        arrays=_arrays(families, family_predictor, spec, stocks)._replace(
+            place=np.array(list(places.values()))
+        ),
         changes=changes,
         predictor=family_predictor,
         more=more,
@@ -176,7 +189,9 @@ def _check_arms(arms: Sequence[ScenarioArm], spec: ModelSpec) -> None:
 
 
 # --- the arrays ---------------------------------------------------------------------------------
-def _world(families: ScenarioFamilies, family_predictor: Predictor, spec: ModelSpec, stocks: CentreStocks) -> SystemArrays:
+def _arrays(
+    families: ScenarioFamilies, family_predictor: Predictor, spec: ModelSpec, stocks: CentreStocks
+) -> SystemArrays:
     terms, exits = spec.lagged, list(spec.outcome.exits)
     windows = [np.array(term.coefficient_windows) for term in terms]
     padded = np.full((len(terms), max(len(w) for w in windows), 2), -1, dtype=np.int64)
@@ -240,7 +255,10 @@ def _numbered(starts: pd.DataFrame, columns: tuple[str, ...]) -> IntArray:
 
 
 def _changes(
-    families: ScenarioFamilies, terms: Sequence[LaggedTerm], arms: Sequence[ScenarioArm], spec: ModelSpec
+    families: ScenarioFamilies,
+    terms: Sequence[LaggedTerm],
+    arms: Sequence[ScenarioArm],
+    spec: ModelSpec,
 ) -> Arms:
     """What the arms make of exits that are drawn; the events that are given are filled in later."""
     starts, exits = families.starts(), spec.outcome.exits
@@ -257,25 +275,29 @@ def _changes(
     )
 
 
-def _centres(
-    families: ScenarioFamilies, histories: Histories, arms: Sequence[ScenarioArm], terms: Sequence[LaggedTerm]
+def _centre_stocks(
+    families: ScenarioFamilies,
+    histories: Histories,
+    arms: Sequence[ScenarioArm],
+    terms: Sequence[LaggedTerm],
 ) -> CentreStocks:
     """How many live where; counted only where an arm asks, for it takes time."""
     if not any(campaign_rules(arm, terms) for arm in arms):
         return no_centre_stocks(families)
-    return centres(families, histories, _numbered(families.starts(), ("centre",)))
+    return centre_stocks(families, histories, _numbered(families.starts(), ("centre",)))
 
 
 def _with_campaigns(
     changes: Arms,
     more: IntArray,
-    asked: tuple[Sequence[ScenarioArm], Sequence[LaggedTerm], CentreStocks],
+    arms: Sequence[ScenarioArm],
+    terms: Sequence[LaggedTerm],
+    stocks: CentreStocks,
 ) -> Arms:
     """Campaigns on drawn stocks for the loop, and on observed ones in what is given to the naive.
 
     Adds the events of the latter to ``given`` and to ``more``.
     """
-    arms, terms, stocks = asked
     for a, arm in enumerate(arms):
         for k, events in observed_campaigns(arm, terms, stocks).items():
             changes.given[a, NAIVE, k, :, -events.shape[1] :] += events[stocks.family_centre]
@@ -284,7 +306,9 @@ def _with_campaigns(
     return changes._replace(campaign=actions, threshold=threshold)
 
 
-def _places(families: ScenarioFamilies, arms: Sequence[ScenarioArm]) -> dict[str, npt.NDArray[np.bool_]]:
+def _places(
+    families: ScenarioFamilies, arms: Sequence[ScenarioArm]
+) -> dict[str, npt.NDArray[np.bool_]]:
     """Whose exits are counted: everybody's, and those at each place where an arm acts."""
     starts = families.starts()
     places = {ALL: np.ones(len(starts), dtype=np.bool_)}

@@ -48,13 +48,17 @@ def contrasts(simulated: xr.Dataset) -> xr.Dataset:
 
 def _changes(simulated: xr.Dataset) -> xr.Dataset:
     exits = simulated["cumulative_incidence"] * simulated["families"]
-    quantities = xr.Dataset({"extra_exits": exits, "stock_change": simulated["stock"].astype(float)})
+    quantities = xr.Dataset(
+        {"extra_exits": exits, "stock_change": simulated["stock"].astype(float)}
+    )
     return (quantities - quantities.isel(arm=0, drop=True)).isel(arm=slice(1, None))
 
 
 def _three(versions: xr.Dataset) -> xr.Dataset:
     """Both versions, and what the feedback adds."""
-    difference = versions.sel(version="feedback", drop=True) - versions.sel(version="naive", drop=True)
+    difference = versions.sel(version="feedback", drop=True) - versions.sel(
+        version="naive", drop=True
+    )
     return xr.concat([versions, difference.expand_dims(version=[DIFFERENCE])], dim="version")
 
 

@@ -20,7 +20,7 @@ from hazard.model.unit_likelihood import log_likelihood
 from hazard.model.units import Units, units
 from hazard.months import month_text
 from hazard.studies.scores import psis, records
-from hazard.studies.scores.records import ScorePlan, Progress, Score, silent
+from hazard.studies.scores.records import Progress, Score, ScorePlan, silent
 
 _FIRST_SHARE = 0.5
 _FEWEST_CUTS = 2
@@ -64,7 +64,11 @@ def cuts(calendar: npt.ArrayLike, *, months: int = 12) -> list[int]:
 
 
 def leave_future_out(
-    fit: Fit, cut_months: Sequence[int], *, plan: ScorePlan | None = None, progress: Progress = silent
+    fit: Fit,
+    cut_months: Sequence[int],
+    *,
+    plan: ScorePlan | None = None,
+    progress: Progress = silent,
 ) -> Score:
     """Expected log predictive density of what each person does in the months to come.
 
@@ -203,7 +207,9 @@ class _SequentialDraws:
         return psis.error_of_sum(self.influence[..., None])
 
 
-def _updated(draws: _SequentialDraws, fit: Fit, month: int, plan: ScorePlan) -> tuple[_SequentialDraws, str]:
+def _updated(
+    draws: _SequentialDraws, fit: Fit, month: int, plan: ScorePlan
+) -> tuple[_SequentialDraws, str]:
     """Draws that can stand for the rows before a month, and how they came about."""
     if draws.is_new:
         return draws, "refit"
@@ -261,7 +267,8 @@ def _blocks(fit: Fit, cut_months: Sequence[int]) -> list[IntArray]:
         )
     if len(cut_months) < _FEWEST_CUTS or any(a >= b for a, b in pairwise(cut_months)):
         raise EstimandError(
-            f"cuts must be two months or more that ascend; got {[month_text(m) for m in cut_months]}."
+            f"cuts must be two months or more that ascend; got "
+            f"{[month_text(m) for m in cut_months]}."
         )
     calendar = fit.design_rows["calendar"].to_numpy()
     blocks = [np.flatnonzero((a <= calendar) & (calendar < b)) for a, b in pairwise(cut_months)]

@@ -19,7 +19,7 @@ from hazard.model.design import Design
 from hazard.model.unit_likelihood import log_likelihood
 from hazard.model.units import Units, units
 from hazard.studies.scores import marginal, psis, records
-from hazard.studies.scores.records import REFITTED, ScorePlan, Progress, Score, silent
+from hazard.studies.scores.records import REFITTED, Progress, Score, ScorePlan, silent
 
 _MOST_NUMBERS = 2**24
 _CHECKED = 200
@@ -213,7 +213,9 @@ def _refit(task: _Task, unit: int) -> tuple[float, float, float]:
 def _engines_apart(task: _Task, table: pd.DataFrame) -> dict[str, Any]:
     """How far the approximate engine is from the run, on units that both can be trusted with."""
     reliable = np.flatnonzero(table["how"] == "psis")
-    checked = reliable[np.unique(np.linspace(0, len(reliable) - 1, min(len(reliable), _CHECKED)).astype(int))]
+    checked = reliable[
+        np.unique(np.linspace(0, len(reliable) - 1, min(len(reliable), _CHECKED)).astype(int))
+    ]
     design = task.fit.design
     posterior = records.approximate(design, task.plan.draws, task.plan.seed)
     draws = _Draws.from_posterior(posterior, design, task.by)

@@ -8,6 +8,8 @@ the centre's own effect, which differ by many orders of magnitude, never arise.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import xarray as xr
 
@@ -64,9 +66,8 @@ def marginal_log_likelihood(
        conditional versus marginal likelihoods, Psychometrika 84(3).
     """
     n_exits = len(design.exits)
-    return _integrated(
-        beta, design, posterior=posterior, grouping=grouping, how=(by, rule(n_exits))
-    )
+    integral = _Integral(by, rule(n_exits))
+    return _integrated(beta, design, posterior=posterior, grouping=grouping, integral=integral)
 
 
 def integration_error(
@@ -79,10 +80,19 @@ def integration_error(
     usual = rule(len(design.exits))
     more = rule(len(design.exits), 2 * len(np.unique(usual.nodes)))
     values = [
-        _integrated(few_beta, design, posterior=few_draws, grouping=grouping, how=(by, nodes))
+        _integrated(
+            few_beta, design, posterior=few_draws, grouping=grouping, integral=_Integral(by, nodes)
+        )
         for nodes in (usual, more)
     ]
     return float(np.abs(values[0] - values[1]).max())
+
+
+class _Integral(NamedTuple):
+    """The group whose effects are integrated out, and the quadrature."""
+
+    by: str
+    quadrature: QuadratureRule
 
 
 def _integrated(
@@ -91,11 +101,11 @@ def _integrated(
     *,
     posterior: xr.Dataset,
     grouping: Units,
-    how: tuple[str, QuadratureRule],
+    integral: _Integral,
 ) -> xr.DataArray:
-    by, quadrature = how
+
     data = unit_rows(design, grouping)
-    b = [block.name for block in design.blocks].index(by)
+    b = [block.name for block in design.blocks].index(integral.by)
     first = sum(block.n_levels for block in design.blocks[:b])
     group_levels = slice(first, first + design.blocks[b].n_levels)
     roots = covariance_roots(posterior, design.blocks[b], len(design.exits))
@@ -106,7 +116,12 @@ def _integrated(
     by_draw = np.empty((len(roots), len(grouping)))
     for draw_positions, levels in tables(beta, design):
         levels[:, group_levels] = 0.0
-        marginals(data, Draws(levels, roots[draw_positions], start), quadrature, by_draw[draw_positions])
+        marginals(
+            data,
+            Draws(levels, roots[draw_positions], start),
+            integral.quadrature,
+            by_draw[draw_positions],
+        )
     return labelled(by_draw, beta, grouping)
 
 

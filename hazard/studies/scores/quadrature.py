@@ -60,6 +60,13 @@ def rule(n_exits: int, per_exit: int | None = None) -> QuadratureRule:
     return QuadratureRule(np.ascontiguousarray(nodes), weights.reshape(-1, n_exits).sum(axis=1))
 
 
+class Mode(NamedTuple):
+    """Mode of v (exit,), and the lower factor of the curvature there (exit, exit)."""
+
+    location: FloatArray
+    factor: FloatArray
+
+
 class Draws(NamedTuple):
     """Tables (draw, level, exit) without the group, its roots, modes (unit, exit) to start from."""
 
@@ -92,18 +99,21 @@ def modes(data: UnitRows, levels: FloatArray, root: FloatArray, mode_by_unit: Fl
     """Mode of v for every unit, (unit, exit), from where ``mode_by_unit`` is."""
     for unit in range(len(mode_by_unit)):
         rows, eta = _rows_of_unit(data, unit, levels)
-        mode, _ = _mode(rows, eta, root, mode_by_unit[unit])
-        mode_by_unit[unit] = mode
+        mode_by_unit[unit] = _mode(rows, eta, root, mode_by_unit[unit]).location
 
 
 @compiled_in_parallel
-def marginals(data: UnitRows, draws: Draws, quadrature: QuadratureRule, log_likelihood: FloatArray) -> None:
+def marginals(
+    data: UnitRows, draws: Draws, quadrature: QuadratureRule, log_likelihood: FloatArray
+) -> None:
     """Marginal log-likelihood (draw, unit) of every unit."""
     for draw in numba.prange(len(log_likelihood)):
         for unit in range(log_likelihood.shape[1]):
             rows, eta = _rows_of_unit(data, unit, draws.levels[draw])
             mode = _mode(rows, eta, draws.roots[draw], draws.start[unit])
-            log_likelihood[draw, unit] = _log_integral(rows, eta, draws.roots[draw], mode, quadrature)
+            log_likelihood[draw, unit] = _log_integral(
+                rows, eta, draws.roots[draw], mode, quadrature
+            )
 
 
 @compiled
@@ -111,13 +121,13 @@ def _log_integral(
     rows: UnitRows,
     eta: FloatArray,
     root: FloatArray,
-    at_mode: tuple[FloatArray, FloatArray],
+    mode: Mode,
     quadrature: QuadratureRule,
 ) -> float:
     """Log of the integral over u = root v, v standard normal, with nodes around a mode of v."""
-    mode, factor = at_mode
+    location, factor = mode.location, mode.factor
     growth = np.exp(np.minimum(eta, _LARGEST_EXPONENT))
-    n_exits = len(mode)
+    n_exits = len(location)
     height = np.empty(len(quadrature.log_weight))
     v, scale = np.empty(n_exits), np.empty(n_exits)
     for k in range(len(height)):
@@ -127,7 +137,7 @@ def _log_integral(
             for a in range(j + 1, n_exits):
                 scale[j] -= factor[a, j] * scale[a]
             scale[j] /= factor[j, j]
-            v[j] = mode[j] + scale[j]
+            v[j] = location[j] + scale[j]
             log_height += 0.5 * (quadrature.nodes[k, j] ** 2 - v[j] ** 2)
         for j in range(n_exits):
             scale[j] = math.exp(_effect(root, v, j))
@@ -149,9 +159,7 @@ def _effect(root: FloatArray, v: FloatArray, j: int) -> float:
 
 
 @compiled
-def _mode(
-    rows: UnitRows, eta: FloatArray, root: FloatArray, start: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _mode(rows: UnitRows, eta: FloatArray, root: FloatArray, start: FloatArray) -> Mode:
     """Mode of v, near enough for a quadrature, and the lower factor of the curvature there.
 
     Newton steps, halved where the density, which is log-concave, would fall.
@@ -174,7 +182,7 @@ def _mode(
         if gain < _GAIN:
             break
         length = min(1.0, _LONGEST / longest)
-    return v, factor
+    return Mode(v, factor)
 
 
 @compiled

@@ -9,12 +9,14 @@ from hazard.fitting.records import Fit
 from hazard.studies.scores.compare import table
 from hazard.studies.scores.future import cuts, leave_future_out
 from hazard.studies.scores.leave_out import leave_one_out
-from hazard.studies.scores.records import ScorePlan, Progress, Score, silent, unit_column
+from hazard.studies.scores.records import Progress, Score, ScorePlan, silent, unit_column
 
 FUTURE = "future"
 
 
-def score(fit: Fit, unit: str, *, plan: ScorePlan | None = None, progress: Progress = silent) -> Score:
+def score(
+    fit: Fit, unit: str, *, plan: ScorePlan | None = None, progress: Progress = silent
+) -> Score:
     """Score by a column of the panel, or of the calendar years to come.
 
     Parameters

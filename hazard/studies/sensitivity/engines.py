@@ -55,7 +55,9 @@ class Sampler:
 
 def _shape(graph: pm.Model, coordinates: Coordinates) -> Hashable:
     """What of a model is compiled: its variables, its data but not their values, its constants."""
-    free = tuple((variable.name, tuple(variable.shape.eval().tolist())) for variable in graph.free_RVs)
+    free = tuple(
+        (variable.name, tuple(variable.shape.eval().tolist())) for variable in graph.free_RVs
+    )
     data = tuple((variable.name, variable.type.ndim) for variable in graph.data_vars)
     deterministics = tuple(variable.name for variable in graph.deterministics)
     # the numbers of a prior that is not normal are constants of the graph

@@ -110,7 +110,9 @@ def plan(
     )
 
 
-def run(rows: Panel, spec: ModelSpec, sensitivity_plan: SensitivityPlan, *, progress: Progress = silent) -> Sensitivity:
+def run(
+    rows: Panel, spec: ModelSpec, sensitivity_plan: SensitivityPlan, *, progress: Progress = silent
+) -> Sensitivity:
     """The model under every lag prior, on the same rows.
 
     Parameters
@@ -130,7 +132,9 @@ def run(rows: Panel, spec: ModelSpec, sensitivity_plan: SensitivityPlan, *, prog
     progress("design", 0.0)
     model_design = design.build(rows.frame, rows.histories, spec)
     refuse_constant(model_design)
-    fits = fitted(model_design, rows.frame, spec=spec, sensitivity_plan=sensitivity_plan, progress=progress)
+    fits = fitted(
+        model_design, rows.frame, spec=spec, sensitivity_plan=sensitivity_plan, progress=progress
+    )
     estimates = table(fits, spec)
     progress("done", 0.0)
     return Sensitivity(
@@ -144,7 +148,9 @@ def run(rows: Panel, spec: ModelSpec, sensitivity_plan: SensitivityPlan, *, prog
             "rows in the design": len(model_design.outcome),
             "persons in the design": int(rows.frame["person"].iloc[model_design.row].nunique()),
             "settings": asdict(sensitivity_plan.settings),
-            "repeat_settings": asdict(sensitivity_plan.repeat_settings) if sensitivity_plan.repeats else None,
+            "repeat_settings": asdict(sensitivity_plan.repeat_settings)
+            if sensitivity_plan.repeats
+            else None,
             "repeats": [cell.name for cell in sensitivity_plan.repeats],
             "incidence_draws": sensitivity_plan.incidence_draws,
             "seconds": round(time.perf_counter() - since, 2),
@@ -167,14 +173,20 @@ def fitted(
     fits = []
     for stage, settings, stage_cells in (
         (sensitivity_plan.settings.engine, sensitivity_plan.settings, sensitivity_plan.cells),
-        ("repeats", replace(sensitivity_plan.repeat_settings, engine="nuts"), sensitivity_plan.repeats),
+        (
+            "repeats",
+            replace(sensitivity_plan.repeat_settings, engine="nuts"),
+            sensitivity_plan.repeats,
+        ),
     ):
         for done, cell in enumerate(stage_cells):
             progress(stage, done / len(stage_cells))
             cell_design = with_priors(model_design, cell.priors)
             laplace = laplace_draws.fit(parameterisation.standard(cell_design))
             draws = sampler.draws(laplace, settings)
-            quantities = _quantities(draws, cell_design, person, spec=spec, n=sensitivity_plan.incidence_draws)
+            quantities = _quantities(
+                draws, cell_design, person, spec=spec, n=sensitivity_plan.incidence_draws
+            )
             verdict = _parameter_gate(draws, quantities) if settings.engine == "nuts" else None
             fits.append(Fitted(cell, settings.engine, quantities, verdict))
     return fits

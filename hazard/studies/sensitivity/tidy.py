@@ -96,7 +96,9 @@ def table(fits: Sequence[Fitted], spec: ModelSpec) -> pd.DataFrame:
         If no fit is that of the model's own priors.
     """
     frames = [_of_fit(fit, spec) for fit in fits]
-    reference_frames = [frame for frame, fit in zip(frames, fits, strict=True) if fit.cell.prior == REFERENCE]
+    reference_frames = [
+        frame for frame, fit in zip(frames, fits, strict=True) if fit.cell.prior == REFERENCE
+    ]
     if not reference_frames:
         raise EstimandError("sensitivity must have a fit under the model's own priors; got none.")
     reference = reference_frames[0]["conclusion"].to_numpy()
@@ -123,7 +125,9 @@ def repeated(estimates: pd.DataFrame) -> pd.DataFrame:
     approximated, sampled = (estimates[estimates["engine"] == name] for name in ("laplace", "nuts"))
     distances = tables.apart(approximated, sampled, key)
     conclusion_rows = [rows[[*key, "conclusion"]] for rows in (approximated, sampled)]
-    both = conclusion_rows[0].merge(conclusion_rows[1], on=key, suffixes=("", "_nuts"), validate="one_to_one")
+    both = conclusion_rows[0].merge(
+        conclusion_rows[1], on=key, suffixes=("", "_nuts"), validate="one_to_one"
+    )
     return distances.assign(conclusion=both["conclusion"], conclusion_nuts=both["conclusion_nuts"])
 
 

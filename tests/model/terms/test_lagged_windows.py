@@ -282,7 +282,9 @@ def test_every_prior_has_windows(rng: np.random.Generator) -> None:
     rows = fitting.Panel(small.panel, small.histories, pd.DataFrame(), "table")
     every = sensitivity.cells(spec)
     assert {cell.prior for cell in every} == {cell.prior for cell in sensitivity.cells(spec_of(""))}
-    wanted = sensitivity.SensitivityPlan(every[::2], Settings(draws=20, engine="laplace"), incidence_draws=5)
+    wanted = sensitivity.SensitivityPlan(
+        every[::2], Settings(draws=20, engine="laplace"), incidence_draws=5
+    )
     found = sensitivity.run(rows, spec, wanted).table
     by_lag = found[found["quantity"] == "lag_coefficient"]
     assert by_lag["prior_upper"].notna().all()

@@ -383,7 +383,9 @@ def test_least_squares_tends_to_its_limit(name: str, term: str) -> None:
     for table in (null_study(), planted_study()):
         row = one(table, name, term)
         assert abs(row["mean"] - row["expected"]) < FIVE * row["mean_mcse"]
-    longer = immortal_time.expected_shares(immortal_time.talk_population(follow_up=24))  # negative control
+    longer = immortal_time.expected_shares(
+        immortal_time.talk_population(follow_up=24)
+    )  # negative control
     limits = {"ever_treated": immortal_time.pooled_limit, "ever_treated_within": None}
     limit = (limits[name] or immortal_time.within_limit)(longer)
     row = one(null_study(), name, "talk_2015")

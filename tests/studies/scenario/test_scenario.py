@@ -247,7 +247,9 @@ def country_of(rng: np.random.Generator) -> Drawn:
 def test_stocks_balance(rng: np.random.Generator) -> None:
     drawn = country_of(rng)
     arms = (OBSERVED, one_more("forced_return", centre="each"))
-    found = scenario.simulate(drawn.system(arms, horizon=8), drawn.beta, scenario.ScenarioPlan(draws=4))
+    found = scenario.simulate(
+        drawn.system(arms, horizon=8), drawn.beta, scenario.ScenarioPlan(draws=4)
+    )
     exits = (found["cumulative_incidence"] * found["families"]).sum("exit")
     exits = exits.diff("month", label="upper").reindex(month=found["month"])
     exits = exits.fillna((found["cumulative_incidence"] * found["families"]).sum("exit"))
@@ -293,7 +295,9 @@ LIVES = 1000
 def naive(drawn: Drawn, arms: Sequence[scenario.ScenarioArm], horizon: int) -> np.ndarray:
     """Share who left in the version without feedback, shape (arm, draw, exit, month)."""
     system = drawn.system(arms, horizon=horizon, arrivals="none")
-    found = scenario.simulate(system, drawn.beta, scenario.ScenarioPlan(draws=4, replications=LIVES))
+    found = scenario.simulate(
+        system, drawn.beta, scenario.ScenarioPlan(draws=4, replications=LIVES)
+    )
     risk = found["cumulative_incidence"].sel(version="naive", place="all").isel(chain=0)
     return risk.mean("replication").transpose("arm", "draw", "exit", "month").values
 
@@ -489,7 +493,9 @@ def test_files_of_arms_that_break_a_rule(text: str, message: str) -> None:
 def test_a_closed_exit_is_left_by_nobody(rng: np.random.Generator) -> None:
     drawn = country_of(rng)
     arms = (OBSERVED, scenario.ScenarioArm(name="none forced", closed=("forced",)))
-    found = scenario.simulate(drawn.system(arms, horizon=8), drawn.beta, scenario.ScenarioPlan(draws=4))
+    found = scenario.simulate(
+        drawn.system(arms, horizon=8), drawn.beta, scenario.ScenarioPlan(draws=4)
+    )
     risk = found["cumulative_incidence"].sel(arm="none forced")
     assert float(risk.sel(exit="forced").max()) == 0
     assert float(risk.sel(exit="assisted", month=8).min()) > 0
@@ -498,7 +504,9 @@ def test_a_closed_exit_is_left_by_nobody(rng: np.random.Generator) -> None:
 def test_the_figure_says_what_the_table_holds(rng: np.random.Generator) -> None:
     drawn = country_of(rng)
     arms = (OBSERVED, one_more("forced_return", centre="each"))
-    found = scenario.simulate(drawn.system(arms, horizon=8), drawn.beta, scenario.ScenarioPlan(draws=4))
+    found = scenario.simulate(
+        drawn.system(arms, horizon=8), drawn.beta, scenario.ScenarioPlan(draws=4)
+    )
     table = scenario.estimates(found)
     figure = figures.scenario(table, reference="observed")
     titles = [axes.get_title(loc="left") for axes in figure.axes]

@@ -317,7 +317,9 @@ def test_without_feedback_it_is_the_standardised_estimand(rng: np.random.Generat
     drawn = country(rng, (lagged("forced_return", "centre", lags="[0, 3]"), *RICH))
     arms = [arm(name, *each) for name, each in same_arms(drawn).items()]
     system = drawn.system(arms, horizon=HORIZON, arrivals="none")
-    found = scenario.simulate(system, drawn.beta, scenario.ScenarioPlan(draws=4, replications=LIVES))
+    found = scenario.simulate(
+        system, drawn.beta, scenario.ScenarioPlan(draws=4, replications=LIVES)
+    )
     share = found["cumulative_incidence"].sel(place="all").isel(chain=0).mean("replication")
     share = share.transpose("version", "arm", "draw", "exit", "month")
     naive, feedback = (share.sel(version=name).values for name in ("naive", "feedback"))

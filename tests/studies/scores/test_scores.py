@@ -24,7 +24,7 @@ from hazard.spec import ModelSpec
 from hazard.spec.links import LinkName
 from hazard.studies import scores
 from hazard.studies.scores import leave_out, marginal, psis, records
-from hazard.studies.scores.records import ScorePlan, Score
+from hazard.studies.scores.records import Score, ScorePlan
 from small_panels import (
     CENTRE,
     CORRELATED,

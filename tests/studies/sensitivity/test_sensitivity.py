@@ -31,7 +31,7 @@ from hazard.spec.priors.normal import NormalPrior
 from hazard.spec.priors.pooled import PooledPrior
 from hazard.spec.priors.random_walk import RandomWalkPrior
 from hazard.studies import sensitivity
-from hazard.studies.sensitivity import Cell, Fitted, SensitivityPlan, Sensitivity
+from hazard.studies.sensitivity import Cell, Fitted, Sensitivity, SensitivityPlan
 from hazard.studies.sensitivity.folder import write_sensitivity
 from pages import english, numbers
 from small_panels import (
@@ -379,7 +379,9 @@ def test_reused_graph_gives_the_draws_of_a_fresh_one() -> None:
     settings = Settings(draws=50, tune=50, seed=3)
     names = ("model", "decay:0.25"), ("decay:0.25", "model")
     both = [
-        sensitivity.run(rows, spec, SensitivityPlan(sensitivity.chosen(every, some), settings)).table
+        sensitivity.run(
+            rows, spec, SensitivityPlan(sensitivity.chosen(every, some), settings)
+        ).table
         for some in names
     ]
     one, other = (each.sort_values(KEY)[NUMBERS].to_numpy(dtype=float) for each in both)
