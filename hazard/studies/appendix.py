@@ -138,10 +138,10 @@ def coefficient_table(estimates: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> lags = {"quantity": "lag_coefficient", "term": "a", "exposure": "forced_return", "lag": [0]}
-    >>> own = {"network": "centre", "exit": "assisted", "level": None, "estimate": 0.5, "sd": 0.1}
-    >>> rows = pd.DataFrame({**lags, **own, "estimator": "multinomial logit"})
-    >>> found = coefficient_table(rows)
-    >>> found[["mnlogit_log_odds", "mnlogit_se", "published_mnlogit_log_odds"]].values.tolist()
+    >>> rest = {"network": "centre", "exit": "assisted", "level": None, "estimate": 0.5, "sd": 0.1}
+    >>> rows = pd.DataFrame({**lags, **rest, "estimator": "multinomial logit"})
+    >>> table = coefficient_table(rows)
+    >>> table[["mnlogit_log_odds", "mnlogit_se", "published_mnlogit_log_odds"]].values.tolist()
     [[0.5, 0.1, 0.4]]
     """
     named = _lag_rows(estimates)

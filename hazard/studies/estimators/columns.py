@@ -93,8 +93,8 @@ def covered(terms: Sequence[LaggedTerm]) -> bool:
     """Whether lagged terms are those of the published table."""
     names = {(term.exposure, term.network) for term in terms}
     published = set(published_table()[["exposure", "network"]].itertuples(index=False, name=None))
-    plain = all(t.at_least == 1 and t.measure == "at_least" and not t.windows for t in terms)
-    return names == published and plain and all(term.lags == (0, 6) for term in terms)
+    is_plain = all(t.at_least == 1 and t.measure == "at_least" and not t.windows for t in terms)
+    return names == published and is_plain and all(term.lags == (0, 6) for term in terms)
 
 
 def pair(rows: Panel, spec: ModelSpec) -> pd.DataFrame:
@@ -123,12 +123,12 @@ def pair(rows: Panel, spec: ModelSpec) -> pd.DataFrame:
     )[[*KEY, *PRINTED]]
 
 
-def verdicts(apart: pd.DataFrame) -> pd.Series:
+def verdicts(distances: pd.DataFrame) -> pd.Series:
     """What the distances say, row by row of :attr:`Compatibility.apart`.
 
     Parameters
     ----------
-    apart : DataFrame
+    distances : DataFrame
 
     Returns
     -------
@@ -142,9 +142,11 @@ def verdicts(apart: pd.DataFrame) -> pd.Series:
     >>> verdicts(pd.DataFrame({**three, "same_rows_most": 1.5})).tolist()
     ['compatible', 'rounding', 'incompatible']
     """
-    most = apart["same_rows_most"]
-    named = np.where(apart["best_rounding"] <= most, "rounding", "incompatible")
-    return pd.Series(np.where(apart["published"] <= most, "compatible", named), apart.index)
+    largest_same_rows = distances["same_rows_most"]
+    named = np.where(distances["best_rounding"] <= largest_same_rows, "rounding", "incompatible")
+    return pd.Series(
+        np.where(distances["published"] <= largest_same_rows, "compatible", named), distances.index
+    )
 
 
 def rate(columns: pd.DataFrame) -> pd.Series:
@@ -182,8 +184,8 @@ def implied(columns: pd.DataFrame) -> pd.Series:
 
 def distance(columns: pd.DataFrame) -> FloatArray:
     """Linear coefficient minus the implied one, in standard errors of the linear one."""
-    apart = columns["lpm_coefficient"] - implied(columns)
-    return np.asarray(apart / columns["lpm_se"], dtype=np.float64)
+    difference = columns["lpm_coefficient"] - implied(columns)
+    return np.asarray(difference / columns["lpm_se"], dtype=np.float64)
 
 
 def least_distance(columns: pd.DataFrame) -> FloatArray:

@@ -39,7 +39,7 @@ class ModelPair(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the estimators say, and where they part.
+    """Estimates of each estimator, and why they differ.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Persons drawn from a world, and their months as a panel."""
+"""Persons drawn from a population, and their months as a panel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEVER = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class Persons:
-    """One element per person; months count from the first of the world, which is 0.
+    """One element per person; months count from the first of the population, which is 0.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Persons:
 
 
 def persons(population: TalkPopulation, rng: np.random.Generator) -> Persons:
-    """Persons of a world: when each enters, is talked to, and leaves.
+    """Persons of a population: when each enters, is talked to, and leaves.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def persons(population: TalkPopulation, rng: np.random.Generator) -> Persons:
     Returns
     -------
     Persons
-        As many of each nationality as the world has.
+        As many of each nationality as the population has.
 
     Notes
     -----

@@ -99,7 +99,7 @@ def pooled_limit(shares: ExpectedShares) -> FloatArray:
     -------
     ndarray, shape (period,)
         Difference of probability between those treated in the period and those never treated;
-        nationalities are not told apart.
+        nationalities are pooled.
     """
     weight = shares.persons / shares.persons.sum()
     treated, assisted_treated = weight @ shares.treated, weight @ shares.assisted_treated

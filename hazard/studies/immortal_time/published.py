@@ -41,8 +41,8 @@ def nationalities() -> pd.DataFrame:
 
     Examples
     --------
-    >>> found = nationalities()
-    >>> len(found), int(found["persons"].sum().round())
+    >>> table = nationalities()
+    >>> len(table), int(table["persons"].sum().round())
     (89, 10297)
     """
     printed = _bundled("proba2016_table_10_3.csv")

@@ -1,4 +1,4 @@
-"""What was found, in plain sentences of a language."""
+"""Estimates in plain sentences of a language."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ class _Language:
 
 def study_sentences(
     null: pd.DataFrame,
-    planted: pd.DataFrame,
-    spread: pd.DataFrame,
+    with_effect: pd.DataFrame,
+    limits: pd.DataFrame,
     lang: str = languages.ENGLISH,
 ) -> list[str]:
     """Sentences about a simulation without an effect, and one with an effect.
 
     Parameters
     ----------
-    null, planted : DataFrame
+    null, with_effect : DataFrame
         Of :func:`hazard.studies.immortal_time.study`; the first with an odds ratio of 1.
-    spread : DataFrame
+    limits : DataFrame
         Of :func:`hazard.studies.immortal_time.assumptions`.
     lang : str
         One of :func:`hazard.languages.codes`.
@@ -74,9 +74,9 @@ def study_sentences(
         _beside_printed(pooled, language),
         _parts(pooled, _pair(null, "ever_treated_within"), language),
         _countries(null, language),
-        _assumed(spread, language),
+        _assumed(limits, language),
         _hazard(null, language),
-        _effect(planted, language),
+        _effect(with_effect, language),
     ]
 
 
@@ -160,12 +160,12 @@ def _countries(table: pd.DataFrame, language: _Language) -> str:
     )
 
 
-def _assumed(spread: pd.DataFrame, language: _Language) -> str:
-    pooled = spread[spread["design"] == "ever_treated"]
+def _assumed(limits: pd.DataFrame, language: _Language) -> str:
+    pooled = limits[limits["design"] == "ever_treated"]
     return language.text(
         "assumed",
-        exits=language.span(spread["other_exits"], -2),
-        months=language.span(spread["follow_up"], 0),
+        exits=language.span(limits["other_exits"], -2),
+        months=language.span(limits["follow_up"], 0),
         first=language.span(pooled["talk_2014"]),
         second=language.span(pooled["talk_2015"]),
     )
@@ -180,15 +180,15 @@ def _hazard(null: pd.DataFrame, language: _Language) -> str:
     )
 
 
-def _effect(planted: pd.DataFrame, language: _Language) -> str:
-    pooled = _pair(planted, "ever_treated")
+def _effect(with_effect: pd.DataFrame, language: _Language) -> str:
+    pooled = _pair(with_effect, "ever_treated")
     return language.text(
         "effect",
-        odds=f"{planted['odds_ratio'].iloc[0]:g}".replace(".", language.marks.decimal),
+        odds=f"{with_effect['odds_ratio'].iloc[0]:g}".replace(".", language.marks.decimal),
         mean=language.both(pooled["mean"]),
         below=language.both(100 * pooled["below"], 0),
-        ratio=_ratio(planted, "hazard", language),
-        covered=_covered(planted, language),
+        ratio=_ratio(with_effect, "hazard", language),
+        covered=_covered(with_effect, language),
     )
 
 

@@ -37,7 +37,7 @@ def study(
     seed: int,
     progress: Callable[[float], None] = lambda _: None,
 ) -> pd.DataFrame:
-    """How often each design finds what, over samples of a world.
+    """Operating characteristics of each design over samples of a population.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ def study(
         Two or more.
     seed : int
     progress : callable
-        Is told the share that is done.
+        Called with the share that is done.
 
     Returns
     -------
     DataFrame, one row per design, sample and term
-        ``truth`` (NaN where a world with an effect has no single difference of probability), and
-        ``expected``: what least squares tends to (see
+        ``truth`` (NaN where a population with an effect has no single difference of probability),
+        and ``expected``: what least squares tends to (see
         :func:`hazard.studies.immortal_time.pooled_limit`). Over the samples: ``mean`` of the
         estimates, their standard deviation ``sd``, their 2.5 and 97.5 percent quantiles ``low`` and
         ``high``, the root mean square ``reported_se`` of the reported errors, and the shares of 95

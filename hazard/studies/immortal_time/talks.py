@@ -1,7 +1,7 @@
 """Rejected persons with constant hazards and talks while resident, calibrated to what was printed.
 
-Nothing about a talk is planted unless it is said: months pass, some are talked to, and everybody
-leaves as before.
+A talk has no effect unless one is stated: months pass, some are talked to, and everybody leaves as
+before.
 """
 
 from __future__ import annotations

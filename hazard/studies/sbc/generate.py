@@ -39,10 +39,10 @@ def outcomes(
     >>> from hazard.model import design
     >>> import pandas as pd
     >>> exits = pd.Categorical(["stay"] * 4, ["stay", "left"])
-    >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
-    >>> built = design.build(pd.DataFrame({"exit": exits}), {}, wanted)
-    >>> left = outcomes(built, [0, 0, 1, 1], np.array([[50.0]]), np.random.default_rng(1))
-    >>> left.outcome.tolist(), left.weight.tolist()
+    >>> model = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
+    >>> built = design.build(pd.DataFrame({"exit": exits}), {}, model)
+    >>> simulated = outcomes(built, [0, 0, 1, 1], np.array([[50.0]]), np.random.default_rng(1))
+    >>> simulated.outcome.tolist(), simulated.weight.tolist()
     ([1, 0, 1, 0], [1.0, 0.0, 1.0, 0.0])
     """
     eta = xr.DataArray(linear_predictor(rows(design), beta), dims=("row", "exit"))

@@ -94,8 +94,8 @@ def families(
     Examples
     --------
     >>> panel = pd.DataFrame({"person": [0, 0, 1, 2], "calendar": [420, 421, 422, 423]})
-    >>> found = families(panel, 421, horizon=2)
-    >>> found.row.tolist(), found.offset.tolist()
+    >>> cohort = families(panel, 421, horizon=2)
+    >>> cohort.row.tolist(), cohort.offset.tolist()
     ([1, 2], [0, 1])
     """
     calendar = panel["calendar"].to_numpy(dtype=np.int64)

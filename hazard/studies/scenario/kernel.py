@@ -88,7 +88,7 @@ class ReplicateState(NamedTuple):
     ``exit`` (n,), drawn ``events`` (k, group, month), odds (n, j) without the
     window of lag 0, and the value of that window without lag 0, ``past`` (k, n). In ``recent``
     (k, n) bit l says whether anything was seen l months ago. While a month is settled: the values
-    ``last`` (k, n) of lag 0 with which the ``chance`` (n,) of the exit was computed, and odds
+    ``last`` (k, n) of lag 0 with which the ``probability`` (n,) of the exit was computed, and odds
     ``fixed_odds`` (n, j) with all that cannot change.
     """
 
@@ -98,7 +98,7 @@ class ReplicateState(NamedTuple):
     past: FloatArray
     recent: IntArray
     last: FloatArray
-    chance: FloatArray
+    probability: FloatArray
     fixed_odds: FloatArray
 
 
@@ -227,14 +227,14 @@ def _prepare(context, t, active):  # type: ignore[no-untyped-def]
             for b in range(index.shape[1]):
                 odds[i, j] *= level[index[row, b], j]
     for k in range(len(arrays.sees)):
-        _remember(context, k, t, active)
-        _act(context, k, t, active)
+        _update_recent(context, k, t, active)
+        _multiply_by_past(context, k, t, active)
 
 
 # Fields are taken out of the records before the loops, and loops are not divided further: taking
 # a field counts a reference, and doing so for every family made it three times as slow.
 @compiled
-def _remember(context, k, t, active):  # type: ignore[no-untyped-def]
+def _update_recent(context, k, t, active):  # type: ignore[no-untyped-def]
     """Note whether anything was seen; what was seen in months that are over does not change."""
     arrays, arms, case, state = context.arrays, context.arms, context.case, context.state
     given, events, recent = arms.given[case[0], case[1]], state.events, state.recent
@@ -252,7 +252,7 @@ def _remember(context, k, t, active):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _act(context, k, t, active):  # type: ignore[no-untyped-def]
+def _multiply_by_past(context, k, t, active):  # type: ignore[no-untyped-def]
     """Multiply the odds by what was seen in earlier months."""
     arrays, arms, draw, case, state = (
         context.arrays,

@@ -1,4 +1,4 @@
-"""What is asked of a scenario, as frozen records."""
+"""Specification of a scenario, as frozen records."""
 
 from __future__ import annotations
 
@@ -117,9 +117,10 @@ def arms_from(text: str, where: str = "file of arms") -> tuple[ScenarioArm, ...]
 class ScenarioPlan(Record):
     """How much is simulated.
 
-    ``replications`` lives are drawn per posterior draw, so that luck can be told from what is not
-    known. Of exits that others see in the same month there are 1, 2, 4, ... sweeps over the
-    families, until the outcome does not depend on where they began, and at most ``sweeps``.
+    ``replications`` replicates are simulated per posterior draw, so that Monte Carlo variance can
+    be separated from posterior uncertainty. Of exits that others see in the same month there are
+    1, 2, 4, ... sweeps over the families, until the outcome does not depend on where they began,
+    and at most ``sweeps``.
     """
 
     draws: Annotated[int, Field(ge=4)] = 200

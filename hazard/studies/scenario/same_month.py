@@ -52,7 +52,7 @@ def settle(context: Any, t: int, stage: int, active: Any) -> int:
     and further back, until both come to the same exits.
     """
     arrays, exits = context.arrays, context.state.exit
-    _hold(context, t, stage, active)
+    _prepare_exit(context, t, stage, active)
     if context.case[1] == NAIVE or not arrays.at_once[stage]:
         _sweep(context, (t, stage, 0), active)
         return 0
@@ -77,16 +77,21 @@ def settle(context: Any, t: int, stage: int, active: Any) -> int:
 # Fields are taken out of the records before the loops, and loops are not divided further: taking
 # a field counts a reference, and doing so for every family made it three times as slow.
 @compiled
-def _hold(context, t, stage, active):  # type: ignore[no-untyped-def]
+def _prepare_exit(context, t, stage, active):  # type: ignore[no-untyped-def]
     """Odds with all that does not change while an exit is drawn."""
     arrays, draw, state = context.arrays, context.draw, context.state
     a, version, _ = context.case
     given, events, past, odds = context.arms.given[a, version], state.events, state.past, state.odds
     group, less, window, curve = arrays.group, arrays.less, arrays.window, arrays.curve
     once, effect, at_least, fixed_odds = draw.once, draw.effect, arrays.at_least, state.fixed_odds
-    leaving, last, back, chance = arrays.order[stage], state.last, arrays.back, state.chance
+    leaving, last, back, probability = (
+        arrays.order[stage],
+        state.last,
+        arrays.back,
+        state.probability,
+    )
     for i in active:
-        chance[i] = math.nan
+        probability[i] = math.nan
         for j in range(fixed_odds.shape[1]):
             fixed_odds[i, j] = odds[i, j]
     for k in range(len(at_least)):
@@ -140,13 +145,13 @@ def _sweep(context, step, active):  # type: ignore[no-untyped-def] # noqa: C901 
     visibility = (arrays.sees, arms.first[a], arms.copy[a], group, less)
     exits, order, odds, sees = state.exit, arrays.order, np.empty(fixed_odds.shape[1]), arrays.sees
     leaving, link, horizon = order[stage], arrays.link, arrays.horizon
-    last, chance = state.last, state.chance
+    last, probability = state.last, state.probability
     for i in active:
         if exits[i] != STAY and exits[i] != leaving:
             continue
         if version == FEEDBACK and exits[i] == leaving:
             _tally(events, visibility, i, (leaving, t, -1))
-        is_stale = math.isnan(chance[i])
+        is_stale = math.isnan(probability[i])
         for k in range(len(at_least)):
             if window[k, 0, 0] != 0 or version == NAIVE or sees[k] != leaving:
                 continue
@@ -158,15 +163,15 @@ def _sweep(context, step, active):  # type: ignore[no-untyped-def] # noqa: C901 
             for j in range(len(odds)):
                 odds[j] = fixed_odds[i, j]
             for k in range(len(at_least)):
-                if last[k, i] > 0.0:  # not of terms that were held
+                if last[k, i] > 0.0:  # not of terms that were held fixed
                     times(odds, last[k, i], once[k, curve[k, i], 0], effect[k, curve[k, i], 0])
             share_out(link, odds, 1.0)
             remaining = 1.0
             for before in range(stage):
                 remaining -= odds[order[before]]
-            chance[i] = odds[leaving] / remaining if remaining > 0.0 else 1.0
+            probability[i] = odds[leaving] / remaining if remaining > 0.0 else 1.0
         count = ((i * horizon + t) * len(order) + stage) * SWEEPS_AT_MOST + sweep
-        leaves = uniform(key, count) < chance[i]
+        leaves = uniform(key, count) < probability[i]
         exits[i] = leaving if leaves else STAY
         if version == FEEDBACK and leaves:
             _tally(events, visibility, i, (leaving, t, 1))

@@ -1,4 +1,4 @@
-"""Lives of a scenario -> tidy tables and sentences; luck apart from what is not known."""
+"""Replicates of a scenario -> tidy tables and sentences; simulation and posterior variance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hazard.output import digits, tables
 
 Wording = Literal["association", "effect"]
 DIFFERENCE = "feedback - naive"
-_LIVES = "replication"
+_REPLICATION = "replication"
 _PUBLISHED = (6, 12, 24)
 _UNITS: Mapping[str, str] = MappingProxyType(
     {
@@ -115,19 +115,20 @@ def per_event(simulated: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
     >>> dims = ("chain", "draw", "replication", "arm", "version", "place", "month")
     >>> month, arms = [1, 2], np.array([0.0, 1.0]).reshape(2, 1, 1, 1)
     >>> shape = (1, 4, 1, 2, 2, 1, 2)
-    >>> left = np.broadcast_to(arms / 2, shape)
-    >>> there = np.broadcast_to(2 - arms * [0, 1], shape)
+    >>> incidence = np.broadcast_to(arms / 2, shape)
+    >>> stock = np.broadcast_to(2 - arms * [0, 1], shape)
     >>> coords = {"arm": ["a", "b"], "version": ["naive", "feedback"], "place": ["all"],
     ...           "month": month, "exit": ["left"]}
     >>> example = xr.Dataset(
-    ...     {"cumulative_incidence": ((*dims, "exit"), left[..., None]), "stock": (dims, there),
+    ...     {"cumulative_incidence": ((*dims, "exit"), incidence[..., None]),
+    ...      "stock": (dims, stock),
     ...      "events": (dims[:5], np.broadcast_to(arms[..., 0, 0] * 2, shape[:5])),
     ...      "families": ("place", [2])}, coords)
     >>> rows = per_event(example)
     >>> rows.loc[rows["version"] == "naive", ["quantity", "estimate"]].values.tolist()
     [['exits_per_event', 0.5], ['resident_months_saved_per_event', 0.5]]
     """
-    number = simulated["events"].mean(_LIVES)
+    number = simulated["events"].mean(_REPLICATION)
     number = (number - number.isel(arm=0, drop=True)).isel(arm=slice(1, None))
     has_events = (number != 0).all([dim for dim in number.dims if dim != "arm"])
     last = int(simulated["month"][-1])
@@ -149,7 +150,7 @@ def per_event(simulated: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
 
 
 def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
-    """Estimates of what is expected, and how much of their spread is the luck of simulated lives.
+    """Estimates of expectations, and how much of their variance is that of simulated replicates.
 
     Parameters
     ----------
@@ -160,39 +161,42 @@ def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         A row per element: its coordinates; ``estimate`` and the interval of the means over the
-        replications, which is wider than that of the posterior by the luck that is left in them;
-        ``sd``, of the posterior alone; ``sd_life``, of one life around what its draw expects, and
-        missing of one replication; ``mcse`` of the estimate, and the part of it that is from lives,
-        ``mcse_simulation``.
+        replications, which is wider than that of the posterior by their simulation variance;
+        ``sd``, of the posterior alone; ``sd_life``, of one replicate around the expectation of its
+        draw, and missing of one replication; ``mcse`` of the estimate, and the part of it that is
+        from simulation, ``mcse_simulation``.
 
     Notes
     -----
-    The variance of the means of n lives is that of the posterior plus that of a life divided by n;
-    what is left when the second is taken away is no less than zero. More replications make the
+    The variance of the means of n replicates is that of the posterior plus that of a replicate
+    divided by n; the difference of the two is truncated at zero. More replications make the
     interval that of the posterior.
 
     Examples
     --------
-    Lives of 0 and 2 in every draw: nothing but luck.
+    Replicates of 0 and 2 in every draw: simulation variance only.
 
-    >>> lives = xr.DataArray(np.tile([0.0, 2.0], (1, 8, 1)), dims=("chain", "draw", "replication"))
-    >>> row = summary(lives.expand_dims(exit=["left"])).iloc[0]
+    >>> dims = ("chain", "draw", "replication")
+    >>> replicates = xr.DataArray(np.tile([0.0, 2.0], (1, 8, 1)), dims=dims)
+    >>> row = summary(replicates.expand_dims(exit=["left"])).iloc[0]
     >>> float(row["estimate"]), float(row["sd"]), round(float(row["sd_life"]) ** 2, 9)
     (1.0, 0.0, 2.0)
     """
-    over, n_lives = ("chain", "draw"), draws.sizes[_LIVES]
-    means = draws.mean(_LIVES)
+    over, n_replicates = ("chain", "draw"), draws.sizes[_REPLICATION]
+    means = draws.mean(_REPLICATION)
     n_draws = means.sizes["chain"] * means.sizes["draw"]
-    life = means.isel(chain=0, draw=0, drop=True) * np.nan
-    if n_lives > 1:
-        life = draws.var(_LIVES, ddof=1).mean(over)
-    variance = (means.var(over, ddof=1) - life.fillna(0.0) / n_lives).clip(min=0.0)
+    replicate_variance = means.isel(chain=0, draw=0, drop=True) * np.nan
+    if n_replicates > 1:
+        replicate_variance = draws.var(_REPLICATION, ddof=1).mean(over)
+    variance = (means.var(over, ddof=1) - replicate_variance.fillna(0.0) / n_replicates).clip(
+        min=0.0
+    )
     rows = tables.summary(means, ci_prob=ci_prob).drop(columns="sd")
     parts = xr.Dataset(
         {
             "sd": np.sqrt(variance),
-            "sd_life": np.sqrt(life),
-            "mcse_simulation": np.sqrt(life / (n_lives * n_draws)),
+            "sd_life": np.sqrt(replicate_variance),
+            "mcse_simulation": np.sqrt(replicate_variance / (n_replicates * n_draws)),
         }
     )
     keys = [str(dim) for dim in means.dims if dim not in over]
@@ -209,7 +213,7 @@ def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
 def sentences(
     events: pd.DataFrame, facts: Mapping[str, int], *, wording: Wording = "association"
 ) -> list[str]:
-    """What was found, in plain sentences.
+    """Estimates in plain sentences.
 
     Parameters
     ----------

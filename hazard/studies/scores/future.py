@@ -1,4 +1,4 @@
-"""Scores of the months to come: fitted to what was before a month, held against what came after."""
+"""Scores of the months to come: fitted to the rows before a month, tested on those after."""
 
 from __future__ import annotations
 

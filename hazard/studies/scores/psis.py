@@ -19,7 +19,7 @@ _AXES: dict[str, Any] = {"chain_axis": 0, "draw_axis": 1}
 
 @dataclass(frozen=True)
 class PsisLoo:
-    """What draws say of every unit after the unit has been taken out of them.
+    """Leave-one-out density of every unit, by Pareto-smoothed importance sampling.
 
     Attributes
     ----------

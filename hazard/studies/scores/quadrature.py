@@ -49,9 +49,11 @@ def rule(n_exits: int, per_exit: int | None = None) -> QuadratureRule:
 
     Examples
     --------
-    >>> found = rule(1, 2)
-    >>> found.nodes.ravel().round(12).tolist(), np.exp(found.log_weight).round(12).tolist()
-    ([-1.0, 1.0], [0.5, 0.5])
+    >>> quadrature = rule(1, 2)
+    >>> quadrature.nodes.ravel().round(12).tolist()
+    [-1.0, 1.0]
+    >>> np.exp(quadrature.log_weight).round(12).tolist()
+    [0.5, 0.5]
     """
     n = per_exit or max(3, min(25, int(_MOST_NODES ** (1 / n_exits) + 1e-9)))
     x, w = np.polynomial.hermite_e.hermegauss(n)

@@ -1,4 +1,4 @@
-"""What is scored, how much is spent on it, and what comes out."""
+"""The plan of a score, and the score."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def run(
     spec : ModelSpec
     sensitivity_plan : SensitivityPlan
     progress : callable
-        Called with what is fitted, and the share of it that is done.
+        Called with the stage, and the share of it that is done.
 
     Returns
     -------

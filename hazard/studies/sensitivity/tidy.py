@@ -53,7 +53,7 @@ _OVER = ("chain", "draw")
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was found under one prior.
+    """Estimates under one prior.
 
     Attributes
     ----------
@@ -131,19 +131,23 @@ def repeated(estimates: pd.DataFrame) -> pd.DataFrame:
     return distances.assign(conclusion=both["conclusion"], conclusion_nuts=both["conclusion_nuts"])
 
 
-def repeated_text(apart: pd.DataFrame, lang: str = languages.ENGLISH) -> list[str]:
+def repeated_text(distances: pd.DataFrame, lang: str = languages.ENGLISH) -> list[str]:
     """One sentence per prior that was repeated: how far approximation and sampling are apart."""
     text, marks = languages.words("commands.sensitivity", lang)["repeated"], language_marks(lang)
     lines = []
-    for _, rows in apart.groupby(["prior", "scale"], sort=False, dropna=False):
+    for _, rows in distances.groupby(["prior", "scale"], sort=False, dropna=False):
         cell: Any = rows.iloc[0]
         name = cell["prior"] if pd.isna(cell["scale"]) else f"{cell['prior']}:{cell['scale']:g}"
-        same = int((rows["conclusion"] == rows["conclusion_nuts"]).sum())
-        middle = rows["apart"].astype(float).abs()
-        ends = rows[["apart_lower", "apart_upper"]].astype(float).abs().to_numpy()
-        values = {"median": middle.median(), "largest": middle.max(), "end": ends.max()}
+        n_same = int((rows["conclusion"] == rows["conclusion_nuts"]).sum())
+        estimate_distance = rows["apart"].astype(float).abs()
+        end_distances = rows[["apart_lower", "apart_upper"]].astype(float).abs().to_numpy()
+        values = {
+            "median": estimate_distance.median(),
+            "largest": estimate_distance.max(),
+            "end": end_distances.max(),
+        }
         numbers = {key: number(value, -2, marks) for key, value in values.items()}
-        lines.append(text.format(prior=name, same=same, all=len(rows), **numbers))
+        lines.append(text.format(prior=name, same=n_same, all=len(rows), **numbers))
     return lines
 
 
