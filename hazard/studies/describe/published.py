@@ -68,8 +68,10 @@ def compared(series: pd.DataFrame) -> pd.DataFrame:
         place = PLACES[quantity]
         ours, at, skipped = _ours(series, place)
         source = f"Oslo Economics (2016), {place.table}"
-        where = (place.quantity, place.exit, place.level, place.year, place.pick)
-        rows.append((quantity, value, ours, ours - value, unit, source, at, note, skipped, *where))
+        position = (place.quantity, place.exit, place.level, place.year, place.pick)
+        rows.append(
+            (quantity, value, ours, ours - value, unit, source, at, note, skipped, *position)
+        )
     return pd.DataFrame(rows, columns=list(COMPARED)).astype({"at": "Int64", "year": "Int64"})
 
 

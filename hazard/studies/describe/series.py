@@ -67,9 +67,11 @@ def of_persons(series: pd.DataFrame) -> pd.DataFrame:
     >>> of_persons(pd.DataFrame([{**row, "skipped": None}])).to_numpy().tolist()
     [['persons', 3.0, 'persons']]
     """
-    known = series[series["value"].notna()].drop(columns=["table", "skipped"])
-    unit = known["unit"].replace("families", "persons").str.replace("family-", "person-")
-    renamed = known.assign(quantity=known["quantity"].replace(dict(_OF_PERSONS)), unit=unit)
+    with_value = series[series["value"].notna()].drop(columns=["table", "skipped"])
+    unit = with_value["unit"].replace("families", "persons").str.replace("family-", "person-")
+    renamed = with_value.assign(
+        quantity=with_value["quantity"].replace(dict(_OF_PERSONS)), unit=unit
+    )
     return renamed.reset_index(drop=True)
 
 
@@ -141,9 +143,9 @@ def _sexes(panel: pd.DataFrame, unit: str) -> Iterator[Record]:
 def _family_sizes(panel: pd.DataFrame, unit: str) -> Iterator[Record]:
     """Share of families of each size, mean and largest size."""
     size = families_of(panel)["family_size"]
-    whole: Record = {"unit": "persons", "n_persons": len(size)}
-    yield record("Section 2.2.3", "mean_family_size", size.mean(), **whole)
-    yield record("Section 2.2.3", "max_family_size", size.max(), **whole)
+    description: Record = {"unit": "persons", "n_persons": len(size)}
+    yield record("Section 2.2.3", "mean_family_size", size.mean(), **description)
+    yield record("Section 2.2.3", "max_family_size", size.max(), **description)
     for level, n in size.value_counts().sort_index().items():
         where = {"level": str(level), "n_persons": int(n)}
         yield record("Figure 2-4", "share_of_families", n / len(size), SHARE, **where)

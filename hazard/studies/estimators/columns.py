@@ -198,7 +198,7 @@ def least_distance(columns: pd.DataFrame) -> FloatArray:
     [0.0]
     """
     shifts = np.linspace(-_HALF_DIGIT, _HALF_DIGIT, _POINTS)
-    least = np.full(len(columns), np.inf)
+    smallest = np.full(len(columns), np.inf)
     for error_shift in shifts:
         error = columns["lpm_se"] + error_shift
         shifted = columns.assign(lpm_se=error)
@@ -206,8 +206,8 @@ def least_distance(columns: pd.DataFrame) -> FloatArray:
         coefficient_shift = (
             _HALF_DIGIT / error.to_numpy()
         )  # the coefficient may lie anywhere in its digits
-        least = np.minimum(least, np.maximum(np.abs(at_digits) - coefficient_shift, 0.0))
-    return least
+        smallest = np.minimum(smallest, np.maximum(np.abs(at_digits) - coefficient_shift, 0.0))
+    return smallest
 
 
 def _parts(columns: pd.DataFrame) -> int:
@@ -229,12 +229,12 @@ def _samples(
         of_person: IntArray = rng.permutation(len(codes)) % parts
         for part in range(parts):
             try:
-                both = pair(subset(rows, of_person[index] == part), spec)
+                coefficients = pair(subset(rows, of_person[index] == part), spec)
             except ConvergenceError:
                 continue
-            numbers = both[[*PRINTED]].to_numpy()
+            numbers = coefficients[[*PRINTED]].to_numpy()
             if np.isfinite(numbers).all() and (numbers[:, 1] >= _HALF_DIGIT).all():
-                yield both
+                yield coefficients
 
 
 def subset(rows: Panel, chosen: npt.NDArray[np.bool_]) -> Panel:
@@ -247,7 +247,7 @@ def subset(rows: Panel, chosen: npt.NDArray[np.bool_]) -> Panel:
 def _apart(columns: pd.DataFrame, samples: list[pd.DataFrame]) -> pd.DataFrame:
     """Mean squares of the distances, by outcome, exposure and network and of all."""
     digits = [part.round(3) for part in samples]
-    others = [
+    mismatched = [
         first.assign(**second[[*PRINTED[2:]]])
         for first, second in zip(digits, [*digits[1:], *digits[:1]], strict=True)
     ]
@@ -255,7 +255,7 @@ def _apart(columns: pd.DataFrame, samples: list[pd.DataFrame]) -> pd.DataFrame:
         "published": distance(columns)[None] ** 2,
         "best_rounding": least_distance(columns)[None] ** 2,
         "same": np.array([distance(part) ** 2 for part in digits]),
-        "other": np.array([distance(part) ** 2 for part in others]),
+        "other": np.array([distance(part) ** 2 for part in mismatched]),
     }
     lines = []
     for key, chosen in _groups(columns):

@@ -175,8 +175,8 @@ def _check_same(models: ModelPair) -> None:
 
 def _only(rows: Panel, exits: Sequence[str]) -> Panel:
     """Rows without the months of other exits."""
-    kept = rows.frame["exit"].isin(["stay", *exits]).to_numpy()
-    return columns.subset(rows, kept)
+    is_kept = rows.frame["exit"].isin(["stay", *exits]).to_numpy()
+    return columns.subset(rows, is_kept)
 
 
 def _subject(spec: ModelSpec, rows: Panel) -> scale.Subject:

@@ -45,7 +45,7 @@ def _clusterings(design: Design, panel: pd.DataFrame, spec: ModelSpec) -> list[r
     names = [["person"], *([name] for name in groups)]
     if len(groups) > 1:
         names.append(groups[:2])
-    return [robust.clusters(design, panel, by) for by in names]
+    return [robust.clusters(design, panel, columns) for columns in names]
 
 
 def _sums(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:

@@ -107,8 +107,10 @@ def _coefficient_pieces(
 
 
 def _arms(link: LinkName, eta: FloatArray, effect: FloatArray) -> tuple[FloatArray, FloatArray]:
-    both = [xr.DataArray(predictor, dims=("row", "exit")) for predictor in (eta, eta + effect)]
-    without, with_one = (hazard(predictor, link).values for predictor in both)
+    predictors = [
+        xr.DataArray(predictor, dims=("row", "exit")) for predictor in (eta, eta + effect)
+    ]
+    without, with_one = (hazard(predictor, link).values for predictor in predictors)
     return without, with_one
 
 

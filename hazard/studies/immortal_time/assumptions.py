@@ -28,12 +28,12 @@ def assumptions() -> pd.DataFrame:
     for other_exits in OTHER_EXITS:
         for follow_up in FOLLOW_UP:
             population = talk_population(other_exits=other_exits, follow_up=follow_up)
-            others = float(population.hazard[0, EXITS.index("assisted") + 1 :].sum())
+            other_hazard = float(population.hazard[0, EXITS.index("assisted") + 1 :].sum())
             shares = expected_shares(population)
             for name, limit in (
                 ("ever_treated", pooled_limit(shares)),
                 ("ever_treated_within", within_limit(shares)),
             ):
-                rows.append((others, follow_up, name, *limit))
+                rows.append((other_hazard, follow_up, name, *limit))
     columns = ["other_exits", "follow_up", "design", "talk_2014", "talk_2015"]
     return pd.DataFrame(rows, columns=columns)

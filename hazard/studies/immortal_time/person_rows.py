@@ -169,10 +169,10 @@ def check(panel: pd.DataFrame, question: Question) -> None:
         )
     exits = [str(level) for level in panel["exit"].astype("category").cat.categories]
     if question.exit not in exits or question.exit == "stay":
-        known = sorted(set(exits) - {"stay"})
+        allowed = sorted(set(exits) - {"stay"})
         raise PanelError(
-            f"panel column 'exit' must hold the exit that is asked about, one of {known}; got "
-            f"{question.exit!r}.{did_you_mean(question.exit, known)}"
+            f"panel column 'exit' must hold the exit that is asked about, one of {allowed}; got "
+            f"{question.exit!r}.{did_you_mean(question.exit, allowed)}"
         )
 
 

@@ -59,7 +59,7 @@ def nationalities() -> pd.DataFrame:
     talks = TALKS_2014 + TALKS_2015 - (named["persons"] * named["talk"]).sum()
     returns = ASSISTED - (named["persons"] * named["assisted"]).sum()
     sizes = [n_others // N_OTHERS + (place < n_others % N_OTHERS) for place in range(N_OTHERS)]
-    others = pd.DataFrame(
+    unprinted = pd.DataFrame(
         {
             "nationality": [f"{OTHERS} {place:02d}" for place in range(1, N_OTHERS + 1)],
             "persons": sizes,
@@ -67,7 +67,7 @@ def nationalities() -> pd.DataFrame:
             "assisted": returns / n_others,
         }
     )
-    return pd.concat([named, others], ignore_index=True)
+    return pd.concat([named, unprinted], ignore_index=True)
 
 
 @cache

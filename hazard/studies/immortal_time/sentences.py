@@ -151,12 +151,12 @@ def _countries(table: pd.DataFrame, language: _Language) -> str:
         )
         for _, row in by_nationality[outside].iterrows()
     ]
-    others = language.text("others", apart=", ".join(deviations)) if deviations else ""
+    outside_text = language.text("others", apart=", ".join(deviations)) if deviations else ""
     return language.text(
         "countries",
         n=len(by_nationality),
         near=len(by_nationality) - len(deviations),
-        others=others,
+        others=outside_text,
     )
 
 

@@ -138,16 +138,16 @@ def with_odds_ratio(base: TalkPopulation, odds_ratio: float) -> TalkPopulation:
 
 
 # --- calibration --------------------------------------------------------------------------------
-def _assisted_hazard(share: FloatArray, others: float, entry: FloatArray) -> FloatArray:
+def _assisted_hazard(share: FloatArray, other_hazard: float, entry: FloatArray) -> FloatArray:
     """Hazards of an assisted return whose expected shares until the end of follow-up are given."""
     months_left = np.arange(len(entry), 0, -1)
 
     def reached(assisted: FloatArray) -> FloatArray:
-        leave = assisted + others
+        leave = assisted + other_hazard
         left_share = 1.0 - (1.0 - leave[:, None]) ** months_left
         return np.asarray(assisted / leave * (left_share @ entry))
 
-    return _solved(reached, share, 1.0 - others)
+    return _solved(reached, share, 1.0 - other_hazard)
 
 
 def _talk_rates(printed: pd.DataFrame, stay: FloatArray, entry: FloatArray) -> FloatArray:

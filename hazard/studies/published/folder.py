@@ -123,17 +123,17 @@ def _check_published(
     path: Path, facts: Mapping[str, Any], tree: xr.DataTree, estimates: pd.DataFrame
 ) -> None:
     """Raise unless priors and estimates are those of the draws."""
-    again = estimates_of(tree).reset_index(drop=True)
-    stated = estimates[estimates["prior"].isin(again["prior"].unique())].reset_index(drop=True)
-    numbers = again.select_dtypes("number").columns
-    labels = [name for name in again if name not in numbers]
-    same = (
+    recomputed = estimates_of(tree).reset_index(drop=True)
+    stated = estimates[estimates["prior"].isin(recomputed["prior"].unique())].reset_index(drop=True)
+    numbers = recomputed.select_dtypes("number").columns
+    labels = [name for name in recomputed if name not in numbers]
+    is_same = (
         set(tree["posterior"].to_dataset()["prior"].to_numpy().tolist()) == facts["priors"].keys()
-        and stated["prior"].size == again["prior"].size
-        and bool((stated[labels].astype(str) == again[labels].astype(str)).all(axis=None))
-        and np.allclose(stated[numbers], again[numbers], rtol=1e-9, atol=1e-9, equal_nan=True)
+        and stated["prior"].size == recomputed["prior"].size
+        and bool((stated[labels].astype(str) == recomputed[labels].astype(str)).all(axis=None))
+        and np.allclose(stated[numbers], recomputed[numbers], rtol=1e-9, atol=1e-9, equal_nan=True)
     )
-    if not same:
+    if not is_same:
         raise IntegrityError(
             f"priors and estimates.csv of {str(path)!r} must be those of the draws. {AGAIN}"
         )

@@ -111,12 +111,12 @@ def posterior(
             progress(f"sampling {curves.sizes['curve']} lag curves under the prior {name!r}")
         trees.append(sample(compiled.with_data(**_prior_data(curves, prior)), settings))
     along = pd.Index(list(priors), name="prior")
-    kept = {"posterior": ["theta", "standard_error"], "sample_stats": ["diverging", "energy"]}
+    variables = {"posterior": ["theta", "standard_error"], "sample_stats": ["diverging", "energy"]}
     groups = {
         group: xr.concat(
             [tree[group].to_dataset()[names] for tree in trees], dim=along
         ).drop_attrs()
-        for group, names in kept.items()
+        for group, names in variables.items()
     }
     draws = groups["posterior"].assign_coords({key: ("curve", curves[key].values) for key in CURVE})
     groups["posterior"] = draws.assign(cumulative_lag_effect=draws["theta"].sum("lag"))

@@ -117,6 +117,6 @@ def thinned(posterior: xr.Dataset, n: int) -> xr.Dataset:
     [[0.0, 2.0, 4.0, 6.0]]
     """
     joined = posterior.stack(sample=("chain", "draw")).transpose("sample", ...)
-    kept = np.arange(n) * joined.sizes["sample"] // n
-    spaced = joined.isel(sample=kept).drop_vars(["sample", "chain", "draw"])
+    positions = np.arange(n) * joined.sizes["sample"] // n
+    spaced = joined.isel(sample=positions).drop_vars(["sample", "chain", "draw"])
     return spaced.rename(sample="draw").expand_dims("chain")

@@ -63,8 +63,8 @@ def _levels(column: str, spec: ModelSpec) -> list[str]:
     named = [
         level for varies_by in varying if varies_by.by == column for level in varies_by.levels or ()
     ]
-    others = [f"{column} {n}" for n in range(1, _LEVELS + 1)]
-    return list(dict.fromkeys([*named, *others]))
+    unnamed = [f"{column} {n}" for n in range(1, _LEVELS + 1)]
+    return list(dict.fromkeys([*named, *unnamed]))
 
 
 def _covariate(

@@ -51,12 +51,12 @@ def targets(arm: ScenarioArm, terms: Sequence[LaggedTerm]) -> list[int]:
     EstimandError
         If an intervention names no term.
     """
-    known = list(dict.fromkeys([t.name for t in terms] + [t.exposure for t in terms]))
+    names = list(dict.fromkeys([t.name for t in terms] + [t.exposure for t in terms]))
     for intervention in arm.interventions:
-        if intervention.term not in known:
+        if intervention.term not in names:
             raise EstimandError(
-                f"term of intervention {intervention.kind!r} must be one of {known}; got "
-                f"{intervention.term!r}." + did_you_mean(intervention.term, known)
+                f"term of intervention {intervention.kind!r} must be one of {names}; got "
+                f"{intervention.term!r}." + did_you_mean(intervention.term, names)
             )
     return [k for k, term in enumerate(terms) if any(acts(i, term) for i in arm.interventions)]
 
@@ -146,8 +146,8 @@ def check_places(arm: ScenarioArm, starts: pd.DataFrame, events: pd.DataFrame) -
                 f"arm {arm.name!r} must act at a level of one of {columns}; got {name!r}."
                 + did_you_mean(name, columns)
             )
-        known = {str(value) for value in starts[name].dropna().unique()}
-        if level != EACH and level not in known:
+        levels = {str(value) for value in starts[name].dropna().unique()}
+        if level != EACH and level not in levels:
             suggestion = did_you_mean(level, disclosure.common(starts[name], starts["person"]))
             raise EstimandError(
                 f"arm {arm.name!r} must act at a level of {name!r} where families of the scenario "
@@ -288,6 +288,6 @@ def _added(
         occupied = families.panel[["calendar", *varying]].drop_duplicates()
         rows = rows.merge(occupied.astype({"calendar": np.int64}), on="calendar")
     rows = rows.assign(exposure=term.exposure, **named).reindex(columns=events.columns)
-    known = np.concatenate([events["person"], families.panel["person"]])
-    rows["person"] = known.max() + 1 + np.arange(len(rows))
+    persons = np.concatenate([events["person"], families.panel["person"]])
+    rows["person"] = persons.max() + 1 + np.arange(len(rows))
     return rows.astype(events.dtypes.to_dict())

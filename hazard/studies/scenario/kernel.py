@@ -239,7 +239,7 @@ def _update_recent(context, k, t, active):  # type: ignore[no-untyped-def]
     arrays, arms, case, state = context.arrays, context.arms, context.case, context.state
     given, events, recent = arms.given[case[0], case[1]], state.events, state.recent
     group, less, offset, back = arrays.group, arrays.less, arrays.offset, arrays.back
-    least, since_risk = max(arrays.at_least[k], 1), arrays.since_risk[k]
+    threshold, since_risk = max(arrays.at_least[k], 1), arrays.since_risk[k]
     month, version = arrays.month, case[1]
     for i in active:
         longest_lag = month[i] + t - offset[i] - 1 if since_risk else back
@@ -247,7 +247,7 @@ def _update_recent(context, k, t, active):  # type: ignore[no-untyped-def]
             n_events = given[k, i, back + t - lag]
             if version == FEEDBACK and lag <= t:
                 n_events += drawn_events(events, group, less, (k, i), t - lag)
-            happened = n_events >= least and lag <= longest_lag
+            happened = n_events >= threshold and lag <= longest_lag
             recent[k, i] = 2 * recent[k, i] + 2 * happened
 
 

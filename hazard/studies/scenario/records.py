@@ -38,7 +38,7 @@ class ScenarioArm(Arm):
 
     @model_validator(mode="after")
     def _possible(self) -> ScenarioArm:
-        kinds = {one.kind for one in self.interventions}
+        kinds = {intervention.kind for intervention in self.interventions}
         if "campaign" in kinds and set(self.at) - {"centre"}:
             raise ValueError("a campaign must act at centres, with no other place in 'at'")
         if "sustained" in kinds:
@@ -62,7 +62,7 @@ class _Arms(Record):
 
     @model_validator(mode="after")
     def _distinct(self) -> _Arms:
-        names = [one.name for one in self.arm]
+        names = [arm.name for arm in self.arm]
         if len(set(names)) < len(names):
             raise ValueError("arms must have different names")
         return self

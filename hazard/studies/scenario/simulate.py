@@ -75,9 +75,9 @@ def simulate(system: System, beta: xr.DataArray, plan: ScenarioPlan) -> xr.Datas
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the loop lets go of the interpreter
         by_draw = list(pool.map(counts, range(len(keys))))
-    whole = SimulatedCounts(*(np.array(parts) for parts in zip(*by_draw, strict=True)))
+    simulated = SimulatedCounts(*(np.array(parts) for parts in zip(*by_draw, strict=True)))
     return _labelled(
-        system, thinned_beta, whole._replace(added_events=whole.added_events + system.more)
+        system, thinned_beta, simulated._replace(added_events=simulated.added_events + system.more)
     )
 
 

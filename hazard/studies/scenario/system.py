@@ -242,10 +242,10 @@ def _exit_of(term: LaggedTerm, exits: list[str]) -> int:
 def _groups(starts: pd.DataFrame, term: LaggedTerm) -> tuple[IntArray, IntArray]:
     """Numbers of the network of every family, and of the part that does not count, -1 for none."""
     columns, *less = layers(term)
-    whole = _numbered(starts, columns)
+    network = _numbered(starts, columns)
     if not less:
-        return whole, np.full_like(whole, -1)
-    return whole, _numbered(starts, less[0]) + whole.max() + 1
+        return network, np.full_like(network, -1)
+    return network, _numbered(starts, less[0]) + network.max() + 1
 
 
 def _numbered(starts: pd.DataFrame, columns: tuple[str, ...]) -> IntArray:

@@ -229,12 +229,14 @@ def sentences(
     list of str
     """
     lines = [_SIZE.format(**facts)]
-    whole = events[events["place"] == "all"]
-    if len(whole):
-        whole = whole[whole["month"] == whole["month"].max()]
-    for (arm, exit_), rows in whole.groupby(["arm", whole["exit"].fillna("")], sort=False):
-        by = {row["version"]: row for _, row in rows.iterrows()}
-        lines.append(_sentence(str(arm), str(exit_), by, wording))
+    rows_of_all = events[events["place"] == "all"]
+    if len(rows_of_all):
+        rows_of_all = rows_of_all[rows_of_all["month"] == rows_of_all["month"].max()]
+    for (arm, exit_), rows in rows_of_all.groupby(
+        ["arm", rows_of_all["exit"].fillna("")], sort=False
+    ):
+        by_version = {row["version"]: row for _, row in rows.iterrows()}
+        lines.append(_sentence(str(arm), str(exit_), by_version, wording))
     return [*lines, _CAVEATS[wording]]
 
 

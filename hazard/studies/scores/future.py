@@ -274,9 +274,9 @@ def _blocks(fit: Fit, cut_months: Sequence[int]) -> list[IntArray]:
     blocks = [np.flatnonzero((a <= calendar) & (calendar < b)) for a, b in pairwise(cut_months)]
     empty = [month_text(cut_months[k]) for k, rows in enumerate(blocks) if not len(rows)]
     if empty or not (calendar < cut_months[0]).any():
-        where = f"none in the blocks from {empty}" if empty else "none before the first cut"
+        place = f"none in the blocks from {empty}" if empty else "none before the first cut"
         raise EstimandError(
-            f"cuts must leave rows before the first and in every block; got {where}. Move the cuts."
+            f"cuts must leave rows before the first and in every block; got {place}. Move the cuts."
         )
     return blocks
 

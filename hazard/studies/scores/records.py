@@ -95,11 +95,11 @@ def unit_column(fit: Fit, name: str) -> pd.Series:
     DesignError
         If a value of it is missing.
     """
-    known = fit.design_rows.columns
-    if name not in known:
+    columns = fit.design_rows.columns
+    if name not in columns:
         raise EstimandError(
-            f"score must be by a column of the panel, {list(known)}; got {name!r}."
-            + did_you_mean(name, known)
+            f"score must be by a column of the panel, {list(columns)}; got {name!r}."
+            + did_you_mean(name, columns)
         )
     return column(fit.design_rows, name)
 

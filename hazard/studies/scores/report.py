@@ -43,8 +43,8 @@ def text(scores: Sequence[Score]) -> str:
         As for :func:`hazard.studies.scores.table`.
     """
     compared = table(scores)
-    whole = compared[compared["block"].isna()]
-    return "\n".join(_sentence(row) for row in whole.to_dict("records"))
+    sums = compared[compared["block"].isna()]
+    return "\n".join(_sentence(row) for row in sums.to_dict("records"))
 
 
 def _sentence(row: dict[Hashable, Any]) -> str:

@@ -92,7 +92,7 @@ def cells(spec: ModelSpec, scales: Mapping[float, str] = SCALES) -> tuple[Cell, 
     return tuple(grid)
 
 
-def chosen(every: Sequence[Cell], names: Iterable[str]) -> tuple[Cell, ...]:
+def chosen(grid: Sequence[Cell], names: Iterable[str]) -> tuple[Cell, ...]:
     """Cells by their names.
 
     Raises
@@ -100,7 +100,7 @@ def chosen(every: Sequence[Cell], names: Iterable[str]) -> tuple[Cell, ...]:
     UsageError
         If a name is not that of a cell.
     """
-    by_name = {cell.name: cell for cell in every}
+    by_name = {cell.name: cell for cell in grid}
     for name in names:
         if name not in by_name:
             raise UsageError(

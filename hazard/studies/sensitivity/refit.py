@@ -98,14 +98,14 @@ def plan(
     UsageError
         If a name is not that of a cell, or there is nothing to repeat: all cells are sampled.
     """
-    every = cells(spec)
+    grid = cells(spec)
     if repeat and engine == "nuts":
         raise UsageError("--repeat must come with --engine laplace; with nuts all are sampled.")
     settings = APPROXIMATE if engine == "laplace" else SAMPLED
     return SensitivityPlan(
-        every,
+        grid,
         replace(settings, seed=seed),
-        chosen(every, repeat),
+        chosen(grid, repeat),
         replace(SAMPLED, seed=seed),
     )
 

@@ -125,10 +125,12 @@ def repeated(estimates: pd.DataFrame) -> pd.DataFrame:
     approximated, sampled = (estimates[estimates["engine"] == name] for name in ("laplace", "nuts"))
     distances = tables.apart(approximated, sampled, key)
     conclusion_rows = [rows[[*key, "conclusion"]] for rows in (approximated, sampled)]
-    both = conclusion_rows[0].merge(
+    pairs = conclusion_rows[0].merge(
         conclusion_rows[1], on=key, suffixes=("", "_nuts"), validate="one_to_one"
     )
-    return distances.assign(conclusion=both["conclusion"], conclusion_nuts=both["conclusion_nuts"])
+    return distances.assign(
+        conclusion=pairs["conclusion"], conclusion_nuts=pairs["conclusion_nuts"]
+    )
 
 
 def repeated_text(distances: pd.DataFrame, lang: str = languages.ENGLISH) -> list[str]:
@@ -177,13 +179,13 @@ def _of_fit(fit: Fitted, spec: ModelSpec) -> pd.DataFrame:
 
 def _summary(draws: xr.DataArray, quantity: str) -> pd.DataFrame:
     above, below = (draws > 0).mean(_OVER), (draws < 0).mean(_OVER)
-    further = xr.Dataset(
+    directions = xr.Dataset(
         {"probability_of_direction": above.where(above >= below, below)}
     ).to_dataframe()
     summary_rows = tables.summary(draws)
     n = draws.sizes["chain"] * draws.sizes["draw"]
-    keys = [str(name) for name in further.index.names]
-    return summary_rows.join(further, on=keys).assign(quantity=quantity, draws=n)
+    keys = [str(name) for name in directions.index.names]
+    return summary_rows.join(directions, on=keys).assign(quantity=quantity, draws=n)
 
 
 def conclusions(lower: pd.Series, upper: pd.Series) -> list[str]:
