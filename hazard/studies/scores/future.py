@@ -130,7 +130,7 @@ def leave_future_out(
         block = _Block(month_text(first), how, k_hat)
         parts.append(_table(block, grouping, elpd, influence))
         by_block[block.month] = psis.error_of_sum(influence)
-        draws = draws.moved_on(values, influence)
+        draws = draws.advanced(values, influence)
     return Score(
         model=fit.name,
         unit="future",
@@ -193,7 +193,7 @@ class _SequentialDraws:
             self.beta, records.with_rows(fit.design, rows), grouping
         ).values
 
-    def moved_on(self, values: FloatArray, influence: FloatArray) -> _SequentialDraws:
+    def advanced(self, values: FloatArray, influence: FloatArray) -> _SequentialDraws:
         """The same draws, with a block that is no longer the future."""
         return replace(
             self,
