@@ -65,7 +65,7 @@ from hazard.spec.priors.learned_walk import LearnedWalkPrior
 from hazard.spec.priors.monotone import MonotonePrior
 from hazard.spec.priors.polynomial import PolynomialPrior
 from hazard.studies.sbc import engine, outcomes, small_rows
-from hazard.studies.sbc.engines import EngineName, Fit
+from hazard.studies.sbc.engines import Engine, EngineName
 from hazard.studies.sensitivity import SCALES, Cell, cells, scaled
 from hazard.studies.sensitivity.engines import Sampler
 from hazard.studies.sensitivity.refit import with_priors
@@ -189,7 +189,7 @@ class Study:
     built: Design
     person: IntArray
     beta: FloatArray
-    fits: tuple[tuple[Cell, Fit], ...]
+    fits: tuple[tuple[Cell, Engine], ...]
 
     @property
     def lags(self) -> slice:
@@ -243,7 +243,7 @@ def piece(setting: Setting, truth: str, repetition: int) -> list[str]:
 
 
 def judged(
-    it: Study, curve: FloatArray, fit: Fit, *, n: int, rng: np.random.Generator
+    it: Study, curve: FloatArray, fit: Engine, *, n: int, rng: np.random.Generator
 ) -> FloatArray:
     """Truth, posterior mean, sd and ends of the intervals, (quantity, 7); NaN without a fit."""
     beta = it.beta.copy()

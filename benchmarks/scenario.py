@@ -73,9 +73,9 @@ def main() -> None:
     lines = []
     for horizon in (24, None):
         system, beta = prepared(asked.registers, asked.run, horizon)
-        scenario.simulate(system, beta, scenario.Plan(draws=4, replications=1))
+        scenario.simulate(system, beta, scenario.ScenarioPlan(draws=4, replications=1))
         for sweeps in (1, 4, 8, 16, 64) if horizon else (64,):
-            plan = scenario.Plan(draws=asked.draws, replications=1, sweeps=sweeps)
+            plan = scenario.ScenarioPlan(draws=asked.draws, replications=1, sweeps=sweeps)
             began = time.perf_counter(), time.process_time()
             found = scenario.simulate(system, beta, plan)
             wall, cpu = time.perf_counter() - began[0], time.process_time() - began[1]

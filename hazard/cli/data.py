@@ -135,7 +135,11 @@ def describe(
             for name, text in figures.description_text(*figure_data, words=words).items():
                 atomic.write_text(folder / f"{name}.txt", text)
             published = result.published if len(result.published) else None
-            tables = {"series": result.told, "published": published, "privacy": result.privacy}
+            tables = {
+                "series": result.output_series,
+                "published": published,
+                "privacy": result.privacy,
+            }
             seal_folder(folder, "description", tables)
     tell_warnings(result.warnings)
     echo(f"{result.summary} Written to {out}")

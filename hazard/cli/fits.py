@@ -169,7 +169,7 @@ def compare(
     from hazard.fitting.store import read_with_draws
     from hazard.studies.estimators.folder import write_comparison
 
-    models = spec.read(first), spec.read(last)
+    baselines, hazard_model = spec.read(first), spec.read(last)
     check_new(out)
     refuse_two_sources("compare", registers, panel)
     with progress() as show_progress:
@@ -178,11 +178,14 @@ def compare(
         from hazard.studies import estimators as agreement
 
         show_progress("read", 0.0)
-        rows = read_rows(models[1], registers, panel)
+        rows = read_rows(hazard_model, registers, panel)
         finished = None if run is None else read_with_draws(run)
         fitted = None if finished is None else fitting.on_rows(finished, rows)
-        result = agreement.compare(rows, models, drawn=fitted, seed=seed, progress=show_progress)
-    tell_left_out(rows, models[1])
+        models = agreement.ModelPair(baselines, hazard_model)
+        result = agreement.compare(
+            rows, models, hazard_fit=fitted, seed=seed, progress=show_progress
+        )
+    tell_left_out(rows, hazard_model)
     if finished is not None:
         tell_status(finished.name, finished.status)
         result = result.of_run(source_run(finished.facts, finished.status))
@@ -219,7 +222,7 @@ def score(
         from hazard import fitting
         from hazard.studies import scores
 
-        plan = scores.Plan(most_refits=refits, seed=seed)
+        plan = scores.ScorePlan(most_refits=refits, seed=seed)
         units = [unit for unit in by or [] if unit != scores.report.FUTURE]
         for run in runs:
             finished = read_with_draws(run)
@@ -285,8 +288,8 @@ def calibrate(
 
         show_progress("read", 0.0)
         rows = read_rows_or_small("calibrate", model_spec, registers, panel)
-        problem = sbc.Problem.of(rows, model_spec)
-        plan = sbc.Plan(simulations, engine.value, seed)
+        problem = sbc.Problem.from_panel(rows, model_spec)
+        plan = sbc.CalibrationPlan(simulations, engine.value, seed)
         result = sbc.calibrate(problem, plan, out, show_progress)
     echo(f"Certificate written to {out}: {sbc.summary(result)}")
     if not result["passed"]:

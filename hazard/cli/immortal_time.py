@@ -75,7 +75,7 @@ def _simulated(out: Path, odds_ratio: float, replications: int, seed: int, lang:
     from hazard.output import figures
     from hazard.studies import immortal_time as study
 
-    world = study.world()
+    world = study.talk_population()
     with_effect = study.with_odds_ratio(world, odds_ratio)
     with progress() as show_progress:
         null, planted = (

@@ -75,7 +75,7 @@ def scenario(
         finished = read_with_draws(run)
         prepared, beta, wording = _system(finished, registers, start, horizon, scenario_arms)
         show_progress("simulate", 0.0)
-        plan = system.Plan(draws=draws, replications=replications, seed=seed)
+        plan = system.ScenarioPlan(draws=draws, replications=replications, seed=seed)
         result = system.simulate(prepared, beta, plan)
         show_progress("tables", 0.0)
         estimates, events = system.estimates(result), system.per_event(result)

@@ -56,20 +56,22 @@ def covariate_table(estimates: pd.DataFrame) -> pd.DataFrame:
     EstimandError
         If the run has none.
     """
-    own = estimates[estimates["quantity"].isin(_COEFFICIENTS)]
-    if own.empty:
+    coefficients = estimates[estimates["quantity"].isin(_COEFFICIENTS)]
+    if coefficients.empty:
         raise EstimandError("table of covariates must have coefficients; the run has none.")
     key = ["quantity", "term", "by", "level", "exit"]
-    named = own.assign(**{name: own[name].astype(object).fillna("") for name in key})
-    found = named[[*key, "reference"]].drop_duplicates(key)
+    named = coefficients.assign(
+        **{name: coefficients[name].astype(object).fillna("") for name in key}
+    )
+    table = named[[*key, "reference"]].drop_duplicates(key)
     for estimator, names in _SIDE_BY_SIDE.items():
         part = named.loc[named["estimator"].eq(estimator), [*key, *_NUMBERS]]
         if len(part):
-            before = dict(zip(_NUMBERS, names, strict=True))
-            found = found.merge(
-                part.rename(columns=before), on=key, how="left", validate="one_to_one"
+            new_names = dict(zip(_NUMBERS, names, strict=True))
+            table = table.merge(
+                part.rename(columns=new_names), on=key, how="left", validate="one_to_one"
             )
-    return found.reset_index(drop=True)
+    return table.reset_index(drop=True)
 
 
 def in_layout(estimates: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
@@ -136,24 +138,24 @@ def coefficient_table(estimates: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> lags = {"quantity": "lag_coefficient", "term": "a", "exposure": "forced_return", "lag": [0]}
-    >>> own = {"network": "centre", "exit": "assisted", "level": None, "estimate": 0.5, "sd": 0.1}
-    >>> rows = pd.DataFrame({**lags, **own, "estimator": "multinomial logit"})
-    >>> found = coefficient_table(rows)
-    >>> found[["mnlogit_log_odds", "mnlogit_se", "published_mnlogit_log_odds"]].values.tolist()
+    >>> rest = {"network": "centre", "exit": "assisted", "level": None, "estimate": 0.5, "sd": 0.1}
+    >>> rows = pd.DataFrame({**lags, **rest, "estimator": "multinomial logit"})
+    >>> table = coefficient_table(rows)
+    >>> table[["mnlogit_log_odds", "mnlogit_se", "published_mnlogit_log_odds"]].values.tolist()
     [[0.5, 0.1, 0.4]]
     """
     named = _lag_rows(estimates)
-    found = _in_order(named)
+    table = _in_order(named)
     for estimator, columns in COLUMNS.items():
         part = named.loc[named["estimator"].eq(estimator), [*KEY, "estimate", "sd"]]
         if len(part):
             part = part.rename(columns=dict(zip(["estimate", "sd"], columns, strict=True)))
-            found = found.merge(part, on=KEY, how="left", validate="one_to_one")
+            table = table.merge(part, on=KEY, how="left", validate="one_to_one")
     printed = published_table().rename(
         columns={name: f"published_{name}" for pair in COLUMNS.values() for name in pair}
     )
-    found["lag_months"] = found["lag_months"].astype(int)
-    return found.merge(printed, on=KEY, how="left", validate="one_to_one")
+    table["lag_months"] = table["lag_months"].astype(int)
+    return table.merge(printed, on=KEY, how="left", validate="one_to_one")
 
 
 def window_table(estimates: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
@@ -193,37 +195,39 @@ def window_table(estimates: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     windows = _windows(spec)
     named = named.merge(windows, on=["term", "lag_months"], validate="many_to_one")
     ratios = {name: _ratios(named, name) for name in _RATIOS}
-    found = _in_order(named).merge(
+    table = _in_order(named).merge(
         named[[*KEY, "lag_window_months"]].drop_duplicates(), on=KEY, validate="one_to_one"
     )
     for columns in ratios.values():
         if len(columns):
-            found = found.merge(columns, on=KEY, how="left", validate="one_to_one")
-    found.insert(3, "lag_window_months", found.pop("lag_window_months"))
-    return _with_country(found.drop(columns="lag_months"), spec)
+            table = table.merge(columns, on=KEY, how="left", validate="one_to_one")
+    table.insert(3, "lag_window_months", table.pop("lag_window_months"))
+    return _with_country(table.drop(columns="lag_months"), spec)
 
 
 def _lag_rows(estimates: pd.DataFrame) -> pd.DataFrame:
     """Lag coefficients of common curves, under the names of the report."""
-    own = estimates[estimates["quantity"].eq("lag_coefficient") & estimates["level"].isna()]
-    if own.empty:
+    coefficients = estimates[
+        estimates["quantity"].eq("lag_coefficient") & estimates["level"].isna()
+    ]
+    if coefficients.empty:
         raise EstimandError("coefficient table must have lag coefficients; the run has none.")
-    named = own.rename(columns={"exit": "outcome", "lag": "lag_months"})
+    named = coefficients.rename(columns={"exit": "outcome", "lag": "lag_months"})
     if named.duplicated([*KEY, "estimator"]).any():
-        twice = named.loc[named.duplicated([*KEY, "estimator"]), "term"].unique().tolist()
+        repeated_terms = named.loc[named.duplicated([*KEY, "estimator"]), "term"].unique().tolist()
         raise EstimandError(
             "coefficient table must have one term per exposure and network; got another in "
-            f"{twice}. Run a model with one threshold each."
+            f"{repeated_terms}. Run a model with one threshold each."
         )
     return named
 
 
 def _in_order(named: pd.DataFrame) -> pd.DataFrame:
     """Every row of the table once, in the order of the report."""
-    found = named[KEY].drop_duplicates()
-    ranks = [found["lag_months"].to_numpy(dtype=int)]
-    ranks += [pd.factorize(found[name])[0] for name in reversed(_ORDER)]
-    return found.iloc[np.lexsort(ranks)].reset_index(drop=True)
+    keys = named[KEY].drop_duplicates()
+    ranks = [keys["lag_months"].to_numpy(dtype=int)]
+    ranks += [pd.factorize(keys[name])[0] for name in reversed(_ORDER)]
+    return keys.iloc[np.lexsort(ranks)].reset_index(drop=True)
 
 
 def _windows(spec: ModelSpec) -> pd.DataFrame:
@@ -239,26 +243,28 @@ def _windows(spec: ModelSpec) -> pd.DataFrame:
 
 
 def _ratios(named: pd.DataFrame, estimator: str) -> pd.DataFrame:
-    own = named[named["estimator"].eq(estimator)]
-    if own["unit"].ne("log-odds").any():
+    coefficients = named[named["estimator"].eq(estimator)]
+    if coefficients["unit"].ne("log-odds").any():
         raise EstimandError(
             "relative risk ratios must come from log-odds; got coefficients in "
-            f"{sorted(set(own['unit']) - {'log-odds'})}. Use a model with link 'softmax'."
+            f"{sorted(set(coefficients['unit']) - {'log-odds'})}. Use a model with link 'softmax'."
         )
     names = {"estimate": "rrr", "sd": "se", "lower": "lower", "upper": "upper"}
-    ratios = exponentials(own[[*names]].astype(float), error="sd")
-    before = _RATIOS[estimator]
-    return own[KEY].join(ratios.rename(columns={k: f"{before}_{v}" for k, v in names.items()}))
+    ratios = exponentials(coefficients[[*names]].astype(float), error="sd")
+    prefix = _RATIOS[estimator]
+    return coefficients[KEY].join(
+        ratios.rename(columns={k: f"{prefix}_{v}" for k, v in names.items()})
+    )
 
 
-def _with_country(found: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+def _with_country(table: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     """The published ratios beside, where the model is of one of the countries only."""
-    of = spec.only.get("nationality", ())
-    levels = (of,) if isinstance(of, str) else of
+    nationality = spec.only.get("nationality", ())
+    levels = (nationality,) if isinstance(nationality, str) else nationality
     country = _COUNTRIES.get(levels[0]) if len(levels) == 1 and len(spec.only) == 1 else None
     if country is None:
-        return found
+        return table
     key = ["outcome", "exposure", "network", "lag_window_months"]
     printed = published_country_table()[[*key, f"{country}_rrr", f"{country}_rrr_se"]]
     named = printed.rename(columns={name: f"published_{name}" for name in printed.columns[4:]})
-    return found.merge(named, on=key, how="left", validate="one_to_one")
+    return table.merge(named, on=key, how="left", validate="one_to_one")

@@ -97,7 +97,7 @@ def analyse(rows: Panel, spec: ModelSpec, *, by: str | None = None) -> Classical
         groups += list(_groups(rows.frame, by))
     fits, remarks = _models(rows, spec)
     unit = spec.table.unit
-    remarks = [remark for group in groups for remark in _unseen(*group, unit)] + remarks
+    remarks = [remark for group in groups for remark in _curve_remarks(*group, unit)] + remarks
     return Classical(
         life_table=pd.concat([_counts(*group) for group in groups], ignore_index=True),
         incidence=pd.concat([_curves(*group) for group in groups], ignore_index=True),
@@ -116,35 +116,35 @@ def _refuse_any(spec: ModelSpec) -> None:
         )
 
 
-def _unseen(group: str, panel: pd.DataFrame, unit: str) -> list[tuple[str, str]]:
+def _curve_remarks(group: str, panel: pd.DataFrame, unit: str) -> list[tuple[str, str]]:
     """Remarks on what the curves of a group cannot tell."""
     table = life_table.counts(panel)
     number = table["n_at_risk"]
     first = int(number["month"][(number > 0).values][0])
-    texts = []
+    remarks = []
     if first > 1:
-        texts.append(
+        remarks.append(
             f"Nobody is at risk before {unit} {first}; the curves are of those still there at its "
             "start."
         )
     if empty := life_table.gaps(number):
-        texts.append(
-            f"Nobody is at risk in {unit} {_few(empty)}, and the curves end with {unit} "
+        remarks.append(
+            f"Nobody is at risk in {unit} {_first_months(empty)}, and the curves end with {unit} "
             f"{empty[0] - 1}; the life table goes on."
         )
     if not bool(table["n_exits"].any()):
-        texts.append("Nobody leaves: the curves are flat, and their intervals exact ones.")
+        remarks.append("Nobody leaves: the curves are flat, and their intervals exact ones.")
     elif group == EVERYBODY:
-        taken = table["n_exits"].sum("month")
-        never = [str(name) for name in taken["exit"].values[(taken == 0).values]]
-        texts += [f"No one left by way of {name!r}, whose curve is flat." for name in never]
+        n_exits = table["n_exits"].sum("month")
+        never = [str(name) for name in n_exits["exit"].values[(n_exits == 0).values]]
+        remarks += [f"No one left by way of {name!r}, whose curve is flat." for name in never]
     people = "everybody" if group == EVERYBODY else group
-    return [("Kaplan-Meier, Aalen-Johansen", f"{people}: {text}") for text in texts]
+    return [("Kaplan-Meier, Aalen-Johansen", f"{people}: {text}") for text in remarks]
 
 
-def _few(months: Sequence[int], most: int = 8) -> str:
-    more = f" and {len(months) - most} more" if len(months) > most else ""
-    return ", ".join(map(str, months[:most])) + more
+def _first_months(months: Sequence[int], n_listed: int = 8) -> str:
+    more = f" and {len(months) - n_listed} more" if len(months) > n_listed else ""
+    return ", ".join(map(str, months[:n_listed])) + more
 
 
 def _groups(panel: pd.DataFrame, by: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -156,11 +156,11 @@ def _groups(panel: pd.DataFrame, by: str) -> Iterator[tuple[str, pd.DataFrame]]:
             f"{len(levels):,}. Name another column, or join levels."
         )
     first = values.groupby(panel["person"]).transform("first")
-    moved = panel["person"][values != first].nunique()
-    if moved:
+    n_changed = panel["person"][values != first].nunique()
+    if n_changed:
         raise EstimandError(
             f"panel column {by!r} must be the same in all months of a person, who cannot change "
-            f"the group by staying; got changes for {moved:,} persons. Name another column."
+            f"the group by staying; got changes for {n_changed:,} persons. Name another column."
         )
     if EVERYBODY in levels:
         raise EstimandError(
@@ -175,46 +175,53 @@ def _counts(group: str, panel: pd.DataFrame) -> pd.DataFrame:
     table = life_table.counts(panel)
     wide = table.drop_vars(["n_exits"]).drop_dims("exit").to_dataframe()
     for name in table["exit"].values:
-        taken = f"n_{name}" in wide
-        wide[f"n_exits_{name}" if taken else f"n_{name}"] = table["n_exits"].sel(exit=name).values
+        name_taken = f"n_{name}" in wide
+        wide[f"n_exits_{name}" if name_taken else f"n_{name}"] = (
+            table["n_exits"].sel(exit=name).values
+        )
     wide = wide.reset_index()
     wide.insert(0, "group", group)
     return wide
 
 
 def _curves(group: str, panel: pd.DataFrame) -> pd.DataFrame:
-    staying = kaplan_meier.fit(panel).rename(survival="estimate").to_dataframe().reset_index()
-    counted = aalen_johansen.fit(panel)
-    staying = staying[staying["estimate"].notna()].assign(
+    survival = kaplan_meier.fit(panel).rename(survival="estimate").to_dataframe().reset_index()
+    incidence_fit = aalen_johansen.fit(panel)
+    survival = survival[survival["estimate"].notna()].assign(
         estimator="Kaplan-Meier",
         quantity="survival",
         ci_prob=0.95,
         ci_kind=lambda rows: np.where(rows["estimate"] == 1, "exact", "log-log"),
         unit="probability",
     )
-    left = tables.aalen_johansen_estimates(counted)
-    number = counted["n_at_risk"].to_series().rename("n_at_risk")
-    both = pd.concat([staying, left], ignore_index=True).astype({"month": "int64"})
-    both = both.join(number, on="month").assign(group=group)
-    both = both[both["n_at_risk"] > 0]
-    return both[["group", "estimator", "quantity", "exit", "month", "n_at_risk", *_CURVE]]
+    incidence = tables.aalen_johansen_estimates(incidence_fit)
+    number = incidence_fit["n_at_risk"].to_series().rename("n_at_risk")
+    curves = pd.concat([survival, incidence], ignore_index=True).astype({"month": "int64"})
+    curves = curves.join(number, on="month").assign(group=group)
+    curves = curves[curves["n_at_risk"] > 0]
+    return curves[["group", "estimator", "quantity", "exit", "month", "n_at_risk", *_CURVE]]
 
 
 def _models(
     rows: Panel, spec: ModelSpec
 ) -> tuple[dict[str, BaselineFit | None], list[tuple[str, str]]]:
     """Fits by name, and remarks; None where a model does not exist on the rows."""
-    lasting = spec.model_copy(
+    fixed_spec = spec.model_copy(
         update={"term": tuple(term for term in spec.term if term.kind != "lagged")}
     )
-    whole = design.build(rows.frame, rows.histories, spec)
-    fixed = design.build(rows.frame, {}, lasting)  # no row lacks a history that is not needed
+    full_design = design.build(rows.frame, rows.histories, spec)
+    fixed_design = design.build(
+        rows.frame, {}, fixed_spec
+    )  # no row lacks a history that is not needed
     attempts: dict[str, Callable[[], BaselineFit]] = {
-        "Cox": lambda: cox.fit(whole, rows.frame),
-        "Fine-Gray": lambda: fine_gray.fit(fixed, rows.frame),
+        "Cox": lambda: cox.fit(full_design, rows.frame),
+        "Fine-Gray": lambda: fine_gray.fit(fixed_design, rows.frame),
     }
     fits: dict[str, BaselineFit | None] = {}
-    remarks = [("Cox", f"Left out, {why}: {n.rows:,} rows.") for why, n in whole.left_out.items()]
+    remarks = [
+        ("Cox", f"Left out, {reason}: {counts.rows:,} rows.")
+        for reason, counts in full_design.left_out.items()
+    ]
     lagged = [term.name for term in spec.lagged]
     if lagged:
         remarks.append(("Fine-Gray", f"Changes within persons, left out: {', '.join(lagged)}."))
@@ -224,10 +231,10 @@ def _models(
         except (DesignError, ConvergenceError) as error:
             fits[name] = None
             remarks.append((name, str(error)))
-    return fits, remarks + _told(list(fits.values()))
+    return fits, remarks + _fit_remarks(list(fits.values()))
 
 
-def _told(fits: Sequence[BaselineFit | None]) -> list[tuple[str, str]]:
+def _fit_remarks(fits: Sequence[BaselineFit | None]) -> list[tuple[str, str]]:
     return [(fit.estimator, text) for fit in fits if fit is not None for text in fit.remarks]
 
 

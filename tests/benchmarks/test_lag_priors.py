@@ -17,7 +17,7 @@ import pytest
 
 from hazard.errors import ConvergenceError, UsageError
 from hazard.spec.priors.normal import NormalPrior
-from hazard.studies.sbc.engines import Drawn
+from hazard.studies.sbc.engines import PosteriorSample
 from places import BENCHMARKS
 
 FOLDER = BENCHMARKS
@@ -215,7 +215,7 @@ def test_planted_numbers_stand_in_the_lines(script: ModuleType) -> None:
 
 
 def test_no_posterior_is_a_line_without_numbers(script: ModuleType) -> None:
-    def refused(*_: object) -> Drawn:
+    def refused(*_: object) -> PosteriorSample:
         raise ConvergenceError("learned scales must settle; they do not.")
 
     it, rng = script.study(small(script)), np.random.default_rng(1)

@@ -94,7 +94,7 @@ def lived(
     arms: Sequence[scenario.ScenarioArm] = (OBSERVED,),
     *,
     horizon: int,
-    plan: scenario.Plan | None = None,
+    plan: scenario.ScenarioPlan | None = None,
 ) -> xr.Dataset:
     """Lives of all families, with coefficients by term and label."""
     frozen = built(world)
@@ -107,7 +107,9 @@ def lived(
     draws = xr.DataArray(
         np.tile(values, (1, 4, 1, 1)), dims=("chain", "draw", "coefficient", "exit")
     ).assign_coords(chain=[0], draw=range(4))
-    return scenario.simulate(system, draws, plan or scenario.Plan(draws=4, replications=5000))
+    return scenario.simulate(
+        system, draws, plan or scenario.ScenarioPlan(draws=4, replications=5000)
+    )
 
 
 def left(found: xr.Dataset) -> xr.DataArray:

@@ -35,8 +35,8 @@ def comparison(
     Parameters
     ----------
     estimates : DataFrame
-        Of :func:`hazard.studies.estimators.scale.told`: one row of panels per term, one column per
-        exit, of the rows with ``quantity == "average_change"``.
+        Of :func:`hazard.studies.estimators.scale.estimate_rows`: one row of panels per term, one
+        column per exit, of the rows with ``quantity == "average_change"``.
     labels : mapping
         Names of terms and exits.
     words : mapping, optional

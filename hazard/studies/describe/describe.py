@@ -72,35 +72,39 @@ class Description:
         DisclosureError
             If the panel is one of fewer than ten persons.
         """
-        whole = self.series[self.series["quantity"] == "families"]
-        everybody = whole.loc[whole["table"] == "Section 2.2.1", "n_persons"]
-        disclosure.refuse_few(int(everybody.iloc[0]), "a description")
+        family_counts = self.series[self.series["quantity"] == "families"]
+        n_families = family_counts.loc[family_counts["table"] == "Section 2.2.1", "n_persons"]
+        disclosure.refuse_few(int(n_families.iloc[0]), "a description")
         number = self.series["n_persons"]
-        few = number.notna() & (number < disclosure.SMALLEST)  # of nobody too: it names the level
-        few &= self.series["level"].notna()
-        kept = self.series[~few].reset_index(drop=True)
-        published = compared(kept) if self.people == "families" else self.published
+        is_small = number.notna() & (
+            number < disclosure.SMALLEST
+        )  # of nobody too: it names the level
+        is_small &= self.series["level"].notna()
+        large_cells = self.series[~is_small].reset_index(drop=True)
+        published = compared(large_cells) if self.people == "families" else self.published
         return replace(
             self,
-            series=kept,
+            series=large_cells,
             published=published,
-            masked=int(few.sum()),
+            masked=int(is_small.sum()),
             privacy=None if self.privacy is None else _of_many(self.privacy),
         )
 
     @property
-    def told(self) -> pd.DataFrame:
+    def output_series(self) -> pd.DataFrame:
         """The series as they are written: those of persons without the words of the report."""
         return self.series if self.people == "families" else of_persons(self.series)
 
     @property
     def summary(self) -> str:
         """How large the panel is, how much could be compared, and whom the filter took out."""
-        whole = self.series[self.series["table"] == "Section 2.2.1"].set_index("quantity")["value"]
-        sizes = f"{whole['families']:,.0f} {self.people}, {whole['person_months']:,.0f} rows"
+        totals = self.series[self.series["table"] == "Section 2.2.1"].set_index("quantity")["value"]
+        sizes = f"{totals['families']:,.0f} {self.people}, {totals['person_months']:,.0f} rows"
         if self.masked:
-            few = f"{self.masked:,} values of levels with fewer than {disclosure.SMALLEST}"
-            sizes = f"{sizes}, {few} {self.people} left out"
+            masked_values = (
+                f"{self.masked:,} values of levels with fewer than {disclosure.SMALLEST}"
+            )
+            sizes = f"{sizes}, {masked_values} {self.people} left out"
         if self.people == "persons":
             return f"{sizes}."
         ours = int(self.published["ours"].notna().sum())
@@ -113,15 +117,15 @@ class Description:
     def _filtered(self) -> str:
         if self.privacy is None:
             return ""
-        whole = self.privacy[self.privacy["feature"] == "all"].iloc[0]
-        before, after = whole["persons_before"], whole["persons_after"]
+        total = self.privacy[self.privacy["feature"] == "all"].iloc[0]
+        before, after = total["persons_before"], total["persons_after"]
         return f" The privacy filter took out {before - after:,} of {before:,} persons."
 
 
 def _of_many(privacy: pd.DataFrame) -> pd.DataFrame:
     """Features of at least ten persons, or of none, before the filter and after it."""
-    few = privacy[["persons_before", "persons_after"]].isin(range(1, disclosure.SMALLEST))
-    return privacy[~few.any(axis=1)].reset_index(drop=True)
+    is_small = privacy[["persons_before", "persons_after"]].isin(range(1, disclosure.SMALLEST))
+    return privacy[~is_small.any(axis=1)].reset_index(drop=True)
 
 
 def describe(
@@ -179,10 +183,10 @@ def _records(
 
 def from_registers(directory: Path, spec: ModelSpec) -> Description:
     """Description of a register folder, under the definitions of a model file."""
-    found = registers.read(directory)
-    report = registers.check(found)
+    tables = registers.read(directory)
+    report = registers.check(tables)
     fitting.refuse_broken(report)
-    histories = registers.define(found, spec.data)
+    histories = registers.define(tables, spec.data)
     rows = panel.build(histories)
     terms = [forced_return_term(network) for network in NETWORKS]
     exposed = exposures.register_histories(
@@ -191,7 +195,7 @@ def from_registers(directory: Path, spec: ModelSpec) -> Description:
     described = describe(rows, exposed, histories=histories)
     described = replace(described, warnings=fitting.warnings(report))
     if spec.data.privacy_filter == "apply":
-        return replace(described, privacy=registers.privacy_shift(found))
+        return replace(described, privacy=registers.privacy_shift(tables))
     return described
 
 

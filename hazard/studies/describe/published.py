@@ -68,8 +68,10 @@ def compared(series: pd.DataFrame) -> pd.DataFrame:
         place = PLACES[quantity]
         ours, at, skipped = _ours(series, place)
         source = f"Oslo Economics (2016), {place.table}"
-        where = (place.quantity, place.exit, place.level, place.year, place.pick)
-        rows.append((quantity, value, ours, ours - value, unit, source, at, note, skipped, *where))
+        position = (place.quantity, place.exit, place.level, place.year, place.pick)
+        rows.append(
+            (quantity, value, ours, ours - value, unit, source, at, note, skipped, *position)
+        )
     return pd.DataFrame(rows, columns=list(COMPARED)).astype({"at": "Int64", "year": "Int64"})
 
 
@@ -90,18 +92,18 @@ def _file(name: str) -> pd.DataFrame:
 
 def _ours(series: pd.DataFrame, place: Place) -> tuple[float, object, str]:
     """Value, year of it, and why there is none."""
-    own = series[series["table"] == place.table]
+    rows = series[series["table"] == place.table]
     for name in ("quantity", "exit", "level"):
-        wanted = getattr(place, name)
+        label = getattr(place, name)
         # a row that says why there is no value leaves open what it is about
-        own = own if wanted is None else own[(own[name] == wanted) | own[name].isna()]
-    found = own[own["quantity"].eq(place.quantity) & own["value"].notna()]
-    if found.empty:
-        reasons = own["skipped"].dropna()
+        rows = rows if label is None else rows[(rows[name] == label) | rows[name].isna()]
+    matches = rows[rows["quantity"].eq(place.quantity) & rows["value"].notna()]
+    if matches.empty:
+        reasons = rows["skipped"].dropna()
         return np.nan, pd.NA, reasons.iloc[0] if len(reasons) else "not among the series"
     if place.pick == "only":
-        return float(found["value"].iloc[0]), pd.NA, ""
-    ordered = found.sort_values("value", ascending=place.pick == "min", kind="stable")
+        return float(matches["value"].iloc[0]), pd.NA, ""
+    ordered = matches.sort_values("value", ascending=place.pick == "min", kind="stable")
     return float(ordered["value"].iloc[0]), ordered["year"].iloc[0], ""
 
 

@@ -45,23 +45,23 @@ def after_events(
     name = f"forced_return_{network}"
     for first, last in WINDOWS:
         where = {"level": f"{network} {first}-{last}"}
-        wanted = range(first, last + 1)
+        window = range(first, last + 1)
         lags = histories[name]["lag"].to_numpy() if name in histories else np.array([])
-        if not np.isin(wanted, lags).all():
+        if not np.isin(window, lags).all():
             reason = f"no history of forced returns at lags {first} to {last}"
             yield record(TABLE, "relative_change", np.nan, "", skipped=reason, **where)
             continue
-        after = (histories[name].sel(lag=list(wanted)) == 1).any("lag").to_numpy()
+        after = (histories[name].sel(lag=list(window)) == 1).any("lag").to_numpy()
         for kind in exits_of(panel):
             yield _change(panel, after, {"exit": kind, **where})
 
 
 def _change(panel: pd.DataFrame, after: np.ndarray, where: dict[str, str]) -> Record:
-    left = (panel["exit"] == where["exit"]).to_numpy()
-    if not after.any() or not left.any():
-        reason = "no family-month after a forced return" if left.any() else "no such exit"
+    is_exit = (panel["exit"] == where["exit"]).to_numpy()
+    if not after.any() or not is_exit.any():
+        reason = "no family-month after a forced return" if is_exit.any() else "no such exit"
         return record(TABLE, "relative_change", np.nan, "", skipped=reason, **where)
-    value = left[after].mean() / left.mean() - 1
+    value = is_exit[after].mean() / is_exit.mean() - 1
     n = panel.loc[after, "person"].nunique()
     return record(TABLE, "relative_change", value, "relative change", n_persons=n, **where)
 
@@ -74,10 +74,12 @@ def reappearances(histories: FamilyHistories) -> Record:
     A family came back if it lived in a centre in a month that follows its first exit and, after
     that exit, a month in no centre. Months to the end of the follow-up count.
     """
-    left = pd.Series(histories.exits["calendar"].to_numpy(), index=histories.exits["person"])
-    lived = histories.residence[["person", "calendar"]]
-    exit_month = lived["person"].map(left)
-    later = lived[lived["calendar"] > exit_month]
+    exit_calendar = pd.Series(
+        histories.exits["calendar"].to_numpy(), index=histories.exits["person"]
+    )
+    residence = histories.residence[["person", "calendar"]]
+    exit_month = residence["person"].map(exit_calendar)
+    later = residence[residence["calendar"] > exit_month]
     rank = later.groupby("person").cumcount() + 1
     back = later.loc[later["calendar"] > exit_month[later.index] + rank, "person"].nunique()
     return record("Section 2.3", "reappearances", back, FAMILIES, n_persons=back)

@@ -67,10 +67,12 @@ def of_persons(series: pd.DataFrame) -> pd.DataFrame:
     >>> of_persons(pd.DataFrame([{**row, "skipped": None}])).to_numpy().tolist()
     [['persons', 3.0, 'persons']]
     """
-    known = series[series["value"].notna()].drop(columns=["table", "skipped"])
-    unit = known["unit"].replace("families", "persons").str.replace("family-", "person-")
-    found = known.assign(quantity=known["quantity"].replace(dict(_OF_PERSONS)), unit=unit)
-    return found.reset_index(drop=True)
+    with_value = series[series["value"].notna()].drop(columns=["table", "skipped"])
+    unit = with_value["unit"].replace("families", "persons").str.replace("family-", "person-")
+    renamed = with_value.assign(
+        quantity=with_value["quantity"].replace(dict(_OF_PERSONS)), unit=unit
+    )
+    return renamed.reset_index(drop=True)
 
 
 def exits_of(panel: pd.DataFrame) -> list[str]:
@@ -141,9 +143,9 @@ def _sexes(panel: pd.DataFrame, unit: str) -> Iterator[Record]:
 def _family_sizes(panel: pd.DataFrame, unit: str) -> Iterator[Record]:
     """Share of families of each size, mean and largest size."""
     size = families_of(panel)["family_size"]
-    whole: Record = {"unit": "persons", "n_persons": len(size)}
-    yield record("Section 2.2.3", "mean_family_size", size.mean(), **whole)
-    yield record("Section 2.2.3", "max_family_size", size.max(), **whole)
+    description: Record = {"unit": "persons", "n_persons": len(size)}
+    yield record("Section 2.2.3", "mean_family_size", size.mean(), **description)
+    yield record("Section 2.2.3", "max_family_size", size.max(), **description)
     for level, n in size.value_counts().sort_index().items():
         where = {"level": str(level), "n_persons": int(n)}
         yield record("Figure 2-4", "share_of_families", n / len(size), SHARE, **where)
@@ -171,10 +173,10 @@ def _yearly_families(panel: pd.DataFrame, unit: str) -> Iterator[Record]:
     """Families at risk in each calendar year, and those whose first row lies in it."""
     year = pd.Series(year_of(panel["calendar"]))
     first = ~panel["person"].duplicated()
-    for level, own in panel["person"].groupby(year):
-        n, new = own.nunique(), int(first[own.index].sum())
+    for level, persons in panel["person"].groupby(year):
+        n, n_new = persons.nunique(), int(first[persons.index].sum())
         yield record("Figure 2-1", "families", n, FAMILIES, year=level, n_persons=n)
-        yield record("Figure 2-2", "new_families", new, FAMILIES, year=level, n_persons=new)
+        yield record("Figure 2-2", "new_families", n_new, FAMILIES, year=level, n_persons=n_new)
 
 
 # --- exits --------------------------------------------------------------------------------------
@@ -189,12 +191,12 @@ def _first_exits(panel: pd.DataFrame, unit: str) -> Iterator[Record]:
     """
     n, table = panel["person"].nunique(), "Table 2-1"
     count = panel["exit"].value_counts()
-    left = int(sum(count[name] for name in exits_of(panel)))
+    n_left = int(sum(count[name] for name in exits_of(panel)))
     for name in exits_of(panel):
         where = {"exit": name, "n_persons": int(count[name])}
         yield record(table, "first_exits", count[name], FAMILIES, **where)
         yield record(table, "share_of_families", count[name] / n, SHARE, **where)
-    yield record(table, "still_resident", n - left, FAMILIES, n_persons=n - left)
+    yield record(table, "still_resident", n - n_left, FAMILIES, n_persons=n - n_left)
     if "calendar" in panel:
         last = panel[panel["calendar"] == panel["calendar"].max()]
         staying = int((last["exit"] == "stay").sum())
@@ -209,9 +211,9 @@ def _exits_of_five(panel: pd.DataFrame, unit: str) -> Iterator[Record]:
     """Families by first exit, of the five largest nationalities."""
     families = families_of(panel)
     for level in largest(families, FIVE):
-        own = families.loc[families["nationality"] == level, "exit"]
+        exits = families.loc[families["nationality"] == level, "exit"]
         for name in exits_of(panel):
-            n = int((own == name).sum())
+            n = int((exits == name).sum())
             where = {"exit": name, "level": level, "n_persons": n}
             yield record("Figure 2-8", "first_exits", n, FAMILIES, **where)
 
@@ -243,11 +245,11 @@ def _rates(
 ) -> Iterator[Record]:
     """Exits and exits per family-month of each level; ``group`` is named as its column."""
     for level in levels:
-        own = panel[(group == level).to_numpy()]
-        n, count = own["person"].nunique(), own["exit"].value_counts()
+        rows = panel[(group == level).to_numpy()]
+        n, count = rows["person"].nunique(), rows["exit"].value_counts()
         for name in exits_of(panel):
             where = {"exit": name, str(group.name): level}
-            table, value = table_of(tables, name), count[name] / len(own)
+            table, value = table_of(tables, name), count[name] / len(rows)
             yield record(
                 table,
                 "monthly_probability",

@@ -5,13 +5,14 @@ specification) and the hazard model of another (``last``), on the same rows.
 """
 
 from hazard.studies.estimators.columns import GROUP, Compatibility, compatibility, verdicts
-from hazard.studies.estimators.compare import Comparison, compare
+from hazard.studies.estimators.compare import Comparison, ModelPair, compare
 from hazard.studies.estimators.linear_coefficient import pieces
 
 __all__ = [
     "GROUP",
     "Comparison",
     "Compatibility",
+    "ModelPair",
     "compare",
     "compatibility",
     "pieces",

@@ -93,42 +93,42 @@ def covered(terms: Sequence[LaggedTerm]) -> bool:
     """Whether lagged terms are those of the published table."""
     names = {(term.exposure, term.network) for term in terms}
     published = set(published_table()[["exposure", "network"]].itertuples(index=False, name=None))
-    plain = all(t.at_least == 1 and t.measure == "at_least" and not t.windows for t in terms)
-    return names == published and plain and all(term.lags == (0, 6) for term in terms)
+    is_plain = all(t.at_least == 1 and t.measure == "at_least" and not t.windows for t in terms)
+    return names == published and is_plain and all(term.lags == (0, 6) for term in terms)
 
 
 def pair(rows: Panel, spec: ModelSpec) -> pd.DataFrame:
     """Both columns of the rows, in the layout of the published table."""
-    built = design.build(rows.frame, rows.histories, spec)
-    straight, logit = linear_probability.fit(built), multinomial_logit.fit(built)
+    model_design = design.build(rows.frame, rows.histories, spec)
+    straight, logit = linear_probability.fit(model_design), multinomial_logit.fit(model_design)
     by_term = {term.name: term for term in spec.lagged}
     parts = []
-    for j, name in enumerate(built.exits):
+    for j, name in enumerate(model_design.exits):
         for fit, names in ((straight, PRINTED[:2]), (logit, PRINTED[2:])):
             fitted = fit.terms.assign(
                 outcome=name,
                 **dict(zip(names, (fit.estimate[:, j], fit.standard_error[:, j]), strict=True)),
             )
             parts.append(fitted[fitted["term"].isin(by_term)])
-    n = len(built.exits)
+    n = len(model_design.exits)
     merged = [
         first.merge(second, on=["term", "level", "outcome"], validate="one_to_one")
         for first, second in zip(parts[::2], parts[1::2], strict=True)
     ]
-    every = pd.concat(merged[:n], ignore_index=True)
-    return every.assign(
-        exposure=[by_term[name].exposure for name in every["term"]],
-        network=[by_term[name].network for name in every["term"]],
-        lag_months=every["level"].astype(int),
+    joined = pd.concat(merged[:n], ignore_index=True)
+    return joined.assign(
+        exposure=[by_term[name].exposure for name in joined["term"]],
+        network=[by_term[name].network for name in joined["term"]],
+        lag_months=joined["level"].astype(int),
     )[[*KEY, *PRINTED]]
 
 
-def verdicts(apart: pd.DataFrame) -> pd.Series:
+def verdicts(distances: pd.DataFrame) -> pd.Series:
     """What the distances say, row by row of :attr:`Compatibility.apart`.
 
     Parameters
     ----------
-    apart : DataFrame
+    distances : DataFrame
 
     Returns
     -------
@@ -142,9 +142,11 @@ def verdicts(apart: pd.DataFrame) -> pd.Series:
     >>> verdicts(pd.DataFrame({**three, "same_rows_most": 1.5})).tolist()
     ['compatible', 'rounding', 'incompatible']
     """
-    most = apart["same_rows_most"]
-    named = np.where(apart["best_rounding"] <= most, "rounding", "incompatible")
-    return pd.Series(np.where(apart["published"] <= most, "compatible", named), apart.index)
+    largest_same_rows = distances["same_rows_most"]
+    named = np.where(distances["best_rounding"] <= largest_same_rows, "rounding", "incompatible")
+    return pd.Series(
+        np.where(distances["published"] <= largest_same_rows, "compatible", named), distances.index
+    )
 
 
 def rate(columns: pd.DataFrame) -> pd.Series:
@@ -182,8 +184,8 @@ def implied(columns: pd.DataFrame) -> pd.Series:
 
 def distance(columns: pd.DataFrame) -> FloatArray:
     """Linear coefficient minus the implied one, in standard errors of the linear one."""
-    apart = columns["lpm_coefficient"] - implied(columns)
-    return np.asarray(apart / columns["lpm_se"], dtype=np.float64)
+    difference = columns["lpm_coefficient"] - implied(columns)
+    return np.asarray(difference / columns["lpm_se"], dtype=np.float64)
 
 
 def least_distance(columns: pd.DataFrame) -> FloatArray:
@@ -196,14 +198,16 @@ def least_distance(columns: pd.DataFrame) -> FloatArray:
     [0.0]
     """
     shifts = np.linspace(-_HALF_DIGIT, _HALF_DIGIT, _POINTS)
-    least = np.full(len(columns), np.inf)
-    for of_error in shifts:
-        error = columns["lpm_se"] + of_error
-        moved = columns.assign(lpm_se=error)
-        middle = distance(moved)
-        room = _HALF_DIGIT / error.to_numpy()  # the coefficient may lie anywhere in its digits
-        least = np.minimum(least, np.maximum(np.abs(middle) - room, 0.0))
-    return least
+    smallest = np.full(len(columns), np.inf)
+    for error_shift in shifts:
+        error = columns["lpm_se"] + error_shift
+        shifted = columns.assign(lpm_se=error)
+        at_digits = distance(shifted)
+        coefficient_shift = (
+            _HALF_DIGIT / error.to_numpy()
+        )  # the coefficient may lie anywhere in its digits
+        smallest = np.minimum(smallest, np.maximum(np.abs(at_digits) - coefficient_shift, 0.0))
+    return smallest
 
 
 def _parts(columns: pd.DataFrame) -> int:
@@ -225,15 +229,15 @@ def _samples(
         of_person: IntArray = rng.permutation(len(codes)) % parts
         for part in range(parts):
             try:
-                both = pair(some(rows, of_person[index] == part), spec)
+                coefficients = pair(subset(rows, of_person[index] == part), spec)
             except ConvergenceError:
                 continue
-            numbers = both[[*PRINTED]].to_numpy()
+            numbers = coefficients[[*PRINTED]].to_numpy()
             if np.isfinite(numbers).all() and (numbers[:, 1] >= _HALF_DIGIT).all():
-                yield both
+                yield coefficients
 
 
-def some(rows: Panel, chosen: npt.NDArray[np.bool_]) -> Panel:
+def subset(rows: Panel, chosen: npt.NDArray[np.bool_]) -> Panel:
     """Those rows of a panel, with their histories."""
     panel = rows.frame[chosen].reset_index(drop=True)
     histories = {name: values[chosen] for name, values in rows.histories.items()}
@@ -243,7 +247,7 @@ def some(rows: Panel, chosen: npt.NDArray[np.bool_]) -> Panel:
 def _apart(columns: pd.DataFrame, samples: list[pd.DataFrame]) -> pd.DataFrame:
     """Mean squares of the distances, by outcome, exposure and network and of all."""
     digits = [part.round(3) for part in samples]
-    others = [
+    mismatched = [
         first.assign(**second[[*PRINTED[2:]]])
         for first, second in zip(digits, [*digits[1:], *digits[:1]], strict=True)
     ]
@@ -251,7 +255,7 @@ def _apart(columns: pd.DataFrame, samples: list[pd.DataFrame]) -> pd.DataFrame:
         "published": distance(columns)[None] ** 2,
         "best_rounding": least_distance(columns)[None] ** 2,
         "same": np.array([distance(part) ** 2 for part in digits]),
-        "other": np.array([distance(part) ** 2 for part in others]),
+        "other": np.array([distance(part) ** 2 for part in mismatched]),
     }
     lines = []
     for key, chosen in _groups(columns):

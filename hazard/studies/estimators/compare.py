@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,16 +30,23 @@ DRAWS = 400
 LINEAR, LOGIT, HAZARD = "linear probability", "multinomial logit", "hazard model"
 
 
+class ModelPair(NamedTuple):
+    """The model of the two baselines, and that of the hazard model."""
+
+    first: ModelSpec
+    last: ModelSpec
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """What the estimators say, and where they part.
+    """Estimates of each estimator, and why they differ.
 
     Attributes
     ----------
     first, last : ModelSpec
         Specification of the two baselines, and of the hazard model.
     estimates : DataFrame
-        See :func:`hazard.studies.estimators.scale.told`.
+        See :func:`hazard.studies.estimators.scale.estimate_rows`.
     decomposition : DataFrame
         See :func:`hazard.studies.estimators.steps.table`.
     errors : DataFrame
@@ -68,9 +75,9 @@ class Comparison:
 
 def compare(
     rows: Panel,
-    models: tuple[ModelSpec, ModelSpec],
+    models: ModelPair,
     *,
-    drawn: Fit | None = None,
+    hazard_fit: Fit | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Comparison:
@@ -80,11 +87,11 @@ def compare(
     ----------
     rows : Panel
         Under the definitions of the second model.
-    models : (ModelSpec, ModelSpec)
+    models : ModelPair
         Of the linear probability model and the multinomial logit; and of the hazard model. The
         baselines do without the months of exits that the first model does not have, as a history
         that ends there.
-    drawn : Fit, optional
+    hazard_fit : Fit, optional
         The hazard model on these rows; without it, it is approximated.
     seed : int
     progress : callable
@@ -99,25 +106,28 @@ def compare(
         If the definitions of the two models differ in more than the exits, or their lagged terms,
         or the draws are of another model.
     """
-    began = time.perf_counter()
-    first, last = models
-    _check_same(first, last)
-    _check_drawn(last, drawn)
+    started = time.perf_counter()
+    first, last = models.first, models.last
+    _check_same(models)
+    _check_fit(last, hazard_fit)
     fewer = _only(rows, first.outcome.exits)
     rng = np.random.default_rng(seed)
     progress("baselines", 0.0)
-    subject, after = _subject(first, fewer), _subject(last, rows)
+    subject, hazard_subject = _subject(first, fewer), _subject(last, rows)
     fits = [module.fit(subject.design) for module in (linear_probability, multinomial_logit)]
     progress("hazard model", 0.0)
-    hazards = _draws(after.design, drawn, rng)
+    hazards = _draws(hazard_subject.design, hazard_fit, rng)
     progress("one scale", 0.0)
-    asked = scale.of_hazards(after, hazards)
+    quantities = scale.of_hazards(hazard_subject, hazards)
     estimates = pd.concat(
-        [*_baseline_estimates(subject, fits, rng), scale.told(asked, after, HAZARD)]
+        [
+            *_baseline_estimates(subject, fits, rng),
+            scale.estimate_rows(quantities, hazard_subject, HAZARD),
+        ]
     )
     estimates = estimates[estimates["exit"].isin(first.outcome.exits)]
     progress("steps", 0.0)
-    decomposition = _steps((subject, fits[1]), (first, last, rows), asked[scale.CHANGE])
+    decomposition = _steps(subject, fits[1], models, rows, quantities[scale.CHANGE])
     progress("errors", 0.0)
     errors = dependence.table(subject.design, fewer.frame, first)
     progress("published columns", 0.0)
@@ -131,7 +141,7 @@ def compare(
         outside=linear_probability.outside(subject.design, fits[0]),
         compatibility=columns.compatibility(fewer, first, rng) if comparable else None,
         facts={
-            "engine": "laplace" if drawn is None else drawn.engine,
+            "engine": "laplace" if hazard_fit is None else hazard_fit.engine,
             "event": subject.event or first.lagged[0].name,
             "source": rows.source,
             "rows": len(subject.design.row),
@@ -141,22 +151,21 @@ def compare(
             "seed": seed,
             "draws": DRAWS,
             "versions": versions(),
-            "seconds": round(time.perf_counter() - began, 2),
+            "seconds": round(time.perf_counter() - started, 2),
         },
     )
 
 
-def _check_same(first: ModelSpec, last: ModelSpec) -> None:
-    defined = [
-        {**spec.data.model_dump(exclude={"exits"}), "only": spec.only} for spec in (first, last)
-    ]
+def _check_same(models: ModelPair) -> None:
+    first, last = models.first, models.last
+    defined = [{**spec.data.model_dump(exclude={"exits"}), "only": spec.only} for spec in models]
     differ = sorted(name for name in defined[0] if defined[0][name] != defined[1][name])
     if differ:
         raise UsageError(
             f"models {first.name!r} and {last.name!r} must have the same definitions, but for the "
             f"exits; they differ in {differ}. Make a model file with the same [data]."
         )
-    terms = [{term.name: term.lags for term in spec.lagged} for spec in (first, last)]
+    terms = [{term.name: term.lags for term in spec.lagged} for spec in models]
     if terms[0] != terms[1] or not terms[0]:
         raise UsageError(
             f"models {first.name!r} and {last.name!r} must have the same lagged terms, at least "
@@ -166,21 +175,21 @@ def _check_same(first: ModelSpec, last: ModelSpec) -> None:
 
 def _only(rows: Panel, exits: Sequence[str]) -> Panel:
     """Rows without the months of other exits."""
-    kept = rows.frame["exit"].isin(["stay", *exits]).to_numpy()
-    return columns.some(rows, kept)
+    is_kept = rows.frame["exit"].isin(["stay", *exits]).to_numpy()
+    return columns.subset(rows, is_kept)
 
 
 def _subject(spec: ModelSpec, rows: Panel) -> scale.Subject:
-    built = design.build(rows.frame, rows.histories, spec)
-    wanted = [
+    model_design = design.build(rows.frame, rows.histories, spec)
+    event_terms = [
         estimand.term for estimand in spec.estimand if isinstance(estimand, IncidenceEstimand)
     ]
     return scale.Subject(
         model=spec.name,
-        design=built,
+        design=model_design,
         person=rows.frame["person"].to_numpy(),
         terms=spec.lagged,
-        event=wanted[0] if wanted else None,
+        event=event_terms[0] if event_terms else None,
     )
 
 
@@ -190,19 +199,19 @@ def _plain(subject: scale.Subject) -> scale.Subject:
     return scale.Subject(subject.model, plain, subject.person, subject.terms, subject.event)
 
 
-def _check_drawn(last: ModelSpec, drawn: Fit | None) -> None:
-    if drawn is not None and drawn.spec.digest != last.digest:
+def _check_fit(last: ModelSpec, hazard_fit: Fit | None) -> None:
+    if hazard_fit is not None and hazard_fit.spec.digest != last.digest:
         raise UsageError(
-            f"run {drawn.name!r} must be one of the model {last.name!r}; got one of "
-            f"{drawn.spec.name!r}. Run that model, or name the other."
+            f"run {hazard_fit.name!r} must be one of the model {last.name!r}; got one of "
+            f"{hazard_fit.spec.name!r}. Run that model, or name the other."
         )
 
 
-def _draws(built: Design, drawn: Fit | None, rng: np.random.Generator) -> xr.DataArray:
-    if drawn is not None:
-        return incidence.coefficients(thinned(drawn.draws, DRAWS), built)
-    laplace = laplace_draws.fit(parameterisation.standard(built))
-    return incidence.coefficients(laplace_draws.draws(laplace, DRAWS, rng), built)
+def _draws(model_design: Design, hazard_fit: Fit | None, rng: np.random.Generator) -> xr.DataArray:
+    if hazard_fit is not None:
+        return incidence.coefficients(thinned(hazard_fit.draws, DRAWS), model_design)
+    laplace = laplace_draws.fit(parameterisation.standard(model_design))
+    return incidence.coefficients(laplace_draws.draws(laplace, DRAWS, rng), model_design)
 
 
 def _point(fit: BaselineFit) -> xr.DataArray:
@@ -216,20 +225,24 @@ def _baseline_estimates(
 ) -> list[pd.DataFrame]:
     plain = _plain(subject)
     parts = []
-    for fit, asked in zip(fits, (scale.of_straight_lines, scale.of_hazards), strict=True):
-        draws, at = asked(plain, fit.draws(DRAWS, rng)), asked(plain, _point(fit))
-        parts.append(scale.told(draws, plain, fit.estimator, at))
+    for fit, quantities_of in zip(fits, (scale.of_straight_lines, scale.of_hazards), strict=True):
+        draws, at_estimate = (
+            quantities_of(plain, fit.draws(DRAWS, rng)),
+            quantities_of(plain, _point(fit)),
+        )
+        parts.append(scale.estimate_rows(draws, plain, fit.estimator, at_estimate))
     return parts
 
 
 def _steps(
-    before: tuple[scale.Subject, BaselineFit],
-    models: tuple[ModelSpec, ModelSpec, Panel],
+    subject: scale.Subject,
+    logit: BaselineFit,
+    models: ModelPair,
+    rows: Panel,
     hazards: xr.DataArray,
 ) -> pd.DataFrame:
     """Decomposition; ``hazards`` are draws of the average changes of the last model, in points."""
-    subject, logit = before
-    first, last, rows = models
+    first, last = models.first, models.last
     exits = list(subject.design.exits)
     marks = {"logit": _average(subject, logit)}
     wider = first.model_copy(update={"outcome": last.outcome})

@@ -16,12 +16,12 @@ from hazard.spec import ModelSpec
 WITHIN = "linear probability within persons"
 
 
-def table(built: Design, panel: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+def table(design: Design, panel: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     """Sums over lags of every lagged term, by estimator and kind of error.
 
     Parameters
     ----------
-    built : Design
+    design : Design
     panel : DataFrame
     spec : ModelSpec
 
@@ -33,19 +33,19 @@ def table(built: Design, panel: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         log-odds for the logit. Errors of independent rows, of persons, of each group of the model
         and of the first two of them together; and the straight line with an effect per person.
     """
-    ways = _ways(built, panel, spec)
-    straight = linear_probability.fit_each(built, ["rows", *ways])
-    logit = multinomial_logit.fit_each(built, ["information", "rows", *ways])
-    fits = [*straight, *logit, within_person.fit(built, ways[0])]
+    clusterings = _clusterings(design, panel, spec)
+    straight = linear_probability.fit_each(design, ["rows", *clusterings])
+    logit = multinomial_logit.fit_each(design, ["information", "rows", *clusterings])
+    fits = [*straight, *logit, within_person.fit(design, clusterings[0])]
     return pd.concat([_sums(fit, spec) for fit in fits], ignore_index=True)
 
 
-def _ways(built: Design, panel: pd.DataFrame, spec: ModelSpec) -> list[robust.Clusters]:
+def _clusterings(design: Design, panel: pd.DataFrame, spec: ModelSpec) -> list[robust.Clusters]:
     groups = [name for name in spec.group_columns if name != "calendar"]
     names = [["person"], *([name] for name in groups)]
     if len(groups) > 1:
         names.append(groups[:2])
-    return [robust.clusters(built, panel, by) for by in names]
+    return [robust.clusters(design, panel, columns) for columns in names]
 
 
 def _sums(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:
@@ -53,23 +53,25 @@ def _sums(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:
 
 
 def _lines(fit: BaselineFit, spec: ModelSpec) -> Iterator[dict[str, object]]:
-    points = fit.unit == linear_probability.UNIT
-    factor = 100.0 if points else 1.0
-    spread = float(scipy.special.stdtrit(fit.freedom, 0.975))
+    in_points = fit.unit == linear_probability.UNIT
+    factor = 100.0 if in_points else 1.0
+    quantile = float(scipy.special.stdtrit(fit.freedom, 0.975))
     for term in spec.lagged:
         lengths = np.array([last - max(first, 0) + 1 for first, last in term.coefficient_windows])
         weights = np.zeros(len(fit.terms))
         weights[fit.terms["term"] == term.name] = np.maximum(lengths, 0)
         estimates, errors = fit.combination(weights)
-        for name, one, error in zip(fit.exits, factor * estimates, factor * errors, strict=True):
+        for name, estimate, error in zip(
+            fit.exits, factor * estimates, factor * errors, strict=True
+        ):
             yield {
                 "estimator": fit.estimator,
                 "errors": fit.errors,
                 "term": term.name,
                 "exit": name,
-                "estimate": one,
+                "estimate": estimate,
                 "sd": error,
-                "lower": one - spread * error,
-                "upper": one + spread * error,
-                "unit": "percentage points" if points else fit.unit,
+                "lower": estimate - quantile * error,
+                "upper": estimate + quantile * error,
+                "unit": "percentage points" if in_points else fit.unit,
             }

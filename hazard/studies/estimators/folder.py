@@ -50,20 +50,22 @@ class ComparisonFolder:
         return str(self.manifest["event"])
 
 
-def write_comparison(path: Path, found: Comparison) -> None:
+def write_comparison(path: Path, comparison: Comparison) -> None:
     """Folder of three estimators on one scale, with its figure."""
     with new_folder(path) as folder:
-        tables = {name: getattr(found, name) for name in _COMPARISON}
-        if found.compatibility is not None:
-            tables |= {name: getattr(found.compatibility, name) for name in ("columns", "apart")}
+        tables = {name: getattr(comparison, name) for name in _COMPARISON}
+        if comparison.compatibility is not None:
+            tables |= {
+                name: getattr(comparison.compatibility, name) for name in ("columns", "apart")
+            }
         columns = write_tables(folder, tables)
-        write_figure(figures.comparison(found.estimates), folder / "comparison")
+        write_figure(figures.comparison(comparison.estimates), folder / "comparison")
         manifest = {
             "kind": "comparison",
             "columns": columns,
-            "first": found.first.model_dump(mode="json"),
-            "last": found.last.model_dump(mode="json"),
-            **found.facts,
+            "first": comparison.first.model_dump(mode="json"),
+            "last": comparison.last.model_dump(mode="json"),
+            **comparison.facts,
         }
         seal.write(folder, manifest)
 

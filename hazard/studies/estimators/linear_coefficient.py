@@ -66,15 +66,19 @@ def pieces(design: Design, logit: BaselineFit, terms: Sequence[LaggedTerm]) -> x
     residuals = dict(_residuals(data, terms))
     lags = np.arange(min(t.lags[0] for t in terms), max(t.lags[1] for t in terms) + 1)
     shape = (len(PIECES), len(terms), len(lags), data.n_exits)
-    out = np.full(shape, np.nan)
+    values = np.full(shape, np.nan)
     for t, term in enumerate(terms):
         for lag, c in zip(term.every_lag, window_of_lag(term), strict=True):
-            if (at := (term.name, int(c))) in residuals:
-                place, x, residual = residuals[at]
-                arms = _arms(design.link, eta - np.outer(x, beta[place]), beta[place])
-                out[:, t, lag - lags[0]] = _taken_apart(data.weight, x, residual, arms)
+            if (key := (term.name, int(c))) in residuals:
+                position, x, residual = residuals[key]
+                without, with_one = _arms(
+                    design.link, eta - np.outer(x, beta[position]), beta[position]
+                )
+                values[:, t, lag - lags[0]] = _coefficient_pieces(
+                    data.weight, x, residual, without, with_one
+                )
     return xr.DataArray(
-        out,
+        values,
         dims=("piece", "term", "lag", "exit"),
         coords={
             "piece": list(PIECES),
@@ -85,11 +89,14 @@ def pieces(design: Design, logit: BaselineFit, terms: Sequence[LaggedTerm]) -> x
     )
 
 
-def _taken_apart(
-    weight: FloatArray, x: FloatArray, residual: FloatArray, arms: tuple[FloatArray, FloatArray]
+def _coefficient_pieces(
+    weight: FloatArray,
+    x: FloatArray,
+    residual: FloatArray,
+    without: FloatArray,
+    with_one: FloatArray,
 ) -> FloatArray:
     """The pieces of one coefficient, shape (piece, exit)."""
-    without, with_one = arms
     change = with_one - without
     of_exposed = weight * residual * x
     curvature = (weight * residual) @ without / (weight @ residual**2)
@@ -100,8 +107,10 @@ def _taken_apart(
 
 
 def _arms(link: LinkName, eta: FloatArray, effect: FloatArray) -> tuple[FloatArray, FloatArray]:
-    both = [xr.DataArray(predictor, dims=("row", "exit")) for predictor in (eta, eta + effect)]
-    without, with_one = (hazard(predictor, link).values for predictor in both)
+    predictors = [
+        xr.DataArray(predictor, dims=("row", "exit")) for predictor in (eta, eta + effect)
+    ]
+    without, with_one = (hazard(predictor, link).values for predictor in predictors)
     return without, with_one
 
 
@@ -114,7 +123,7 @@ def _residuals(
     """
     keep = independent_columns(data)
     [gram] = cross_product(data, data.weight[:, None])
-    place = np.cumsum(keep) - 1
+    kept_position = np.cumsum(keep) - 1
     bread = scipy.linalg.inv(gram[np.ix_(keep, keep)])
     starts = np.cumsum([0, *(block.n_coefficients for block in data.blocks)])
     names = [block.name for block in data.blocks]
@@ -123,8 +132,14 @@ def _residuals(
         b = names.index(term.name)
         history = data.blocks[b].matrix()[data.index[:, b] - offsets[b]]
         for c in range(history.shape[1]):
-            at = int(starts[b]) + c
-            if keep[at]:
+            position = int(starts[b]) + c
+            if keep[position]:
                 weights = np.zeros((len(keep), 1))
-                weights[keep, 0] = bread[:, place[at]] / bread[place[at], place[at]]
-                yield (term.name, c), (at, history[:, c], linear_predictor(data, weights)[:, 0])
+                weights[keep, 0] = (
+                    bread[:, kept_position[position]]
+                    / bread[kept_position[position], kept_position[position]]
+                )
+                yield (
+                    (term.name, c),
+                    (position, history[:, c], linear_predictor(data, weights)[:, 0]),
+                )

@@ -84,7 +84,9 @@ def of_hazards(subject: Subject, beta: xr.DataArray) -> Quantities:
         with an event, ``risk_difference`` between its arms. In percentage points.
     """
     by_lag = changes(beta, subject.design, subject.terms)["average_change"]
-    return _quantities(by_lag, incidence(beta, subject.design, subject.person, _asked(subject)))
+    return _quantities(
+        by_lag, incidence(beta, subject.design, subject.person, _incidence_estimand(subject))
+    )
 
 
 def of_straight_lines(subject: Subject, beta: xr.DataArray) -> Quantities:
@@ -104,12 +106,12 @@ def of_straight_lines(subject: Subject, beta: xr.DataArray) -> Quantities:
     by_lag = xr.concat(curves, names, join="outer").transpose(
         "chain", "draw", "term", "lag", "exit"
     )
-    person, wanted = subject.person, _asked(subject)
-    return _quantities(by_lag, linear_incidence(beta, subject.design, person, wanted))
+    person, estimand = subject.person, _incidence_estimand(subject)
+    return _quantities(by_lag, linear_incidence(beta, subject.design, person, estimand))
 
 
-def told(
-    draws: Quantities, subject: Subject, estimator: str, at: Quantities | None = None
+def estimate_rows(
+    draws: Quantities, subject: Subject, estimator: str, at_estimate: Quantities | None = None
 ) -> pd.DataFrame:
     """Estimates with intervals, as rows.
 
@@ -118,42 +120,44 @@ def told(
     draws : mapping of str to DataArray
     subject : Subject
     estimator : str
-    at : mapping of str to DataArray, optional
+    at_estimate : mapping of str to DataArray, optional
         The same at the estimate. It takes the place of the mean of the draws, and the interval is
         normal around it with their standard deviation: draws around sparse dummies are not centred,
-        because a probability bends in them.
+        because a probability is not linear in them.
 
     Returns
     -------
     DataFrame
-        With the columns of :data:`COLUMNS`; 95 percent, equal-tailed where there is no ``at``.
+        With the columns of :data:`COLUMNS`; 95 percent, equal-tailed without ``at_estimate``.
     """
     rows = []
     for quantity, values in draws.items():
         part = tables.summary(values)
-        if at is not None:
-            point = at[quantity].squeeze(("chain", "draw"), drop=True)
+        if at_estimate is not None:
+            point = at_estimate[quantity].squeeze(("chain", "draw"), drop=True)
             keys = [str(dim) for dim in point.dims]
-            there = point.rename("estimate").to_series().reset_index()
-            part = part.drop(columns="estimate").merge(there, on=keys, validate="one_to_one")
+            point_rows = point.rename("estimate").to_series().reset_index()
+            part = part.drop(columns="estimate").merge(point_rows, on=keys, validate="one_to_one")
             part["lower"] = part["estimate"] - _NORMAL * part["sd"]
             part["upper"] = part["estimate"] + _NORMAL * part["sd"]
             part["mcse"] = 0.0
         rows.append(part.assign(quantity=quantity))
-    every = pd.concat(rows, ignore_index=True)
-    every = every[every["estimate"].notna()]
+    joined = pd.concat(rows, ignore_index=True)
+    joined = joined[joined["estimate"].notna()]
     if subject.event is not None:
-        every["term"] = every["term"].fillna(subject.event)
+        joined["term"] = joined["term"].fillna(subject.event)
     for name in ("exposure", "network"):
-        every[name] = every["term"].map({term.name: getattr(term, name) for term in subject.terms})
-    named = every.assign(estimator=estimator, model=subject.model, unit="percentage points")
-    out: pd.DataFrame = named.reindex(columns=[*COLUMNS])
+        joined[name] = joined["term"].map(
+            {term.name: getattr(term, name) for term in subject.terms}
+        )
+    named = joined.assign(estimator=estimator, model=subject.model, unit="percentage points")
+    result: pd.DataFrame = named.reindex(columns=[*COLUMNS])
     for name in ("lag", "month"):
-        out[name] = out[name].astype(float).round().astype("Int64")
-    return out
+        result[name] = result[name].astype(float).round().astype("Int64")
+    return result
 
 
-def _asked(subject: Subject) -> IncidenceEstimand:
+def _incidence_estimand(subject: Subject) -> IncidenceEstimand:
     return IncidenceEstimand(kind="cumulative_incidence", term=subject.event, horizon_months=MONTHS)
 
 

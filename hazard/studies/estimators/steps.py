@@ -50,9 +50,9 @@ def table(pieces: xr.DataArray, marks: dict[str, xr.DataArray], odds: xr.Dataset
         "hazard_model": marks["hazard_model"],
     }
     points = xr.Dataset({name: 100 * part for name, part in parts.items()})
-    both = xr.merge([points, odds], join="left", compat="override")
-    by_lag = _rows(both)
-    total = _rows(both.map(summed))
+    with_odds = xr.merge([points, odds], join="left", compat="override")
+    by_lag = _rows(with_odds)
+    total = _rows(with_odds.map(summed))
     return pd.concat([by_lag, total], ignore_index=True)
 
 

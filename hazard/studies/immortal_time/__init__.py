@@ -13,23 +13,28 @@ from hazard.studies.immortal_time.estimates import (
     ever_treated_fit,
     hazard_fit,
 )
-from hazard.studies.immortal_time.expected import Course, course, pooled_limit, within_limit
+from hazard.studies.immortal_time.expected import (
+    ExpectedShares,
+    expected_shares,
+    pooled_limit,
+    within_limit,
+)
 from hazard.studies.immortal_time.person_rows import Question, landmark_rows, person_rows
 from hazard.studies.immortal_time.published import published_coefficients
 from hazard.studies.immortal_time.sentences import panel_sentences, study_sentences
 from hazard.studies.immortal_time.study import study
-from hazard.studies.immortal_time.talks import World, with_odds_ratio, world
+from hazard.studies.immortal_time.talks import TalkPopulation, talk_population, with_odds_ratio
 
 __all__ = [
-    "Course",
+    "ExpectedShares",
     "Persons",
     "Question",
-    "World",
+    "TalkPopulation",
     "assumptions",
     "check_model",
     "compared",
-    "course",
     "ever_treated_fit",
+    "expected_shares",
     "hazard_fit",
     "landmark_rows",
     "panel_of",
@@ -40,7 +45,7 @@ __all__ = [
     "published_coefficients",
     "study",
     "study_sentences",
+    "talk_population",
     "with_odds_ratio",
     "within_limit",
-    "world",
 ]

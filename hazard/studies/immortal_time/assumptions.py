@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hazard.studies.immortal_time.expected import course, pooled_limit, within_limit
-from hazard.studies.immortal_time.talks import EXITS, world
+from hazard.studies.immortal_time.expected import expected_shares, pooled_limit, within_limit
+from hazard.studies.immortal_time.talks import EXITS, talk_population
 
 OTHER_EXITS = (0.03, 0.05, None, 0.10)
 FOLLOW_UP = (0, 2, 6)
@@ -27,13 +27,13 @@ def assumptions() -> pd.DataFrame:
     rows = []
     for other_exits in OTHER_EXITS:
         for follow_up in FOLLOW_UP:
-            of = world(other_exits=other_exits, follow_up=follow_up)
-            others = float(of.hazard[0, EXITS.index("assisted") + 1 :].sum())
-            found = course(of)
+            population = talk_population(other_exits=other_exits, follow_up=follow_up)
+            other_hazard = float(population.hazard[0, EXITS.index("assisted") + 1 :].sum())
+            shares = expected_shares(population)
             for name, limit in (
-                ("ever_treated", pooled_limit(found)),
-                ("ever_treated_within", within_limit(found)),
+                ("ever_treated", pooled_limit(shares)),
+                ("ever_treated_within", within_limit(shares)),
             ):
-                rows.append((others, follow_up, name, *limit))
+                rows.append((other_hazard, follow_up, name, *limit))
     columns = ["other_exits", "follow_up", "design", "talk_2014", "talk_2015"]
     return pd.DataFrame(rows, columns=columns)

@@ -64,12 +64,14 @@ def ever_treated_fit(rows: pd.DataFrame, spec: ModelSpec, question: Question) ->
     """
     treatment = treatment_term(spec, question)
     once = CovariateTerm(kind="covariate", column=question.treatment, prior=treatment.prior)
-    others = [term for term in spec.term if isinstance(term, CovariateTerm | GroupTerm)]
-    kept = (once, *(term for term in others if term.name != once.name))
+    covariates = [term for term in spec.term if isinstance(term, CovariateTerm | GroupTerm)]
+    terms = (once, *(term for term in covariates if term.name != once.name))
     outcome = spec.outcome.model_copy(update={"exits": (question.exit,)})
-    plain = spec.model_copy(update={"term": kept, "outcome": outcome, "estimand": ()})
-    built = design.build(rows, {}, plain)
-    return linear_probability.fit(built, errors=robust.clusters(built, rows, [question.cluster]))
+    plain = spec.model_copy(update={"term": terms, "outcome": outcome, "estimand": ()})
+    model_design = design.build(rows, {}, plain)
+    return linear_probability.fit(
+        model_design, errors=robust.clusters(model_design, rows, [question.cluster])
+    )
 
 
 def hazard_fit(
@@ -104,9 +106,9 @@ def hazard_fit(
     of the network ``own``. The posterior of the same model comes from ``hazard run``.
     """
     treatment_term(spec, question)
-    built = design.build(panel, histories, spec)
-    errors = robust.clusters(built, panel, [question.cluster])
-    return multinomial_logit.fit(built, errors=errors)
+    model_design = design.build(panel, histories, spec)
+    errors = robust.clusters(model_design, panel, [question.cluster])
+    return multinomial_logit.fit(model_design, errors=errors)
 
 
 def compared(
@@ -150,8 +152,8 @@ def compared(
         "hazard_ever": (_wrong_fit(panel, histories, spec, question), rows),
     }
     if landmark is not None:
-        there = landmark_rows(panel, question, landmark)
-        fits["landmark"] = (ever_treated_fit(there, spec, question), there)
+        landmark_persons = landmark_rows(panel, question, landmark)
+        fits["landmark"] = (ever_treated_fit(landmark_persons, spec, question), landmark_persons)
     parts = [
         _of_treatment(fit, spec, question, used).assign(design=name)
         for name, (fit, used) in fits.items()
@@ -183,14 +185,14 @@ def check_model(spec: ModelSpec, question: Question) -> None:
     """
     treatment_term(spec, question)
     columns = {term.column for term in spec.term if isinstance(term, CovariateTerm)}
-    for what, got, known in (
+    for name, value, allowed in (
         ("exit", question.exit, set(spec.outcome.exits)),
         ("cluster", question.cluster, columns | set(spec.group_columns)),
     ):
-        if got not in known:
+        if value not in allowed:
             raise SpecError(
-                f"{what} must be one of {sorted(known)}, which model {spec.name!r} has; got "
-                f"{got!r}.{did_you_mean(got, known)} Name a model file that has it."
+                f"{name} must be one of {sorted(allowed)}, which model {spec.name!r} has; got "
+                f"{value!r}.{did_you_mean(value, allowed)} Name a model file that has it."
             )
 
 
@@ -202,21 +204,21 @@ def treatment_term(spec: ModelSpec, question: Question) -> CovariateTerm | Lagge
     SpecError
         If there is none.
     """
-    known: dict[str, CovariateTerm | LaggedTerm] = {
+    treatments: dict[str, CovariateTerm | LaggedTerm] = {
         term.column: term for term in spec.term if isinstance(term, CovariateTerm)
     }
-    known |= {
+    treatments |= {
         term.exposure: term
         for term in spec.lagged
         if term.network == "own" and term.lags[0] == term.lags[1] and term.varies_by is None
     }
-    if question.treatment not in known:
+    if question.treatment not in treatments:
         raise SpecError(
             f"model {spec.name!r} must have the treatment as a covariate, or as one lag of the "
-            f"person's own column; it has {sorted(known)}, got {question.treatment!r}."
-            f"{did_you_mean(question.treatment, known)} Name a model file with such a term."
+            f"person's own column; it has {sorted(treatments)}, got {question.treatment!r}."
+            f"{did_you_mean(question.treatment, treatments)} Name a model file with such a term."
         )
-    return known[question.treatment]
+    return treatments[question.treatment]
 
 
 def _wrong_fit(

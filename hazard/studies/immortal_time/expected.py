@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hazard.arrays import FloatArray, IntArray
-from hazard.studies.immortal_time.talks import World
+from hazard.studies.immortal_time.talks import TalkPopulation
 
 
 @dataclass(frozen=True)
-class Course:
+class ExpectedShares:
     """Probabilities of the groups that the regression compares.
 
     Attributes
@@ -31,16 +31,16 @@ class Course:
     persons: IntArray
 
 
-def course(of: World) -> Course:
+def expected_shares(population: TalkPopulation) -> ExpectedShares:
     """Expected talks and assisted returns of every nationality, month by month.
 
     Parameters
     ----------
-    of : World
+    population : TalkPopulation
 
     Returns
     -------
-    Course
+    ExpectedShares
 
     Notes
     -----
@@ -61,23 +61,27 @@ def course(of: World) -> Course:
     One person of two leaves assisted each month; half of those there in month 2 are talked to, and
     follow-up ends with that month: 1/4 are treated, of whom half leave; of all, 3/4 leave.
 
-    >>> one = World(("any",), np.array([100]), np.array([[0.5, 0.0, 0.0]]), np.array([1.0, 0.0]),
-    ...             np.array([[0.0, 0.5]]), np.array([0, 0]))
-    >>> found = course(one)
-    >>> found.treated.tolist(), found.assisted_treated.tolist(), found.assisted.tolist()
+    >>> population = TalkPopulation(
+    ...     ("any",), np.array([100]), np.array([[0.5, 0.0, 0.0]]), np.array([1.0, 0.0]),
+    ...     np.array([[0.0, 0.5]]), np.array([0, 0]))
+    >>> shares = expected_shares(population)
+    >>> shares.treated.tolist(), shares.assisted_treated.tolist(), shares.assisted.tolist()
     ([[0.25]], [[0.125]], [0.75])
-    >>> pooled_limit(found).round(4).tolist()
+    >>> pooled_limit(shares).round(4).tolist()
     [-0.3333]
     """
-    n_periods = int(of.period.max()) + 1
-    before, after = of.hazard, of.hazard if of.odds_ratio == 1 else of.after
-    waiting = np.zeros(len(of.persons))
-    treated = np.zeros((len(of.persons), n_periods))
+    n_periods = int(population.period.max()) + 1
+    before, after = (
+        population.hazard,
+        population.hazard if population.odds_ratio == 1 else population.after,
+    )
+    waiting = np.zeros(len(population.persons))
+    treated = np.zeros((len(population.persons), n_periods))
     resident, returned = treated.copy(), treated.copy()
-    untreated = np.zeros(len(of.persons))
-    for month, period in enumerate(of.period):
-        waiting = waiting + of.entry[month]
-        talked = waiting * of.talk[:, month]
+    untreated = np.zeros(len(population.persons))
+    for month, period in enumerate(population.period):
+        waiting = waiting + population.entry[month]
+        talked = waiting * population.talk[:, month]
         waiting = waiting - talked
         treated[:, period] += talked
         resident[:, period] += talked
@@ -85,25 +89,25 @@ def course(of: World) -> Course:
         untreated += waiting * before[:, 0]
         resident = resident * (1.0 - after.sum(axis=1, keepdims=True))
         waiting = waiting * (1.0 - before.sum(axis=1))
-    return Course(treated, returned, untreated + returned.sum(axis=1), of.persons)
+    return ExpectedShares(treated, returned, untreated + returned.sum(axis=1), population.persons)
 
 
-def pooled_limit(of: Course) -> FloatArray:
+def pooled_limit(shares: ExpectedShares) -> FloatArray:
     """Least squares of "ever assisted" on one indicator per period, in a sample without end.
 
     Returns
     -------
     ndarray, shape (period,)
         Difference of probability between those treated in the period and those never treated;
-        nationalities are not told apart.
+        nationalities are pooled.
     """
-    weight = of.persons / of.persons.sum()
-    treated, both = weight @ of.treated, weight @ of.assisted_treated
-    never = (weight @ of.assisted - both.sum()) / (1.0 - treated.sum())
-    return np.asarray(both / treated - never)
+    weight = shares.persons / shares.persons.sum()
+    treated, assisted_treated = weight @ shares.treated, weight @ shares.assisted_treated
+    never = (weight @ shares.assisted - assisted_treated.sum()) / (1.0 - treated.sum())
+    return np.asarray(assisted_treated / treated - never)
 
 
-def within_limit(of: Course) -> FloatArray:
+def within_limit(shares: ExpectedShares) -> FloatArray:
     """As :func:`pooled_limit`, with a dummy for every nationality.
 
     Notes
@@ -111,9 +115,9 @@ def within_limit(of: Course) -> FloatArray:
     By Frisch and Waugh the coefficients solve M b = v, with M and v the covariances within
     nationalities of the indicators with each other and with the outcome, averaged by persons.
     """
-    weight = of.persons / of.persons.sum()
-    share = of.treated
-    among = np.einsum("n,np,nr->pr", weight, share, share)
-    moments = np.diag(weight @ share) - among
-    products = weight @ (of.assisted_treated - share * of.assisted[:, None])
+    weight = shares.persons / shares.persons.sum()
+    treated = shares.treated
+    treated_products = np.einsum("n,np,nr->pr", weight, treated, treated)
+    moments = np.diag(weight @ treated) - treated_products
+    products = weight @ (shares.assisted_treated - treated * shares.assisted[:, None])
     return np.asarray(np.linalg.solve(moments, products))

@@ -79,7 +79,7 @@ def person_rows(panel: pd.DataFrame, question: Question) -> pd.DataFrame:
     return _one_row(panel, person, question)
 
 
-def landmark_rows(panel: pd.DataFrame, question: Question, at: int) -> pd.DataFrame:
+def landmark_rows(panel: pd.DataFrame, question: Question, landmark: int) -> pd.DataFrame:
     """One row per person there in a calendar month: treated so far, and left afterwards.
 
     Parameters
@@ -87,7 +87,7 @@ def landmark_rows(panel: pd.DataFrame, question: Question, at: int) -> pd.DataFr
     panel : DataFrame
         With a column ``calendar``.
     question : Question
-    at : int
+    landmark : int
         Calendar month (:mod:`hazard.months`); treatments until then count, and exits from then.
 
     Returns
@@ -121,13 +121,13 @@ def landmark_rows(panel: pd.DataFrame, question: Question, at: int) -> pd.DataFr
     missing = columns_missing("panel", panel, ["calendar"])
     if missing:
         raise PanelError(missing[0])
-    present = panel["person"].isin(panel.loc[panel["calendar"] == at, "person"])
+    present = panel["person"].isin(panel.loc[panel["calendar"] == landmark, "person"])
     if not present.any():
         raise PanelError("panel must have rows in the month of the landmark; got 0. Name another.")
-    kept = panel[present].reset_index(drop=True)
-    so_far = kept[question.treatment].where(kept["calendar"] <= at, 0)
-    coded = kept.assign(**{question.treatment: so_far})
-    return _one_row(coded, pd.factorize(kept["person"])[0], question)
+    rows = panel[present].reset_index(drop=True)
+    so_far = rows[question.treatment].where(rows["calendar"] <= landmark, 0)
+    coded = rows.assign(**{question.treatment: so_far})
+    return _one_row(coded, pd.factorize(rows["person"])[0], question)
 
 
 def ever_coded(panel: pd.DataFrame, question: Question) -> pd.DataFrame:
@@ -156,9 +156,9 @@ def check(panel: pd.DataFrame, question: Question) -> None:
         As for :func:`person_rows`.
     """
     needed = ["person", "exit", question.treatment, question.cluster]
-    broken = columns_missing("panel", panel, list(dict.fromkeys(needed)))
-    if broken:
-        raise PanelError("\n".join(broken))
+    problems = columns_missing("panel", panel, list(dict.fromkeys(needed)))
+    if problems:
+        raise PanelError("\n".join(problems))
     column = panel[question.treatment]
     bad = ~column.isin([0, 1]).to_numpy() if numeric(column) else np.ones(len(panel), dtype=bool)
     if bad.any():
@@ -169,10 +169,10 @@ def check(panel: pd.DataFrame, question: Question) -> None:
         )
     exits = [str(level) for level in panel["exit"].astype("category").cat.categories]
     if question.exit not in exits or question.exit == "stay":
-        known = sorted(set(exits) - {"stay"})
+        allowed = sorted(set(exits) - {"stay"})
         raise PanelError(
-            f"panel column 'exit' must hold the exit that is asked about, one of {known}; got "
-            f"{question.exit!r}.{did_you_mean(question.exit, known)}"
+            f"panel column 'exit' must hold the exit that is asked about, one of {allowed}; got "
+            f"{question.exit!r}.{did_you_mean(question.exit, allowed)}"
         )
 
 
@@ -192,8 +192,8 @@ def _one_row(
 ) -> pd.DataFrame:
     first = panel[~pd.Series(person).duplicated().to_numpy()].reset_index(drop=True)
     treated = panel[question.treatment].groupby(person).max().to_numpy()
-    left = (panel["exit"] == question.exit).groupby(person).any().to_numpy()
+    exited = (panel["exit"] == question.exit).groupby(person).any().to_numpy()
     first["month"], first["entry"] = np.int32(1), np.int32(0)
     first[question.treatment] = treated.astype(np.int8)
-    first["exit"] = categorical(left.astype(np.int8), ["stay", question.exit])
+    first["exit"] = categorical(exited.astype(np.int8), ["stay", question.exit])
     return first

@@ -41,8 +41,8 @@ def nationalities() -> pd.DataFrame:
 
     Examples
     --------
-    >>> found = nationalities()
-    >>> len(found), int(found["persons"].sum().round())
+    >>> table = nationalities()
+    >>> len(table), int(table["persons"].sum().round())
     (89, 10297)
     """
     printed = _bundled("proba2016_table_10_3.csv")
@@ -55,19 +55,19 @@ def nationalities() -> pd.DataFrame:
             "assisted": printed["percent_returned_assisted"] / 100,
         }
     )
-    left = total - named["persons"].sum()
+    n_others = total - named["persons"].sum()
     talks = TALKS_2014 + TALKS_2015 - (named["persons"] * named["talk"]).sum()
     returns = ASSISTED - (named["persons"] * named["assisted"]).sum()
-    sizes = [left // N_OTHERS + (place < left % N_OTHERS) for place in range(N_OTHERS)]
-    others = pd.DataFrame(
+    sizes = [n_others // N_OTHERS + (place < n_others % N_OTHERS) for place in range(N_OTHERS)]
+    unprinted = pd.DataFrame(
         {
             "nationality": [f"{OTHERS} {place:02d}" for place in range(1, N_OTHERS + 1)],
             "persons": sizes,
-            "talk": talks / left,
-            "assisted": returns / left,
+            "talk": talks / n_others,
+            "assisted": returns / n_others,
         }
     )
-    return pd.concat([named, others], ignore_index=True)
+    return pd.concat([named, unprinted], ignore_index=True)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What was found, in plain sentences of a language."""
+"""Estimates in plain sentences of a language."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLACES = -3
 
 
 @dataclass(frozen=True)
-class _Tongue:
+class _Language:
     """The sentences of a language, and how it writes numbers."""
 
     code: str
@@ -26,7 +26,7 @@ class _Tongue:
     def marks(self) -> digits.Marks:
         return digits.language_marks(self.code)
 
-    def say(self, key: str, **places: object) -> str:
+    def text(self, key: str, **places: object) -> str:
         """A sentence, or a part of one, with its places filled."""
         return languages.words("commands.immortal_time", self.code)[key].format(**places)
 
@@ -39,27 +39,27 @@ class _Tongue:
 
     def both(self, values: Iterable[float], power: int = _PLACES) -> str:
         first, second = (self.number(value, power) for value in values)
-        return self.say("both", first=first, second=second)
+        return self.text("both", first=first, second=second)
 
     def span(self, values: pd.Series, power: int = _PLACES) -> str:
         """The least and the largest of some values."""
         low, high = (self.number(value, power) for value in (values.min(), values.max()))
-        return self.say("span", low=low, high=high)
+        return self.text("span", low=low, high=high)
 
 
 def study_sentences(
     null: pd.DataFrame,
-    planted: pd.DataFrame,
-    spread: pd.DataFrame,
+    with_effect: pd.DataFrame,
+    limits: pd.DataFrame,
     lang: str = languages.ENGLISH,
 ) -> list[str]:
     """Sentences about a simulation without an effect, and one with an effect.
 
     Parameters
     ----------
-    null, planted : DataFrame
+    null, with_effect : DataFrame
         Of :func:`hazard.studies.immortal_time.study`; the first with an odds ratio of 1.
-    spread : DataFrame
+    limits : DataFrame
         Of :func:`hazard.studies.immortal_time.assumptions`.
     lang : str
         One of :func:`hazard.languages.codes`.
@@ -68,15 +68,15 @@ def study_sentences(
     -------
     list of str
     """
-    pooled, tongue = _pair(null, "ever_treated"), _Tongue(lang)
+    pooled, language = _pair(null, "ever_treated"), _Language(lang)
     return [
-        _no_effect(pooled, tongue),
-        _beside_printed(pooled, tongue),
-        _parts(pooled, _pair(null, "ever_treated_within"), tongue),
-        _countries(null, tongue),
-        _assumed(spread, tongue),
-        _hazard(null, tongue),
-        _effect(planted, tongue),
+        _no_effect(pooled, language),
+        _beside_printed(pooled, language),
+        _parts(pooled, _pair(null, "ever_treated_within"), language),
+        _countries(null, language),
+        _assumed(limits, language),
+        _hazard(null, language),
+        _effect(with_effect, language),
     ]
 
 
@@ -98,88 +98,97 @@ def panel_sentences(
     list of str
     """
     rows = {row["design"]: row for _, row in table[table["exit"] == question.exit].iterrows()}
-    tongue = _Tongue(lang)
+    language = _Language(lang)
     return [
-        _ever(rows["ever_treated"], question, tongue),
-        _so_far(rows["hazard"], rows["hazard_ever"], tongue),
-        *([_landmark(rows["landmark"], tongue)] if "landmark" in rows else []),
-        tongue.say("caution"),
+        _ever(rows["ever_treated"], question, language),
+        _so_far(rows["hazard"], rows["hazard_ever"], language),
+        *([_landmark(rows["landmark"], language)] if "landmark" in rows else []),
+        language.text("caution"),
     ]
 
 
 # --- a simulation -------------------------------------------------------------------------------
-def _no_effect(pooled: pd.DataFrame, tongue: _Tongue) -> str:
-    return tongue.say(
+def _no_effect(pooled: pd.DataFrame, language: _Language) -> str:
+    return language.text(
         "no_effect",
-        n=tongue.number(pooled["replications"].iloc[0], 0),
-        mean=tongue.both(pooled["mean"]),
-        worst=_worst(pooled, tongue),
-        below=tongue.both(100 * pooled["below"], 0),
-        covered=tongue.both(100 * pooled["covered"], 0),
+        n=language.number(pooled["replications"].iloc[0], 0),
+        mean=language.both(pooled["mean"]),
+        worst=_worst(pooled, language),
+        below=language.both(100 * pooled["below"], 0),
+        covered=language.both(100 * pooled["covered"], 0),
     )
 
 
-def _beside_printed(pooled: pd.DataFrame, tongue: _Tongue) -> str:
-    apart = (pooled["published"] - pooled["expected"]) / pooled["published_se"]
-    first, second = (digits.signed(value, -1, tongue.marks) for value in apart)
-    return tongue.say(
+def _beside_printed(pooled: pd.DataFrame, language: _Language) -> str:
+    distances = (pooled["published"] - pooled["expected"]) / pooled["published_se"]
+    first, second = (digits.signed(value, -1, language.marks) for value in distances)
+    return language.text(
         "printed",
-        published=tongue.both(pooled["published"]),
-        error=tongue.both(pooled["published_se"]),
-        distance=tongue.say("both", first=first, second=second),
+        published=language.both(pooled["published"]),
+        error=language.both(pooled["published_se"]),
+        distance=language.text("both", first=first, second=second),
     )
 
 
-def _parts(pooled: pd.DataFrame, within: pd.DataFrame, tongue: _Tongue) -> str:
+def _parts(pooled: pd.DataFrame, within: pd.DataFrame, language: _Language) -> str:
     between = pooled["expected"].to_numpy() - within["expected"].to_numpy()
-    return tongue.say("parts", within=tongue.both(within["expected"]), between=tongue.both(between))
+    return language.text(
+        "parts", within=language.both(within["expected"]), between=language.both(between)
+    )
 
 
-def _countries(table: pd.DataFrame, tongue: _Tongue) -> str:
-    own = table[(table["design"] == "ever_treated") & (table["sample"] != "all")]
-    outside = (own["published"] < own["low"]) | (own["published"] > own["high"])
-    apart = [
-        tongue.say(
+def _countries(table: pd.DataFrame, language: _Language) -> str:
+    by_nationality = table[(table["design"] == "ever_treated") & (table["sample"] != "all")]
+    outside = (by_nationality["published"] < by_nationality["low"]) | (
+        by_nationality["published"] > by_nationality["high"]
+    )
+    deviations = [
+        language.text(
             "apart",
-            sample=tongue.name("figures.immortal_time", row["sample"]),
+            sample=language.name("figures.immortal_time", row["sample"]),
             year=row["term"][-4:],
-            **{name: tongue.number(row[name]) for name in ("published", "expected")},
+            **{name: language.number(row[name]) for name in ("published", "expected")},
         )
-        for _, row in own[outside].iterrows()
+        for _, row in by_nationality[outside].iterrows()
     ]
-    others = tongue.say("others", apart=", ".join(apart)) if apart else ""
-    return tongue.say("countries", n=len(own), near=len(own) - len(apart), others=others)
+    outside_text = language.text("others", apart=", ".join(deviations)) if deviations else ""
+    return language.text(
+        "countries",
+        n=len(by_nationality),
+        near=len(by_nationality) - len(deviations),
+        others=outside_text,
+    )
 
 
-def _assumed(spread: pd.DataFrame, tongue: _Tongue) -> str:
-    pooled = spread[spread["design"] == "ever_treated"]
-    return tongue.say(
+def _assumed(limits: pd.DataFrame, language: _Language) -> str:
+    pooled = limits[limits["design"] == "ever_treated"]
+    return language.text(
         "assumed",
-        exits=tongue.span(spread["other_exits"], -2),
-        months=tongue.span(spread["follow_up"], 0),
-        first=tongue.span(pooled["talk_2014"]),
-        second=tongue.span(pooled["talk_2015"]),
+        exits=language.span(limits["other_exits"], -2),
+        months=language.span(limits["follow_up"], 0),
+        first=language.span(pooled["talk_2014"]),
+        second=language.span(pooled["talk_2015"]),
     )
 
 
-def _hazard(null: pd.DataFrame, tongue: _Tongue) -> str:
-    return tongue.say(
+def _hazard(null: pd.DataFrame, language: _Language) -> str:
+    return language.text(
         "hazard",
-        ratio=_ratio(null, "hazard", tongue),
-        covered=_covered(null, tongue),
-        ever=_ratio(null, "hazard_ever", tongue),
+        ratio=_ratio(null, "hazard", language),
+        covered=_covered(null, language),
+        ever=_ratio(null, "hazard_ever", language),
     )
 
 
-def _effect(planted: pd.DataFrame, tongue: _Tongue) -> str:
-    helped = _pair(planted, "ever_treated")
-    return tongue.say(
+def _effect(with_effect: pd.DataFrame, language: _Language) -> str:
+    pooled = _pair(with_effect, "ever_treated")
+    return language.text(
         "effect",
-        odds=f"{planted['odds_ratio'].iloc[0]:g}".replace(".", tongue.marks.decimal),
-        mean=tongue.both(helped["mean"]),
-        below=tongue.both(100 * helped["below"], 0),
-        ratio=_ratio(planted, "hazard", tongue),
-        covered=_covered(planted, tongue),
+        odds=f"{with_effect['odds_ratio'].iloc[0]:g}".replace(".", language.marks.decimal),
+        mean=language.both(pooled["mean"]),
+        below=language.both(100 * pooled["below"], 0),
+        ratio=_ratio(with_effect, "hazard", language),
+        covered=_covered(with_effect, language),
     )
 
 
@@ -187,51 +196,53 @@ def _pair(table: pd.DataFrame, design: str) -> pd.DataFrame:
     return table[(table["design"] == design) & (table["sample"] == "all")].sort_values("term")
 
 
-def _worst(pair: pd.DataFrame, tongue: _Tongue) -> str:
+def _worst(pair: pd.DataFrame, language: _Language) -> str:
     units = math.ceil(float(pair["mean_mcse"].max()) * 10**-_PLACES)
-    return tongue.number(units * 10**_PLACES)
+    return language.number(units * 10**_PLACES)
 
 
-def _covered(table: pd.DataFrame, tongue: _Tongue) -> str:
+def _covered(table: pd.DataFrame, language: _Language) -> str:
     row = table[table["design"] == "hazard"].iloc[0]
-    share, error = (tongue.number(100 * row[name], -1) for name in ("covered", "covered_mcse"))
-    return tongue.say("error", value=share, error=error)
+    share, error = (language.number(100 * row[name], -1) for name in ("covered", "covered_mcse"))
+    return language.text("error", value=share, error=error)
 
 
-def _ratio(table: pd.DataFrame, design: str, tongue: _Tongue) -> str:
+def _ratio(table: pd.DataFrame, design: str, language: _Language) -> str:
     row = table[table["design"] == design].iloc[0]
     ratio = float(np.exp(row["mean"]))
-    error = tongue.number(ratio * row["mean_mcse"])
-    return tongue.say("error", value=tongue.number(ratio, -2), error=error)
+    error = language.number(ratio * row["mean_mcse"])
+    return language.text("error", value=language.number(ratio, -2), error=error)
 
 
 # --- a panel ------------------------------------------------------------------------------------
-def _ever(row: pd.Series, question: Question, tongue: _Tongue) -> str:
-    return tongue.say(
+def _ever(row: pd.Series, question: Question, language: _Language) -> str:
+    return language.text(
         "ever",
         treatment=question.treatment,
-        exit=tongue.name("shared.exit", question.exit),
-        change=_interval(row, tongue),
-        **_persons(row, tongue),
+        exit=language.name("shared.exit", question.exit),
+        change=_interval(row, language),
+        **_persons(row, language),
     )
 
 
-def _so_far(hazard: pd.Series, ever: pd.Series, tongue: _Tongue) -> str:
-    return tongue.say("so_far", ratio=_odds(hazard, tongue), ever=_odds(ever, tongue))
+def _so_far(hazard: pd.Series, ever: pd.Series, language: _Language) -> str:
+    return language.text("so_far", ratio=_odds(hazard, language), ever=_odds(ever, language))
 
 
-def _landmark(row: pd.Series, tongue: _Tongue) -> str:
-    return tongue.say("landmark", change=_interval(row, tongue), **_persons(row, tongue))
+def _landmark(row: pd.Series, language: _Language) -> str:
+    return language.text("landmark", change=_interval(row, language), **_persons(row, language))
 
 
-def _persons(row: pd.Series, tongue: _Tongue) -> dict[str, str]:
-    return {name: tongue.number(row[name], 0) for name in ("persons", "treated")}
+def _persons(row: pd.Series, language: _Language) -> dict[str, str]:
+    return {name: language.number(row[name], 0) for name in ("persons", "treated")}
 
 
-def _interval(row: pd.Series, tongue: _Tongue) -> str:
-    middle, low, high = (tongue.number(row[name]) for name in ("estimate", "lower", "upper"))
-    return f"{middle} ({tongue.say('span', low=low, high=high)})"
+def _interval(row: pd.Series, language: _Language) -> str:
+    middle, low, high = (language.number(row[name]) for name in ("estimate", "lower", "upper"))
+    return f"{middle} ({language.text('span', low=low, high=high)})"
 
 
-def _odds(row: pd.Series, tongue: _Tongue) -> str:
-    return digits.ratio(digits.Estimate(row["estimate"], row["lower"], row["upper"]), tongue.marks)
+def _odds(row: pd.Series, language: _Language) -> str:
+    return digits.ratio(
+        digits.Estimate(row["estimate"], row["lower"], row["upper"]), language.marks
+    )

@@ -15,10 +15,15 @@ from hazard.model import design
 from hazard.spec import CovariateTerm, GroupTerm, ModelSpec, OutcomeSpec
 from hazard.spec.priors.normal import NormalPrior
 from hazard.studies.immortal_time.draws import Persons, persons
-from hazard.studies.immortal_time.expected import Course, course, pooled_limit, within_limit
+from hazard.studies.immortal_time.expected import (
+    ExpectedShares,
+    expected_shares,
+    pooled_limit,
+    within_limit,
+)
 from hazard.studies.immortal_time.person_rows import categorical
 from hazard.studies.immortal_time.published import published_coefficients
-from hazard.studies.immortal_time.talks import EXITS, World
+from hazard.studies.immortal_time.talks import EXITS, TalkPopulation
 
 TERMS = ("talk_2014", "talk_2015")
 KEYS = ["design", "sample", "term"]
@@ -26,29 +31,29 @@ _UNUSED = NormalPrior(family="normal", scale=1.0, reason="maximum likelihood tak
 
 
 def study(
-    of: World,
+    population: TalkPopulation,
     *,
     replications: int,
     seed: int,
     progress: Callable[[float], None] = lambda _: None,
 ) -> pd.DataFrame:
-    """How often each design finds what, over samples of a world.
+    """Operating characteristics of each design over samples of a population.
 
     Parameters
     ----------
-    of : World
+    population : TalkPopulation
         Whose ``odds_ratio`` is the truth.
     replications : int
         Two or more.
     seed : int
     progress : callable
-        Is told the share that is done.
+        Called with the share that is done.
 
     Returns
     -------
     DataFrame, one row per design, sample and term
-        ``truth`` (NaN where a world with an effect has no single difference of probability), and
-        ``expected``: what least squares tends to (see
+        ``truth`` (NaN where a population with an effect has no single difference of probability),
+        and ``expected``: what least squares tends to (see
         :func:`hazard.studies.immortal_time.pooled_limit`). Over the samples: ``mean`` of the
         estimates, their standard deviation ``sd``, their 2.5 and 97.5 percent quantiles ``low`` and
         ``high``, the root mean square ``reported_se`` of the reported errors, and the shares of 95
@@ -67,34 +72,42 @@ def study(
     """
     printed = published_coefficients()
     places = {
-        name: place for place, name in enumerate(of.nationality) if name in set(printed["sample"])
+        name: place
+        for place, name in enumerate(population.nationality)
+        if name in set(printed["sample"])
     }
     parts = []
-    for done, each in enumerate(np.random.SeedSequence(seed).spawn(replications), start=1):
-        parts.append(_estimates(persons(of, np.random.default_rng(each)), of, places))
+    for done, sequence in enumerate(np.random.SeedSequence(seed).spawn(replications), start=1):
+        parts.append(
+            _estimates(persons(population, np.random.default_rng(sequence)), population, places)
+        )
         progress(done / replications)
-    table = _summary(pd.concat(parts, ignore_index=True), _truth(of, places))
+    table = _summary(pd.concat(parts, ignore_index=True), _truth(population, places))
     merged = table.merge(printed, on=["sample", "term"], how="left")
     as_printed = merged["design"] == "ever_treated"
     merged.loc[~as_printed, ["published", "published_se"]] = np.nan
-    return merged.assign(odds_ratio=of.odds_ratio, replications=replications)
+    return merged.assign(odds_ratio=population.odds_ratio, replications=replications)
 
 
 # --- one sample ---------------------------------------------------------------------------------
-def _estimates(drawn: Persons, of: World, places: Mapping[str, int]) -> pd.DataFrame:
+def _estimates(
+    sample: Persons, population: TalkPopulation, places: Mapping[str, int]
+) -> pd.DataFrame:
     """Estimate and interval of every design, sample and term."""
-    rows = _person_frame(drawn, of)
+    rows = _person_frame(sample, population)
     parts = [
         _tagged(_least_squares(rows, grouped=False), "ever_treated", "all"),
         _tagged(_least_squares(rows, grouped=True), "ever_treated_within", "all"),
     ]
     for name, place in places.items():
-        own = rows[drawn.nationality == place].reset_index(drop=True)
-        fit = linear_probability.fit(design.build(own, {}, _model(("assisted",), TERMS)))
+        nationality_rows = rows[sample.nationality == place].reset_index(drop=True)
+        fit = linear_probability.fit(
+            design.build(nationality_rows, {}, _model(("assisted",), TERMS))
+        )
         parts.append(_tagged(fit, "ever_treated", name))
-    ever = np.where(drawn.treated == 1, drawn.entry, drawn.talk)
-    parts.append(_tagged(_hazard(drawn, of), "hazard", "all"))
-    parts.append(_tagged(_hazard(replace(drawn, talk=ever), of), "hazard_ever", "all"))
+    ever = np.where(sample.treated == 1, sample.entry, sample.talk)
+    parts.append(_tagged(_hazard(sample, population), "hazard", "all"))
+    parts.append(_tagged(_hazard(replace(sample, talk=ever), population), "hazard_ever", "all"))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -106,15 +119,19 @@ def _tagged(fit: BaselineFit, name: str, sample: str) -> pd.DataFrame:
     ]
 
 
-def _person_frame(drawn: Persons, of: World) -> pd.DataFrame:
-    period = np.where(drawn.treated == 1, of.period[np.minimum(drawn.talk, len(of.period) - 1)], -1)
-    assisted = (drawn.outcome == 1 + EXITS.index("assisted")).astype(np.int8)
+def _person_frame(sample: Persons, population: TalkPopulation) -> pd.DataFrame:
+    period = np.where(
+        sample.treated == 1,
+        population.period[np.minimum(sample.talk, len(population.period) - 1)],
+        -1,
+    )
+    assisted = (sample.outcome == 1 + EXITS.index("assisted")).astype(np.int8)
     return pd.DataFrame(
         {
             "person": np.arange(len(period)),
             "month": np.int32(1),
             "entry": np.int32(0),
-            "nationality": categorical(drawn.nationality, list(of.nationality)),
+            "nationality": categorical(sample.nationality, list(population.nationality)),
             "exit": categorical(assisted, ["stay", "assisted"]),
             **{name: (period == place).astype(np.int8) for place, name in enumerate(TERMS)},
         }
@@ -123,24 +140,26 @@ def _person_frame(drawn: Persons, of: World) -> pd.DataFrame:
 
 def _least_squares(rows: pd.DataFrame, *, grouped: bool) -> BaselineFit:
     groups = ("nationality",) if grouped else ()
-    built = design.build(rows, {}, _model(("assisted",), TERMS, groups))
-    return linear_probability.fit(built, errors=robust.clusters(built, rows, ["nationality"]))
+    model_design = design.build(rows, {}, _model(("assisted",), TERMS, groups))
+    return linear_probability.fit(
+        model_design, errors=robust.clusters(model_design, rows, ["nationality"])
+    )
 
 
-def _hazard(drawn: Persons, of: World) -> BaselineFit:
+def _hazard(sample: Persons, population: TalkPopulation) -> BaselineFit:
     """Multinomial logit of the months of drawn persons, equal months counted together."""
-    cells, months = monthly_cells(drawn, of)
-    built = design.build(cells, {}, _model(EXITS, ("talk",), ("nationality",)))
-    return multinomial_logit.fit(replace(built, weight=months.astype(np.float64)))
+    cells, months = monthly_cells(sample, population)
+    model_design = design.build(cells, {}, _model(EXITS, ("talk",), ("nationality",)))
+    return multinomial_logit.fit(replace(model_design, weight=months.astype(np.float64)))
 
 
-def monthly_cells(drawn: Persons, of: World) -> tuple[pd.DataFrame, IntArray]:
+def monthly_cells(sample: Persons, population: TalkPopulation) -> tuple[pd.DataFrame, IntArray]:
     """Months at risk by nationality, talk so far and exit.
 
     Parameters
     ----------
-    drawn : Persons
-    of : World
+    sample : Persons
+    population : TalkPopulation
 
     Returns
     -------
@@ -149,15 +168,17 @@ def monthly_cells(drawn: Persons, of: World) -> tuple[pd.DataFrame, IntArray]:
     months : ndarray of int, shape (row,)
         How many rows of :func:`hazard.studies.immortal_time.panel_of` each stands for.
     """
-    start = np.clip(drawn.talk, drawn.entry, drawn.last + 1)
-    length = np.stack([start - drawn.entry, drawn.last + 1 - start])
-    counts = np.zeros((len(of.nationality), 2, 1 + len(EXITS)), dtype=np.int64)
-    at = drawn.nationality
+    start = np.clip(sample.talk, sample.entry, sample.last + 1)
+    length = np.stack([start - sample.entry, sample.last + 1 - start])
+    counts = np.zeros((len(population.nationality), 2, 1 + len(EXITS)), dtype=np.int64)
+    row_nationality = sample.nationality
     for talked in (0, 1):
-        counts[:, talked, 0] = np.bincount(at, length[talked], len(counts))
-    left = drawn.outcome > 0
-    place = np.ravel_multi_index((at, drawn.treated, drawn.outcome), counts.shape)[left]
-    exits = np.bincount(place, minlength=counts.size).reshape(counts.shape)
+        counts[:, talked, 0] = np.bincount(row_nationality, length[talked], len(counts))
+    exited = sample.outcome > 0
+    cell = np.ravel_multi_index((row_nationality, sample.treated, sample.outcome), counts.shape)[
+        exited
+    ]
+    exits = np.bincount(cell, minlength=counts.size).reshape(counts.shape)
     counts += exits
     counts[:, :, 0] -= exits.sum(axis=2)
     nationality, talk, exit_ = np.nonzero(counts)
@@ -167,7 +188,7 @@ def monthly_cells(drawn: Persons, of: World) -> tuple[pd.DataFrame, IntArray]:
             "month": np.int32(1),
             "entry": np.int32(0),
             "exit": categorical(exit_, ["stay", *EXITS]),
-            "nationality": categorical(nationality, list(of.nationality)),
+            "nationality": categorical(nationality, list(population.nationality)),
             "talk": talk.astype(np.int8),
         }
     )
@@ -186,43 +207,43 @@ def _model(exits: tuple[str, ...], columns: tuple[str, ...], by: tuple[str, ...]
 
 
 # --- all samples --------------------------------------------------------------------------------
-def _truth(of: World, places: Mapping[str, int]) -> pd.DataFrame:
+def _truth(population: TalkPopulation, places: Mapping[str, int]) -> pd.DataFrame:
     """True effect, and the limit of least squares, of every design, sample and term."""
-    found = course(of)
+    shares = expected_shares(population)
     limits = {
-        ("ever_treated", "all"): pooled_limit(found),
-        ("ever_treated_within", "all"): within_limit(found),
+        ("ever_treated", "all"): pooled_limit(shares),
+        ("ever_treated_within", "all"): within_limit(shares),
     }
     for name, place in places.items():
-        limits["ever_treated", name] = pooled_limit(_only(found, place))
-    no_effect = 0.0 if of.odds_ratio == 1 else np.nan
+        limits["ever_treated", name] = pooled_limit(_only(shares, place))
+    no_effect = 0.0 if population.odds_ratio == 1 else np.nan
     rows = [
         (*key, term, no_effect, limit[period])
         for key, limit in limits.items()
         for period, term in enumerate(TERMS)
     ]
-    log_odds = np.log(of.odds_ratio)
+    log_odds = np.log(population.odds_ratio)
     rows += [(name, "all", "talk", log_odds, np.nan) for name in ("hazard", "hazard_ever")]
     return pd.DataFrame(rows, columns=[*KEYS, "truth", "expected"])
 
 
-def _only(found: Course, place: int) -> Course:
-    return Course(
-        found.treated[[place]],
-        found.assisted_treated[[place]],
-        found.assisted[[place]],
-        found.persons[[place]],
+def _only(shares: ExpectedShares, place: int) -> ExpectedShares:
+    return ExpectedShares(
+        shares.treated[[place]],
+        shares.assisted_treated[[place]],
+        shares.assisted[[place]],
+        shares.persons[[place]],
     )
 
 
 def _summary(estimates: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    each = estimates.merge(truth, on=KEYS, validate="many_to_one")
-    each["square"] = each["standard_error"] ** 2
-    each["below"] = (each["upper"] < 0).astype(float)
-    each["above"] = (each["lower"] > 0).astype(float)
-    inside = (each["lower"] <= each["truth"]) & (each["truth"] <= each["upper"])
-    each["covered"] = inside.astype(float).where(each["truth"].notna())
-    grouped = each.groupby([*KEYS, "unit"], sort=False)
+    results = estimates.merge(truth, on=KEYS, validate="many_to_one")
+    results["square"] = results["standard_error"] ** 2
+    results["below"] = (results["upper"] < 0).astype(float)
+    results["above"] = (results["lower"] > 0).astype(float)
+    inside = (results["lower"] <= results["truth"]) & (results["truth"] <= results["upper"])
+    results["covered"] = inside.astype(float).where(results["truth"].notna())
+    grouped = results.groupby([*KEYS, "unit"], sort=False)
     table = grouped.agg(
         truth=("truth", "first"),
         expected=("expected", "first"),
@@ -242,7 +263,7 @@ def _summary(estimates: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="n")
 
 
-def share_error(share: FloatArray, of: IntArray | int) -> FloatArray:
+def share_error(share: FloatArray, n: IntArray | int) -> FloatArray:
     """Monte Carlo error of a share of independent samples.
 
     Examples
@@ -250,4 +271,4 @@ def share_error(share: FloatArray, of: IntArray | int) -> FloatArray:
     >>> share_error(np.array([0.5, 1.0]), 100).tolist()
     [0.05, 0.0]
     """
-    return np.sqrt(share * (1.0 - share) / of)
+    return np.sqrt(share * (1.0 - share) / n)

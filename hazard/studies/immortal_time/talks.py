@@ -1,7 +1,7 @@
 """Rejected persons with constant hazards and talks while resident, calibrated to what was printed.
 
-Nothing about a talk is planted unless it is said: months pass, some are talked to, and everybody
-leaves as before.
+A talk has no effect unless one is stated: months pass, some are talked to, and everybody leaves as
+before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HALVINGS = 60  # of an interval of length 1: down to rounding error
 
 
 @dataclass(frozen=True)
-class World:
+class TalkPopulation:
     """Persons of several nationalities, how they leave, and who is talked to when.
 
     Attributes
@@ -65,11 +65,11 @@ class World:
         return np.asarray(links.hazard(xr.DataArray(eta, dims=("nationality", "exit"))))
 
 
-def world(
+def talk_population(
     *,
     other_exits: float | None = None,
     follow_up: int = 0,
-) -> World:
+) -> TalkPopulation:
     """Persons as the report describes them, in whom a talk changes nothing.
 
     Parameters
@@ -82,7 +82,7 @@ def world(
 
     Returns
     -------
-    World
+    TalkPopulation
         Expected shares with a talk and returned assisted are those printed, by nationality, and
         talks of 2014 and 2015 are in the printed proportion.
 
@@ -114,7 +114,7 @@ def world(
     entry[: LAST - FIRST + 1] = 1 / (LAST - FIRST + 1)
     assisted = _assisted_hazard(printed["assisted"].to_numpy(), rates.sum(), entry)
     stay = 1.0 - assisted - rates.sum()
-    return World(
+    return TalkPopulation(
         nationality=tuple(printed["nationality"]),
         persons=printed["persons"].to_numpy(dtype=np.int64),
         hazard=np.column_stack([assisted, np.tile(rates, (len(printed), 1))]),
@@ -124,7 +124,7 @@ def world(
     )
 
 
-def with_odds_ratio(base: World, odds_ratio: float) -> World:
+def with_odds_ratio(base: TalkPopulation, odds_ratio: float) -> TalkPopulation:
     """The same persons, with talks that multiply the odds of an assisted return against staying.
 
     Raises
@@ -138,31 +138,31 @@ def with_odds_ratio(base: World, odds_ratio: float) -> World:
 
 
 # --- calibration --------------------------------------------------------------------------------
-def _assisted_hazard(share: FloatArray, others: float, entry: FloatArray) -> FloatArray:
+def _assisted_hazard(share: FloatArray, other_hazard: float, entry: FloatArray) -> FloatArray:
     """Hazards of an assisted return whose expected shares until the end of follow-up are given."""
     months_left = np.arange(len(entry), 0, -1)
 
     def reached(assisted: FloatArray) -> FloatArray:
-        leave = assisted + others
-        left = 1.0 - (1.0 - leave[:, None]) ** months_left
-        return np.asarray(assisted / leave * (left @ entry))
+        leave = assisted + other_hazard
+        left_share = 1.0 - (1.0 - leave[:, None]) ** months_left
+        return np.asarray(assisted / leave * (left_share @ entry))
 
-    return _solved(reached, share, 1.0 - others)
+    return _solved(reached, share, 1.0 - other_hazard)
 
 
 def _talk_rates(printed: pd.DataFrame, stay: FloatArray, entry: FloatArray) -> FloatArray:
     """Monthly probabilities of a talk, shape (nationality, month)."""
     number = printed["persons"].to_numpy()
-    wanted = printed["talk"].to_numpy()
+    target = printed["talk"].to_numpy()
     months = np.arange(len(entry))
     in_2014 = (months >= _YEARS[0] - FIRST) & (months < _YEARS[1] - FIRST)
     in_2015 = (months >= _YEARS[1] - FIRST) & (months <= LAST - FIRST)
 
     def rates(factor: float) -> FloatArray:
         shape = in_2014 + factor * in_2015
-        most = 1.0 / max(1.0, factor)
+        upper = 1.0 / max(1.0, factor)
         return (
-            _solved(lambda q: _talked(q[:, None] * shape, stay, entry).sum(axis=1), wanted, most)[
+            _solved(lambda q: _talked(q[:, None] * shape, stay, entry).sum(axis=1), target, upper)[
                 :, None
             ]
             * shape
@@ -178,27 +178,27 @@ def _talk_rates(printed: pd.DataFrame, stay: FloatArray, entry: FloatArray) -> F
 
 def _talked(talk: FloatArray, stay: FloatArray, entry: FloatArray) -> FloatArray:
     """P(a talk in each month), shape (nationality, month)."""
-    out = np.empty_like(talk)
+    probability = np.empty_like(talk)
     waiting = np.zeros(len(talk))
     for month in range(talk.shape[1]):
         waiting = waiting + entry[month]
-        out[:, month] = waiting * talk[:, month]
-        waiting = (waiting - out[:, month]) * stay
-    return out
+        probability[:, month] = waiting * talk[:, month]
+        waiting = (waiting - probability[:, month]) * stay
+    return probability
 
 
 def _solved(
-    reached: Callable[[FloatArray], FloatArray], wanted: FloatArray, most: float
+    reached: Callable[[FloatArray], FloatArray], target: FloatArray, upper: float
 ) -> FloatArray:
     """Arguments in (0, most) at which an increasing function has the wanted values."""
-    low, high = np.zeros(len(wanted)), np.full(len(wanted), most)
-    if (reached(high) < wanted).any():
+    low, high = np.zeros(len(target)), np.full(len(target), upper)
+    if (reached(high) < target).any():
         raise DomainError(
             "printed shares must be reachable with these exits; got nationalities of which too few "
             "are resident. Lower other_exits."
         )
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        over = reached(middle) > wanted
-        low, high = np.where(over, low, middle), np.where(over, middle, high)
+        above = reached(middle) > target
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
     return np.asarray((low + high) / 2)

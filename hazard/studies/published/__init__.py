@@ -81,7 +81,7 @@ class PublishedPosterior:
     @property
     def passed(self) -> bool:
         """Whether the posterior passed the gate under every prior."""
-        return all(each.passed for each in self.gates.values())
+        return all(verdict.passed for verdict in self.gates.values())
 
 
 def run(
@@ -111,14 +111,14 @@ def run(
     PublishedPosterior
         Also where the gate fails: the caller decides.
     """
-    known = published_curves() if curves is None else curves
+    printed = published_curves() if curves is None else curves
     settings = replace(SETTINGS, seed=seed)
-    drawn = posterior(known, priors, settings=settings, progress=progress)
+    draws = posterior(printed, priors, settings=settings, progress=progress)
     return PublishedPosterior(
-        posterior=drawn,
-        gates=gates_of(drawn, priors, limits),
-        estimates=pd.concat([published_estimates(known), estimates(drawn)], ignore_index=True),
-        correlation=neighbour_correlation(known, priors),
+        posterior=draws,
+        gates=gates_of(draws, priors, limits),
+        estimates=pd.concat([published_estimates(printed), estimates(draws)], ignore_index=True),
+        correlation=neighbour_correlation(printed, priors),
         priors=priors,
         settings=settings,
     )

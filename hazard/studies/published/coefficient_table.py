@@ -121,10 +121,10 @@ def _check(long: pd.DataFrame, exits: Mapping[str, float]) -> None:
         "hold positive standard errors": ~(long["standard_error"] > 0),
         f"name exits among {sorted(exits)}": ~long["exit"].isin(list(exits)),
     }
-    for rule, broken in rules.items():
-        if broken.any():
+    for rule, violated in rules.items():
+        if violated.any():
             raise DataError(
-                f"coefficient table must {rule}; got otherwise in {broken.sum()} of "
-                f"{len(long)} coefficients (first: row {broken.to_numpy().argmax() + 1}). "
+                f"coefficient table must {rule}; got otherwise in {violated.sum()} of "
+                f"{len(long)} coefficients (first: row {violated.to_numpy().argmax() + 1}). "
                 "Correct the table."
             )

@@ -55,26 +55,26 @@ class PublishedFolder:
     correlation: pd.DataFrame
 
 
-def write_published(path: Path, found: PublishedPosterior) -> None:
+def write_published(path: Path, published: PublishedPosterior) -> None:
     """Folder of what the published table says under each lag prior, with its figure."""
     with new_folder(path) as folder:
         tables = {
-            "estimates": found.estimates,
-            "gate": gate_tables(found.gates, "prior"),
-            "correlation": found.correlation,
+            "estimates": published.estimates,
+            "gate": gate_tables(published.gates, "prior"),
+            "correlation": published.correlation,
         }
         columns = write_tables(folder, tables)
-        write_figure(figures.published_lag_curves(found.estimates), folder / "lag_curves")
+        write_figure(figures.published_lag_curves(published.estimates), folder / "lag_curves")
         manifest = {
             "kind": "published",
             "columns": columns,
-            "priors": prior_records(found.priors),
-            "gates": {prior: gate_facts(each) for prior, each in found.gates.items()},
-            "limits": asdict(next(iter(found.gates.values())).limits),
-            "settings": asdict(found.settings),
+            "priors": prior_records(published.priors),
+            "gates": {prior: gate_facts(verdict) for prior, verdict in published.gates.items()},
+            "limits": asdict(next(iter(published.gates.values())).limits),
+            "settings": asdict(published.settings),
             "versions": versions(),
         }
-        write_draws(folder, found.posterior, manifest)
+        write_draws(folder, published.posterior, manifest)
 
 
 def read_published(path: Path) -> PublishedFolder:
@@ -110,10 +110,10 @@ def _check_priors(facts: Mapping[str, Any], path: Path) -> None:
         for record in facts["priors"].values():
             _PRIOR.validate_python(record)
     except ValidationError:
-        whole = False
+        complete = False
     else:
-        whole = bool(facts["priors"]) and facts["priors"].keys() == facts["gates"].keys()
-    if not whole:
+        complete = bool(facts["priors"]) and facts["priors"].keys() == facts["gates"].keys()
+    if not complete:
         raise IntegrityError(
             f"manifest of {str(path)!r} must hold priors, with the gate of each. {AGAIN}"
         )
@@ -123,17 +123,17 @@ def _check_published(
     path: Path, facts: Mapping[str, Any], tree: xr.DataTree, estimates: pd.DataFrame
 ) -> None:
     """Raise unless priors and estimates are those of the draws."""
-    again = estimates_of(tree).reset_index(drop=True)
-    stated = estimates[estimates["prior"].isin(again["prior"].unique())].reset_index(drop=True)
-    numbers = again.select_dtypes("number").columns
-    labels = [name for name in again if name not in numbers]
-    same = (
+    recomputed = estimates_of(tree).reset_index(drop=True)
+    stated = estimates[estimates["prior"].isin(recomputed["prior"].unique())].reset_index(drop=True)
+    numbers = recomputed.select_dtypes("number").columns
+    labels = [name for name in recomputed if name not in numbers]
+    is_same = (
         set(tree["posterior"].to_dataset()["prior"].to_numpy().tolist()) == facts["priors"].keys()
-        and stated["prior"].size == again["prior"].size
-        and bool((stated[labels].astype(str) == again[labels].astype(str)).all(axis=None))
-        and np.allclose(stated[numbers], again[numbers], rtol=1e-9, atol=1e-9, equal_nan=True)
+        and stated["prior"].size == recomputed["prior"].size
+        and bool((stated[labels].astype(str) == recomputed[labels].astype(str)).all(axis=None))
+        and np.allclose(stated[numbers], recomputed[numbers], rtol=1e-9, atol=1e-9, equal_nan=True)
     )
-    if not same:
+    if not is_same:
         raise IntegrityError(
             f"priors and estimates.csv of {str(path)!r} must be those of the draws. {AGAIN}"
         )

@@ -56,12 +56,12 @@ def build_model(curves: xr.Dataset, prior: Prior) -> pm.Model:
     printed_error, half = curves["standard_error"].values, curves.attrs["half_width"]
     coords = {"curve": curves["curve"].values, "lag": curves["lag"].values}
     with pm.Model(coords=coords) as model:
-        given = {name: pm.Data(name, values) for name, values in _prior_data(curves, prior).items()}
+        data = {name: pm.Data(name, values) for name, values in _prior_data(curves, prior).items()}
         w = pm.Flat("w", dims=dims)
-        theta = given["location"] + (given["factor"] * w[:, None, :]).sum(axis=2)
+        theta = data["location"] + (data["factor"] * w[:, None, :]).sum(axis=2)
         theta = pm.Deterministic("theta", theta, dims=dims)
         error = pm.Uniform("standard_error", printed_error - half, printed_error + half, dims=dims)
-        z = (given["whitener"] * theta[:, None, :]).sum(axis=2)
+        z = (data["whitener"] * theta[:, None, :]).sum(axis=2)
         pm.Potential("prior", -(z**2).sum() / 2)
         printed = pm.Data("printed", curves["coefficient"].values)
         pm.Potential("rounded", log_rounded(printed, theta, error, half).sum())
@@ -111,12 +111,12 @@ def posterior(
             progress(f"sampling {curves.sizes['curve']} lag curves under the prior {name!r}")
         trees.append(sample(compiled.with_data(**_prior_data(curves, prior)), settings))
     along = pd.Index(list(priors), name="prior")
-    kept = {"posterior": ["theta", "standard_error"], "sample_stats": ["diverging", "energy"]}
+    variables = {"posterior": ["theta", "standard_error"], "sample_stats": ["diverging", "energy"]}
     groups = {
         group: xr.concat(
             [tree[group].to_dataset()[names] for tree in trees], dim=along
         ).drop_attrs()
-        for group, names in kept.items()
+        for group, names in variables.items()
     }
     draws = groups["posterior"].assign_coords({key: ("curve", curves[key].values) for key in CURVE})
     groups["posterior"] = draws.assign(cumulative_lag_effect=draws["theta"].sum("lag"))

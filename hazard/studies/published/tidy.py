@@ -21,12 +21,12 @@ _SCALE = ["estimator", "exit", "first_sd", "last_sd"]
 _ESTIMATE = ["estimator", "prior", "exit", "exposure", "network", "lag", *_INTERVAL]
 
 
-def estimates(drawn: xr.DataTree, *, ci_prob: float = 0.95) -> pd.DataFrame:
+def estimates(tree: xr.DataTree, *, ci_prob: float = 0.95) -> pd.DataFrame:
     """Posterior of every coefficient and every sum as a tidy table.
 
     Parameters
     ----------
-    drawn : DataTree
+    tree : DataTree
         As :func:`posterior` returns it.
     ci_prob : float
         Posterior probability inside the interval.
@@ -38,8 +38,8 @@ def estimates(drawn: xr.DataTree, *, ci_prob: float = 0.95) -> pd.DataFrame:
         ``estimate`` is the posterior median and ``mcse`` its Monte Carlo error;
         ``probability_positive`` is the posterior probability of a value above 0.
     """
-    known = drawn["posterior"].to_dataset()
-    draws = _by_lag(known["theta"], known["cumulative_lag_effect"])
+    posterior = tree["posterior"].to_dataset()
+    draws = _by_lag(posterior["theta"], posterior["cumulative_lag_effect"])
     tail = (1 - ci_prob) / 2
     quantiles = draws.quantile([tail, 0.5, 1 - tail], dim=("chain", "draw"))
     ordered = draws.transpose("chain", "draw", ...)
@@ -111,7 +111,7 @@ def prior_table(curves: xr.Dataset, priors: Mapping[str, Prior] = PRIORS) -> pd.
     for name, prior in priors.items():
         k = prior_covariance(curves, prior)
         ends = {"first_sd": k.isel(lag=0, other_lag=0), "last_sd": k.isel(lag=-1, other_lag=-1)}
-        sd = xr.Dataset({end: each.drop_vars("lag") ** 0.5 for end, each in ends.items()})
+        sd = xr.Dataset({end: variance.drop_vars("lag") ** 0.5 for end, variance in ends.items()})
         frame = sd.to_dataframe().drop_duplicates(["estimator", "exit"])[_SCALE]
         unit = frame["estimator"].map(UNITS)
         tables.append(

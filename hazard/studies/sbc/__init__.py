@@ -7,16 +7,16 @@ computed from parameters and data.
 
 from hazard.predictive import prior_draw
 from hazard.studies.sbc.certificate import calibrate, certificate, read, summary
-from hazard.studies.sbc.engines import Drawn, engine
+from hazard.studies.sbc.engines import PosteriorSample, engine
 from hazard.studies.sbc.example import small_rows
 from hazard.studies.sbc.generate import outcomes
 from hazard.studies.sbc.ranks import numbers, ranks
-from hazard.studies.sbc.simulation import Plan, Problem, piece, pieces
+from hazard.studies.sbc.simulation import CalibrationPlan, Problem, piece, pieces
 from hazard.studies.sbc.uniformity import band, chi_square, detectable, p_value, power
 
 __all__ = [
-    "Drawn",
-    "Plan",
+    "CalibrationPlan",
+    "PosteriorSample",
     "Problem",
     "band",
     "calibrate",

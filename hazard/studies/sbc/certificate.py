@@ -14,19 +14,21 @@ import numpy as np
 from hazard.errors import UsageError
 from hazard.files.atomic import write_file
 from hazard.fitting import versions
-from hazard.studies.sbc.simulation import Plan, Problem, checksum, pieces, remove_pieces
+from hazard.studies.sbc.simulation import CalibrationPlan, Problem, checksum, pieces, remove_pieces
 from hazard.studies.sbc.uniformity import chi_square, detectable, p_value
 
 Progress = Callable[[str, float], None]
 
 
-def calibrate(problem: Problem, plan: Plan, out: Path, progress: Progress) -> dict[str, Any]:
+def calibrate(
+    problem: Problem, plan: CalibrationPlan, out: Path, progress: Progress
+) -> dict[str, Any]:
     """Simulation-based calibration of an engine on a model, written as a certificate.
 
     Parameters
     ----------
     problem : Problem
-    plan : Plan
+    plan : CalibrationPlan
     out : Path
         Certificate; finished simulations wait in a folder beside it until all are done, so that a
         call that was interrupted is taken up by the next one.
@@ -48,20 +50,22 @@ def calibrate(problem: Problem, plan: Plan, out: Path, progress: Progress) -> di
     for piece in pieces(problem, plan, folder):
         finished.append(piece)
         progress("simulate", len(finished) / plan.simulations)
-    made = certificate(problem, plan, finished)
-    text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+    verdict = certificate(problem, plan, finished)
+    text = json.dumps(verdict, indent=1, ensure_ascii=False) + "\n"
     write_file(out, lambda draft: draft.write_text(text, encoding="utf-8"))
     remove_pieces(problem, plan, folder)
-    return made
+    return verdict
 
 
-def certificate(problem: Problem, plan: Plan, finished: list[dict[str, Any]]) -> dict[str, Any]:
+def certificate(
+    problem: Problem, plan: CalibrationPlan, finished: list[dict[str, Any]]
+) -> dict[str, Any]:
     """What all simulations say; holds no date, so that the same plan gives the same text.
 
     Parameters
     ----------
     problem : Problem
-    plan : Plan
+    plan : CalibrationPlan
     finished : list of dict
         From :func:`hazard.studies.sbc.simulation.pieces`.
 
@@ -78,12 +82,12 @@ def certificate(problem: Problem, plan: Plan, finished: list[dict[str, Any]]) ->
     ranked = [piece["ranks"] for piece in finished if "ranks" in piece]
     names = list(ranked[0]) if ranked else []
     level_each = plan.level / max(len(names), 1)
-    judged = [
-        _judged(name, [piece[name] for piece in ranked], plan.draws + 1, level_each)
+    quantities = [
+        _uniformity(name, [piece[name] for piece in ranked], plan.draws + 1, level_each)
         for name in names
     ]
     failed = {str(piece["number"]): piece["failed"] for piece in finished if "failed" in piece}
-    outside = [quantity["name"] for quantity in judged if quantity["outside"]]
+    outside = [quantity["name"] for quantity in quantities if quantity["outside"]]
     content = {
         "kind": "calibration",
         "model": problem.spec.name,
@@ -100,12 +104,12 @@ def certificate(problem: Problem, plan: Plan, finished: list[dict[str, Any]]) ->
         "detectable": detectable(len(ranked), plan.draws + 1, level_each) if ranked else {},
         "panel": {
             "source": problem.source,
-            "rows": len(problem.it.original.row),
+            "rows": len(problem.coordinates.original.row),
             "persons": len(np.unique(problem.person_in_design)),
         },
         "versions": versions(),
         "pieces_digest": checksum(finished),
-        "quantities": judged,
+        "quantities": quantities,
     }
     return {**content, "digest": checksum(content)}
 
@@ -133,7 +137,7 @@ def read(path: Path) -> dict[str, Any]:
     return {**content, "digest": digest}
 
 
-def summary(made: Mapping[str, Any]) -> str:
+def summary(verdict: Mapping[str, Any]) -> str:
     """One sentence with the verdict of a certificate.
 
     Examples
@@ -142,16 +146,16 @@ def summary(made: Mapping[str, Any]) -> str:
     ...          "quantities": [{}] * 12, "level": 0.05, "passed": False})
     'nuts does not pass: 1 of 12 quantities outside (log_likelihood), 0 of 100 simulations failed.'
     """
-    outside, failed = made["outside"], len(made["failed"])
+    outside, failed = verdict["outside"], len(verdict["failed"])
     named = f" ({', '.join(outside[:3])}{', ...' if len(outside) > 3 else ''})" if outside else ""
     return (
-        f"{made['engine']} {'passes' if made['passed'] else 'does not pass'}: {len(outside)} of "
-        f"{len(made['quantities'])} quantities outside{named}, {failed} of {made['simulations']} "
-        "simulations failed."
+        f"{verdict['engine']} {'passes' if verdict['passed'] else 'does not pass'}: "
+        f"{len(outside)} of {len(verdict['quantities'])} quantities outside{named}, {failed} of "
+        f"{verdict['simulations']} simulations failed."
     )
 
 
-def _judged(name: str, ranks: list[int], cells: int, level: float) -> dict[str, Any]:
+def _uniformity(name: str, ranks: list[int], cells: int, level: float) -> dict[str, Any]:
     p = p_value(ranks, cells)
     counts, p_chi_square = chi_square(ranks, cells)
     return {

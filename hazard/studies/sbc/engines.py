@@ -26,7 +26,7 @@ EngineName = Literal["nuts", "laplace"]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PosteriorSample:
     """About independent draws from one posterior, and how they came about.
 
     Attributes
@@ -42,42 +42,46 @@ class Drawn:
     divergences: int
 
 
-Fit = Callable[[Design, int, np.random.Generator], Drawn]
+Engine = Callable[[Design, int, np.random.Generator], PosteriorSample]
 """Draws from the posterior of a simulated design: how many, and from which generator."""
 
 
-def engine(name: EngineName, it: Coordinates, sampler: Sampler | None = None) -> Fit:
-    """The engine of a name, for designs that differ from that of ``it`` in their exits only.
+def engine(name: EngineName, coordinates: Coordinates, sampler: Sampler | None = None) -> Engine:
+    """The engine of a name, for designs that differ from that of the coordinates in exits only.
 
     Parameters
     ----------
     name : {"nuts", "laplace"}
-    it : Coordinates
+    coordinates : Coordinates
     sampler : Sampler, optional
         Keeps what is compiled for NUTS: once for all simulations.
     """
-    return _approximate(it) if name == "laplace" else _sampled(it, sampler or Sampler())
+    return (
+        _approximate(coordinates)
+        if name == "laplace"
+        else _sampled(coordinates, sampler or Sampler())
+    )
 
 
-def of_design(it: Coordinates, simulated: Design) -> Coordinates:
+def of_design(coordinates: Coordinates, simulated: Design) -> Coordinates:
     """The same coordinates, with the exits and weights of a simulated design."""
-    design = replace(it.design, outcome=simulated.outcome, weight=simulated.weight)
-    return replace(it, design=design, original=simulated)
+    design = replace(coordinates.design, outcome=simulated.outcome, weight=simulated.weight)
+    return replace(coordinates, design=design, original=simulated)
 
 
-def _approximate(it: Coordinates) -> Fit:
-    def fit(simulated: Design, n: int, rng: np.random.Generator) -> Drawn:
-        laplace = laplace_draws.fit(of_design(it, simulated))
-        return Drawn(laplace_draws.draws(laplace, n, rng), float(n), 0)
+def _approximate(coordinates: Coordinates) -> Engine:
+    def fit(simulated: Design, n: int, rng: np.random.Generator) -> PosteriorSample:
+        laplace = laplace_draws.fit(of_design(coordinates, simulated))
+        return PosteriorSample(laplace_draws.draws(laplace, n, rng), float(n), 0)
 
     return fit
 
 
-def _sampled(it: Coordinates, sampler: Sampler) -> Fit:
+def _sampled(coordinates: Coordinates, sampler: Sampler) -> Engine:
     """NUTS; raises ConvergenceError when eight times the usual draws are not effective enough."""
 
-    def fit(simulated: Design, n: int, rng: np.random.Generator) -> Drawn:
-        laplace = laplace_draws.fit(of_design(it, simulated))
+    def fit(simulated: Design, n: int, rng: np.random.Generator) -> PosteriorSample:
+        laplace = laplace_draws.fit(of_design(coordinates, simulated))
         draws = max(n, _FEWEST_DRAWS)
         for _ in range(1 + _DOUBLINGS):
             settings = SamplerSettings(
@@ -88,7 +92,7 @@ def _sampled(it: Coordinates, sampler: Sampler) -> Fit:
             effective = smallest_ess(posterior)
             if effective >= n:
                 divergences = int(tree["sample_stats"]["diverging"].sum())
-                return Drawn(thinned(posterior, n), effective, divergences)
+                return PosteriorSample(thinned(posterior, n), effective, divergences)
             draws *= 2
         raise ConvergenceError(
             f"effective draws must number at least {n}; got {effective:.0f} of {draws:,}."
@@ -115,6 +119,6 @@ def thinned(posterior: xr.Dataset, n: int) -> xr.Dataset:
     [[0.0, 2.0, 4.0, 6.0]]
     """
     joined = posterior.stack(sample=("chain", "draw")).transpose("sample", ...)
-    kept = np.arange(n) * joined.sizes["sample"] // n
-    spaced = joined.isel(sample=kept).drop_vars(["sample", "chain", "draw"])
+    positions = np.arange(n) * joined.sizes["sample"] // n
+    spaced = joined.isel(sample=positions).drop_vars(["sample", "chain", "draw"])
     return spaced.rename(sample="draw").expand_dims("chain")

@@ -63,8 +63,8 @@ def _levels(column: str, spec: ModelSpec) -> list[str]:
     named = [
         level for varies_by in varying if varies_by.by == column for level in varies_by.levels or ()
     ]
-    others = [f"{column} {n}" for n in range(1, _LEVELS + 1)]
-    return list(dict.fromkeys([*named, *others]))
+    unnamed = [f"{column} {n}" for n in range(1, _LEVELS + 1)]
+    return list(dict.fromkeys([*named, *unnamed]))
 
 
 def _covariate(
@@ -89,6 +89,6 @@ def _history(
     events = rng.poisson(_RATE, (persons, latest - earliest + 1)).astype(np.float32)
     if term.measure == "at_least":
         events = (events > 0).astype(np.float32)
-    at = panel["month"].to_numpy()[:, None] - lags - earliest
-    values = events[panel["person"].to_numpy()[:, None], at]
+    position = panel["month"].to_numpy()[:, None] - lags - earliest
+    values = events[panel["person"].to_numpy()[:, None], position]
     return xr.DataArray(values, {"lag": lags}, ("row", "lag"), name=term.name)

@@ -39,21 +39,21 @@ def outcomes(
     >>> from hazard.model import design
     >>> import pandas as pd
     >>> exits = pd.Categorical(["stay"] * 4, ["stay", "left"])
-    >>> wanted = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
-    >>> built = design.build(pd.DataFrame({"exit": exits}), {}, wanted)
-    >>> left = outcomes(built, [0, 0, 1, 1], np.array([[50.0]]), np.random.default_rng(1))
-    >>> left.outcome.tolist(), left.weight.tolist()
+    >>> model = spec.ModelSpec(name="a", question="what is next?", outcome={"exits": ["left"]})
+    >>> built = design.build(pd.DataFrame({"exit": exits}), {}, model)
+    >>> simulated = outcomes(built, [0, 0, 1, 1], np.array([[50.0]]), np.random.default_rng(1))
+    >>> simulated.outcome.tolist(), simulated.weight.tolist()
     ([1, 0, 1, 0], [1.0, 0.0, 1.0, 0.0])
     """
     eta = xr.DataArray(linear_predictor(rows(design), beta), dims=("row", "exit"))
     below = hazard(eta, design.link).values.cumsum(axis=1)
     passed = (rng.random(len(below))[:, None] >= below).sum(axis=1)
     code = np.where(passed < below.shape[1], passed + 1, 0)
-    before = np.cumsum(code > 0) - (code > 0)
+    exits_before = np.cumsum(code > 0) - (code > 0)
     person_of_row = np.asarray(person)
     first = np.concatenate([[True], person_of_row[1:] != person_of_row[:-1]])
-    at_start = before[first][np.cumsum(first) - 1]
-    gone = before > at_start
+    exits_before_person = exits_before[first][np.cumsum(first) - 1]
+    gone = exits_before > exits_before_person
     return replace(
         design,
         outcome=np.where(gone, 0, code).astype(np.int8),

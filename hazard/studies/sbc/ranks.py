@@ -57,10 +57,12 @@ def numbers(
     if spec.lagged:
         total = estimands.lag_curves(posterior, spec)["cumulative_lag_effect"]
         scalars |= dict(_scalars("cumulative_lag_effect", total))
-    for wanted in spec.estimand:
-        if isinstance(wanted, IncidenceEstimand):
-            every = estimands.incidence(beta, simulated, person, wanted)
-            incidence = every.sel(month=[*units.printed(wanted.horizon_months, spec.table.unit)])
+    for estimand in spec.estimand:
+        if isinstance(estimand, IncidenceEstimand):
+            by_month = estimands.incidence(beta, simulated, person, estimand)
+            incidence = by_month.sel(
+                month=[*units.printed(estimand.horizon_months, spec.table.unit)]
+            )
             scalars |= dict(_scalars("cumulative_incidence", incidence))
             if incidence.sizes["arm"] == 2:
                 contrast = incidence.diff("arm").squeeze("arm", drop=True)

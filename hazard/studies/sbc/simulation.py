@@ -22,13 +22,13 @@ from hazard.model import design, parameterisation
 from hazard.model.parameterisation import Coordinates
 from hazard.predictive import prior_draw
 from hazard.spec import ModelSpec
-from hazard.studies.sbc.engines import EngineName, Fit, engine
+from hazard.studies.sbc.engines import Engine, EngineName, engine
 from hazard.studies.sbc.generate import outcomes
 from hazard.studies.sbc.ranks import numbers, ranks
 
 
 @dataclass(frozen=True)
-class Plan:
+class CalibrationPlan:
     """How to calibrate; the same plan on the same rows gives the same certificate.
 
     Attributes
@@ -56,54 +56,54 @@ class Problem:
     Attributes
     ----------
     spec : ModelSpec
-    it : Coordinates
+    coordinates : Coordinates
     person : ndarray of int64, shape (panel row,)
     source : str
     """
 
     spec: ModelSpec
-    it: Coordinates
+    coordinates: Coordinates
     person: IntArray
     source: str
 
     @classmethod
-    def of(cls, rows: Panel, spec: ModelSpec) -> Problem:
+    def from_panel(cls, rows: Panel, spec: ModelSpec) -> Problem:
         """The problem of a panel with its exposure histories."""
-        built = design.build(rows.frame, rows.histories, spec)
-        refuse_constant(built)
+        model_design = design.build(rows.frame, rows.histories, spec)
+        refuse_constant(model_design)
         person = rows.frame["person"].to_numpy(dtype=np.int64)
-        return cls(spec, parameterisation.standard(built), person, rows.source)
+        return cls(spec, parameterisation.standard(model_design), person, rows.source)
 
     @property
     def person_in_design(self) -> IntArray:
         """Person of each row of the design."""
-        return self.person[self.it.original.row]
+        return self.person[self.coordinates.original.row]
 
 
-def key(problem: Problem, plan: Plan) -> str:
+def key(problem: Problem, plan: CalibrationPlan) -> str:
     """SHA-256 of everything that a simulation depends on but its number."""
-    original = problem.it.original
+    original = problem.coordinates.original
     total = hashlib.sha256(problem.person_in_design.astype("<i8").tobytes())
     total.update(original.index.astype("<i4").tobytes())
     for block in original.blocks:
         total.update(f"{block.name}{block.matrix().shape}".encode())
         total.update(block.matrix().astype("<f8").tobytes())
-    whole = {
+    inputs = {
         "model": problem.spec.digest,
         "rows": total.hexdigest(),
         "plan": {**asdict(plan), "simulations": None, "level": None},
         "versions": versions(),
     }
-    return checksum(whole)
+    return checksum(inputs)
 
 
-def piece(problem: Problem, plan: Plan, number: int, fit: Fit) -> dict[str, Any]:
+def piece(problem: Problem, plan: CalibrationPlan, number: int, fit: Engine) -> dict[str, Any]:
     """One simulation: truth from the prior, exits, posterior, ranks of the truth.
 
     Parameters
     ----------
     problem : Problem
-    plan : Plan
+    plan : CalibrationPlan
     number : int
         With the seed of the plan, the seed of all that is random.
     fit : callable
@@ -116,37 +116,37 @@ def piece(problem: Problem, plan: Plan, number: int, fit: Fit) -> dict[str, Any]
         with the reason why there was no posterior.
     """
     rng = np.random.default_rng([plan.seed, number])
-    built = problem.it.original
+    original = problem.coordinates.original
     with threadpool_limits(1, user_api="blas"):
-        truth = prior_draw(problem.it, rng)
-        beta = incidence.coefficients(truth, built).values[0, 0]
-        simulated = outcomes(built, problem.person_in_design, beta, rng)
+        truth = prior_draw(problem.coordinates, rng)
+        beta = incidence.coefficients(truth, original).values[0, 0]
+        simulated = outcomes(original, problem.person_in_design, beta, rng)
         try:
-            fitted = fit(simulated, plan.draws, rng)
+            sample = fit(simulated, plan.draws, rng)
         except ConvergenceError as error:
             return {"number": number, "failed": str(error)}
         true = numbers(truth, simulated, problem.person, problem.spec)
-        estimated = numbers(fitted.posterior, simulated, problem.person, problem.spec)
+        estimated = numbers(sample.posterior, simulated, problem.person, problem.spec)
     return {
         "number": number,
         "ranks": ranks(true, estimated, rng),
-        "effective": round(fitted.effective, 1),
-        "divergences": fitted.divergences,
+        "effective": round(sample.effective, 1),
+        "divergences": sample.divergences,
     }
 
 
-def pieces(problem: Problem, plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:
+def pieces(problem: Problem, plan: CalibrationPlan, folder: Path) -> Iterator[dict[str, Any]]:
     """Every simulation of a plan in order, read back where an earlier call has finished it.
 
     Parameters
     ----------
     problem : Problem
-    plan : Plan
+    plan : CalibrationPlan
     folder : Path
         Where pieces are kept, each written whole or not at all; one that is damaged, or that comes
         from another model, panel, plan or version, is made again.
     """
-    plan_key, fit = key(problem, plan), engine(plan.engine, problem.it)
+    plan_key, fit = key(problem, plan), engine(plan.engine, problem.coordinates)
     for number in range(plan.simulations):
         path = _file(folder, plan_key, number)
         finished = _read(path, plan_key)
@@ -156,7 +156,7 @@ def pieces(problem: Problem, plan: Plan, folder: Path) -> Iterator[dict[str, Any
         yield finished
 
 
-def remove_pieces(problem: Problem, plan: Plan, folder: Path) -> None:
+def remove_pieces(problem: Problem, plan: CalibrationPlan, folder: Path) -> None:
     """Remove the simulations of a plan, and their folder unless something else is in it."""
     plan_key = key(problem, plan)
     for number in range(plan.simulations):

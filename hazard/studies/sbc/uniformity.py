@@ -79,15 +79,15 @@ def band(n: int, cells: int, level: float) -> tuple[IntArray, IntArray]:
     >>> band(10, 2, 0.05)
     (array([2]), array([8]))
     """
-    every = np.unique(_tails(n, cells))
-    low, high = 0, len(every)  # every[low - 1] can be cut off, every[high] cannot
+    tails = np.unique(_tails(n, cells))
+    low, high = 0, len(tails)  # every[low - 1] can be cut off, every[high] cannot
     while low < high:
         middle = (low + high) // 2
-        if _exceeds(n, cells, float(every[middle])) <= level:
+        if _exceeds(n, cells, float(tails[middle])) <= level:
             low = middle + 1
         else:
             high = middle
-    return _limits(n, cells, float(every[low - 1]) if low else 0.0)
+    return _limits(n, cells, float(tails[low - 1]) if low else 0.0)
 
 
 def inside(lower: IntArray, upper: IntArray, probability: FloatArray, n: int) -> float:
@@ -221,14 +221,14 @@ def _smallest(chance: Callable[[float], float], low: float, high: float) -> floa
 def _tails(n: int, cells: int) -> FloatArray:
     """Two-sided binomial tail of every number below every boundary, (cells - 1, n + 1)."""
     x, z = np.arange(n + 1), np.arange(1, cells)[:, None] / cells
-    both = np.minimum(stats.binom.cdf(x, n, z), stats.binom.sf(x - 1, n, z))
-    return np.asarray(np.minimum(2 * both, 1.0))
+    smaller_tail = np.minimum(stats.binom.cdf(x, n, z), stats.binom.sf(x - 1, n, z))
+    return np.asarray(np.minimum(2 * smaller_tail, 1.0))
 
 
 def _limits(n: int, cells: int, cut: float) -> tuple[IntArray, IntArray]:
     """Numbers below every boundary whose tail is above the cut."""
-    kept = _tails(n, cells) > cut * _TIE
-    return kept.argmax(axis=1), n - kept[:, ::-1].argmax(axis=1)
+    is_inside = _tails(n, cells) > cut * _TIE
+    return is_inside.argmax(axis=1), n - is_inside[:, ::-1].argmax(axis=1)
 
 
 @lru_cache(maxsize=4096)

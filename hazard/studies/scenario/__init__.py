@@ -21,15 +21,15 @@ An arm changes what is seen, from the first month on: the interventions of
 added event happens to somebody outside the scenario: nobody of the simulated families is taken away
 by it. With ``none`` the exits go on, unseen; ``closed`` stops an exit as well. A ``campaign`` adds
 events in the months in which a centre has more than so many families at the start: in the naive
-version as many as were observed, with feedback those who are still there in the life, and whom the
-registers know there besides. So a campaign that empties a centre ends itself.
+version as many as were observed, with feedback those who are still there in the replicate, and whom
+the registers know there besides. So a campaign that empties a centre ends itself.
 
 Within a month the exits come in the order in which the definitions count them. Each is drawn from
 its hazard given what is settled before and what the others currently do in the same month, in
 sweeps over the families (Gibbs sampling), as :mod:`hazard.simulation` does; here in as many as it
 takes until the outcome does not depend on where they began. A family never sees its own event.
 
-What is held: centre and all else of a family from its start on; families who left the rows without
+Held fixed: centre and all else of a family from its start on; families who left the rows without
 an exit stay. Refused: rates per resident and leads, the centre of the time, own histories, months
 beyond the panel.
 
@@ -39,16 +39,16 @@ observed to apply in month 1. In the naive version b sees that, and applies in m
 feedback b applies in month 2 if a is drawn to apply in month 1: with probability 1/2.
 """
 
-from hazard.studies.scenario.families import Families, families
-from hazard.studies.scenario.records import Plan, ScenarioArm, arms_from
+from hazard.studies.scenario.families import ScenarioFamilies, families
+from hazard.studies.scenario.records import ScenarioArm, ScenarioPlan, arms_from
 from hazard.studies.scenario.simulate import simulate
 from hazard.studies.scenario.system import System, system
 from hazard.studies.scenario.tidy import contrasts, estimates, per_event, remarks, sentences
 
 __all__ = [
-    "Families",
-    "Plan",
     "ScenarioArm",
+    "ScenarioFamilies",
+    "ScenarioPlan",
     "System",
     "arms_from",
     "contrasts",

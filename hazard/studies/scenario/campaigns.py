@@ -14,8 +14,8 @@ from hazard.data.registers import FamilyHistories
 from hazard.errors import EstimandError
 from hazard.estimands.interventions import Added, Campaign
 from hazard.spec import LaggedTerm
-from hazard.studies.scenario.events import Counts, acts
-from hazard.studies.scenario.families import Families
+from hazard.studies.scenario.events import EventCounts, acts
+from hazard.studies.scenario.families import ScenarioFamilies
 from hazard.studies.scenario.kernel import NO_CAMPAIGN
 from hazard.studies.scenario.records import EACH, ScenarioArm
 
@@ -23,13 +23,13 @@ _NEVER = np.iinfo(np.int64).max  # a threshold above every stock
 
 
 @dataclass(frozen=True, eq=False)
-class Centres:
+class CentreStocks:
     """How many families live at every centre of the scenario, month by month.
 
     Attributes
     ----------
     names : tuple of str
-    of_family : ndarray of int64, shape (family,)
+    family_centre : ndarray of int64, shape (family,)
         Position of the centre of each family of the scenario.
     everybody : ndarray of int64, shape (centre, month)
         All whom the registers know there, as observed.
@@ -38,13 +38,13 @@ class Centres:
     """
 
     names: tuple[str, ...]
-    of_family: IntArray
+    family_centre: IntArray
     everybody: IntArray
     others: IntArray
 
 
 @dataclass(frozen=True)
-class Rule:
+class CampaignRule:
     """A campaign on a term, by its position: so many events where more than a threshold live."""
 
     term: int
@@ -52,7 +52,7 @@ class Rule:
     events: int
 
 
-def rules(arm: ScenarioArm, terms: Sequence[LaggedTerm]) -> list[Rule]:
+def campaign_rules(arm: ScenarioArm, terms: Sequence[LaggedTerm]) -> list[CampaignRule]:
     """Campaigns of an arm that no later intervention on the term takes back.
 
     Raises
@@ -60,17 +60,19 @@ def rules(arm: ScenarioArm, terms: Sequence[LaggedTerm]) -> list[Rule]:
     EstimandError
         If a campaign acts on a term of another network than the centre.
     """
-    found: list[Rule] = []
-    for one in arm.interventions:
+    active: list[CampaignRule] = []
+    for intervention in arm.interventions:
         for k, term in enumerate(terms):
-            if not acts(one, term):
+            if not acts(intervention, term):
                 continue
-            if isinstance(one, Campaign):
+            if isinstance(intervention, Campaign):
                 _check_network(arm, term)
-                found.append(Rule(k, one.threshold, one.events or term.at_least))
-            elif not isinstance(one, Added):
-                found = [rule for rule in found if rule.term != k]
-    return found
+                active.append(
+                    CampaignRule(k, intervention.threshold, intervention.events or term.at_least)
+                )
+            elif not isinstance(intervention, Added):
+                active = [rule for rule in active if rule.term != k]
+    return active
 
 
 def _check_network(arm: ScenarioArm, term: LaggedTerm) -> None:
@@ -81,47 +83,51 @@ def _check_network(arm: ScenarioArm, term: LaggedTerm) -> None:
         )
 
 
-def centres(of: Families, found: FamilyHistories, of_family: IntArray) -> Centres:
+def centre_stocks(
+    families: ScenarioFamilies, histories: FamilyHistories, family_centre: IntArray
+) -> CentreStocks:
     """Families at the centres of a scenario, as the registers know them.
 
     Parameters
     ----------
-    of : Families
-    found : FamilyHistories
+    families : ScenarioFamilies
+    histories : FamilyHistories
         Its ``residents`` are asked for.
-    of_family : ndarray of int64, shape (family,)
+    family_centre : ndarray of int64, shape (family,)
         Number of the centre of every family of the scenario, from 0.
 
     Returns
     -------
-    Centres
+    CentreStocks
     """
-    _, first = np.unique(of_family, return_index=True)
-    names = pd.Index(of.starts()["centre"].astype(object).iloc[first])
-    rows = found.residents()
-    month = rows["calendar"].to_numpy(dtype=np.int64) - of.start
+    _, first = np.unique(family_centre, return_index=True)
+    names = pd.Index(families.starts()["centre"].astype(object).iloc[first])
+    rows = histories.residents()
+    month = rows["calendar"].to_numpy(dtype=np.int64) - families.start
     place = names.get_indexer(rows["centre"].astype(object))
-    inside = (place >= 0) & (month >= 0) & (month < of.horizon)
-    come = np.full(int(max(rows["person"].max(), of.panel["person"].max())) + 1, of.horizon)
-    come[of.panel["person"].to_numpy()[of.row]] = of.offset
-    yet = inside & (month < come[rows["person"].to_numpy()])
-    shape = (len(names), of.horizon)
-    flat = place * of.horizon + month
-    everybody, others = (
-        np.bincount(flat[some], minlength=shape[0] * shape[1]).reshape(shape)
-        for some in (inside, yet)
+    inside = (place >= 0) & (month >= 0) & (month < families.horizon)
+    arrival = np.full(
+        int(max(rows["person"].max(), families.panel["person"].max())) + 1, families.horizon
     )
-    return Centres(tuple(names), of_family, everybody, others)
+    arrival[families.panel["person"].to_numpy()[families.row]] = families.offset
+    before_arrival = inside & (month < arrival[rows["person"].to_numpy()])
+    shape = (len(names), families.horizon)
+    flat = place * families.horizon + month
+    everybody, others = (
+        np.bincount(flat[selected], minlength=shape[0] * shape[1]).reshape(shape)
+        for selected in (inside, before_arrival)
+    )
+    return CentreStocks(tuple(names), family_centre, everybody, others)
 
 
-def no_centres(of: Families) -> Centres:
+def no_centre_stocks(families: ScenarioFamilies) -> CentreStocks:
     """Of a scenario in which no arm asks how many live anywhere."""
-    none = np.zeros((0, of.horizon), dtype=np.int64)
-    return Centres((), np.zeros(len(of.row), dtype=np.int64), none, none)
+    none = np.zeros((0, families.horizon), dtype=np.int64)
+    return CentreStocks((), np.zeros(len(families.row), dtype=np.int64), none, none)
 
 
 def campaigns(
-    arms: Sequence[ScenarioArm], terms: Sequence[LaggedTerm], at: Centres
+    arms: Sequence[ScenarioArm], terms: Sequence[LaggedTerm], stocks: CentreStocks
 ) -> tuple[IntArray, IntArray]:
     """Campaigns of all arms as the loop needs them.
 
@@ -132,26 +138,26 @@ def campaigns(
     ndarray of int64, shape (arm, campaign, centre)
         Thresholds, above every stock where an arm does not act.
     """
-    every = [rules(arm, terms) for arm in arms]
-    most = max(len(own) for own in every)
-    what = np.full((len(arms), most, 2), NO_CAMPAIGN, dtype=np.int64)
-    threshold = np.full((len(arms), most, len(at.names)), _NEVER)
-    for a, (arm, own) in enumerate(zip(arms, every, strict=True)):
-        there = _there(arm, at)
-        for c, rule in enumerate(own):
-            what[a, c] = rule.term, rule.events
-            threshold[a, c, there] = rule.threshold
-    return what, threshold
+    rules_by_arm = [campaign_rules(arm, terms) for arm in arms]
+    n_most = max(len(arm_rules) for arm_rules in rules_by_arm)
+    actions = np.full((len(arms), n_most, 2), NO_CAMPAIGN, dtype=np.int64)
+    threshold = np.full((len(arms), n_most, len(stocks.names)), _NEVER)
+    for a, (arm, arm_rules) in enumerate(zip(arms, rules_by_arm, strict=True)):
+        inside = _acts_at(arm, stocks)
+        for c, rule in enumerate(arm_rules):
+            actions[a, c] = rule.term, rule.events
+            threshold[a, c, inside] = rule.threshold
+    return actions, threshold
 
 
-def _there(arm: ScenarioArm, at: Centres) -> npt.NDArray[np.bool_]:
+def _acts_at(arm: ScenarioArm, stocks: CentreStocks) -> npt.NDArray[np.bool_]:
     level = arm.at.get("centre", EACH)
-    return np.array([level in (EACH, name) for name in at.names], dtype=np.bool_)
+    return np.array([level in (EACH, name) for name in stocks.names], dtype=np.bool_)
 
 
 def observed_campaigns(
-    arm: ScenarioArm, terms: Sequence[LaggedTerm], at: Centres
-) -> dict[int, Counts]:
+    arm: ScenarioArm, terms: Sequence[LaggedTerm], stocks: CentreStocks
+) -> dict[int, EventCounts]:
     """Events of the campaigns of an arm where the centres are as full as they were observed to be.
 
     Returns
@@ -159,9 +165,9 @@ def observed_campaigns(
     dict of int to ndarray of int16, shape (centre, month)
         By the position of the term.
     """
-    events: dict[int, Counts] = {}
-    for rule in rules(arm, terms):
-        full = (at.everybody > rule.threshold) & _there(arm, at)[:, None]
-        none = np.zeros(full.shape, dtype=np.int16)
-        events[rule.term] = events.get(rule.term, none) + rule.events * full.astype(np.int16)
+    events: dict[int, EventCounts] = {}
+    for rule in campaign_rules(arm, terms):
+        is_full = (stocks.everybody > rule.threshold) & _acts_at(arm, stocks)[:, None]
+        none = np.zeros(is_full.shape, dtype=np.int16)
+        events[rule.term] = events.get(rule.term, none) + rule.events * is_full.astype(np.int16)
     return events

@@ -22,7 +22,7 @@ Arrivals = Literal["observed", "none"]
 
 
 @dataclass(frozen=True, eq=False)
-class Families:
+class ScenarioFamilies:
     """Who lives in a scenario, in the order in which they come.
 
     Attributes
@@ -57,10 +57,10 @@ class Families:
         """Row per family and month from its arrival to the end, as if nobody left."""
         n_months = self.horizon - self.offset
         rows = self.panel.iloc[np.repeat(self.row, n_months)].reset_index(drop=True)
-        later = np.arange(len(rows)) - np.repeat(self.begin, n_months)
+        elapsed = np.arange(len(rows)) - np.repeat(self.begin, n_months)
         for name in ("month", "calendar"):
             first = rows[name].to_numpy(dtype=np.int64)
-            rows[name] = pd.Series(first + later).astype(rows[name].dtype)
+            rows[name] = pd.Series(first + elapsed).astype(rows[name].dtype)
         return rows.assign(
             exit=pd.Categorical(["stay"] * len(rows), categories=rows["exit"].cat.categories)
         )
@@ -68,7 +68,7 @@ class Families:
 
 def families(
     panel: pd.DataFrame, start: int, *, horizon: int, arrivals: Arrivals = "observed"
-) -> Families:
+) -> ScenarioFamilies:
     """Families at risk in a calendar month, and those who arrive later.
 
     Parameters
@@ -84,7 +84,7 @@ def families(
 
     Returns
     -------
-    Families
+    ScenarioFamilies
 
     Raises
     ------
@@ -94,8 +94,8 @@ def families(
     Examples
     --------
     >>> panel = pd.DataFrame({"person": [0, 0, 1, 2], "calendar": [420, 421, 422, 423]})
-    >>> found = families(panel, 421, horizon=2)
-    >>> found.row.tolist(), found.offset.tolist()
+    >>> cohort = families(panel, 421, horizon=2)
+    >>> cohort.row.tolist(), cohort.offset.tolist()
     ([1, 2], [0, 1])
     """
     calendar = panel["calendar"].to_numpy(dtype=np.int64)
@@ -105,13 +105,15 @@ def families(
             f"scenario must lie within the {last - first + 1} months of the panel; got months "
             f"{start - first + 1} to {start - first + horizon}. Begin later, or shorten it."
         )
-    to = 1 if arrivals == "none" else horizon
-    rows = np.flatnonzero((calendar >= start) & (calendar < start + to)).astype(np.int64)
+    months_of_arrival = 1 if arrivals == "none" else horizon
+    rows = np.flatnonzero((calendar >= start) & (calendar < start + months_of_arrival)).astype(
+        np.int64
+    )
     rows = rows[is_first(panel["person"].to_numpy()[rows])]
     if not len(rows):
         raise EstimandError("scenario must have a family; got none at risk in its months.")
     rows = rows[np.argsort(calendar[rows], kind="stable")]
-    return Families(panel, rows, calendar[rows] - start, start, horizon)
+    return ScenarioFamilies(panel, rows, calendar[rows] - start, start, horizon)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +123,7 @@ class Predictor:
     Attributes
     ----------
     design : Design
-        Rows of :meth:`Families.frame`, all without an event.
+        Rows of :meth:`ScenarioFamilies.frame`, all without an event.
     blocks : tuple of Block
         Those that tell of no events, and of counts the part that they have without any.
     coefficients : ndarray of int64
@@ -139,14 +141,14 @@ class Predictor:
     curve: IntArray
 
 
-def predictor(frozen: Design, of: Families, spec: ModelSpec) -> Predictor:
+def predictor(frozen: Design, cohort: ScenarioFamilies, spec: ModelSpec) -> Predictor:
     """Where the families find their part of the linear predictor.
 
     Parameters
     ----------
     frozen : Design
         That of the posterior.
-    of : Families
+    cohort : ScenarioFamilies
     spec : ModelSpec
 
     Returns
@@ -158,7 +160,7 @@ def predictor(frozen: Design, of: Families, spec: ModelSpec) -> Predictor:
     EstimandError
         If a lag curve changes with time.
     """
-    frame = of.frame()
+    frame = cohort.frame()
     silent = {
         term.name: xr.DataArray(
             np.zeros((len(frame), len(term.every_lag)), dtype=np.float32), dims=("row", "lag")
@@ -167,32 +169,36 @@ def predictor(frozen: Design, of: Families, spec: ModelSpec) -> Predictor:
     }
     applied = apply(frozen, frame, silent, spec)
     lagged = {name for term in spec.lagged for name in (term.name, term.varying_name)}
-    kept = [b for b, block in enumerate(applied.blocks) if block.name not in lagged or block.centre]
-    few = replace(
-        applied, blocks=tuple(applied.blocks[b] for b in kept), index=applied.index[:, kept]
+    constant = [
+        b for b, block in enumerate(applied.blocks) if block.name not in lagged or block.centre
+    ]
+    reduced = replace(
+        applied, blocks=tuple(applied.blocks[b] for b in constant), index=applied.index[:, constant]
     )
-    every = np.arange(applied.n_coefficients)
-    own = np.concatenate([every[applied.span(block.name)] for block in few.blocks])
-    few = merged(few, _MOST_LEVELS)
-    first = np.cumsum([0, *(block.n_levels for block in few.blocks)])[:-1]
-    curves = [_curve(applied, term, of) for term in spec.lagged]
+    all_positions = np.arange(applied.n_coefficients)
+    positions = np.concatenate(
+        [all_positions[applied.span(block.name)] for block in reduced.blocks]
+    )
+    reduced = merged(reduced, _MOST_LEVELS)
+    first = np.cumsum([0, *(block.n_levels for block in reduced.blocks)])[:-1]
+    curves = [_curve(applied, term, cohort) for term in spec.lagged]
     return Predictor(
         applied,
-        few.blocks,
-        own,
-        np.ascontiguousarray(few.index + first.astype(np.int32)),
-        np.array(curves, dtype=np.int64).reshape(len(curves), len(of.row)),
+        reduced.blocks,
+        positions,
+        np.ascontiguousarray(reduced.index + first.astype(np.int32)),
+        np.array(curves, dtype=np.int64).reshape(len(curves), len(cohort.row)),
     )
 
 
-def _curve(applied: Design, term: LaggedTerm, of: Families) -> IntArray:
+def _curve(applied: Design, term: LaggedTerm, cohort: ScenarioFamilies) -> IntArray:
     if term.varies_by is None:
-        return np.zeros(len(of.row), dtype=np.int64)
+        return np.zeros(len(cohort.row), dtype=np.int64)
     b = [block.name for block in applied.blocks].index(str(term.varying_name))
     owner = applied.blocks[b].owner
     by_row = np.zeros(0, dtype=np.int64) if owner is None else owner[applied.index[:, b]] + 1
-    at_start: IntArray = by_row[of.begin]
-    if (np.repeat(at_start, of.horizon - of.offset) != by_row).any():
+    at_start: IntArray = by_row[cohort.begin]
+    if (np.repeat(at_start, cohort.horizon - cohort.offset) != by_row).any():
         raise EstimandError(
             f"term {term.name!r} must have one lag curve per family in a scenario; got one that "
             "changes with time."

@@ -1,4 +1,4 @@
-"""The lives of all families, month by month: the compiled loop."""
+"""Replicates of a scenario, month by month: the compiled loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Small = npt.NDArray[np.int16]
 NO_CAMPAIGN = -1
 
 
-class World(NamedTuple):
+class SystemArrays(NamedTuple):
     """What no draw changes: families (n), terms (k), windows (w), exits (j), places (p).
 
     ``offset`` and ``begin`` (n,) are the month of arrival and the first row of ``levels``, whose
@@ -82,38 +82,38 @@ class Draw(NamedTuple):
     once: FloatArray
 
 
-class Life(NamedTuple):
-    """State of one life.
+class ReplicateState(NamedTuple):
+    """State of one replicate.
 
-    ``exit`` (n,), ``drawn`` events (k, group, month), odds (n, j) without the
+    ``exit`` (n,), drawn ``events`` (k, group, month), odds (n, j) without the
     window of lag 0, and the value of that window without lag 0, ``past`` (k, n). In ``recent``
     (k, n) bit l says whether anything was seen l months ago. While a month is settled: the values
-    ``last`` (k, n) of lag 0 with which the ``chance`` (n,) of the exit was computed, and odds
-    ``now`` (n, j) with all that cannot change.
+    ``last`` (k, n) of lag 0 with which the ``probability`` (n,) of the exit was computed, and odds
+    ``fixed_odds`` (n, j) with all that cannot change.
     """
 
     exit: IntArray
-    drawn: Small
+    events: Small
     odds: FloatArray
     past: FloatArray
     recent: IntArray
     last: FloatArray
-    chance: FloatArray
-    now: FloatArray
+    probability: FloatArray
+    fixed_odds: FloatArray
 
 
-class Here(NamedTuple):
-    """All that one life needs; ``which`` is the arm, the version and the key of the numbers."""
+class Context(NamedTuple):
+    """All that one replicate needs; ``case`` is the arm, the version and the key of the numbers."""
 
-    world: World
+    arrays: SystemArrays
     arms: Arms
     draw: Draw
-    which: tuple[int, int, int]
-    life: Life
+    case: tuple[int, int, int]
+    state: ReplicateState
 
 
 @compiled
-def lives(world, arms, draw, keys):  # type: ignore[no-untyped-def]
+def replicates(arrays, arms, draw, keys):  # type: ignore[no-untyped-def]
     """Exits of every month, residents at its start, events that an arm made, months not settled.
 
     Returns
@@ -125,33 +125,33 @@ def lives(world, arms, draw, keys):  # type: ignore[no-untyped-def]
         Months in which the most sweeps were too few for one exit or more.
     """
     n_arms, n_exits = arms.open.shape
-    shape = (len(keys), n_arms, 2, len(world.place))
-    left = np.zeros((*shape, n_exits, world.horizon), dtype=np.int32)
-    there = np.zeros((*shape, world.horizon), dtype=np.int32)
-    made = np.zeros((len(keys), n_arms, 2), dtype=np.int64)
+    shape = (len(keys), n_arms, 2, len(arrays.place))
+    exits = np.zeros((*shape, n_exits, arrays.horizon), dtype=np.int32)
+    residents = np.zeros((*shape, arrays.horizon), dtype=np.int32)
+    added = np.zeros((len(keys), n_arms, 2), dtype=np.int64)
     unsettled = np.zeros((len(keys), n_arms, 2), dtype=np.int64)
     for r in range(len(keys)):
         for a in range(n_arms):
             for version in range(2):
-                made[r, a, version], unsettled[r, a, version] = _life(
-                    world,
+                added[r, a, version], unsettled[r, a, version] = _replicate(
+                    arrays,
                     arms,
                     draw,
                     (a, version, keys[r]),
-                    (left[r, a, version], there[r, a, version]),
+                    (exits[r, a, version], residents[r, a, version]),
                 )
-    return left, there, made, unsettled
+    return exits, residents, added, unsettled
 
 
 @compiled
-def _life(world, arms, draw, which, out):  # type: ignore[no-untyped-def]
-    """One life of the system: how many events the arm made, and how many months are not settled."""
-    left, there = out
-    n, n_terms = len(world.offset), len(world.sees)
-    n_groups = 1 + max(world.group.max(), world.less.max())
-    life = Life(
+def _replicate(arrays, arms, draw, case, counts):  # type: ignore[no-untyped-def]
+    """One replicate of the system: number of events the arm made, and of months not settled."""
+    exits, residents = counts
+    n, n_terms = len(arrays.offset), len(arrays.sees)
+    n_groups = 1 + max(arrays.group.max(), arrays.less.max())
+    state = ReplicateState(
         np.full(n, STAY, dtype=np.int64),
-        np.zeros((n_terms, n_groups, world.horizon), dtype=np.int16),
+        np.zeros((n_terms, n_groups, arrays.horizon), dtype=np.int16),
         np.empty((n, arms.open.shape[1])),
         np.empty((n_terms, n)),
         np.zeros((n_terms, n), dtype=np.int64),
@@ -159,131 +159,142 @@ def _life(world, arms, draw, which, out):  # type: ignore[no-untyped-def]
         np.empty(n),
         np.empty((n, arms.open.shape[1])),
     )
-    here = Here(world, arms, draw, which, life)
+    context = Context(arrays, arms, draw, case, state)
     active = np.empty(n, dtype=np.int64)
-    n_active, come, made, unsettled = 0, 0, 0, 0
-    for t in range(world.horizon):
-        while come < n and world.offset[come] <= t:
-            active[n_active] = come
-            n_active, come = n_active + 1, come + 1
-        made += _campaigns(here, t, active[:n_active])
-        _prepare(here, t, active[:n_active])
-        apart = 0
-        for stage in range(len(world.order)):
-            apart += settle(here, t, stage, active[:n_active])
-        unsettled += int(apart > 0)
-        kept = 0
+    n_active, n_arrived, added, unsettled = 0, 0, 0, 0
+    for t in range(arrays.horizon):
+        while n_arrived < n and arrays.offset[n_arrived] <= t:
+            active[n_active] = n_arrived
+            n_active, n_arrived = n_active + 1, n_arrived + 1
+        added += _campaigns(context, t, active[:n_active])
+        _prepare(context, t, active[:n_active])
+        n_unsettled = 0
+        for stage in range(len(arrays.order)):
+            n_unsettled += settle(context, t, stage, active[:n_active])
+        unsettled += int(n_unsettled > 0)
+        n_staying = 0
         for i in active[:n_active]:
-            leaving = life.exit[i]
-            for p in range(len(there)):
-                there[p, t] += world.place[p, i]
+            leaving = state.exit[i]
+            for p in range(len(residents)):
+                residents[p, t] += arrays.place[p, i]
             if leaving == STAY:
-                active[kept] = i
-                kept += 1
+                active[n_staying] = i
+                n_staying += 1
                 continue
-            made += _made(here, leaving, i)
-            for p in range(len(there)):
-                left[p, leaving, t] += world.place[p, i]
-        n_active = kept
-    return made, unsettled
+            added += _events_added(context, leaving, i)
+            for p in range(len(residents)):
+                exits[p, leaving, t] += arrays.place[p, i]
+        n_active = n_staying
+    return added, unsettled
 
 
 @compiled
-def _campaigns(here, t, active):  # type: ignore[no-untyped-def]
+def _campaigns(context, t, active):  # type: ignore[no-untyped-def]
     """Add events at every centre that is too full at the start of a month; return how many."""
-    world, arms, (a, version, _), drawn = here.world, here.arms, here.which, here.life.drawn
-    made = 0
+    arrays, arms, (a, version, _), events = (
+        context.arrays,
+        context.arms,
+        context.case,
+        context.state.events,
+    )
+    added = 0
     if version == NAIVE or arms.campaign.shape[1] == 0:
-        return made
-    stock = world.others[:, t].copy()
+        return added
+    stock = arrays.others[:, t].copy()
     for i in active:
-        stock[world.centre[i]] += 1
+        stock[arrays.centre[i]] += 1
     for c in range(arms.campaign.shape[1]):
-        k, events = arms.campaign[a, c]
+        k, n_events = arms.campaign[a, c]
         if k == NO_CAMPAIGN:
             continue
         for centre in range(len(stock)):
             if stock[centre] > arms.threshold[a, c, centre]:
-                drawn[k, centre, t] += events
-                made += events if k == arms.counted[a] else 0
-    return made
+                events[k, centre, t] += n_events
+                added += n_events if k == arms.counted[a] else 0
+    return added
 
 
 @compiled
-def _prepare(here, t, active):  # type: ignore[no-untyped-def]
+def _prepare(context, t, active):  # type: ignore[no-untyped-def]
     """Odds of the families in a month, but for the windows that hold the month itself."""
-    world = here.world
-    open_, odds, level = here.arms.open[here.which[0]], here.life.odds, here.draw.level
-    offset, begin, index = world.offset, world.begin, world.levels
+    arrays = context.arrays
+    open_, odds, level = context.arms.open[context.case[0]], context.state.odds, context.draw.level
+    offset, begin, index = arrays.offset, arrays.begin, arrays.levels
     for i in active:
         row = begin[i] + t - offset[i]
         for j in range(odds.shape[1]):
             odds[i, j] = open_[j]
             for b in range(index.shape[1]):
                 odds[i, j] *= level[index[row, b], j]
-    for k in range(len(world.sees)):
-        _remember(here, k, t, active)
-        _act(here, k, t, active)
+    for k in range(len(arrays.sees)):
+        _update_recent(context, k, t, active)
+        _multiply_by_past(context, k, t, active)
 
 
 # Fields are taken out of the records before the loops, and loops are not divided further: taking
 # a field counts a reference, and doing so for every family made it three times as slow.
 @compiled
-def _remember(here, k, t, active):  # type: ignore[no-untyped-def]
+def _update_recent(context, k, t, active):  # type: ignore[no-untyped-def]
     """Note whether anything was seen; what was seen in months that are over does not change."""
-    world, arms, which, life = here.world, here.arms, here.which, here.life
-    given, drawn, recent = arms.given[which[0], which[1]], life.drawn, life.recent
-    group, less, offset, back = world.group, world.less, world.offset, world.back
-    least, since_risk = max(world.at_least[k], 1), world.since_risk[k]
-    month, version = world.month, which[1]
+    arrays, arms, case, state = context.arrays, context.arms, context.case, context.state
+    given, events, recent = arms.given[case[0], case[1]], state.events, state.recent
+    group, less, offset, back = arrays.group, arrays.less, arrays.offset, arrays.back
+    threshold, since_risk = max(arrays.at_least[k], 1), arrays.since_risk[k]
+    month, version = arrays.month, case[1]
     for i in active:
-        longest = month[i] + t - offset[i] - 1 if since_risk else back
+        longest_lag = month[i] + t - offset[i] - 1 if since_risk else back
         for lag in range(1 if t > offset[i] else back, 0, -1):
-            number = given[k, i, back + t - lag]
+            n_events = given[k, i, back + t - lag]
             if version == FEEDBACK and lag <= t:
-                number += drawn_events(drawn, group, less, (k, i), t - lag)
-            happened = number >= least and lag <= longest
+                n_events += drawn_events(events, group, less, (k, i), t - lag)
+            happened = n_events >= threshold and lag <= longest_lag
             recent[k, i] = 2 * recent[k, i] + 2 * happened
 
 
 @compiled
-def _act(here, k, t, active):  # type: ignore[no-untyped-def]
+def _multiply_by_past(context, k, t, active):  # type: ignore[no-untyped-def]
     """Multiply the odds by what was seen in earlier months."""
-    world, arms, draw, which, life = here.world, here.arms, here.draw, here.which, here.life
-    given, drawn, recent = arms.given[which[0], which[1]], life.drawn, life.recent
-    group, less, window, back = world.group, world.less, world.window, world.back
-    lags, curve, n_windows, counts = (
-        world.lags,
-        world.curve,
-        world.n_windows,
-        world.at_least[k] == 0,
+    arrays, arms, draw, case, state = (
+        context.arrays,
+        context.arms,
+        context.draw,
+        context.case,
+        context.state,
     )
-    effect, once, odds, past = draw.effect, draw.once, life.odds, life.past
-    version, reach = which[1], world.lags[k].sum()
+    given, events, recent = arms.given[case[0], case[1]], state.events, state.recent
+    group, less, window, back = arrays.group, arrays.less, arrays.window, arrays.back
+    lags, curve, n_windows, is_count = (
+        arrays.lags,
+        arrays.curve,
+        arrays.n_windows,
+        arrays.at_least[k] == 0,
+    )
+    effect, once, odds, past = draw.effect, draw.once, state.odds, state.past
+    version, lags_of_term = case[1], arrays.lags[k].sum()
     for i in active:
         past[k, i] = 0.0
-        if recent[k, i] & reach == 0:
+        if recent[k, i] & lags_of_term == 0:
             continue
         for w in range(n_windows[k]):
             if recent[k, i] & lags[k, w] == 0:
                 continue
-            value, own = 1.0, curve[k, i]
-            if counts:
+            value, family_curve = 1.0, curve[k, i]
+            if is_count:
                 month = t - window[k, w, 0]
                 value = float(given[k, i, back + month])
                 if version == FEEDBACK and month >= 0:
-                    value += drawn_events(drawn, group, less, (k, i), month)
+                    value += drawn_events(events, group, less, (k, i), month)
             if window[k, w, 0] == 0:
                 past[k, i] = value
             else:
-                times(odds[i], value, once[k, own, w], effect[k, own, w])
+                times(odds[i], value, once[k, family_curve, w], effect[k, family_curve, w])
 
 
 @compiled
-def _made(here, leaving, i):  # type: ignore[no-untyped-def]
+def _events_added(context, leaving, i):  # type: ignore[no-untyped-def]
     """Events that an arm makes of the exit of a family, less the one that it is."""
-    arms, (a, version, _) = here.arms, here.which
+    arms, (a, version, _) = context.arms, context.case
     k = arms.counted[a]
-    if k < 0 or version != FEEDBACK or here.world.sees[k] != leaving:
+    if k < 0 or version != FEEDBACK or context.arrays.sees[k] != leaving:
         return 0
     return int(arms.copy[a, k, i] >= 0) - int(arms.first[a, k, i] < 0)

@@ -1,4 +1,4 @@
-"""What is asked of a scenario, as frozen records."""
+"""Specification of a scenario, as frozen records."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ScenarioArm(Arm):
 
     @model_validator(mode="after")
     def _possible(self) -> ScenarioArm:
-        kinds = {one.kind for one in self.interventions}
+        kinds = {intervention.kind for intervention in self.interventions}
         if "campaign" in kinds and set(self.at) - {"centre"}:
             raise ValueError("a campaign must act at centres, with no other place in 'at'")
         if "sustained" in kinds:
@@ -62,7 +62,7 @@ class _Arms(Record):
 
     @model_validator(mode="after")
     def _distinct(self) -> _Arms:
-        names = [one.name for one in self.arm]
+        names = [arm.name for arm in self.arm]
         if len(set(names)) < len(names):
             raise ValueError("arms must have different names")
         return self
@@ -104,22 +104,23 @@ def arms_from(text: str, where: str = "file of arms") -> tuple[ScenarioArm, ...]
     except SpecError as error:
         raise UsageError(str(error)) from None
     except ValidationError as error:
-        every = error.errors(include_url=False, include_context=False)
+        all_errors = error.errors(include_url=False, include_context=False)
         # An arm that breaks a rule does not count, so that a single one is also "too few".
-        own = [item for item in every if item["loc"] != ("arm",)] or every
+        relevant = [item for item in all_errors if item["loc"] != ("arm",)] or all_errors
         problems = "; ".join(
             f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-            for item in own
+            for item in relevant
         )
         raise UsageError(f"{where} must hold arms; got {problems}.") from None
 
 
-class Plan(Record):
+class ScenarioPlan(Record):
     """How much is simulated.
 
-    ``replications`` lives are drawn per posterior draw, so that luck can be told from what is not
-    known. Of exits that others see in the same month there are 1, 2, 4, ... sweeps over the
-    families, until the outcome does not depend on where they began, and at most ``sweeps``.
+    ``replications`` replicates are simulated per posterior draw, so that Monte Carlo variance can
+    be separated from posterior uncertainty. Of exits that others see in the same month there are
+    1, 2, 4, ... sweeps over the families, until the outcome does not depend on where they began,
+    and at most ``sweeps``.
     """
 
     draws: Annotated[int, Field(ge=4)] = 200

@@ -45,131 +45,146 @@ def uniform(key: Any, count: Any) -> float:
 
 
 @compiled
-def settle(here: Any, t: int, stage: int, active: Any) -> int:
+def settle(context: Any, t: int, stage: int, active: Any) -> int:
     """Draw one exit of a month, given those before it; 1 if it depends on where the sweeps began.
 
     From everybody leaving and from nobody leaving the same numbers are gone through, from further
     and further back, until both come to the same exits.
     """
-    world, exits = here.world, here.life.exit
-    _hold(here, t, stage, active)
-    if here.which[1] == NAIVE or not world.at_once[stage]:
-        _sweep(here, (t, stage, 0), active)
+    arrays, exits = context.arrays, context.state.exit
+    _prepare_exit(context, t, stage, active)
+    if context.case[1] == NAIVE or not arrays.at_once[stage]:
+        _sweep(context, (t, stage, 0), active)
         return 0
-    from_all = np.empty(len(active), dtype=np.int64)
-    back = min(_FIRST, world.sweeps)
+    exits_from_all = np.empty(len(active), dtype=np.int64)
+    n_sweeps = min(_FIRST, arrays.sweeps)
     while True:
         for all_leave in (True, False):
-            _begin(here, (t, stage), active, all_leave)
-            for sweep in range(back - 1, -1, -1):
-                _sweep(here, (t, stage, sweep), active)
+            _begin(context, (t, stage), active, all_leave)
+            for sweep in range(n_sweeps - 1, -1, -1):
+                _sweep(context, (t, stage, sweep), active)
             if all_leave:
-                for place in range(len(active)):
-                    from_all[place] = exits[active[place]]
-        apart = 0
-        for place in range(len(active)):
-            apart += from_all[place] != exits[active[place]]
-        if apart == 0 or 2 * back > world.sweeps:
-            return int(apart > 0)
-        back *= 2
+                for k in range(len(active)):
+                    exits_from_all[k] = exits[active[k]]
+        n_different = 0
+        for k in range(len(active)):
+            n_different += exits_from_all[k] != exits[active[k]]
+        if n_different == 0 or 2 * n_sweeps > arrays.sweeps:
+            return int(n_different > 0)
+        n_sweeps *= 2
 
 
 # Fields are taken out of the records before the loops, and loops are not divided further: taking
 # a field counts a reference, and doing so for every family made it three times as slow.
 @compiled
-def _hold(here, t, stage, active):  # type: ignore[no-untyped-def]
+def _prepare_exit(context, t, stage, active):  # type: ignore[no-untyped-def]
     """Odds with all that does not change while an exit is drawn."""
-    world, draw, life = here.world, here.draw, here.life
-    a, version, _ = here.which
-    given, drawn, past, known = here.arms.given[a, version], life.drawn, life.past, life.odds
-    group, less, window, curve = world.group, world.less, world.window, world.curve
-    once, effect, at_least, now = draw.once, draw.effect, world.at_least, life.now
-    leaving, last, back, chance = world.order[stage], life.last, world.back, life.chance
+    arrays, draw, state = context.arrays, context.draw, context.state
+    a, version, _ = context.case
+    given, events, past, odds = context.arms.given[a, version], state.events, state.past, state.odds
+    group, less, window, curve = arrays.group, arrays.less, arrays.window, arrays.curve
+    once, effect, at_least, fixed_odds = draw.once, draw.effect, arrays.at_least, state.fixed_odds
+    leaving, last, back, probability = (
+        arrays.order[stage],
+        state.last,
+        arrays.back,
+        state.probability,
+    )
     for i in active:
-        chance[i] = math.nan
-        for j in range(now.shape[1]):
-            now[i, j] = known[i, j]
+        probability[i] = math.nan
+        for j in range(fixed_odds.shape[1]):
+            fixed_odds[i, j] = odds[i, j]
     for k in range(len(at_least)):
         for i in active:
             last[k, i] = math.nan
-        if window[k, 0, 0] != 0 or (version == FEEDBACK and world.sees[k] == leaving):
+        if window[k, 0, 0] != 0 or (version == FEEDBACK and arrays.sees[k] == leaving):
             continue
         for i in active:
             number = given[k, i, back + t]
             if version == FEEDBACK:
-                number += drawn_events(drawn, group, less, (k, i), t)
+                number += drawn_events(events, group, less, (k, i), t)
             value = max(past[k, i], _measured(number, at_least[k]))
             if value != 0.0:
-                times(now[i], value, once[k, curve[k, i], 0], effect[k, curve[k, i], 0])
+                times(fixed_odds[i], value, once[k, curve[k, i], 0], effect[k, curve[k, i], 0])
 
 
 @compiled
-def _begin(here, when, active, all_leave):  # type: ignore[no-untyped-def]
+def _begin(context, step, active, all_leave):  # type: ignore[no-untyped-def]
     """Let all who may still leave through an exit do so, or none."""
-    t, stage = when
-    world, arms, exits, drawn = here.world, here.arms, here.life.exit, here.life.drawn
-    a, leaving = here.which[0], world.order[stage]
-    seen_by = (world.sees, arms.first[a], arms.copy[a], world.group, world.less)
+    t, stage = step
+    arrays, arms, exits, events = (
+        context.arrays,
+        context.arms,
+        context.state.exit,
+        context.state.events,
+    )
+    a, leaving = context.case[0], arrays.order[stage]
+    visibility = (arrays.sees, arms.first[a], arms.copy[a], arrays.group, arrays.less)
     to = leaving if all_leave and arms.open[a, leaving] > 0.0 else STAY
     for i in active:
         if exits[i] == to or (exits[i] != STAY and exits[i] != leaving):
             continue
-        _tally(drawn, seen_by, i, (leaving, t, -1 if to == STAY else 1))
+        _tally(events, visibility, i, (leaving, t, -1 if to == STAY else 1))
         exits[i] = to
 
 
 @compiled
-def _sweep(here, when, active):  # type: ignore[no-untyped-def] # noqa: C901 - see above
+def _sweep(context, step, active):  # type: ignore[no-untyped-def] # noqa: C901 - see above
     """Draw one exit of every family, given what the others currently do."""
-    t, stage, sweep = when
-    world, arms, draw, life = here.world, here.arms, here.draw, here.life
-    a, version, key = here.which
-    given, drawn, past, now = arms.given[a, version], life.drawn, life.past, life.now
-    group, less, window, curve = world.group, world.less, world.window, world.curve
-    once, effect, back, at_least = draw.once, draw.effect, world.back, world.at_least
-    seen_by = (world.sees, arms.first[a], arms.copy[a], group, less)
-    exits, order, odds, sees = life.exit, world.order, np.empty(now.shape[1]), world.sees
-    leaving, link, horizon = order[stage], world.link, world.horizon
-    last, chance = life.last, life.chance
+    t, stage, sweep = step
+    arrays, arms, draw, state = context.arrays, context.arms, context.draw, context.state
+    a, version, key = context.case
+    given, events, past, fixed_odds = (
+        arms.given[a, version],
+        state.events,
+        state.past,
+        state.fixed_odds,
+    )
+    group, less, window, curve = arrays.group, arrays.less, arrays.window, arrays.curve
+    once, effect, back, at_least = draw.once, draw.effect, arrays.back, arrays.at_least
+    visibility = (arrays.sees, arms.first[a], arms.copy[a], group, less)
+    exits, order, odds, sees = state.exit, arrays.order, np.empty(fixed_odds.shape[1]), arrays.sees
+    leaving, link, horizon = order[stage], arrays.link, arrays.horizon
+    last, probability = state.last, state.probability
     for i in active:
         if exits[i] != STAY and exits[i] != leaving:
             continue
         if version == FEEDBACK and exits[i] == leaving:
-            _tally(drawn, seen_by, i, (leaving, t, -1))
-        fresh = math.isnan(chance[i])
+            _tally(events, visibility, i, (leaving, t, -1))
+        is_stale = math.isnan(probability[i])
         for k in range(len(at_least)):
             if window[k, 0, 0] != 0 or version == NAIVE or sees[k] != leaving:
                 continue
-            number = given[k, i, back + t] + drawn_events(drawn, group, less, (k, i), t)
+            number = given[k, i, back + t] + drawn_events(events, group, less, (k, i), t)
             value = max(past[k, i], _measured(number, at_least[k]))
-            fresh = fresh or value != last[k, i]
+            is_stale = is_stale or value != last[k, i]
             last[k, i] = value
-        if fresh:
+        if is_stale:
             for j in range(len(odds)):
-                odds[j] = now[i, j]
+                odds[j] = fixed_odds[i, j]
             for k in range(len(at_least)):
-                if last[k, i] > 0.0:  # not of terms that were held
+                if last[k, i] > 0.0:  # not of terms that were held fixed
                     times(odds, last[k, i], once[k, curve[k, i], 0], effect[k, curve[k, i], 0])
             share_out(link, odds, 1.0)
-            rest = 1.0
+            remaining = 1.0
             for before in range(stage):
-                rest -= odds[order[before]]
-            chance[i] = odds[leaving] / rest if rest > 0.0 else 1.0
+                remaining -= odds[order[before]]
+            probability[i] = odds[leaving] / remaining if remaining > 0.0 else 1.0
         count = ((i * horizon + t) * len(order) + stage) * SWEEPS_AT_MOST + sweep
-        leaves = uniform(key, count) < chance[i]
+        leaves = uniform(key, count) < probability[i]
         exits[i] = leaving if leaves else STAY
         if version == FEEDBACK and leaves:
-            _tally(drawn, seen_by, i, (leaving, t, 1))
+            _tally(events, visibility, i, (leaving, t, 1))
 
 
 @compiled
-def drawn_events(drawn, group, less, who, month):  # type: ignore[no-untyped-def]
+def drawn_events(events, group, less, term_family, month):  # type: ignore[no-untyped-def]
     """Drawn events that a family sees in a month, its own included."""
-    k, i = who
-    number = drawn[k, group[k, i], month]
+    k, i = term_family
+    n_events = events[k, group[k, i], month]
     if less[k, i] >= 0:
-        number -= drawn[k, less[k, i], month]
-    return number
+        n_events -= events[k, less[k, i], month]
+    return n_events
 
 
 @compiled
@@ -191,15 +206,15 @@ def times(odds, value, once, effect):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _tally(drawn, seen_by, i, what):  # type: ignore[no-untyped-def]
+def _tally(events, visibility, i, change):  # type: ignore[no-untyped-def]
     """Let the others see an exit, or no longer."""
-    sees, first, copy, group, less = seen_by
-    leaving, t, step = what
+    sees, first, copy, group, less = visibility
+    leaving, t, increment = change
     for k in range(len(sees)):
         if sees[k] != leaving:
             continue
         for later in (first[k, i], copy[k, i]):
-            if later >= 0 and t + later < drawn.shape[2]:
-                drawn[k, group[k, i], t + later] += step
+            if later >= 0 and t + later < events.shape[2]:
+                events[k, group[k, i], t + later] += increment
                 if less[k, i] >= 0:
-                    drawn[k, less[k, i], t + later] += step
+                    events[k, less[k, i], t + later] += increment

@@ -1,32 +1,41 @@
-"""The lives that posterior draws give the families of a scenario."""
+"""Replicates of a scenario, simulated from posterior draws."""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from hazard.arrays import FloatArray, IntArray
 from hazard.model.likelihood import table
-from hazard.studies.scenario.kernel import Draw, lives
-from hazard.studies.scenario.records import Plan
+from hazard.studies.scenario.kernel import Draw, replicates
+from hazard.studies.scenario.records import ScenarioPlan
 from hazard.studies.scenario.system import System
 
-Lives = tuple[IntArray, IntArray, IntArray, IntArray]
 VERSIONS = ("naive", "feedback")
 
 
-def simulate(of: System, beta: xr.DataArray, plan: Plan) -> xr.Dataset:
-    """Lives of the system, for posterior draws at equal distances.
+class SimulatedCounts(NamedTuple):
+    """Counts of simulated replicates, as :func:`hazard.studies.scenario.kernel.replicates`."""
+
+    exits: IntArray
+    residents: IntArray
+    added_events: IntArray
+    unsettled: IntArray
+
+
+def simulate(system: System, beta: xr.DataArray, plan: ScenarioPlan) -> xr.Dataset:
+    """Replicates of the system, for posterior draws at equal distances.
 
     Parameters
     ----------
-    of : System
+    system : System
     beta : DataArray, dims (chain, draw, coefficient, exit)
-        From :func:`hazard.estimands.incidence.coefficients` with ``of.design``.
-    plan : Plan
+        From :func:`hazard.estimands.incidence.coefficients` with ``system.design``.
+    plan : ScenarioPlan
 
     Returns
     -------
@@ -52,23 +61,24 @@ def simulate(of: System, beta: xr.DataArray, plan: Plan) -> xr.Dataset:
     .. [1] Propp and Wilson (1996), Exact sampling with coupled Markov chains and applications to
        statistical mechanics, Random Structures and Algorithms 9.
     """
-    few = _thinned(beta, plan.draws)
-    ordered = few.transpose("chain", "draw", "coefficient", "exit").values
+    thinned_beta = _thinned(beta, plan.draws)
+    ordered = thinned_beta.transpose("chain", "draw", "coefficient", "exit").values
     samples = ordered.reshape(-1, *ordered.shape[2:])
     rng = np.random.default_rng(plan.seed)
     keys = rng.integers(2**64, size=(len(samples), plan.replications), dtype=np.uint64)
-    world = of.world._replace(sweeps=plan.sweeps)
-    every = _draws(of, samples)
+    arrays = system.arrays._replace(sweeps=plan.sweeps)
+    draws = _draws(system, samples)
 
-    def one(d: int) -> Lives:
-        draw = Draw(every.level[d], every.effect[d], every.once[d])
-        found: Lives = lives(world, of.changes, draw, keys[d])
-        return found
+    def counts(d: int) -> SimulatedCounts:
+        draw = Draw(draws.level[d], draws.effect[d], draws.once[d])
+        return SimulatedCounts(*replicates(arrays, system.changes, draw, keys[d]))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the loop lets go of the interpreter
-        found = list(pool.map(one, range(len(keys))))
-    left, there, made, unsettled = (np.array(each) for each in zip(*found, strict=True))
-    return _labelled(of, few, (left, there, made + of.more, unsettled))
+        by_draw = list(pool.map(counts, range(len(keys))))
+    simulated = SimulatedCounts(*(np.array(parts) for parts in zip(*by_draw, strict=True)))
+    return _labelled(
+        system, thinned_beta, simulated._replace(added_events=simulated.added_events + system.more)
+    )
 
 
 def _thinned(beta: xr.DataArray, n: int) -> xr.DataArray:
@@ -78,30 +88,35 @@ def _thinned(beta: xr.DataArray, n: int) -> xr.DataArray:
     return beta.isel(draw=np.linspace(0, beta.sizes["draw"] - 1, per_chain).round().astype(int))
 
 
-def _draws(of: System, beta: FloatArray) -> Draw:
+def _draws(system: System, beta: FloatArray) -> Draw:
     """Odds of levels and effects of events, draw by draw."""
-    design, terms = of.design, of.spec.lagged
-    level = np.exp([table(of.predictor.blocks, one[of.predictor.coefficients]) for one in beta])
-    n_curves = 1 + int(of.world.curve.max(initial=0))
-    shape = (len(beta), len(terms), n_curves, of.world.window.shape[1], beta.shape[2])
+    design, terms = system.design, system.spec.lagged
+    level = np.exp(
+        [
+            table(system.predictor.blocks, draw_beta[system.predictor.coefficients])
+            for draw_beta in beta
+        ]
+    )
+    n_curves = 1 + int(system.arrays.curve.max(initial=0))
+    shape = (len(beta), len(terms), n_curves, system.arrays.window.shape[1], beta.shape[2])
     effect = np.zeros(shape)
     for k, term in enumerate(terms):
         common = beta[:, design.span(term.name)]
         effect[:, k, :, : common.shape[1]] = common[:, None]
         if term.varying_name is not None:
-            own = beta[:, design.span(term.varying_name)]
-            own = own.reshape(len(beta), -1, *common.shape[1:])[:, : n_curves - 1]
-            effect[:, k, 1 : 1 + own.shape[1], : common.shape[1]] += own
+            varying = beta[:, design.span(term.varying_name)]
+            varying = varying.reshape(len(beta), -1, *common.shape[1:])[:, : n_curves - 1]
+            effect[:, k, 1 : 1 + varying.shape[1], : common.shape[1]] += varying
     return Draw(level, effect, np.exp(effect))
 
 
 # --- the result ---------------------------------------------------------------------------------
-def _labelled(of: System, beta: xr.DataArray, found: Lives) -> xr.Dataset:
-    left, there, made, unsettled = found
-    n = of.world.place.sum(axis=1)
-    share = np.cumsum(left, axis=-1) / n[:, None, None]
+def _labelled(system: System, beta: xr.DataArray, counts: SimulatedCounts) -> xr.Dataset:
+    n = system.arrays.place.sum(axis=1)
+    share = np.cumsum(counts.exits, axis=-1) / n[:, None, None]
     arrivals = [
-        np.bincount(of.families.offset[own], minlength=of.world.horizon) for own in of.world.place
+        np.bincount(system.families.offset[inside], minlength=system.arrays.horizon)
+        for inside in system.arrays.place
     ]
     shape = (beta.sizes["chain"], beta.sizes["draw"])
     dims = ("chain", "draw", "replication", "arm", "version")
@@ -112,19 +127,19 @@ def _labelled(of: System, beta: xr.DataArray, found: Lives) -> xr.Dataset:
                 (*dims, "place", "exit", "month"),
                 share.reshape(*shape, *share.shape[1:]),
             ),
-            "stock": (by_month, there.reshape(*shape, *there.shape[1:])),
-            "events": (dims, made.reshape(*shape, *made.shape[1:])),
-            "unsettled": (dims, unsettled.reshape(*shape, *unsettled.shape[1:])),
+            "stock": (by_month, counts.residents.reshape(*shape, *counts.residents.shape[1:])),
+            "events": (dims, counts.added_events.reshape(*shape, *counts.added_events.shape[1:])),
+            "unsettled": (dims, counts.unsettled.reshape(*shape, *counts.unsettled.shape[1:])),
             "families": ("place", n),
             "arrivals": (("place", "month"), np.array(arrivals)),
         },
         coords={
             "chain": beta["chain"].values,
             "draw": beta["draw"].values,
-            "arm": [arm.name for arm in of.arms],
+            "arm": [arm.name for arm in system.arms],
             "version": list(VERSIONS),
-            "place": list(of.places),
-            "exit": list(of.spec.outcome.exits),
-            "month": np.arange(1, of.world.horizon + 1),
+            "place": list(system.places),
+            "exit": list(system.spec.outcome.exits),
+            "month": np.arange(1, system.arrays.horizon + 1),
         },
     )

@@ -18,16 +18,22 @@ from hazard.model.design import Design
 from hazard.spec import LaggedTerm, ModelSpec
 from hazard.spec.links import LINKS
 from hazard.studies.scenario.campaigns import (
-    Centres,
+    CentreStocks,
+    campaign_rules,
     campaigns,
-    centres,
-    no_centres,
+    centre_stocks,
+    no_centre_stocks,
     observed_campaigns,
-    rules,
 )
-from hazard.studies.scenario.events import background, check_places, observed_exits, seen, targets
-from hazard.studies.scenario.families import Families, Predictor, predictor
-from hazard.studies.scenario.kernel import Arms, World
+from hazard.studies.scenario.events import (
+    background,
+    check_places,
+    event_timing,
+    observed_exits,
+    targets,
+)
+from hazard.studies.scenario.families import Predictor, ScenarioFamilies, predictor
+from hazard.studies.scenario.kernel import Arms, SystemArrays
 from hazard.studies.scenario.records import EACH, ScenarioArm
 from hazard.studies.scenario.same_month import NAIVE
 
@@ -46,12 +52,12 @@ class System:
     Attributes
     ----------
     spec : ModelSpec
-    families : Families
+    families : ScenarioFamilies
     arms : tuple of ScenarioArm
         The first is the one with which the others are compared.
     places : tuple of str
         ``"all"``, and the places at which arms act.
-    world : World
+    arrays : SystemArrays
     changes : Arms
     design : Design
         To which :func:`hazard.estimands.incidence.coefficients` belong.
@@ -64,10 +70,10 @@ class System:
     """
 
     spec: ModelSpec
-    families: Families
+    families: ScenarioFamilies
     arms: tuple[ScenarioArm, ...]
     places: tuple[str, ...]
-    world: World
+    arrays: SystemArrays
     changes: Arms
     predictor: Predictor
     more: IntArray
@@ -80,8 +86,8 @@ class System:
 
 
 def system(
-    of: Families,
-    found: FamilyHistories,
+    families: ScenarioFamilies,
+    histories: FamilyHistories,
     arms: Sequence[ScenarioArm],
     *,
     frozen: Design,
@@ -91,8 +97,8 @@ def system(
 
     Parameters
     ----------
-    of : Families
-    found : FamilyHistories
+    families : ScenarioFamilies
+    histories : FamilyHistories
         Of these families; only ``events`` and ``window`` are asked for, and ``residents`` where an
         arm has a campaign.
     arms : sequence of ScenarioArm
@@ -113,30 +119,37 @@ def system(
     _check(terms, spec)
     _check_arms(arms, spec)
     for arm in arms:
-        check_places(arm, of.starts(), found.events)
-    own = observed_exits(of, found, dict(EXPOSURE_OF))
-    given_ones = replace(found, events=found.events[~own])
-    made = [[background(of, each, terms, arm) for each in (found, given_ones)] for arm in arms]
-    more = np.array([[n for _, n in pair] for pair in made])
-    at = _centres(of, found, arms, terms)
-    where = predictor(frozen, of, spec)
-    changes = _changes(of, terms, arms, spec)
-    changes = changes._replace(given=np.array([[each for each, _ in pair] for pair in made]))
-    changes = _with_campaigns(changes, more, (arms, terms, at))
-    places = _places(of, arms)
+        check_places(arm, families.starts(), histories.events)
+    is_redrawn = observed_exits(families, histories, dict(EXPOSURE_OF))
+    given_events = replace(histories, events=histories.events[~is_redrawn])
+    backgrounds = [
+        [background(families, source, terms, arm) for source in (histories, given_events)]
+        for arm in arms
+    ]
+    more = np.array([[n for _, n in pair] for pair in backgrounds])
+    stocks = _centre_stocks(families, histories, arms, terms)
+    family_predictor = predictor(frozen, families, spec)
+    changes = _changes(families, terms, arms, spec)
+    changes = changes._replace(
+        given=np.array([[counts for counts, _ in pair] for pair in backgrounds])
+    )
+    changes = _with_campaigns(changes, more, arms, terms, stocks)
+    places = _places(families, arms)
     return System(
         spec=spec,
-        families=of,
+        families=families,
         arms=tuple(arms),
         places=tuple(places),
-        world=_world(of, where, spec, at)._replace(place=np.array(list(places.values()))),
+        arrays=_arrays(families, family_predictor, spec, stocks)._replace(
+            place=np.array(list(places.values()))
+        ),
         changes=changes,
-        predictor=where,
+        predictor=family_predictor,
         more=more,
         facts={
-            "families": len(of.row),
-            "arrivals": int((of.offset > 0).sum()),
-            "observed events that are drawn anew": int(own.sum()),
+            "families": len(families.row),
+            "arrivals": int((families.offset > 0).sum()),
+            "observed events that are drawn anew": int(is_redrawn.sum()),
         },
     )
 
@@ -168,48 +181,50 @@ def _check(terms: Sequence[LaggedTerm], spec: ModelSpec) -> None:
 
 def _check_arms(arms: Sequence[ScenarioArm], spec: ModelSpec) -> None:
     for arm in arms:
-        strange = [name for name in arm.closed if name not in spec.outcome.exits]
-        if strange:
+        unknown = [name for name in arm.closed if name not in spec.outcome.exits]
+        if unknown:
             raise EstimandError(
-                f"arm {arm.name!r} must close exits of {list(spec.outcome.exits)}; got {strange}."
+                f"arm {arm.name!r} must close exits of {list(spec.outcome.exits)}; got {unknown}."
             )
 
 
 # --- the arrays ---------------------------------------------------------------------------------
-def _world(of: Families, where: Predictor, spec: ModelSpec, at: Centres) -> World:
+def _arrays(
+    families: ScenarioFamilies, family_predictor: Predictor, spec: ModelSpec, stocks: CentreStocks
+) -> SystemArrays:
     terms, exits = spec.lagged, list(spec.outcome.exits)
     windows = [np.array(term.coefficient_windows) for term in terms]
     padded = np.full((len(terms), max(len(w) for w in windows), 2), -1, dtype=np.int64)
-    for k, own in enumerate(windows):
-        padded[k, : len(own)] = own
-    groups = [_groups(of.starts(), term) for term in terms]
+    for k, term_windows in enumerate(windows):
+        padded[k, : len(term_windows)] = term_windows
+    groups = [_groups(families.starts(), term) for term in terms]
     sees = [_exit_of(term, exits) for term in terms]
     order = [exits.index(name) for name in spec.data.exit_order if name in exits]
     order += [j for j in range(len(exits)) if j not in order]
     at_once = {exit_ for exit_, term in zip(sees, terms, strict=True) if term.lags[0] == 0}
-    return World(
+    return SystemArrays(
         link=LINKS[spec.outcome.link].code,
-        horizon=of.horizon,
+        horizon=families.horizon,
         back=max(term.lags[1] for term in terms),
-        offset=of.offset,
-        begin=of.begin,
-        levels=where.index,
-        curve=where.curve,
+        offset=families.offset,
+        begin=families.begin,
+        levels=family_predictor.index,
+        curve=family_predictor.curve,
         group=np.array([group for group, _ in groups]),
         less=np.array([less for _, less in groups]),
         window=padded,
-        n_windows=np.array([len(own) for own in windows]),
+        n_windows=np.array([len(term_windows) for term_windows in windows]),
         lags=_bits(padded),
         at_least=np.array([t.at_least if t.measure == "at_least" else 0 for t in terms]),
         sees=np.array(sees),
         since_risk=np.array([term.history_before_risk == "zero" for term in terms]),
-        month=of.starts()["month"].to_numpy(dtype=np.int64),
+        month=families.starts()["month"].to_numpy(dtype=np.int64),
         order=np.array(order),
         at_once=np.array([j in at_once for j in order]),
         sweeps=1,
-        centre=at.of_family,
-        others=at.others,
-        place=np.ones((1, len(of.row)), dtype=np.bool_),
+        centre=stocks.family_centre,
+        others=stocks.others,
+        place=np.ones((1, len(families.row)), dtype=np.bool_),
     )
 
 
@@ -227,10 +242,10 @@ def _exit_of(term: LaggedTerm, exits: list[str]) -> int:
 def _groups(starts: pd.DataFrame, term: LaggedTerm) -> tuple[IntArray, IntArray]:
     """Numbers of the network of every family, and of the part that does not count, -1 for none."""
     columns, *less = layers(term)
-    whole = _numbered(starts, columns)
+    network = _numbered(starts, columns)
     if not less:
-        return whole, np.full_like(whole, -1)
-    return whole, _numbered(starts, less[0]) + whole.max() + 1
+        return network, np.full_like(network, -1)
+    return network, _numbered(starts, less[0]) + network.max() + 1
 
 
 def _numbered(starts: pd.DataFrame, columns: tuple[str, ...]) -> IntArray:
@@ -240,53 +255,62 @@ def _numbered(starts: pd.DataFrame, columns: tuple[str, ...]) -> IntArray:
 
 
 def _changes(
-    of: Families, terms: Sequence[LaggedTerm], arms: Sequence[ScenarioArm], spec: ModelSpec
+    families: ScenarioFamilies,
+    terms: Sequence[LaggedTerm],
+    arms: Sequence[ScenarioArm],
+    spec: ModelSpec,
 ) -> Arms:
     """What the arms make of exits that are drawn; the events that are given are filled in later."""
-    starts, exits = of.starts(), spec.outcome.exits
-    how = [[seen(arm, term, starts) for term in terms] for arm in arms]
-    chosen = [targets(arm, terms) for arm in arms]
+    starts, exits = families.starts(), spec.outcome.exits
+    timings = [[event_timing(arm, term, starts) for term in terms] for arm in arms]
+    acted_on = [targets(arm, terms) for arm in arms]
     return Arms(
         given=np.zeros((0, 0, 0, 0, 0), dtype=np.int16),
-        first=np.array([[each.first for each in row] for row in how], dtype=np.int16),
-        copy=np.array([[each.copy for each in row] for row in how], dtype=np.int16),
+        first=np.array([[timing.first for timing in row] for row in timings], dtype=np.int16),
+        copy=np.array([[timing.copy for timing in row] for row in timings], dtype=np.int16),
         open=np.array([[float(name not in arm.closed) for name in exits] for arm in arms]),
-        counted=np.array([own[0] if own else -1 for own in chosen]),
+        counted=np.array([arm_targets[0] if arm_targets else -1 for arm_targets in acted_on]),
         campaign=np.zeros((len(arms), 0, 2), dtype=np.int64),
         threshold=np.zeros((len(arms), 0, 0), dtype=np.int64),
     )
 
 
-def _centres(
-    of: Families, found: FamilyHistories, arms: Sequence[ScenarioArm], terms: Sequence[LaggedTerm]
-) -> Centres:
+def _centre_stocks(
+    families: ScenarioFamilies,
+    histories: FamilyHistories,
+    arms: Sequence[ScenarioArm],
+    terms: Sequence[LaggedTerm],
+) -> CentreStocks:
     """How many live where; counted only where an arm asks, for it takes time."""
-    if not any(rules(arm, terms) for arm in arms):
-        return no_centres(of)
-    return centres(of, found, _numbered(of.starts(), ("centre",)))
+    if not any(campaign_rules(arm, terms) for arm in arms):
+        return no_centre_stocks(families)
+    return centre_stocks(families, histories, _numbered(families.starts(), ("centre",)))
 
 
 def _with_campaigns(
     changes: Arms,
     more: IntArray,
-    asked: tuple[Sequence[ScenarioArm], Sequence[LaggedTerm], Centres],
+    arms: Sequence[ScenarioArm],
+    terms: Sequence[LaggedTerm],
+    stocks: CentreStocks,
 ) -> Arms:
     """Campaigns on drawn stocks for the loop, and on observed ones in what is given to the naive.
 
     Adds the events of the latter to ``given`` and to ``more``.
     """
-    arms, terms, at = asked
     for a, arm in enumerate(arms):
-        for k, events in observed_campaigns(arm, terms, at).items():
-            changes.given[a, NAIVE, k, :, -events.shape[1] :] += events[at.of_family]
+        for k, events in observed_campaigns(arm, terms, stocks).items():
+            changes.given[a, NAIVE, k, :, -events.shape[1] :] += events[stocks.family_centre]
             more[a, NAIVE] += int(events.sum()) if k == changes.counted[a] else 0
-    what, threshold = campaigns(arms, terms, at)
-    return changes._replace(campaign=what, threshold=threshold)
+    actions, threshold = campaigns(arms, terms, stocks)
+    return changes._replace(campaign=actions, threshold=threshold)
 
 
-def _places(of: Families, arms: Sequence[ScenarioArm]) -> dict[str, npt.NDArray[np.bool_]]:
+def _places(
+    families: ScenarioFamilies, arms: Sequence[ScenarioArm]
+) -> dict[str, npt.NDArray[np.bool_]]:
     """Whose exits are counted: everybody's, and those at each place where an arm acts."""
-    starts = of.starts()
+    starts = families.starts()
     places = {ALL: np.ones(len(starts), dtype=np.bool_)}
     for arm in arms:
         named = {name: level for name, level in arm.at.items() if level != EACH}

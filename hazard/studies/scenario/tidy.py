@@ -1,4 +1,4 @@
-"""Lives of a scenario -> tidy tables and sentences; luck apart from what is not known."""
+"""Replicates of a scenario -> tidy tables and sentences; simulation and posterior variance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hazard.output import digits, tables
 
 Wording = Literal["association", "effect"]
 DIFFERENCE = "feedback - naive"
-_LIVES = "replication"
+_REPLICATION = "replication"
 _PUBLISHED = (6, 12, 24)
 _UNITS: Mapping[str, str] = MappingProxyType(
     {
@@ -28,12 +28,12 @@ _UNITS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def contrasts(found: xr.Dataset) -> xr.Dataset:
+def contrasts(simulated: xr.Dataset) -> xr.Dataset:
     """What every arm changes, in families, compared with the first.
 
     Parameters
     ----------
-    found : Dataset
+    simulated : Dataset
         Of :func:`hazard.studies.scenario.simulate`.
 
     Returns
@@ -43,27 +43,31 @@ def contrasts(found: xr.Dataset) -> xr.Dataset:
         start. A third version is the feedback one minus the naive one. Zero where arms do not
         differ, for they have the same random numbers.
     """
-    return _three(_changes(found))
+    return _three(_changes(simulated))
 
 
-def _changes(found: xr.Dataset) -> xr.Dataset:
-    exits = found["cumulative_incidence"] * found["families"]
-    made = xr.Dataset({"extra_exits": exits, "stock_change": found["stock"].astype(float)})
-    return (made - made.isel(arm=0, drop=True)).isel(arm=slice(1, None))
+def _changes(simulated: xr.Dataset) -> xr.Dataset:
+    exits = simulated["cumulative_incidence"] * simulated["families"]
+    quantities = xr.Dataset(
+        {"extra_exits": exits, "stock_change": simulated["stock"].astype(float)}
+    )
+    return (quantities - quantities.isel(arm=0, drop=True)).isel(arm=slice(1, None))
 
 
-def _three(two: xr.Dataset) -> xr.Dataset:
+def _three(versions: xr.Dataset) -> xr.Dataset:
     """Both versions, and what the feedback adds."""
-    apart = two.sel(version="feedback", drop=True) - two.sel(version="naive", drop=True)
-    return xr.concat([two, apart.expand_dims(version=[DIFFERENCE])], dim="version")
+    difference = versions.sel(version="feedback", drop=True) - versions.sel(
+        version="naive", drop=True
+    )
+    return xr.concat([versions, difference.expand_dims(version=[DIFFERENCE])], dim="version")
 
 
-def estimates(found: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
+def estimates(simulated: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
     """Cumulative incidences and residents of every arm, and what each arm changes.
 
     Parameters
     ----------
-    found : Dataset
+    simulated : Dataset
         Of :func:`hazard.studies.scenario.simulate`.
     ci_prob : float
 
@@ -73,22 +77,22 @@ def estimates(found: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
         A row per quantity (``cumulative_incidence``, ``stock``, ``extra_exits``,
         ``stock_change``), arm, version, place, exit and month; see :func:`summary`.
     """
-    levels = _three(found[["cumulative_incidence", "stock"]].astype(float))
-    both = {**dict(levels.data_vars), **dict(contrasts(found).data_vars)}
+    levels = _three(simulated[["cumulative_incidence", "stock"]].astype(float))
+    quantities = {**dict(levels.data_vars), **dict(contrasts(simulated).data_vars)}
     parts = [
         summary(draws, ci_prob=ci_prob).assign(quantity=str(name), unit=_UNITS[str(name)])
-        for name, draws in both.items()
+        for name, draws in quantities.items()
         if draws.size
     ]
     return _ordered(pd.concat(parts, ignore_index=True))
 
 
-def per_event(found: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
+def per_event(simulated: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
     """Extra exits and saved resident-months per event that an arm adds, or per one it takes away.
 
     Parameters
     ----------
-    found : Dataset
+    simulated : Dataset
         Of :func:`hazard.studies.scenario.simulate`.
     ci_prob : float
 
@@ -111,41 +115,42 @@ def per_event(found: xr.Dataset, *, ci_prob: float = 0.95) -> pd.DataFrame:
     >>> dims = ("chain", "draw", "replication", "arm", "version", "place", "month")
     >>> month, arms = [1, 2], np.array([0.0, 1.0]).reshape(2, 1, 1, 1)
     >>> shape = (1, 4, 1, 2, 2, 1, 2)
-    >>> left = np.broadcast_to(arms / 2, shape)
-    >>> there = np.broadcast_to(2 - arms * [0, 1], shape)
+    >>> incidence = np.broadcast_to(arms / 2, shape)
+    >>> stock = np.broadcast_to(2 - arms * [0, 1], shape)
     >>> coords = {"arm": ["a", "b"], "version": ["naive", "feedback"], "place": ["all"],
     ...           "month": month, "exit": ["left"]}
     >>> example = xr.Dataset(
-    ...     {"cumulative_incidence": ((*dims, "exit"), left[..., None]), "stock": (dims, there),
+    ...     {"cumulative_incidence": ((*dims, "exit"), incidence[..., None]),
+    ...      "stock": (dims, stock),
     ...      "events": (dims[:5], np.broadcast_to(arms[..., 0, 0] * 2, shape[:5])),
     ...      "families": ("place", [2])}, coords)
     >>> rows = per_event(example)
     >>> rows.loc[rows["version"] == "naive", ["quantity", "estimate"]].values.tolist()
     [['exits_per_event', 0.5], ['resident_months_saved_per_event', 0.5]]
     """
-    number = found["events"].mean(_LIVES)
+    number = simulated["events"].mean(_REPLICATION)
     number = (number - number.isel(arm=0, drop=True)).isel(arm=slice(1, None))
-    own = (number != 0).all([dim for dim in number.dims if dim != "arm"])
-    last = int(found["month"][-1])
+    has_events = (number != 0).all([dim for dim in number.dims if dim != "arm"])
+    last = int(simulated["month"][-1])
     months = [*(month for month in _PUBLISHED if month < last), last]
-    change = _changes(found).sel(arm=own)
-    made = xr.Dataset(
+    change = _changes(simulated).sel(arm=has_events)
+    changes = xr.Dataset(
         {
             "exits_per_event": change["extra_exits"],
             "resident_months_saved_per_event": -change["stock_change"].cumsum("month"),
         }
     )
-    each = _three((made / number.sel(arm=own)).sel(month=months))
+    ratios = _three((changes / number.sel(arm=has_events)).sel(month=months))
     parts = [
         summary(draws, ci_prob=ci_prob).assign(quantity=str(name), unit=_UNITS[str(name)])
-        for name, draws in each.data_vars.items()
+        for name, draws in ratios.data_vars.items()
         if draws.size
     ]
     return _ordered(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
 
 
 def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
-    """Estimates of what is expected, and how much of their spread is the luck of simulated lives.
+    """Estimates of expectations, and how much of their variance is that of simulated replicates.
 
     Parameters
     ----------
@@ -156,44 +161,47 @@ def summary(draws: xr.DataArray, *, ci_prob: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         A row per element: its coordinates; ``estimate`` and the interval of the means over the
-        replications, which is wider than that of the posterior by the luck that is left in them;
-        ``sd``, of the posterior alone; ``sd_life``, of one life around what its draw expects, and
-        missing of one replication; ``mcse`` of the estimate, and the part of it that is from lives,
-        ``mcse_simulation``.
+        replications, which is wider than that of the posterior by their simulation variance;
+        ``sd``, of the posterior alone; ``sd_life``, of one replicate around the expectation of its
+        draw, and missing of one replication; ``mcse`` of the estimate, and the part of it that is
+        from simulation, ``mcse_simulation``.
 
     Notes
     -----
-    The variance of the means of n lives is that of the posterior plus that of a life divided by n;
-    what is left when the second is taken away is no less than zero. More replications make the
+    The variance of the means of n replicates is that of the posterior plus that of a replicate
+    divided by n; the difference of the two is truncated at zero. More replications make the
     interval that of the posterior.
 
     Examples
     --------
-    Lives of 0 and 2 in every draw: nothing but luck.
+    Replicates of 0 and 2 in every draw: simulation variance only.
 
-    >>> lives = xr.DataArray(np.tile([0.0, 2.0], (1, 8, 1)), dims=("chain", "draw", "replication"))
-    >>> row = summary(lives.expand_dims(exit=["left"])).iloc[0]
+    >>> dims = ("chain", "draw", "replication")
+    >>> replicates = xr.DataArray(np.tile([0.0, 2.0], (1, 8, 1)), dims=dims)
+    >>> row = summary(replicates.expand_dims(exit=["left"])).iloc[0]
     >>> float(row["estimate"]), float(row["sd"]), round(float(row["sd_life"]) ** 2, 9)
     (1.0, 0.0, 2.0)
     """
-    over, n_lives = ("chain", "draw"), draws.sizes[_LIVES]
-    means = draws.mean(_LIVES)
+    over, n_replicates = ("chain", "draw"), draws.sizes[_REPLICATION]
+    means = draws.mean(_REPLICATION)
     n_draws = means.sizes["chain"] * means.sizes["draw"]
-    life = means.isel(chain=0, draw=0, drop=True) * np.nan
-    if n_lives > 1:
-        life = draws.var(_LIVES, ddof=1).mean(over)
-    own = (means.var(over, ddof=1) - life.fillna(0.0) / n_lives).clip(min=0.0)
+    replicate_variance = means.isel(chain=0, draw=0, drop=True) * np.nan
+    if n_replicates > 1:
+        replicate_variance = draws.var(_REPLICATION, ddof=1).mean(over)
+    variance = (means.var(over, ddof=1) - replicate_variance.fillna(0.0) / n_replicates).clip(
+        min=0.0
+    )
     rows = tables.summary(means, ci_prob=ci_prob).drop(columns="sd")
     parts = xr.Dataset(
         {
-            "sd": np.sqrt(own),
-            "sd_life": np.sqrt(life),
-            "mcse_simulation": np.sqrt(life / (n_lives * n_draws)),
+            "sd": np.sqrt(variance),
+            "sd_life": np.sqrt(replicate_variance),
+            "mcse_simulation": np.sqrt(replicate_variance / (n_replicates * n_draws)),
         }
     )
     keys = [str(dim) for dim in means.dims if dim not in over]
-    found = parts.to_dataframe()[list(parts.data_vars)].reset_index()
-    return rows.merge(found, on=keys, how="left")
+    spreads = parts.to_dataframe()[list(parts.data_vars)].reset_index()
+    return rows.merge(spreads, on=keys, how="left")
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
@@ -205,7 +213,7 @@ def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
 def sentences(
     events: pd.DataFrame, facts: Mapping[str, int], *, wording: Wording = "association"
 ) -> list[str]:
-    """What was found, in plain sentences.
+    """Estimates in plain sentences.
 
     Parameters
     ----------
@@ -221,21 +229,23 @@ def sentences(
     list of str
     """
     lines = [_SIZE.format(**facts)]
-    whole = events[events["place"] == "all"]
-    if len(whole):
-        whole = whole[whole["month"] == whole["month"].max()]
-    for (arm, exit_), rows in whole.groupby(["arm", whole["exit"].fillna("")], sort=False):
-        by = {row["version"]: row for _, row in rows.iterrows()}
-        lines.append(_sentence(str(arm), str(exit_), by, wording))
+    rows_of_all = events[events["place"] == "all"]
+    if len(rows_of_all):
+        rows_of_all = rows_of_all[rows_of_all["month"] == rows_of_all["month"].max()]
+    for (arm, exit_), rows in rows_of_all.groupby(
+        ["arm", rows_of_all["exit"].fillna("")], sort=False
+    ):
+        by_version = {row["version"]: row for _, row in rows.iterrows()}
+        lines.append(_sentence(str(arm), str(exit_), by_version, wording))
     return [*lines, _CAVEATS[wording]]
 
 
-def remarks(found: xr.Dataset) -> list[str]:
+def remarks(simulated: xr.Dataset) -> list[str]:
     """What limits the simulation, in plain sentences; none if nothing does.
 
     Parameters
     ----------
-    found : Dataset
+    simulated : Dataset
         Of :func:`hazard.studies.scenario.simulate`.
 
     Returns
@@ -248,10 +258,10 @@ def remarks(found: xr.Dataset) -> list[str]:
     >>> remarks(xr.Dataset(months, {"version": ["naive", "feedback"]}))[0][:44]
     'In 1 of 2 simulated months with feedback the'
     """
-    number = found["unsettled"].sel(version="feedback")
+    number = simulated["unsettled"].sel(version="feedback")
     if not int(number.sum()):
         return []
-    months = number.size * found.sizes["month"]
+    months = number.size * simulated.sizes["month"]
     return [_UNSETTLED.format(number=int(number.sum()), months=months)]
 
 
@@ -269,13 +279,13 @@ _CAVEATS: Mapping[Wording, str] = MappingProxyType(
 )
 
 
-def _sentence(arm: str, exit_: str, by: Mapping[str, pd.Series], wording: Wording) -> str:
-    month = int(by["feedback"]["month"])
-    what = f"families {exit_}" if exit_ else "resident-months saved"
+def _sentence(arm: str, exit_: str, by_version: Mapping[str, pd.Series], wording: Wording) -> str:
+    month = int(by_version["feedback"]["month"])
+    outcome = f"families {exit_}" if exit_ else "resident-months saved"
     link = "goes with" if wording == "association" else "brings"
-    texts = {name: _number(row) for name, row in by.items()}
+    texts = {name: _number(row) for name, row in by_version.items()}
     return (
-        f"Arm {arm!r}, by month {month}: an added event {link} {texts['feedback']} {what} with "
+        f"Arm {arm!r}, by month {month}: an added event {link} {texts['feedback']} {outcome} with "
         f"feedback, and {texts['naive']} without; the difference is {texts[DIFFERENCE]}."
     )
 

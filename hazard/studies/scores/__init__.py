@@ -10,13 +10,13 @@ from hazard.model.units import Units, units
 from hazard.studies.scores.compare import COLUMNS, table
 from hazard.studies.scores.future import cuts, leave_future_out
 from hazard.studies.scores.leave_out import leave_one_out
-from hazard.studies.scores.records import Plan, Score
+from hazard.studies.scores.records import Score, ScorePlan
 from hazard.studies.scores.report import score, text
 
 __all__ = [
     "COLUMNS",
-    "Plan",
     "Score",
+    "ScorePlan",
     "Units",
     "cuts",
     "leave_future_out",

@@ -74,8 +74,8 @@ def table(scores: Sequence[Score]) -> pd.DataFrame:
         _check_same(of_unit)
         for score in of_unit:
             parts += [_sum(score, block) for block in _blocks(score)]
-        for left, right in combinations(of_unit, 2):
-            parts += [_difference(left, right, block) for block in _blocks(left)]
+        for first, second in combinations(of_unit, 2):
+            parts += [_difference(first, second, block) for block in _blocks(first)]
     return pd.DataFrame(parts, columns=list(COLUMNS))
 
 
@@ -130,22 +130,22 @@ def _sum(score: Score, block: str | None) -> dict[str, Any]:
     }
 
 
-def _difference(left: Score, right: Score, block: str | None) -> dict[str, Any]:
-    a, b = _of_block(left, block), _of_block(right, block)
-    apart = (_by_unit(a) - _by_unit(b)).to_numpy()
-    engines = list(dict.fromkeys([left.engine, right.engine]))
+def _difference(first: Score, second: Score, block: str | None) -> dict[str, Any]:
+    a, b = _of_block(first, block), _of_block(second, block)
+    differences = (_by_unit(a) - _by_unit(b)).to_numpy()
+    engines = list(dict.fromkeys([first.engine, second.engine]))
     return {
-        "model": left.model,
-        "versus": right.model,
-        "unit": left.unit,
+        "model": first.model,
+        "versus": second.model,
+        "unit": first.unit,
         "block": block,
         "quantity": "elpd difference",
-        "estimate": apart.sum(),
-        "se": standard_error(apart),
-        "mcse": float(np.hypot(_mcse(left, block), _mcse(right, block))),
-        "n_units": len(apart),
+        "estimate": differences.sum(),
+        "se": standard_error(differences),
+        "mcse": float(np.hypot(_mcse(first, block), _mcse(second, block))),
+        "n_units": len(differences),
         "n_rows": int(a["rows"].sum()),
-        "n_not_refitted": sum(_sum(score, block)["n_not_refitted"] for score in (left, right)),
+        "n_not_refitted": sum(_sum(score, block)["n_not_refitted"] for score in (first, second)),
         "engine": " and ".join(engines),
     }
 

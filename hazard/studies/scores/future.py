@@ -1,4 +1,4 @@
-"""Scores of the months to come: fitted to what was before a month, held against what came after."""
+"""Scores of the months to come: fitted to the rows before a month, tested on those after."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hazard.model.unit_likelihood import log_likelihood
 from hazard.model.units import Units, units
 from hazard.months import month_text
 from hazard.studies.scores import psis, records
-from hazard.studies.scores.records import Plan, Progress, Score, silent
+from hazard.studies.scores.records import Progress, Score, ScorePlan, silent
 
 _FIRST_SHARE = 0.5
 _FEWEST_CUTS = 2
@@ -64,7 +64,11 @@ def cuts(calendar: npt.ArrayLike, *, months: int = 12) -> list[int]:
 
 
 def leave_future_out(
-    fit: Fit, at: Sequence[int], *, plan: Plan | None = None, progress: Progress = silent
+    fit: Fit,
+    cut_months: Sequence[int],
+    *,
+    plan: ScorePlan | None = None,
+    progress: Progress = silent,
 ) -> Score:
     """Expected log predictive density of what each person does in the months to come.
 
@@ -72,10 +76,10 @@ def leave_future_out(
     ----------
     fit : Fit
         Its posterior is not used: it has seen the future.
-    at : sequence of int
+    cut_months : sequence of int
         Calendar months in order. Rows before the first are fitted, those from one to the month
         before the next are a block that is predicted; the last is an end only (:func:`cuts`).
-    plan : Plan, optional
+    plan : ScorePlan, optional
         ``most_refits`` counts the refits after the first fit.
     progress : callable
 
@@ -113,40 +117,40 @@ def leave_future_out(
     .. [1] Bürkner, Gabry and Vehtari (2020), Approximate leave-future-out cross-validation for
        Bayesian time series models, Journal of Statistical Computation and Simulation 90(14).
     """
-    since, plan = time.perf_counter(), plan or Plan()
-    blocks = _blocks(fit, at)
-    stand = _Stand.before(fit, at[0], plan)
+    since, plan = time.perf_counter(), plan or ScorePlan()
+    blocks = _blocks(fit, cut_months)
+    draws = _SequentialDraws.before(fit, cut_months[0], plan)
     parts, by_block = [], {}
-    for number, (first, rows) in enumerate(zip(at, blocks, strict=False)):
-        progress("future", number / len(blocks))
-        stand, how = _brought_up(stand, fit, first, plan)
-        log_weight, k_hat = stand.weights()
-        grouping, values = stand.predicted(fit, rows)
+    for k, (first, rows) in enumerate(zip(cut_months, blocks, strict=False)):
+        progress("future", k / len(blocks))
+        draws, how = _updated(draws, fit, first, plan)
+        log_weight, k_hat = draws.weights()
+        grouping, values = draws.predicted(fit, rows)
         elpd, influence = psis.weighted(values, log_weight)
         block = _Block(month_text(first), how, k_hat)
         parts.append(_table(block, grouping, elpd, influence))
         by_block[block.month] = psis.error_of_sum(influence)
-        stand = stand.moved_on(values, influence)
+        draws = draws.advanced(values, influence)
     return Score(
         model=fit.name,
         unit="future",
         units=pd.concat(parts, ignore_index=True),
-        mcse=float(np.linalg.norm([*stand.errors_before, stand.error()])),
+        mcse=float(np.linalg.norm([*draws.errors_before, draws.error()])),
         block_mcse=by_block,
         engine="laplace",
-        rows=_digest(fit, at),
+        rows=_digest(fit, cut_months),
         facts={
-            "draws": stand.n,
-            "k_hat threshold": psis.threshold(stand.n),
-            "cuts": [month_text(month) for month in at],
-            "fits": stand.fits,
+            "draws": draws.n,
+            "k_hat threshold": psis.threshold(draws.n),
+            "cuts": [month_text(month) for month in cut_months],
+            "fits": draws.fits,
             "seconds": round(time.perf_counter() - since, 2),
         },
     )
 
 
 @dataclass(frozen=True)
-class _Stand:
+class _SequentialDraws:
     """Draws given the rows before a month, and what has been added to those rows since.
 
     ``added`` (chain, draw) is the log-likelihood of the rows since, ``influence`` (chain, draw) has
@@ -162,14 +166,14 @@ class _Stand:
     errors_before: tuple[float, ...] = ()
 
     @classmethod
-    def before(cls, fit: Fit, month: int, plan: Plan) -> _Stand:
+    def before(cls, fit: Fit, month: int, plan: ScorePlan) -> _SequentialDraws:
         """The approximate posterior given the rows before a month."""
-        seen = (fit.design_rows["calendar"] < month).to_numpy()
+        earlier = (fit.design_rows["calendar"] < month).to_numpy()
         seed = int(np.random.SeedSequence([plan.seed, month]).generate_state(1)[0])
-        posterior = records.approximate(records.with_rows(fit.design, seen), plan.draws, seed)
+        posterior = records.approximate(records.with_rows(fit.design, earlier), plan.draws, seed)
         beta = incidence.coefficients(posterior, fit.design)
-        nothing = np.zeros((beta.sizes["chain"], beta.sizes["draw"]))
-        return cls(beta, nothing, nothing)
+        zeros = np.zeros((beta.sizes["chain"], beta.sizes["draw"]))
+        return cls(beta, zeros, zeros)
 
     @property
     def n(self) -> int:
@@ -178,7 +182,7 @@ class _Stand:
     def weights(self) -> tuple[FloatArray, float]:
         """Log weights (chain, draw, 1) that stand for the rows added, and their k-hat."""
         if self.is_new:
-            return psis.even(self.added.shape), np.nan
+            return psis.equal_log_weights(self.added.shape), np.nan
         log_weight, k_hat = psis.smoothed(-self.added[..., None], np.ones(1))
         return log_weight, float(k_hat[0])
 
@@ -189,7 +193,7 @@ class _Stand:
             self.beta, records.with_rows(fit.design, rows), grouping
         ).values
 
-    def moved_on(self, values: FloatArray, influence: FloatArray) -> _Stand:
+    def advanced(self, values: FloatArray, influence: FloatArray) -> _SequentialDraws:
         """The same draws, with a block that is no longer the future."""
         return replace(
             self,
@@ -203,17 +207,19 @@ class _Stand:
         return psis.error_of_sum(self.influence[..., None])
 
 
-def _brought_up(stand: _Stand, fit: Fit, month: int, plan: Plan) -> tuple[_Stand, str]:
+def _updated(
+    draws: _SequentialDraws, fit: Fit, month: int, plan: ScorePlan
+) -> tuple[_SequentialDraws, str]:
     """Draws that can stand for the rows before a month, and how they came about."""
-    if stand.is_new:
-        return stand, "refit"
-    if stand.weights()[1] <= psis.threshold(stand.n):
-        return stand, "psis"
-    if stand.fits > plan.most_refits:
-        return stand, "not refitted"
-    before = (*stand.errors_before, stand.error())
-    fresh = _Stand.before(fit, month, plan)
-    return replace(fresh, fits=stand.fits + 1, errors_before=before), "refit"
+    if draws.is_new:
+        return draws, "refit"
+    if draws.weights()[1] <= psis.threshold(draws.n):
+        return draws, "psis"
+    if draws.fits > plan.most_refits:
+        return draws, "not refitted"
+    errors_before = (*draws.errors_before, draws.error())
+    refit = _SequentialDraws.before(fit, month, plan)
+    return replace(refit, fits=draws.fits + 1, errors_before=errors_before), "refit"
 
 
 @dataclass(frozen=True)
@@ -240,7 +246,7 @@ def _table(block: _Block, grouping: Units, elpd: FloatArray, influence: FloatArr
     )
 
 
-def _blocks(fit: Fit, at: Sequence[int]) -> list[IntArray]:
+def _blocks(fit: Fit, cut_months: Sequence[int]) -> list[IntArray]:
     """Positions of the rows of every block.
 
     Raises
@@ -259,22 +265,23 @@ def _blocks(fit: Fit, at: Sequence[int]) -> list[IntArray]:
             "score of the future must have the column 'calendar' in the panel; the panel has none. "
             "Name it under [table], or score by person."
         )
-    if len(at) < _FEWEST_CUTS or any(a >= b for a, b in pairwise(at)):
+    if len(cut_months) < _FEWEST_CUTS or any(a >= b for a, b in pairwise(cut_months)):
         raise EstimandError(
-            f"cuts must be two months or more that ascend; got {[month_text(m) for m in at]}."
+            f"cuts must be two months or more that ascend; got "
+            f"{[month_text(m) for m in cut_months]}."
         )
     calendar = fit.design_rows["calendar"].to_numpy()
-    blocks = [np.flatnonzero((a <= calendar) & (calendar < b)) for a, b in pairwise(at)]
-    empty = [month_text(at[k]) for k, rows in enumerate(blocks) if not len(rows)]
-    if empty or not (calendar < at[0]).any():
-        where = f"none in the blocks from {empty}" if empty else "none before the first cut"
+    blocks = [np.flatnonzero((a <= calendar) & (calendar < b)) for a, b in pairwise(cut_months)]
+    empty = [month_text(cut_months[k]) for k, rows in enumerate(blocks) if not len(rows)]
+    if empty or not (calendar < cut_months[0]).any():
+        place = f"none in the blocks from {empty}" if empty else "none before the first cut"
         raise EstimandError(
-            f"cuts must leave rows before the first and in every block; got {where}. Move the cuts."
+            f"cuts must leave rows before the first and in every block; got {place}. Move the cuts."
         )
     return blocks
 
 
-def _digest(fit: Fit, at: Sequence[int]) -> str:
+def _digest(fit: Fit, cut_months: Sequence[int]) -> str:
     """Digest of the rows with the block of each; those before the first cut are in block 0."""
-    block = np.searchsorted(at, fit.design_rows["calendar"].to_numpy(), side="right")
+    block = np.searchsorted(cut_months, fit.design_rows["calendar"].to_numpy(), side="right")
     return records.digest(fit, block)

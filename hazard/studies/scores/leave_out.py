@@ -19,7 +19,7 @@ from hazard.model.design import Design
 from hazard.model.unit_likelihood import log_likelihood
 from hazard.model.units import Units, units
 from hazard.studies.scores import marginal, psis, records
-from hazard.studies.scores.records import REFITTED, Plan, Progress, Score, silent
+from hazard.studies.scores.records import REFITTED, Progress, Score, ScorePlan, silent
 
 _MOST_NUMBERS = 2**24
 _CHECKED = 200
@@ -27,7 +27,7 @@ _FEWEST_UNITS = 2
 
 
 def leave_one_out(
-    fit: Fit, by: str = "person", *, plan: Plan | None = None, progress: Progress = silent
+    fit: Fit, by: str = "person", *, plan: ScorePlan | None = None, progress: Progress = silent
 ) -> Score:
     """Expected log predictive density of each unit, given all others.
 
@@ -36,7 +36,7 @@ def leave_one_out(
     fit : Fit
     by : str
         Column of the panel: its values are left out one by one.
-    plan : Plan, optional
+    plan : ScorePlan, optional
     progress : callable
         Called with the stage and the share of it that is done.
 
@@ -73,31 +73,31 @@ def leave_one_out(
     .. [2] Merkle, Furr and Rabe-Hesketh (2019), Bayesian comparison of latent variable models:
        conditional versus marginal likelihoods, Psychometrika 84(3).
     """
-    since, plan = time.perf_counter(), plan or Plan()
+    since, plan = time.perf_counter(), plan or ScorePlan()
     task = _Task(fit, units(records.unit_column(fit, by)), by, plan)
     if len(task.grouping) < _FEWEST_UNITS:
         raise EstimandError(
             f"score must have two units or more of {by!r}; got {len(task.grouping)}."
         )
-    draws = _Draws.of(thinned(fit.draws, plan.draws), fit.design, by)
+    draws = _Draws.from_posterior(thinned(fit.draws, plan.draws), fit.design, by)
     table, mcse = _importance(draws, task.grouping, progress)
     table = _refitted(task, table, progress)
-    good = table["how"] == "psis"
-    mixed = fit.engine != "laplace" and bool(table["how"].isin(REFITTED).any())
+    reliable = table["how"] == "psis"
+    is_mixed = fit.engine != "laplace" and bool(table["how"].isin(REFITTED).any())
     facts = {
         "draws": draws.n,
         "k_hat threshold": psis.threshold(draws.n),
         "integrated over": by if draws.integrates else None,
         "largest integration error": draws.integration_error(task.grouping),
-        "engines apart": _engines_apart(task, table) if mixed and good.any() else None,
+        "engines apart": _engines_apart(task, table) if is_mixed and reliable.any() else None,
     }
     return Score(
         model=fit.name,
         unit=by,
         units=table,
-        mcse=float(np.sqrt(mcse**2 + (table.loc[~good, "mcse"] ** 2).sum())),
+        mcse=float(np.sqrt(mcse**2 + (table.loc[~reliable, "mcse"] ** 2).sum())),
         block_mcse={},
-        engine=f"{fit.engine}, refits laplace" if mixed else fit.engine,
+        engine=f"{fit.engine}, refits laplace" if is_mixed else fit.engine,
         rows=records.digest(fit, fit.design_rows[by]),
         facts={**facts, "seconds": round(time.perf_counter() - since, 2)},
     )
@@ -110,7 +110,7 @@ class _Task:
     fit: Fit
     grouping: Units
     by: str
-    plan: Plan
+    plan: ScorePlan
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class _Draws:
     by: str
 
     @classmethod
-    def of(cls, posterior: xr.Dataset, design: Design, by: str) -> _Draws:
+    def from_posterior(cls, posterior: xr.Dataset, design: Design, by: str) -> _Draws:
         return cls(posterior, incidence.coefficients(posterior, design), design, by)
 
     @property
@@ -152,27 +152,27 @@ class _Draws:
 def _importance(draws: _Draws, grouping: Units, progress: Progress) -> tuple[pd.DataFrame, float]:
     """Table of all units by importance sampling; the error of the sum over those to be trusted."""
     size = max(1, _MOST_NUMBERS // draws.n)
-    limit = psis.threshold(draws.n)
+    threshold = psis.threshold(draws.n)
     parts, total = [], np.zeros((draws.beta.sizes["chain"], draws.beta.sizes["draw"], 1))
     for first in range(0, len(grouping), size):
         progress("weights", first / len(grouping))
-        some = grouping.chosen(np.arange(first, min(first + size, len(grouping))))
-        left_out = psis.left_out(draws.log_likelihood(some))
-        total += left_out.influence[..., left_out.k_hat <= limit].sum(axis=2, keepdims=True)
-        parts.append(_table(some, left_out, limit))
+        chunk = grouping.chosen(np.arange(first, min(first + size, len(grouping))))
+        loo = psis.psis_loo(draws.log_likelihood(chunk))
+        total += loo.influence[..., loo.k_hat <= threshold].sum(axis=2, keepdims=True)
+        parts.append(_table(chunk, loo, threshold))
     return pd.concat(parts, ignore_index=True), psis.error_of_sum(total)
 
 
-def _table(grouping: Units, left_out: psis.LeftOut, limit: float) -> pd.DataFrame:
+def _table(grouping: Units, loo: psis.PsisLoo, threshold: float) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "unit": grouping.labels,
             "rows": grouping.sizes,
-            "elpd": left_out.elpd,
-            "p_loo": left_out.p_loo,
-            "k_hat": left_out.k_hat,
-            "mcse": left_out.mcse,
-            "how": np.where(left_out.k_hat <= limit, "psis", "not refitted"),
+            "elpd": loo.elpd,
+            "p_loo": loo.p_loo,
+            "k_hat": loo.k_hat,
+            "mcse": loo.mcse,
+            "how": np.where(loo.k_hat <= threshold, "psis", "not refitted"),
         }
     )
 
@@ -180,8 +180,8 @@ def _table(grouping: Units, left_out: psis.LeftOut, limit: float) -> pd.DataFram
 def _refitted(task: _Task, table: pd.DataFrame, progress: Progress) -> pd.DataFrame:
     """The table with units fitted again whose weights cannot be trusted, largest p_loo first."""
     table = table.copy()
-    bad = table.loc[table["how"] == "not refitted", "p_loo"]
-    worst = bad.sort_values(ascending=False, kind="stable").index[: task.plan.most_refits]
+    unreliable = table.loc[table["how"] == "not refitted", "p_loo"]
+    worst = unreliable.sort_values(ascending=False, kind="stable").index[: task.plan.most_refits]
     for done, unit in enumerate(worst):
         progress("refits", done / len(worst))
         try:
@@ -189,10 +189,10 @@ def _refitted(task: _Task, table: pd.DataFrame, progress: Progress) -> pd.DataFr
         except ConvergenceError:
             table.loc[unit, "how"] = "refit failed"
             continue
-        inside = table.loc[unit, "elpd"] + table.loc[unit, "p_loo"]
-        table.loc[unit, ["elpd", "p_loo", "mcse"]] = elpd, inside - elpd, mcse
-        few = k_hat > psis.threshold(task.plan.draws)
-        table.loc[unit, "how"] = "refit, too few draws" if few else "refit"
+        in_sample = table.loc[unit, "elpd"] + table.loc[unit, "p_loo"]
+        table.loc[unit, ["elpd", "p_loo", "mcse"]] = elpd, in_sample - elpd, mcse
+        too_few = k_hat > psis.threshold(task.plan.draws)
+        table.loc[unit, "how"] = "refit, too few draws" if too_few else "refit"
     return table
 
 
@@ -203,25 +203,27 @@ def _refit(task: _Task, unit: int) -> tuple[float, float, float]:
     keep[task.grouping.rows_of(unit)] = False
     seed = int(np.random.SeedSequence([task.plan.seed, unit]).generate_state(1)[0])
     posterior = records.approximate(records.with_rows(design, keep), task.plan.draws, seed)
-    draws = _Draws.of(posterior, design, task.by)
+    draws = _Draws.from_posterior(posterior, design, task.by)
     values = draws.log_likelihood(task.grouping.chosen([unit])).values
-    elpd, influence = psis.weighted(values, psis.even(values.shape[:2]))
+    elpd, influence = psis.weighted(values, psis.equal_log_weights(values.shape[:2]))
     _, k_hat = psis.smoothed(-values, np.ones(1))
     return float(elpd[0]), psis.error_of_sum(influence), float(k_hat[0])
 
 
 def _engines_apart(task: _Task, table: pd.DataFrame) -> dict[str, Any]:
     """How far the approximate engine is from the run, on units that both can be trusted with."""
-    good = np.flatnonzero(table["how"] == "psis")
-    some = good[np.unique(np.linspace(0, len(good) - 1, min(len(good), _CHECKED)).astype(int))]
+    reliable = np.flatnonzero(table["how"] == "psis")
+    checked = reliable[
+        np.unique(np.linspace(0, len(reliable) - 1, min(len(reliable), _CHECKED)).astype(int))
+    ]
     design = task.fit.design
     posterior = records.approximate(design, task.plan.draws, task.plan.seed)
-    draws = _Draws.of(posterior, design, task.by)
-    left_out = psis.left_out(draws.log_likelihood(task.grouping.chosen(some)))
-    both = left_out.k_hat <= psis.threshold(draws.n)
-    apart: FloatArray = (left_out.elpd - table["elpd"].to_numpy()[some])[both]
+    draws = _Draws.from_posterior(posterior, design, task.by)
+    loo = psis.psis_loo(draws.log_likelihood(task.grouping.chosen(checked)))
+    reliable_twice = loo.k_hat <= psis.threshold(draws.n)
+    differences: FloatArray = (loo.elpd - table["elpd"].to_numpy()[checked])[reliable_twice]
     return {
-        "units": len(apart),
-        "mean difference": float(apart.mean()) if len(apart) else None,
-        "largest difference": float(np.abs(apart).max()) if len(apart) else None,
+        "units": len(differences),
+        "mean difference": float(differences.mean()) if len(differences) else None,
+        "largest difference": float(np.abs(differences).max()) if len(differences) else None,
     }

@@ -8,6 +8,8 @@ the centre's own effect, which differ by many orders of magnitude, never arise.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import xarray as xr
 
@@ -18,14 +20,14 @@ from hazard.model.terms.block import Block
 from hazard.model.unit_likelihood import labelled, tables
 from hazard.model.units import Units, unit_rows
 from hazard.spec.priors import PriorFamily
-from hazard.studies.scores.quadrature import Draws, Rule, marginals, modes, rule
+from hazard.studies.scores.quadrature import Draws, QuadratureRule, marginals, modes, rule
 
 
 def group_of(design: Design, by: str) -> Block | None:
     """The block whose effects belong to one unit each, if the design has one."""
     for block in design.blocks:
-        known = isinstance(block.prior, PriorFamily) and block.prior.iid
-        if block.name == by and block.kind == "group" and known:
+        is_iid = isinstance(block.prior, PriorFamily) and block.prior.iid
+        if block.name == by and block.kind == "group" and is_iid:
             return block
     return None
 
@@ -64,9 +66,8 @@ def marginal_log_likelihood(
        conditional versus marginal likelihoods, Psychometrika 84(3).
     """
     n_exits = len(design.exits)
-    return _integrated(
-        beta, design, posterior=posterior, grouping=grouping, how=(by, rule(n_exits))
-    )
+    integral = _Integral(by, rule(n_exits))
+    return _integrated(beta, design, posterior=posterior, grouping=grouping, integral=integral)
 
 
 def integration_error(
@@ -74,15 +75,24 @@ def integration_error(
 ) -> float:
     """Largest change of any log-likelihood when every exit gets twice the nodes, in five draws."""
     n = beta.sizes["draw"]
-    some = np.unique(np.linspace(0, n - 1, min(n, 5)).astype(np.int64))
-    few, few_draws = beta.isel(draw=some, chain=[0]), posterior.isel(draw=some, chain=[0])
+    draws = np.unique(np.linspace(0, n - 1, min(n, 5)).astype(np.int64))
+    few_beta, few_draws = beta.isel(draw=draws, chain=[0]), posterior.isel(draw=draws, chain=[0])
     usual = rule(len(design.exits))
     more = rule(len(design.exits), 2 * len(np.unique(usual.nodes)))
-    both = [
-        _integrated(few, design, posterior=few_draws, grouping=grouping, how=(by, nodes))
+    values = [
+        _integrated(
+            few_beta, design, posterior=few_draws, grouping=grouping, integral=_Integral(by, nodes)
+        )
         for nodes in (usual, more)
     ]
-    return float(np.abs(both[0] - both[1]).max())
+    return float(np.abs(values[0] - values[1]).max())
+
+
+class _Integral(NamedTuple):
+    """The group whose effects are integrated out, and the quadrature."""
+
+    by: str
+    quadrature: QuadratureRule
 
 
 def _integrated(
@@ -91,22 +101,27 @@ def _integrated(
     *,
     posterior: xr.Dataset,
     grouping: Units,
-    how: tuple[str, Rule],
+    integral: _Integral,
 ) -> xr.DataArray:
-    by, nodes = how
+
     data = unit_rows(design, grouping)
-    b = [block.name for block in design.blocks].index(by)
+    b = [block.name for block in design.blocks].index(integral.by)
     first = sum(block.n_levels for block in design.blocks[:b])
-    of_group = slice(first, first + design.blocks[b].n_levels)
+    group_levels = slice(first, first + design.blocks[b].n_levels)
     roots = covariance_roots(posterior, design.blocks[b], len(design.exits))
-    middle = table(design.blocks, beta.mean(("chain", "draw")).transpose(..., "exit").values)
-    middle[of_group] = 0.0
+    mean_table = table(design.blocks, beta.mean(("chain", "draw")).transpose(..., "exit").values)
+    mean_table[group_levels] = 0.0
     start = np.zeros((len(grouping), len(design.exits)))
-    modes(data, middle, roots.mean(axis=0), start)
+    modes(data, mean_table, roots.mean(axis=0), start)
     by_draw = np.empty((len(roots), len(grouping)))
-    for some, levels in tables(beta, design):
-        levels[:, of_group] = 0.0
-        marginals(data, Draws(levels, roots[some], start), nodes, by_draw[some])
+    for draw_positions, levels in tables(beta, design):
+        levels[:, group_levels] = 0.0
+        marginals(
+            data,
+            Draws(levels, roots[draw_positions], start),
+            integral.quadrature,
+            by_draw[draw_positions],
+        )
     return labelled(by_draw, beta, grouping)
 
 

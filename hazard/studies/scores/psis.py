@@ -18,8 +18,8 @@ _AXES: dict[str, Any] = {"chain_axis": 0, "draw_axis": 1}
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """What draws say of every unit after the unit has been taken out of them.
+class PsisLoo:
+    """Leave-one-out density of every unit, by Pareto-smoothed importance sampling.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ def threshold(n_draws: int) -> float:
     return min(1 - 1 / math.log10(n_draws), 0.7)
 
 
-def left_out(log_likelihood: xr.DataArray) -> LeftOut:
+def psis_loo(log_likelihood: xr.DataArray) -> PsisLoo:
     """Every unit predicted by the draws of all, weighted as if the unit had not been among them.
 
     Parameters
@@ -67,7 +67,7 @@ def left_out(log_likelihood: xr.DataArray) -> LeftOut:
 
     Returns
     -------
-    LeftOut
+    PsisLoo
 
     Notes
     -----
@@ -83,8 +83,8 @@ def left_out(log_likelihood: xr.DataArray) -> LeftOut:
     relative = efficiency(np.exp(values - values.max(axis=(0, 1))))
     log_weight, k_hat = smoothed(values, relative)
     elpd, influence = weighted(values, log_weight)
-    inside = logsumexp(values, axis=(0, 1)) - math.log(values[..., 0].size)
-    return LeftOut(elpd, inside - elpd, k_hat, errors(influence, relative), influence)
+    in_sample = logsumexp(values, axis=(0, 1)) - math.log(values[..., 0].size)
+    return PsisLoo(elpd, in_sample - elpd, k_hat, errors(influence, relative), influence)
 
 
 def smoothed(log_likelihood: FloatArray, relative: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -103,7 +103,7 @@ def smoothed(log_likelihood: FloatArray, relative: FloatArray) -> tuple[FloatArr
     ndarray, shape (unit,)
     """
     log_weight, k_hat = np.empty_like(log_likelihood), np.empty(len(relative))
-    log_weight[:], k_hat[:] = even(log_likelihood.shape[:2]), -np.inf
+    log_weight[:], k_hat[:] = equal_log_weights(log_likelihood.shape[:2]), -np.inf
     for unit in np.flatnonzero(np.ptp(log_likelihood, axis=(0, 1)) > 0):
         log_weight[..., unit], k_hat[unit] = _ARVIZ.psislw(
             log_likelihood[..., unit], r_eff=relative[unit], axis=(0, 1)
@@ -127,8 +127,8 @@ def weighted(log_likelihood: FloatArray, log_weight: FloatArray) -> tuple[FloatA
 
     Examples
     --------
-    >>> even = np.full((1, 2, 1), -np.log(2.0))
-    >>> elpd, error = weighted(np.log([[[0.2], [0.6]]]), even)
+    >>> equal = np.full((1, 2, 1), -np.log(2.0))
+    >>> elpd, error = weighted(np.log([[[0.2], [0.6]]]), equal)
     >>> np.exp(elpd).round(12).tolist(), error.ravel().round(12).tolist()
     ([0.4], [-0.5, 0.5])
     """
@@ -138,7 +138,7 @@ def weighted(log_likelihood: FloatArray, log_weight: FloatArray) -> tuple[FloatA
     return elpd, influence
 
 
-def even(shape: tuple[int, ...]) -> FloatArray:
+def equal_log_weights(shape: tuple[int, ...]) -> FloatArray:
     """Log weights, all the same, of draws of shape (chain, draw)."""
     return np.full((*shape, 1), -math.log(math.prod(shape)))
 
@@ -146,9 +146,9 @@ def even(shape: tuple[int, ...]) -> FloatArray:
 def efficiency(values: FloatArray) -> FloatArray:
     """Effective draws per draw, at most 1, of means of numbers of shape (chain, draw, unit)."""
     relative = np.ones(values.shape[2])
-    moves = np.ptp(values, axis=(0, 1)) > 0
-    if moves.any():
-        relative[moves] = _ARVIZ.ess(values[..., moves], method="mean", relative=True, **_AXES)
+    varies = np.ptp(values, axis=(0, 1)) > 0
+    if varies.any():
+        relative[varies] = _ARVIZ.ess(values[..., varies], method="mean", relative=True, **_AXES)
     return np.minimum(relative, 1.0)
 
 

@@ -26,14 +26,14 @@ _FLUSH = 1e-150  # the product of two numbers above it is a number
 _MOST_NODES = 150
 
 
-class Rule(NamedTuple):
+class QuadratureRule(NamedTuple):
     """Nodes (node, exit) of a quadrature against the standard normal, and their log weights."""
 
     nodes: FloatArray
     log_weight: FloatArray
 
 
-def rule(n_exits: int, per_exit: int | None = None) -> Rule:
+def rule(n_exits: int, per_exit: int | None = None) -> QuadratureRule:
     """Gauss-Hermite product rule.
 
     Parameters
@@ -44,20 +44,29 @@ def rule(n_exits: int, per_exit: int | None = None) -> Rule:
 
     Returns
     -------
-    Rule
+    QuadratureRule
         Exact for polynomials of degree 2 per_exit - 1 in every exit.
 
     Examples
     --------
-    >>> found = rule(1, 2)
-    >>> found.nodes.ravel().round(12).tolist(), np.exp(found.log_weight).round(12).tolist()
-    ([-1.0, 1.0], [0.5, 0.5])
+    >>> quadrature = rule(1, 2)
+    >>> quadrature.nodes.ravel().round(12).tolist()
+    [-1.0, 1.0]
+    >>> np.exp(quadrature.log_weight).round(12).tolist()
+    [0.5, 0.5]
     """
     n = per_exit or max(3, min(25, int(_MOST_NODES ** (1 / n_exits) + 1e-9)))
     x, w = np.polynomial.hermite_e.hermegauss(n)
     nodes = np.stack(np.meshgrid(*[x] * n_exits, indexing="ij"), axis=-1).reshape(-1, n_exits)
     weights = np.stack(np.meshgrid(*[np.log(w / w.sum())] * n_exits, indexing="ij"), axis=-1)
-    return Rule(np.ascontiguousarray(nodes), weights.reshape(-1, n_exits).sum(axis=1))
+    return QuadratureRule(np.ascontiguousarray(nodes), weights.reshape(-1, n_exits).sum(axis=1))
+
+
+class Mode(NamedTuple):
+    """Mode of v (exit,), and the lower factor of the curvature there (exit, exit)."""
+
+    location: FloatArray
+    factor: FloatArray
 
 
 class Draws(NamedTuple):
@@ -69,7 +78,7 @@ class Draws(NamedTuple):
 
 
 @compiled
-def _one(data: UnitRows, unit: int, levels: FloatArray) -> tuple[UnitRows, FloatArray]:
+def _rows_of_unit(data: UnitRows, unit: int, levels: FloatArray) -> tuple[UnitRows, FloatArray]:
     """Rows of one unit, and their linear predictors."""
     first, last = data.start[unit], data.start[unit + 1]
     eta = np.zeros((last - first, levels.shape[1]))
@@ -77,61 +86,64 @@ def _one(data: UnitRows, unit: int, levels: FloatArray) -> tuple[UnitRows, Float
         for b in range(data.place.shape[1]):
             for j in range(levels.shape[1]):
                 eta[i - first, j] += levels[data.place[i, b], j]
-    one = UnitRows(
+    rows = UnitRows(
         data.link,
         data.place[first:last],
         data.outcome[first:last],
         data.weight[first:last],
         data.start,
     )
-    return one, eta
+    return rows, eta
 
 
 @compiled
-def modes(data: UnitRows, levels: FloatArray, root: FloatArray, out: FloatArray) -> None:
-    """Mode of v for every unit, (unit, exit), from where ``out`` is."""
-    for unit in range(len(out)):
-        one, eta = _one(data, unit, levels)
-        mode, _ = _mode(one, eta, root, out[unit])
-        out[unit] = mode
+def modes(data: UnitRows, levels: FloatArray, root: FloatArray, mode_by_unit: FloatArray) -> None:
+    """Mode of v for every unit, (unit, exit), from where ``mode_by_unit`` is."""
+    for unit in range(len(mode_by_unit)):
+        rows, eta = _rows_of_unit(data, unit, levels)
+        mode_by_unit[unit] = _mode(rows, eta, root, mode_by_unit[unit]).location
 
 
 @compiled_in_parallel
-def marginals(data: UnitRows, draws: Draws, nodes: Rule, out: FloatArray) -> None:
+def marginals(
+    data: UnitRows, draws: Draws, quadrature: QuadratureRule, log_likelihood: FloatArray
+) -> None:
     """Marginal log-likelihood (draw, unit) of every unit."""
-    for draw in numba.prange(len(out)):
-        for unit in range(out.shape[1]):
-            one, eta = _one(data, unit, draws.levels[draw])
-            mode = _mode(one, eta, draws.roots[draw], draws.start[unit])
-            out[draw, unit] = _log_integral(one, eta, draws.roots[draw], mode, nodes)
+    for draw in numba.prange(len(log_likelihood)):
+        for unit in range(log_likelihood.shape[1]):
+            rows, eta = _rows_of_unit(data, unit, draws.levels[draw])
+            mode = _mode(rows, eta, draws.roots[draw], draws.start[unit])
+            log_likelihood[draw, unit] = _log_integral(
+                rows, eta, draws.roots[draw], mode, quadrature
+            )
 
 
 @compiled
 def _log_integral(
-    one: UnitRows,
+    rows: UnitRows,
     eta: FloatArray,
     root: FloatArray,
-    at_mode: tuple[FloatArray, FloatArray],
-    nodes: Rule,
+    mode: Mode,
+    quadrature: QuadratureRule,
 ) -> float:
     """Log of the integral over u = root v, v standard normal, with nodes around a mode of v."""
-    mode, factor = at_mode
+    location, factor = mode.location, mode.factor
     growth = np.exp(np.minimum(eta, _LARGEST_EXPONENT))
-    n_exits = len(mode)
-    height = np.empty(len(nodes.log_weight))
+    n_exits = len(location)
+    height = np.empty(len(quadrature.log_weight))
     v, scale = np.empty(n_exits), np.empty(n_exits)
     for k in range(len(height)):
-        log_height = nodes.log_weight[k]
+        log_height = quadrature.log_weight[k]
         for j in range(n_exits - 1, -1, -1):
-            scale[j] = nodes.nodes[k, j]
+            scale[j] = quadrature.nodes[k, j]
             for a in range(j + 1, n_exits):
                 scale[j] -= factor[a, j] * scale[a]
             scale[j] /= factor[j, j]
-            v[j] = mode[j] + scale[j]
-            log_height += 0.5 * (nodes.nodes[k, j] ** 2 - v[j] ** 2)
+            v[j] = location[j] + scale[j]
+            log_height += 0.5 * (quadrature.nodes[k, j] ** 2 - v[j] ** 2)
         for j in range(n_exits):
-            scale[j] = math.exp(_moved(root, v, j))
-        height[k] = log_height + _density(one, growth, scale)
+            scale[j] = math.exp(_effect(root, v, j))
+        height[k] = log_height + _density(rows, growth, scale)
     top = height.max()
     volume = 0.0
     for j in range(n_exits):
@@ -140,7 +152,7 @@ def _log_integral(
 
 
 @compiled
-def _moved(root: FloatArray, v: FloatArray, j: int) -> float:
+def _effect(root: FloatArray, v: FloatArray, j: int) -> float:
     """Entry j of root v."""
     total = 0.0
     for a in range(len(v)):
@@ -149,9 +161,7 @@ def _moved(root: FloatArray, v: FloatArray, j: int) -> float:
 
 
 @compiled
-def _mode(
-    one: UnitRows, eta: FloatArray, root: FloatArray, start: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _mode(rows: UnitRows, eta: FloatArray, root: FloatArray, start: FloatArray) -> Mode:
     """Mode of v, near enough for a quadrature, and the lower factor of the curvature there.
 
     Newton steps, halved where the density, which is log-concave, would fall.
@@ -163,7 +173,7 @@ def _mode(
     for _ in range(_NEWTON_STEPS):
         for j in range(n_exits):
             proposal[j] = v[j] + length * step[j]
-        value, slope, curvature = _slopes(one, eta, root, proposal)
+        value, slope, curvature = _slopes(rows, eta, root, proposal)
         if value < height - 1e-12 * abs(height):
             length /= 2
             continue
@@ -174,20 +184,20 @@ def _mode(
         if gain < _GAIN:
             break
         length = min(1.0, _LONGEST / longest)
-    return v, factor
+    return Mode(v, factor)
 
 
 @compiled
-def _solve(factor: FloatArray, force: FloatArray, step: FloatArray) -> tuple[float, float]:
+def _solve(factor: FloatArray, gradient: FloatArray, step: FloatArray) -> tuple[float, float]:
     """Write the Newton step; half its square in the metric of the curvature, its longest part."""
     gain, longest = 0.0, 0.0
     for j in range(len(step)):
         for a in range(j):
-            force[j] -= factor[j, a] * force[a]
-        force[j] /= factor[j, j]
-        gain += 0.5 * force[j] ** 2
+            gradient[j] -= factor[j, a] * gradient[a]
+        gradient[j] /= factor[j, j]
+        gain += 0.5 * gradient[j] ** 2
     for j in range(len(step) - 1, -1, -1):
-        step[j] = force[j]
+        step[j] = gradient[j]
         for a in range(j + 1, len(step)):
             step[j] -= factor[a, j] * step[a]
         step[j] /= factor[j, j]
@@ -201,20 +211,20 @@ def _in_coordinates(
 ) -> None:
     """Turn slope and curvature in u into those in v, the standard normal prior included."""
     n_exits = len(root)
-    half = np.zeros((n_exits, n_exits))
-    force = np.empty(n_exits)
+    half_turned = np.zeros((n_exits, n_exits))
+    gradient = np.empty(n_exits)
     for a in range(n_exits):
-        force[a] = -v[a]
+        gradient[a] = -v[a]
         for j in range(n_exits):
-            force[a] += root[j, a] * slope[j]
+            gradient[a] += root[j, a] * slope[j]
             for b in range(n_exits):
-                half[j, a] += curvature[j, b] * root[b, a]
+                half_turned[j, a] += curvature[j, b] * root[b, a]
     for a in range(n_exits):
-        slope[a] = force[a]
+        slope[a] = gradient[a]
         for b in range(n_exits):
             curvature[a, b] = 1.0 if a == b else 0.0
             for j in range(n_exits):
-                curvature[a, b] += root[j, a] * half[j, b]
+                curvature[a, b] += root[j, a] * half_turned[j, b]
 
 
 @compiled
@@ -222,31 +232,31 @@ def _factorise(matrix: FloatArray, factor: FloatArray) -> None:
     """Lower factor of a positive definite matrix."""
     for a in range(len(matrix)):
         for b in range(a + 1):
-            rest = matrix[a, b]
+            remainder = matrix[a, b]
             for k in range(b):
-                rest -= factor[a, k] * factor[b, k]
-            factor[a, b] = math.sqrt(rest) if a == b else rest / factor[b, b]
+                remainder -= factor[a, k] * factor[b, k]
+            factor[a, b] = math.sqrt(remainder) if a == b else remainder / factor[b, b]
 
 
 @compiled
 def _slopes(
-    one: UnitRows, eta: FloatArray, root: FloatArray, v: FloatArray
+    rows: UnitRows, eta: FloatArray, root: FloatArray, v: FloatArray
 ) -> tuple[float, FloatArray, FloatArray]:
     """Log density of v up to a constant, its gradient, and minus its second derivative."""
     n_exits = len(v)
     slope, curvature = np.zeros(n_exits), np.zeros((n_exits, n_exits))
-    moved, probability, score = np.empty(n_exits), np.empty(n_exits), np.empty(n_exits)
+    shifted, probability, score = np.empty(n_exits), np.empty(n_exits), np.empty(n_exits)
     u, upper = np.empty(n_exits), np.empty(n_exits * (n_exits + 1) // 2)
     value = 0.0
     for j in range(n_exits):
-        u[j] = _moved(root, v, j)
+        u[j] = _effect(root, v, j)
         value -= 0.5 * v[j] ** 2
     for i in range(len(eta)):
         for j in range(n_exits):
-            moved[j] = eta[i, j] + u[j]
-        weight, outcome = one.weight[i], one.outcome[i]
-        value += weight * row_score(one.link, moved, outcome, probability, score)
-        row_curvature(one.link, moved, outcome, probability, upper)
+            shifted[j] = eta[i, j] + u[j]
+        weight, outcome = rows.weight[i], rows.outcome[i]
+        value += weight * row_score(rows.link, shifted, outcome, probability, score)
+        row_curvature(rows.link, shifted, outcome, probability, upper)
         k = 0
         for a in range(n_exits):
             slope[a] += weight * score[a]
@@ -261,7 +271,7 @@ def _slopes(
 
 
 @compiled
-def _density(one: UnitRows, growth: FloatArray, scale: FloatArray) -> float:
+def _density(rows: UnitRows, growth: FloatArray, scale: FloatArray) -> float:
     """Log-likelihood of rows whose odds ``growth`` are all multiplied by ``scale``.
 
     Probabilities are multiplied up and their logarithm is taken now and then: it would otherwise
@@ -273,15 +283,15 @@ def _density(one: UnitRows, growth: FloatArray, scale: FloatArray) -> float:
     for i in range(len(growth)):
         for j in range(n_exits):
             leave[j] = growth[i, j] * scale[j]
-        chance = share_out(one.link, leave, 1.0)
-        if one.outcome[i] > 0:
-            chance = leave[one.outcome[i] - 1]
-        if chance < _FLUSH:
-            value += one.weight[i] * (math.log(chance) if chance > 0.0 else -np.inf)
-        elif one.weight[i] == 1.0:
-            product *= chance
+        probability = share_out(rows.link, leave, 1.0)
+        if rows.outcome[i] > 0:
+            probability = leave[rows.outcome[i] - 1]
+        if probability < _FLUSH:
+            value += rows.weight[i] * (math.log(probability) if probability > 0.0 else -np.inf)
+        elif rows.weight[i] == 1.0:
+            product *= probability
         else:
-            value += one.weight[i] * math.log(chance)
+            value += rows.weight[i] * math.log(probability)
         if product < _FLUSH:
             value += math.log(product)
             product = 1.0

@@ -1,4 +1,4 @@
-"""What is scored, how much is spent on it, and what comes out."""
+"""The plan of a score, and the score."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRUSTED = ("psis", "refit")
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScorePlan:
     """How much is spent on a score; the same plan gives the same numbers.
 
     Attributes
@@ -95,11 +95,11 @@ def unit_column(fit: Fit, name: str) -> pd.Series:
     DesignError
         If a value of it is missing.
     """
-    known = fit.design_rows.columns
-    if name not in known:
+    columns = fit.design_rows.columns
+    if name not in columns:
         raise EstimandError(
-            f"score must be by a column of the panel, {list(known)}; got {name!r}."
-            + did_you_mean(name, known)
+            f"score must be by a column of the panel, {list(columns)}; got {name!r}."
+            + did_you_mean(name, columns)
         )
     return column(fit.design_rows, name)
 
@@ -110,13 +110,13 @@ def with_rows(design: Design, keep: npt.ArrayLike) -> Design:
     Levels without rows stay: their coefficients have the distribution that the model gives to
     levels it knows nothing of.
     """
-    which = np.asarray(keep)
+    selected = np.asarray(keep)
     return replace(
         design,
-        index=np.ascontiguousarray(design.index[which]),
-        outcome=design.outcome[which],
-        weight=design.weight[which],
-        row=design.row[which],
+        index=np.ascontiguousarray(design.index[selected]),
+        outcome=design.outcome[selected],
+        weight=design.weight[selected],
+        row=design.row[selected],
     )
 
 
@@ -134,7 +134,7 @@ def approximate(design: Design, n: int, seed: int) -> xr.Dataset:
 
 def digest(fit: Fit, labels: pd.Series | npt.NDArray[Any]) -> str:
     """SHA-256 of person, month, exit and unit of every row, in their order."""
-    known = pd.DataFrame(
+    labelled = pd.DataFrame(
         {
             "person": fit.design_rows["person"].astype(str).to_numpy(),
             "month": fit.design_rows["month"].to_numpy(dtype=np.int64),
@@ -142,5 +142,5 @@ def digest(fit: Fit, labels: pd.Series | npt.NDArray[Any]) -> str:
             "unit": np.asarray(labels).astype(str),
         }
     )
-    hashed = pd.util.hash_pandas_object(known, index=False).to_numpy()
+    hashed = pd.util.hash_pandas_object(labelled, index=False).to_numpy()
     return hashlib.sha256(hashed.tobytes()).hexdigest()

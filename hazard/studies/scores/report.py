@@ -9,12 +9,14 @@ from hazard.fitting.records import Fit
 from hazard.studies.scores.compare import table
 from hazard.studies.scores.future import cuts, leave_future_out
 from hazard.studies.scores.leave_out import leave_one_out
-from hazard.studies.scores.records import Plan, Progress, Score, silent, unit_column
+from hazard.studies.scores.records import Progress, Score, ScorePlan, silent, unit_column
 
 FUTURE = "future"
 
 
-def score(fit: Fit, unit: str, *, plan: Plan | None = None, progress: Progress = silent) -> Score:
+def score(
+    fit: Fit, unit: str, *, plan: ScorePlan | None = None, progress: Progress = silent
+) -> Score:
     """Score by a column of the panel, or of the calendar years to come.
 
     Parameters
@@ -22,7 +24,7 @@ def score(fit: Fit, unit: str, *, plan: Plan | None = None, progress: Progress =
     fit : Fit
     unit : str
         ``"future"``, with the default :func:`hazard.studies.scores.cuts`, or a column of the panel.
-    plan : Plan, optional
+    plan : ScorePlan, optional
     progress : callable
         Called with the stage and the share of it that is done.
     """
@@ -41,8 +43,8 @@ def text(scores: Sequence[Score]) -> str:
         As for :func:`hazard.studies.scores.table`.
     """
     compared = table(scores)
-    whole = compared[compared["block"].isna()]
-    return "\n".join(_sentence(row) for row in whole.to_dict("records"))
+    sums = compared[compared["block"].isna()]
+    return "\n".join(_sentence(row) for row in sums.to_dict("records"))
 
 
 def _sentence(row: dict[Hashable, Any]) -> str:
@@ -51,12 +53,12 @@ def _sentence(row: dict[Hashable, Any]) -> str:
         f"Monte Carlo error {row['mcse']:.2f}; {row['engine']})"
     )
     if isinstance(row["versus"], str):
-        said = f"By {row['unit']}: {row['model']} less {row['versus']}, {numbers}."
+        sentence = f"By {row['unit']}: {row['model']} less {row['versus']}, {numbers}."
     else:
-        said = f"By {row['unit']}: {row['model']}, expected log predictive density {numbers}."
+        sentence = f"By {row['unit']}: {row['model']}, expected log predictive density {numbers}."
     if row["n_not_refitted"]:
-        said += (
+        sentence += (
             f" Not to be trusted in {row['n_not_refitted']:,} of the units; --refits fits more of "
             "them again."
         )
-    return said
+    return sentence

@@ -26,13 +26,13 @@ class Sampler:
         """Number of graphs compiled so far."""
         return len(self._compiled)
 
-    def draws(self, around: Laplace, settings: nuts.SamplerSettings) -> xr.DataTree:
+    def draws(self, laplace: Laplace, settings: nuts.SamplerSettings) -> xr.DataTree:
         """Draws of one posterior, approximated or sampled.
 
         Parameters
         ----------
-        around : Laplace
-        settings : SamplerSettings
+        laplace : Laplace
+        settings : Settings
             The same settings give the same draws, whatever was drawn before.
 
         Returns
@@ -42,31 +42,33 @@ class Sampler:
         """
         if settings.engine == "laplace":
             n = settings.draws * settings.chains
-            drawn = laplace_draws.draws(around, n, np.random.default_rng(settings.seed))
-            return xr.DataTree.from_dict({"posterior": drawn})
-        graph = pymc_model.build_model(around.coordinates, around.anchors())
-        shape = _shape(graph, around.coordinates)
+            posterior = laplace_draws.draws(laplace, n, np.random.default_rng(settings.seed))
+            return xr.DataTree.from_dict({"posterior": posterior})
+        graph = pymc_model.build_model(laplace.coordinates, laplace.anchors())
+        shape = _shape(graph, laplace.coordinates)
         if shape in self._compiled:
-            compiled = _with_numbers(self._compiled[shape], graph, around)
+            compiled = _with_numbers(self._compiled[shape], graph, laplace)
         else:
-            compiled = self._compiled[shape] = nuts.compile_model(graph, around)
+            compiled = self._compiled[shape] = nuts.compile_model(graph, laplace)
         return nuts.sample(compiled, settings)
 
 
 def _shape(graph: pm.Model, coordinates: Coordinates) -> Hashable:
     """What of a model is compiled: its variables, its data but not their values, its constants."""
-    free = tuple((each.name, tuple(each.shape.eval().tolist())) for each in graph.free_RVs)
-    given = tuple((each.name, each.type.ndim) for each in graph.data_vars)
-    made = tuple(each.name for each in graph.deterministics)
+    free = tuple(
+        (variable.name, tuple(variable.shape.eval().tolist())) for variable in graph.free_RVs
+    )
+    data = tuple((variable.name, variable.type.ndim) for variable in graph.data_vars)
+    deterministics = tuple(variable.name for variable in graph.deterministics)
     # the numbers of a prior that is not normal are constants of the graph
     constants = (coordinates.design.link, coordinates.intercept, *coordinates.transformed.items())
-    return free, given, made, constants
+    return free, data, deterministics, constants
 
 
-def _with_numbers(compiled: Any, graph: pm.Model, around: Laplace) -> Any:
+def _with_numbers(compiled: Any, graph: pm.Model, laplace: Laplace) -> Any:
     """What was compiled for a graph of the same shape, with the data and the map of this one."""
-    location, factor = nuts.affine_map(graph, around)
-    numbers = {each.name: each.get_value() for each in graph.data_vars}
+    location, factor = nuts.affine_map(graph, laplace)
+    numbers = {variable.name: variable.get_value() for variable in graph.data_vars}
     numbers |= {"location": location, "factor": factor}
-    used = {each.name for each in compiled.shared_var_keys}
+    used = {variable.name for variable in compiled.shared_var_keys}
     return compiled.with_data(**{name: numbers[name] for name in used})

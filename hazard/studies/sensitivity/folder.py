@@ -22,25 +22,25 @@ from hazard.output import figures
 from hazard.studies.sensitivity import Sensitivity
 
 
-def write_sensitivity(path: Path, found: Sensitivity, lang: str = languages.ENGLISH) -> None:
+def write_sensitivity(path: Path, sensitivity: Sensitivity, lang: str = languages.ENGLISH) -> None:
     """Folder of what a model says under every lag prior, with its figure in a language."""
     with new_folder(path) as folder:
         tables = {
-            "sensitivity": found.table,
-            "repeated": found.repeated if len(found.repeated) else None,
-            "gate": gate_tables(found.gates, "cell") if found.gates else None,
+            "sensitivity": sensitivity.table,
+            "repeated": sensitivity.repeated if len(sensitivity.repeated) else None,
+            "gate": gate_tables(sensitivity.gates, "cell") if sensitivity.gates else None,
         }
         columns = write_tables(folder, tables)
         labels, words = languages.words("shared.exit", lang), languages.figure("sensitivity", lang)
-        drawn = figures.sensitivity(found.table, labels=labels, words=words)
-        write_figure(drawn, folder / "sensitivity")
+        figure = figures.sensitivity(sensitivity.table, labels=labels, words=words)
+        write_figure(figure, folder / "sensitivity")
         manifest = {
             "kind": "sensitivity",
             "columns": columns,
-            "model": found.spec.model_dump(mode="json"),
-            "model_digest": found.spec.digest,
-            "cells": {cell.name: prior_records(cell.priors) for cell in found.cells},
-            "gates": {cell: gate_facts(each) for cell, each in found.gates.items()},
-            **found.facts,
+            "model": sensitivity.spec.model_dump(mode="json"),
+            "model_digest": sensitivity.spec.digest,
+            "cells": {cell.name: prior_records(cell.priors) for cell in sensitivity.cells},
+            "gates": {cell: gate_facts(verdict) for cell, verdict in sensitivity.gates.items()},
+            **sensitivity.facts,
         }
         seal.write(folder, manifest)

@@ -81,18 +81,18 @@ def cells(spec: ModelSpec, scales: Mapping[float, str] = SCALES) -> tuple[Cell, 
         raise EstimandError("sensitivity must be of a model with a lagged term; it has none.")
     lags = {term.name: np.mean(term.coefficient_windows, axis=1) for term in spec.lagged}
     no_month = any(a < b and a <= 0 <= b for t in spec.lagged for a, b in t.coefficient_windows)
-    own = {term.name: term.prior for term in spec.lagged}
-    found = [Cell(REFERENCE, None, "the priors of the model file", own)]
+    model_priors = {term.name: term.prior for term in spec.lagged}
+    grid = [Cell(REFERENCE, None, "the priors of the model file", model_priors)]
     for shape in SHAPES:
         if shape.prior.singles_out_event and no_month:
             continue
-        for scale, why in scales.items():
+        for scale, scale_reason in scales.items():
             priors = {name: scaled(shape.prior, scale, place) for name, place in lags.items()}
-            found.append(Cell(shape.name, scale, f"{shape.prior.reason}; {why}", priors))
-    return tuple(found)
+            grid.append(Cell(shape.name, scale, f"{shape.prior.reason}; {scale_reason}", priors))
+    return tuple(grid)
 
 
-def chosen(every: Sequence[Cell], names: Iterable[str]) -> tuple[Cell, ...]:
+def chosen(grid: Sequence[Cell], names: Iterable[str]) -> tuple[Cell, ...]:
     """Cells by their names.
 
     Raises
@@ -100,7 +100,7 @@ def chosen(every: Sequence[Cell], names: Iterable[str]) -> tuple[Cell, ...]:
     UsageError
         If a name is not that of a cell.
     """
-    by_name = {cell.name: cell for cell in every}
+    by_name = {cell.name: cell for cell in grid}
     for name in names:
         if name not in by_name:
             raise UsageError(

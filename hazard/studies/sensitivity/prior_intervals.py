@@ -44,12 +44,12 @@ def half_widths(prior: Prior, windows: tuple[tuple[int, int], ...], seed: int = 
     """
     first, last = np.array(windows).T
     lags = np.arange(first[0], last[-1] + 1)
-    holds = (first <= lags[:, None]) & (lags[:, None] <= last)
+    covers = (first <= lags[:, None]) & (lags[:, None] <= last)
     counted = lags >= 0 if (lags >= 0).any() else np.ones(len(lags), dtype=bool)
-    weights = np.vstack([holds, counted @ holds.astype(np.float64)])
+    weights = np.vstack([covers, counted @ covers.astype(np.float64)])
     place = (first + last) / 2
     if not isinstance(prior, NormalFamily) or isinstance(prior, LearnedFamily):
-        drawn = weights @ draws(prior, place, _SIMULATED, np.random.default_rng(seed))
-        return np.asarray(np.quantile(np.abs(drawn), 0.95, axis=1))
+        simulated = weights @ draws(prior, place, _SIMULATED, np.random.default_rng(seed))
+        return np.asarray(np.quantile(np.abs(simulated), 0.95, axis=1))
     spread = weights @ covariance(prior, place) @ weights.T
     return np.asarray(_NORMAL_95 * np.sqrt(np.diag(spread)))

@@ -35,7 +35,7 @@ SAMPLED = SamplerSettings()
 
 
 @dataclass(frozen=True)
-class Plan:
+class SensitivityPlan:
     """What is fitted, and how.
 
     Attributes
@@ -85,12 +85,12 @@ class Sensitivity:
     @property
     def passed(self) -> bool:
         """Whether everything that was sampled passed the gate."""
-        return all(each.passed for each in self.gates.values())
+        return all(verdict.passed for verdict in self.gates.values())
 
 
 def plan(
     spec: ModelSpec, *, engine: Literal["nuts", "laplace"], repeat: Sequence[str] = (), seed: int
-) -> Plan:
+) -> SensitivityPlan:
     """The default cells with one engine, and the named ones sampled beside the approximation.
 
     Raises
@@ -98,28 +98,30 @@ def plan(
     UsageError
         If a name is not that of a cell, or there is nothing to repeat: all cells are sampled.
     """
-    every = cells(spec)
+    grid = cells(spec)
     if repeat and engine == "nuts":
         raise UsageError("--repeat must come with --engine laplace; with nuts all are sampled.")
     settings = APPROXIMATE if engine == "laplace" else SAMPLED
-    return Plan(
-        every,
+    return SensitivityPlan(
+        grid,
         replace(settings, seed=seed),
-        chosen(every, repeat),
+        chosen(grid, repeat),
         replace(SAMPLED, seed=seed),
     )
 
 
-def run(rows: Panel, spec: ModelSpec, wanted: Plan, *, progress: Progress = silent) -> Sensitivity:
+def run(
+    rows: Panel, spec: ModelSpec, sensitivity_plan: SensitivityPlan, *, progress: Progress = silent
+) -> Sensitivity:
     """The model under every lag prior, on the same rows.
 
     Parameters
     ----------
     rows : Panel
     spec : ModelSpec
-    wanted : Plan
+    sensitivity_plan : SensitivityPlan
     progress : callable
-        Called with what is fitted, and the share of it that is done.
+        Called with the stage, and the share of it that is done.
 
     Returns
     -------
@@ -128,25 +130,29 @@ def run(rows: Panel, spec: ModelSpec, wanted: Plan, *, progress: Progress = sile
     """
     since = time.perf_counter()
     progress("design", 0.0)
-    built = design.build(rows.frame, rows.histories, spec)
-    refuse_constant(built)
-    fits = fitted(built, rows.frame, spec=spec, plan=wanted, progress=progress)
-    found = table(fits, spec)
+    model_design = design.build(rows.frame, rows.histories, spec)
+    refuse_constant(model_design)
+    fits = fitted(
+        model_design, rows.frame, spec=spec, sensitivity_plan=sensitivity_plan, progress=progress
+    )
+    estimates = table(fits, spec)
     progress("done", 0.0)
     return Sensitivity(
         spec=spec,
-        cells=wanted.cells,
-        table=found,
-        repeated=repeated(found),
+        cells=sensitivity_plan.cells,
+        table=estimates,
+        repeated=repeated(estimates),
         gates={fit.cell.name: fit.gate for fit in fits if fit.gate is not None},
         facts={
             "source": rows.source,
-            "design_rows": len(built.outcome),
-            "design_persons": int(rows.frame["person"].iloc[built.row].nunique()),
-            "settings": asdict(wanted.settings),
-            "repeat_settings": asdict(wanted.repeat_settings) if wanted.repeats else None,
-            "repeats": [cell.name for cell in wanted.repeats],
-            "incidence_draws": wanted.incidence_draws,
+            "design_rows": len(model_design.outcome),
+            "design_persons": int(rows.frame["person"].iloc[model_design.row].nunique()),
+            "settings": asdict(sensitivity_plan.settings),
+            "repeat_settings": asdict(sensitivity_plan.repeat_settings)
+            if sensitivity_plan.repeats
+            else None,
+            "repeats": [cell.name for cell in sensitivity_plan.repeats],
+            "incidence_draws": sensitivity_plan.incidence_draws,
             "seconds": round(time.perf_counter() - since, 2),
             "versions": versions(),
         },
@@ -154,63 +160,69 @@ def run(rows: Panel, spec: ModelSpec, wanted: Plan, *, progress: Progress = sile
 
 
 def fitted(
-    built: Design,
+    model_design: Design,
     panel: pd.DataFrame,
     *,
     spec: ModelSpec,
-    plan: Plan,
+    sensitivity_plan: SensitivityPlan,
     progress: Progress = silent,
 ) -> list[Fitted]:
     """The fit of every cell of a plan, then of its repeats; none depends on another."""
     person = panel["person"].to_numpy()
     sampler = Sampler()
-    found = []
-    for stage, settings, some in (
-        (plan.settings.engine, plan.settings, plan.cells),
-        ("repeats", replace(plan.repeat_settings, engine="nuts"), plan.repeats),
+    fits = []
+    for stage, settings, stage_cells in (
+        (sensitivity_plan.settings.engine, sensitivity_plan.settings, sensitivity_plan.cells),
+        (
+            "repeats",
+            replace(sensitivity_plan.repeat_settings, engine="nuts"),
+            sensitivity_plan.repeats,
+        ),
     ):
-        for done, cell in enumerate(some):
-            progress(stage, done / len(some))
-            own = with_priors(built, cell.priors)
-            around = laplace_draws.fit(parameterisation.standard(own))
-            drawn = sampler.draws(around, settings)
-            quantities = _quantities(drawn, own, person, spec=spec, n=plan.incidence_draws)
-            judged = _judged(drawn, quantities) if settings.engine == "nuts" else None
-            found.append(Fitted(cell, settings.engine, quantities, judged))
-    return found
+        for done, cell in enumerate(stage_cells):
+            progress(stage, done / len(stage_cells))
+            cell_design = with_priors(model_design, cell.priors)
+            laplace = laplace_draws.fit(parameterisation.standard(cell_design))
+            draws = sampler.draws(laplace, settings)
+            quantities = _quantities(
+                draws, cell_design, person, spec=spec, n=sensitivity_plan.incidence_draws
+            )
+            verdict = _parameter_gate(draws, quantities) if settings.engine == "nuts" else None
+            fits.append(Fitted(cell, settings.engine, quantities, verdict))
+    return fits
 
 
-def with_priors(built: Design, priors: Mapping[str, Prior]) -> Design:
+def with_priors(model_design: Design, priors: Mapping[str, Prior]) -> Design:
     """The design with other priors of the named blocks."""
     blocks = (
         replace(block, prior=priors[block.name]) if block.name in priors else block
-        for block in built.blocks
+        for block in model_design.blocks
     )
-    return replace(built, blocks=tuple(blocks))
+    return replace(model_design, blocks=tuple(blocks))
 
 
 def _quantities(
-    drawn: xr.DataTree,
-    built: Design,
+    draws: xr.DataTree,
+    model_design: Design,
     person: npt.NDArray[np.int64],
     *,
     spec: ModelSpec,
     n: int,
 ) -> dict[str, xr.DataArray]:
-    posterior = drawn["posterior"].to_dataset()
+    posterior = draws["posterior"].to_dataset()
     curves = estimands.lag_curves(posterior, spec)
-    found = {str(name): values for name, values in curves.items()}
-    for wanted in spec.estimand:
-        if isinstance(wanted, IncidenceEstimand) and wanted.term is not None:
-            beta = estimands.coefficients(thinned(posterior, n), built)
-            incidence = estimands.incidence(beta, built, person, wanted)
-            months = [*units.printed(wanted.horizon_months, spec.table.unit)]
+    quantities = {str(name): values for name, values in curves.items()}
+    for estimand in spec.estimand:
+        if isinstance(estimand, IncidenceEstimand) and estimand.term is not None:
+            beta = estimands.coefficients(thinned(posterior, n), model_design)
+            incidence = estimands.incidence(beta, model_design, person, estimand)
+            months = [*units.printed(estimand.horizon_months, spec.table.unit)]
             contrast = incidence.sel(month=months).diff("arm").squeeze("arm", drop=True)
-            found["risk_difference"] = contrast.expand_dims(term=[wanted.term], axis=2)
-    return found
+            quantities["risk_difference"] = contrast.expand_dims(term=[estimand.term], axis=2)
+    return quantities
 
 
-def _judged(drawn: xr.DataTree, quantities: Mapping[str, xr.DataArray]) -> Gate:
+def _parameter_gate(draws: xr.DataTree, quantities: Mapping[str, xr.DataArray]) -> Gate:
     """The gate on every parameter and sum; incidences are functions of the parameters."""
     total = quantities["cumulative_lag_effect"]
-    return gate(drawn, limits=EXPLORE, quantities={"cumulative_lag_effect": total})
+    return gate(draws, limits=EXPLORE, quantities={"cumulative_lag_effect": total})

@@ -53,7 +53,7 @@ _OVER = ("chain", "draw")
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was found under one prior.
+    """Estimates under one prior.
 
     Attributes
     ----------
@@ -95,23 +95,25 @@ def table(fits: Sequence[Fitted], spec: ModelSpec) -> pd.DataFrame:
     EstimandError
         If no fit is that of the model's own priors.
     """
-    frames = [_of_fit(each, spec) for each in fits]
-    own = [frame for frame, each in zip(frames, fits, strict=True) if each.cell.prior == REFERENCE]
-    if not own:
+    frames = [_of_fit(fit, spec) for fit in fits]
+    reference_frames = [
+        frame for frame, fit in zip(frames, fits, strict=True) if fit.cell.prior == REFERENCE
+    ]
+    if not reference_frames:
         raise EstimandError("sensitivity must have a fit under the model's own priors; got none.")
-    reference = own[0]["conclusion"].to_numpy()
+    reference = reference_frames[0]["conclusion"].to_numpy()
     marked = [frame.assign(changed=frame["conclusion"].to_numpy() != reference) for frame in frames]
     joined = pd.concat([frame.astype(object) for frame in marked], ignore_index=True)
     with np.errstate(invalid="ignore"):  # pandas tries whether infinite numbers are whole
         return joined.reindex(columns=list(COLUMNS)).convert_dtypes()
 
 
-def repeated(found: pd.DataFrame) -> pd.DataFrame:
+def repeated(estimates: pd.DataFrame) -> pd.DataFrame:
     """Where a prior was both approximated and sampled: how far the two are apart.
 
     Parameters
     ----------
-    found : DataFrame
+    estimates : DataFrame
         From :func:`table`.
 
     Returns
@@ -120,26 +122,34 @@ def repeated(found: pd.DataFrame) -> pd.DataFrame:
         From :func:`hazard.output.tables.apart`, with both conclusions.
     """
     key = ["prior", "scale", *KEY]
-    near, sampled = (found[found["engine"] == name] for name in ("laplace", "nuts"))
-    distances = tables.apart(near, sampled, key)
-    said = [rows[[*key, "conclusion"]] for rows in (near, sampled)]
-    both = said[0].merge(said[1], on=key, suffixes=("", "_nuts"), validate="one_to_one")
-    return distances.assign(conclusion=both["conclusion"], conclusion_nuts=both["conclusion_nuts"])
+    approximated, sampled = (estimates[estimates["engine"] == name] for name in ("laplace", "nuts"))
+    distances = tables.apart(approximated, sampled, key)
+    conclusion_rows = [rows[[*key, "conclusion"]] for rows in (approximated, sampled)]
+    pairs = conclusion_rows[0].merge(
+        conclusion_rows[1], on=key, suffixes=("", "_nuts"), validate="one_to_one"
+    )
+    return distances.assign(
+        conclusion=pairs["conclusion"], conclusion_nuts=pairs["conclusion_nuts"]
+    )
 
 
-def repeated_text(apart: pd.DataFrame, lang: str = languages.ENGLISH) -> list[str]:
+def repeated_text(distances: pd.DataFrame, lang: str = languages.ENGLISH) -> list[str]:
     """One sentence per prior that was repeated: how far approximation and sampling are apart."""
     text, marks = languages.words("commands.sensitivity", lang)["repeated"], language_marks(lang)
     lines = []
-    for _, rows in apart.groupby(["prior", "scale"], sort=False, dropna=False):
+    for _, rows in distances.groupby(["prior", "scale"], sort=False, dropna=False):
         cell: Any = rows.iloc[0]
         name = cell["prior"] if pd.isna(cell["scale"]) else f"{cell['prior']}:{cell['scale']:g}"
-        same = int((rows["conclusion"] == rows["conclusion_nuts"]).sum())
-        middle = rows["apart"].astype(float).abs()
-        ends = rows[["apart_lower", "apart_upper"]].astype(float).abs().to_numpy()
-        values = {"median": middle.median(), "largest": middle.max(), "end": ends.max()}
+        n_same = int((rows["conclusion"] == rows["conclusion_nuts"]).sum())
+        estimate_distance = rows["apart"].astype(float).abs()
+        end_distances = rows[["apart_lower", "apart_upper"]].astype(float).abs().to_numpy()
+        values = {
+            "median": estimate_distance.median(),
+            "largest": estimate_distance.max(),
+            "end": end_distances.max(),
+        }
         numbers = {key: number(value, -2, marks) for key, value in values.items()}
-        lines.append(text.format(prior=name, same=same, all=len(rows), **numbers))
+        lines.append(text.format(prior=name, same=n_same, all=len(rows), **numbers))
     return lines
 
 
@@ -169,13 +179,13 @@ def _of_fit(fit: Fitted, spec: ModelSpec) -> pd.DataFrame:
 
 def _summary(draws: xr.DataArray, quantity: str) -> pd.DataFrame:
     above, below = (draws > 0).mean(_OVER), (draws < 0).mean(_OVER)
-    further = xr.Dataset(
+    directions = xr.Dataset(
         {"probability_of_direction": above.where(above >= below, below)}
     ).to_dataframe()
-    found = tables.summary(draws)
+    summary_rows = tables.summary(draws)
     n = draws.sizes["chain"] * draws.sizes["draw"]
-    keys = [str(name) for name in further.index.names]
-    return found.join(further, on=keys).assign(quantity=quantity, draws=n)
+    keys = [str(name) for name in directions.index.names]
+    return summary_rows.join(directions, on=keys).assign(quantity=quantity, draws=n)
 
 
 def conclusions(lower: pd.Series, upper: pd.Series) -> list[str]:

@@ -282,7 +282,7 @@ def test_every_prior_has_windows(rng: np.random.Generator) -> None:
     rows = fitting.Panel(small.panel, small.histories, pd.DataFrame(), "table")
     every = sensitivity.cells(spec)
     assert {cell.prior for cell in every} == {cell.prior for cell in sensitivity.cells(spec_of(""))}
-    wanted = sensitivity.Plan(
+    wanted = sensitivity.SensitivityPlan(
         every[::2], SamplerSettings(draws=20, engine="laplace"), incidence_draws=5
     )
     found = sensitivity.run(rows, spec, wanted).table

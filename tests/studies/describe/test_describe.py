@@ -286,10 +286,10 @@ def test_table_of_another_field(tmp_path: Path) -> None:
     assert "probability per week" in set(found.series["unit"])
     assert len(found.published) == 0  # the report is about other people
     assert found.summary == "2 persons, 3 rows."
-    told = found.told.set_index(["quantity", "unit"])["value"]
+    told = found.output_series.set_index(["quantity", "unit"])["value"]
     assert told["persons", "persons"] == 2
     assert told["mean_time_at_risk", "weeks"] == 1.5
-    written = found.told.to_csv().lower()
+    written = found.output_series.to_csv().lower()
     assert not any(word in written for word in ("famil", "centre", "month", "resident"))
     assert "famil" in found.series.to_csv()  # negative control
 

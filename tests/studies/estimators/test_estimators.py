@@ -145,7 +145,9 @@ def registers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(registers: Path) -> estimators.Comparison:
     first, last = (specs.read(name) for name in MODELS)
-    return estimators.compare(fitting.panel_from_registers(registers, last), (first, last))
+    return estimators.compare(
+        fitting.panel_from_registers(registers, last), estimators.ModelPair(first, last)
+    )
 
 
 def test_steps_lead_from_one_estimator_to_the_next(found: estimators.Comparison) -> None:
@@ -236,10 +238,10 @@ def test_models_that_cannot_be_compared_are_refused(registers: Path) -> None:
         update={"data": first.data.model_copy(update={"forced_return": "strict"})}
     )
     with pytest.raises(UsageError, match=r"must have the same definitions, .* differ in"):
-        estimators.compare(rows, (strict, last))
+        estimators.compare(rows, estimators.ModelPair(strict, last))
     short = first.model_copy(update={"term": first.term[:-1]})
     with pytest.raises(UsageError, match="must have the same lagged terms"):
-        estimators.compare(rows, (short, last))
+        estimators.compare(rows, estimators.ModelPair(short, last))
 
 
 def test_folder_and_pages(found: estimators.Comparison, tmp_path: Path) -> None:

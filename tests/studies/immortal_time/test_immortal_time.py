@@ -28,7 +28,7 @@ from hazard.model import design
 from hazard.months import month_number
 from hazard.output import figures
 from hazard.studies import immortal_time
-from hazard.studies.immortal_time import Question, World
+from hazard.studies.immortal_time import Question, TalkPopulation
 from hazard.studies.immortal_time.draws import NEVER
 from hazard.studies.immortal_time.person_rows import ever_coded
 from hazard.studies.immortal_time.published import N_OTHERS, nationalities
@@ -42,10 +42,10 @@ FIVE = 5.0  # standard errors: a test of this size fails once in two million
 RUNNER = typer.testing.CliRunner()
 
 
-def small(talk: Sequence[float], *, leave: Sequence[float] = (0.1, 0.06, 0.04)) -> World:
+def small(talk: Sequence[float], *, leave: Sequence[float] = (0.1, 0.06, 0.04)) -> TalkPopulation:
     """One nationality, everybody there from the first of ``len(talk)`` months."""
     months = len(talk)
-    return World(
+    return TalkPopulation(
         ("any",),
         np.array([20_000]),
         np.array([leave]),
@@ -56,8 +56,8 @@ def small(talk: Sequence[float], *, leave: Sequence[float] = (0.1, 0.06, 0.04)) 
 
 
 @cache
-def published_world() -> World:
-    return immortal_time.world()
+def published_world() -> TalkPopulation:
+    return immortal_time.talk_population()
 
 
 @cache
@@ -91,7 +91,7 @@ def test_limit_with_one_month_of_talks_by_hand() -> None:
     exit_of_all = a / h * (1 - (1 - h) ** months)
     exit_of_others = (exit_of_all - treated * exit_of_treated) / (1 - treated)
 
-    found = immortal_time.course(small([0, 0, 0, 0.3, 0, 0, 0, 0, 0, 0]))
+    found = immortal_time.expected_shares(small([0, 0, 0, 0.3, 0, 0, 0, 0, 0, 0]))
 
     assert found.treated.item() == pytest.approx(float(treated), abs=1e-14)
     assert found.assisted.item() == pytest.approx(float(exit_of_all), abs=1e-14)
@@ -102,24 +102,24 @@ def test_limit_with_one_month_of_talks_by_hand() -> None:
 
 def test_limit_is_zero_when_talks_are_at_the_start() -> None:
     """No immortal time: who is talked to is known before anybody can leave."""
-    at_start = immortal_time.course(small([0.3, *[0.0] * 19]))
+    at_start = immortal_time.expected_shares(small([0.3, *[0.0] * 19]))
     assert immortal_time.pooled_limit(at_start) == pytest.approx([0.0], abs=1e-14)
-    later = immortal_time.course(small([0.0, 0.0, 0.3, 0.0, 0.0, 0.0]))  # negative control
+    later = immortal_time.expected_shares(small([0.0, 0.0, 0.3, 0.0, 0.0, 0.0]))  # negative control
     assert immortal_time.pooled_limit(later)[0] < -0.01
 
 
 def test_limit_is_zero_with_endless_follow_up_and_constant_rates() -> None:
     # 0.8 to the 200th power, who are still there, is below 1e-19
-    endless = immortal_time.course(small([0.1] * 200))
+    endless = immortal_time.expected_shares(small([0.1] * 200))
     assert immortal_time.pooled_limit(endless) == pytest.approx([0.0], abs=1e-13)
-    ended = immortal_time.course(small([0.1] * 10))  # negative control
+    ended = immortal_time.expected_shares(small([0.1] * 10))  # negative control
     assert immortal_time.pooled_limit(ended)[0] < -0.01
 
 
 def test_limits_are_those_of_regressions_on_all_groups() -> None:
     """Reference: weighted least squares of numpy over every group of persons."""
     of = published_world()
-    found = immortal_time.course(of)
+    found = immortal_time.expected_shares(of)
     rows = []
     for place, n in enumerate(of.persons):
         shares = np.append(found.treated[place], 1 - found.treated[place].sum())
@@ -143,7 +143,7 @@ def test_limits_are_those_of_regressions_on_all_groups() -> None:
 # --- calibration --------------------------------------------------------------------------------
 def test_world_has_the_printed_shares() -> None:
     of, printed = published_world(), nationalities()
-    found = immortal_time.course(of)
+    found = immortal_time.expected_shares(of)
     assert found.treated.sum(axis=1) == pytest.approx(printed["talk"].to_numpy(), abs=1e-9)
     assert found.assisted == pytest.approx(printed["assisted"].to_numpy(), abs=1e-12)
     assert of.persons @ found.treated == pytest.approx([723, 263], abs=1e-4)
@@ -153,7 +153,7 @@ def test_world_has_the_printed_shares() -> None:
 
 def test_world_that_cannot_be_is_refused() -> None:
     with pytest.raises(DomainError, match="printed shares must be reachable"):
-        immortal_time.world(other_exits=0.9)
+        immortal_time.talk_population(other_exits=0.9)
     with pytest.raises(DomainError, match=r"odds ratio must be above 0; got 0\."):
         immortal_time.with_odds_ratio(published_world(), 0.0)
 
@@ -194,7 +194,7 @@ def test_counted_months_are_those_of_the_panel(rng: np.random.Generator) -> None
 @pytest.mark.parametrize("odds_ratio", [1.0, 3.0])
 def test_drawn_persons_follow_their_course(odds_ratio: float, rng: np.random.Generator) -> None:
     of = immortal_time.with_odds_ratio(small([0.05, 0.1, 0.0, 0.2, 0.1, 0.0]), odds_ratio)
-    expected, drawn = immortal_time.course(of), immortal_time.persons(of, rng)
+    expected, drawn = immortal_time.expected_shares(of), immortal_time.persons(of, rng)
     n, treated = len(drawn.entry), drawn.treated == 1
     for share, seen in (
         (expected.treated.item(), treated),
@@ -207,7 +207,7 @@ def test_drawn_persons_follow_their_course(odds_ratio: float, rng: np.random.Gen
 def test_drawn_persons_do_not_follow_another_course(rng: np.random.Generator) -> None:
     talk = [0.05, 0.1, 0.0, 0.2, 0.1, 0.0]  # negative control: talks a month later
     drawn = immortal_time.persons(small(talk), rng)
-    share = immortal_time.course(small([0.0, *talk[:-1]])).treated.item()
+    share = immortal_time.expected_shares(small([0.0, *talk[:-1]])).treated.item()
     apart = abs(drawn.treated.mean() - share)
     assert apart > FIVE * np.sqrt(share * (1 - share) / len(drawn.entry))
 
@@ -383,7 +383,9 @@ def test_least_squares_tends_to_its_limit(name: str, term: str) -> None:
     for table in (null_study(), planted_study()):
         row = one(table, name, term)
         assert abs(row["mean"] - row["expected"]) < FIVE * row["mean_mcse"]
-    longer = immortal_time.course(immortal_time.world(follow_up=24))  # negative control
+    longer = immortal_time.expected_shares(
+        immortal_time.talk_population(follow_up=24)
+    )  # negative control
     limits = {"ever_treated": immortal_time.pooled_limit, "ever_treated_within": None}
     limit = (limits[name] or immortal_time.within_limit)(longer)
     row = one(null_study(), name, "talk_2015")
@@ -456,7 +458,7 @@ def test_sentences_say_the_numbers_of_the_table() -> None:
 
 def test_assumptions_hold_the_default() -> None:
     spread = spread_of_assumptions()
-    found = immortal_time.course(published_world())
+    found = immortal_time.expected_shares(published_world())
     others = published_world().hazard[0, 1:].sum()
     chosen = spread[np.isclose(spread["other_exits"], others) & (spread["follow_up"] == 0)]
     pooled = chosen[chosen["design"] == "ever_treated"][["talk_2014", "talk_2015"]]

@@ -32,7 +32,7 @@ from hazard.model import design, parameterisation, priors
 from hazard.model.design import Design
 from hazard.spec import ModelSpec
 from hazard.studies import sbc
-from hazard.studies.sbc import Plan, Problem, simulation
+from hazard.studies.sbc import CalibrationPlan, Problem, simulation
 from hazard.studies.sbc.engines import smallest_ess, thinned
 from hazard.studies.sbc.simulation import key
 from hazard.studies.sbc.uniformity import inside
@@ -139,13 +139,13 @@ def with_family(family: str) -> ModelSpec:
 
 
 def problem_of(spec: ModelSpec, persons: int = 100) -> Problem:
-    return Problem.of(sbc.small_rows(spec, persons=persons), spec)
+    return Problem.from_panel(sbc.small_rows(spec, persons=persons), spec)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_prior_draws_have_the_moments_of_the_prior(family: str, rng: np.random.Generator) -> None:
     n, spec = 600, with_family(family)
-    it = problem_of(spec, persons=30).it
+    it = problem_of(spec, persons=30).coordinates
     draws = [sbc.prior_draw(it, rng) for _ in range(n)]
     term = spec.lagged[0]
     beta = np.array([own[f"beta_{term.name}"].values[0, 0, :, 0] for own in draws])
@@ -169,7 +169,7 @@ def test_prior_draws_have_the_moments_of_the_prior(family: str, rng: np.random.G
 
 
 def test_prior_draws_of_correlations(rng: np.random.Generator) -> None:
-    it = problem_of(with_family("correlated"), persons=30).it
+    it = problem_of(with_family("correlated"), persons=30).coordinates
     [name] = [group.name for group in it.learned]
     draws = [sbc.prior_draw(it, rng) for _ in range(600)]
     r = np.array([own[f"correlation_{name}"].values[0, 0, 0, 1] for own in draws])
@@ -449,8 +449,8 @@ def test_group_effect_shared_across_exits_is_rejected() -> None:
 def test_every_bundled_model_can_be_simulated(name: str, rng: np.random.Generator) -> None:
     spec = specs.read(name)
     problem = problem_of(spec, persons=40)
-    own = problem.it.original
-    truth = sbc.prior_draw(problem.it, rng)
+    own = problem.coordinates.original
+    truth = sbc.prior_draw(problem.coordinates, rng)
     beta = incidence.coefficients(truth, own).values[0, 0]
     left = sbc.outcomes(own, problem.person_in_design, beta, rng)
     found = sbc.numbers(truth, left, problem.person, spec)
@@ -463,9 +463,9 @@ def test_every_bundled_model_can_be_simulated(name: str, rng: np.random.Generato
 def test_names_of_groups_and_covariates_are_numbers() -> None:
     spec = small_panels.every_kind()
     problem = problem_of(spec)
-    truth = sbc.prior_draw(problem.it, np.random.default_rng(1))
-    names = sbc.numbers(truth, problem.it.original, problem.person, spec)
-    labels = {str(label) for block in problem.it.original.blocks for label in block.levels}
+    truth = sbc.prior_draw(problem.coordinates, np.random.default_rng(1))
+    names = sbc.numbers(truth, problem.coordinates.original, problem.person, spec)
+    labels = {str(label) for block in problem.coordinates.original.blocks for label in block.levels}
     shown = [label for label in labels if len(label) > 3 and any(label in name for name in names)]
     assert {label for label in shown if not label.isdigit()} == set()  # years are digits
     assert "u_centre[4, assisted]" in names
@@ -488,7 +488,7 @@ def test_thinned_draws_and_their_effective_number(rng: np.random.Generator) -> N
 
 
 # --- certificates -------------------------------------------------------------------------------
-QUICK = Plan(simulations=6, engine="laplace", seed=3)
+QUICK = CalibrationPlan(simulations=6, engine="laplace", seed=3)
 
 
 @cache
@@ -522,7 +522,7 @@ def test_interrupted_calibration_ends_with_the_same_bytes(
     made: list[int] = []
     piece = simulation.piece
 
-    def counted(problem: Problem, plan: Plan, number: int, fit: Any) -> dict[str, Any]:
+    def counted(problem: Problem, plan: CalibrationPlan, number: int, fit: Any) -> dict[str, Any]:
         made.append(number)
         return piece(problem, plan, number, fit)
 
@@ -603,7 +603,7 @@ def test_verdict_names_the_quantity_that_is_outside(rng: np.random.Generator) ->
 
 
 def test_fit_that_does_not_settle_is_a_failed_simulation() -> None:
-    def lost(left: Design, n: int, rng: np.random.Generator) -> sbc.Drawn:
+    def lost(left: Design, n: int, rng: np.random.Generator) -> sbc.PosteriorSample:
         raise ConvergenceError("learned scales must settle within 60 rounds.")
 
     found = sbc.piece(quick_problem(), QUICK, 5, lost)
@@ -658,8 +658,8 @@ def test_killed_command_ends_with_the_same_certificate(model_file: Path, tmp_pat
 @pytest.mark.slow
 def test_sampler_is_compiled_once() -> None:
     problem, sampler = problem_of(with_family("correlated")), Sampler()
-    fit = sbc.engine("nuts", problem.it, sampler)
-    plan = Plan(seed=2)
+    fit = sbc.engine("nuts", problem.coordinates, sampler)
+    plan = CalibrationPlan(seed=2)
     found = [sbc.piece(problem, plan, number, fit) for number in range(3)]
     assert sampler.n_compiled == 1
     assert found[2] == sbc.piece(problem, plan, 2, fit)  # whatever was drawn before
@@ -670,7 +670,7 @@ def test_sampler_is_compiled_once() -> None:
 def test_sampler_is_calibrated_where_the_approximation_is_not(tmp_path: Path) -> None:
     spec = with_family("correlated")
     problem = problem_of(spec)
-    plan = Plan(simulations=100, seed=5)
+    plan = CalibrationPlan(simulations=100, seed=5)
     assert sbc.calibrate(problem, plan, tmp_path / "nuts.json", silent)["passed"]
     coarse = replace(plan, engine="laplace")
     found = sbc.calibrate(problem, coarse, tmp_path / "laplace.json", silent)

@@ -158,7 +158,7 @@ def test_the_same_month_obeys_the_hazards() -> None:
         ("intercept", "intercept"): [np.log(1 / 4)],
         ("assisted_application_centre", "0"): [np.log(4)],
     }
-    plan = scenario.Plan(draws=4, replications=20_000)
+    plan = scenario.ScenarioPlan(draws=4, replications=20_000)
     every = lived(world, beta, horizon=1, plan=plan)
     found = left(every).squeeze()
     assert near(found.sel(version="feedback"), 4 / 7)
@@ -229,7 +229,7 @@ def test_arms_that_do_not_differ_give_exactly_zero(rng: np.random.Generator) -> 
     same = arm("same", {"kind": "delayed", "term": "forced_return", "months": 0})
     system = country_of(rng).system((OBSERVED, same), horizon=8)
     beta = country_of(rng).beta
-    found = scenario.simulate(system, beta, scenario.Plan(draws=4))
+    found = scenario.simulate(system, beta, scenario.ScenarioPlan(draws=4))
     change = scenario.contrasts(found)
     assert float(np.abs(change["extra_exits"]).max()) == 0
     assert float(np.abs(change["stock_change"]).max()) == 0
@@ -247,7 +247,9 @@ def country_of(rng: np.random.Generator) -> Drawn:
 def test_stocks_balance(rng: np.random.Generator) -> None:
     drawn = country_of(rng)
     arms = (OBSERVED, one_more("forced_return", centre="each"))
-    found = scenario.simulate(drawn.system(arms, horizon=8), drawn.beta, scenario.Plan(draws=4))
+    found = scenario.simulate(
+        drawn.system(arms, horizon=8), drawn.beta, scenario.ScenarioPlan(draws=4)
+    )
     exits = (found["cumulative_incidence"] * found["families"]).sum("exit")
     exits = exits.diff("month", label="upper").reindex(month=found["month"])
     exits = exits.fillna((found["cumulative_incidence"] * found["families"]).sum("exit"))
@@ -264,10 +266,10 @@ def test_without_effects_feedback_changes_nothing(rng: np.random.Generator) -> N
     silent = drawn.beta.copy()
     for term in drawn.world.spec.lagged:
         silent[:, :, system.design.span(term.name)] = 0.0
-    found = scenario.simulate(system, silent, scenario.Plan(draws=4))
+    found = scenario.simulate(system, silent, scenario.ScenarioPlan(draws=4))
     blind, feedback = (found.sel(version=name, drop=True) for name in ("naive", "feedback"))
     xr.testing.assert_equal(blind["stock"], feedback["stock"])
-    loud = scenario.simulate(system, drawn.beta, scenario.Plan(draws=4))["stock"]
+    loud = scenario.simulate(system, drawn.beta, scenario.ScenarioPlan(draws=4))["stock"]
     assert not loud.sel(version="naive").equals(loud.sel(version="feedback"))
 
 
@@ -293,7 +295,9 @@ LIVES = 1000
 def naive(drawn: Drawn, arms: Sequence[scenario.ScenarioArm], horizon: int) -> np.ndarray:
     """Share who left in the version without feedback, shape (arm, draw, exit, month)."""
     system = drawn.system(arms, horizon=horizon, arrivals="none")
-    found = scenario.simulate(system, drawn.beta, scenario.Plan(draws=4, replications=LIVES))
+    found = scenario.simulate(
+        system, drawn.beta, scenario.ScenarioPlan(draws=4, replications=LIVES)
+    )
     risk = found["cumulative_incidence"].sel(version="naive", place="all").isel(chain=0)
     return risk.mean("replication").transpose("arm", "draw", "exit", "month").values
 
@@ -365,7 +369,7 @@ def slow(system: scenario.System, drawn: Drawn, key: np.uint64) -> np.ndarray:
         new = []
         for row, i in enumerate(here[order]):
             rest = 1.0
-            for stage, j in enumerate(system.world.order):
+            for stage, j in enumerate(system.arrays.order):
                 count = ((i * of.horizon + t) * 3 + stage) * 64
                 if uniform(key, count) * rest < hazard[row, j]:
                     gone[i] = True
@@ -392,7 +396,7 @@ def test_feedback_is_that_of_a_slow_loop(link: str, rng: np.random.Generator) ->
     terms = [RICH[0].replace("[0, 3]", "[1, 3]") + VARIES, *RICH[1:]]
     drawn = country(rng, terms, link=link)
     system = drawn.system((OBSERVED,), horizon=8)
-    plan = scenario.Plan(draws=4, replications=1, seed=3)
+    plan = scenario.ScenarioPlan(draws=4, replications=1, seed=3)
     found = scenario.simulate(system, drawn.beta, plan)
     keys = np.random.default_rng(3).integers(2**64, size=(4, 1), dtype=np.uint64)
     expected = np.cumsum(slow(system, drawn, keys[0, 0]), axis=1)
@@ -489,7 +493,9 @@ def test_files_of_arms_that_break_a_rule(text: str, message: str) -> None:
 def test_a_closed_exit_is_left_by_nobody(rng: np.random.Generator) -> None:
     drawn = country_of(rng)
     arms = (OBSERVED, scenario.ScenarioArm(name="none forced", closed=("forced",)))
-    found = scenario.simulate(drawn.system(arms, horizon=8), drawn.beta, scenario.Plan(draws=4))
+    found = scenario.simulate(
+        drawn.system(arms, horizon=8), drawn.beta, scenario.ScenarioPlan(draws=4)
+    )
     risk = found["cumulative_incidence"].sel(arm="none forced")
     assert float(risk.sel(exit="forced").max()) == 0
     assert float(risk.sel(exit="assisted", month=8).min()) > 0
@@ -498,7 +504,9 @@ def test_a_closed_exit_is_left_by_nobody(rng: np.random.Generator) -> None:
 def test_the_figure_says_what_the_table_holds(rng: np.random.Generator) -> None:
     drawn = country_of(rng)
     arms = (OBSERVED, one_more("forced_return", centre="each"))
-    found = scenario.simulate(drawn.system(arms, horizon=8), drawn.beta, scenario.Plan(draws=4))
+    found = scenario.simulate(
+        drawn.system(arms, horizon=8), drawn.beta, scenario.ScenarioPlan(draws=4)
+    )
     table = scenario.estimates(found)
     figure = figures.scenario(table, reference="observed")
     titles = [axes.get_title(loc="left") for axes in figure.axes]

@@ -109,7 +109,7 @@ def test_a_campaign_by_hand(
     events: tuple[int, int],
 ) -> None:
     world = known(small(CAMPAIGN, THREE), *others)
-    plan = scenario.Plan(draws=4, replications=3)
+    plan = scenario.ScenarioPlan(draws=4, replications=3)
     found = lived(world, BETA, (OBSERVED, campaign(threshold)), horizon=3, plan=plan)
     assert applied(found, "naive") == naive
     assert applied(found, "feedback") == feedback
@@ -131,7 +131,7 @@ def test_a_campaign_at_one_centre_and_what_takes_it_back() -> None:
         campaign(0),
         campaign(0, events=3),
     )
-    plan = scenario.Plan(draws=4, replications=1)
+    plan = scenario.ScenarioPlan(draws=4, replications=1)
     found = lived(world, BETA, arms, horizon=3, plan=plan)
     # In a life B is empty from month 3 on, and A too; the naive version has both in all months.
     made = found["events"].isel(chain=0, draw=0, replication=0)
@@ -175,7 +175,7 @@ def typical(drawn: Drawn) -> int:
 def changed(
     drawn: Drawn, arms: Sequence[scenario.ScenarioArm], replications: int = 3
 ) -> xr.Dataset:
-    plan = scenario.Plan(draws=4, replications=replications)
+    plan = scenario.ScenarioPlan(draws=4, replications=replications)
     return scenario.simulate(drawn.system(arms, horizon=HORIZON), drawn.beta, plan)
 
 
@@ -234,7 +234,7 @@ def test_a_campaign_of_a_nationality_is_refused() -> None:
 def test_what_has_settled_does_not_depend_on_the_most_sweeps(rng: np.random.Generator) -> None:
     drawn = country(rng, RICH)
     system = drawn.system((OBSERVED, one_more("forced_return", centre="each")), horizon=HORIZON)
-    plan = scenario.Plan(draws=4, replications=5)
+    plan = scenario.ScenarioPlan(draws=4, replications=5)
     found = {
         most: scenario.simulate(system, drawn.beta, plan.model_copy(update={"sweeps": most}))
         for most in (1, 32, 64)
@@ -275,7 +275,7 @@ def test_a_month_is_that_of_sweeps_without_end(n: int, alone: float, ratio: floa
     }
     expected = after_many_sweeps(n, alone, ratio)
     for sweeps in (64, 1):
-        plan = scenario.Plan(draws=4, replications=10_000, sweeps=sweeps)
+        plan = scenario.ScenarioPlan(draws=4, replications=10_000, sweeps=sweeps)
         found = left(lived(world, beta, horizon=1, plan=plan)).squeeze()
         assert near(found.sel(version="feedback"), expected) == (sweeps == 64)
 
@@ -317,7 +317,9 @@ def test_without_feedback_it_is_the_standardised_estimand(rng: np.random.Generat
     drawn = country(rng, (lagged("forced_return", "centre", lags="[0, 3]"), *RICH))
     arms = [arm(name, *each) for name, each in same_arms(drawn).items()]
     system = drawn.system(arms, horizon=HORIZON, arrivals="none")
-    found = scenario.simulate(system, drawn.beta, scenario.Plan(draws=4, replications=LIVES))
+    found = scenario.simulate(
+        system, drawn.beta, scenario.ScenarioPlan(draws=4, replications=LIVES)
+    )
     share = found["cumulative_incidence"].sel(place="all").isel(chain=0).mean("replication")
     share = share.transpose("version", "arm", "draw", "exit", "month")
     naive, feedback = (share.sel(version=name).values for name in ("naive", "feedback"))
@@ -338,18 +340,18 @@ def test_what_happened_before_the_risk_counts_for_nothing(rng: np.random.Generat
     drawn = country(rng, (lagged("forced_return", "centre", lags="[0, 3]"), there))
     arms = [arm(name, *each) for name, each in same_arms(drawn).items()]
     system = drawn.system(arms, horizon=HORIZON, arrivals="none")
-    assert system.world.since_risk.tolist() == [False, True]
+    assert system.arrays.since_risk.tolist() == [False, True]
 
     def naive(world: Any) -> np.ndarray:
-        plan = scenario.Plan(draws=4, replications=LIVES)
-        found = scenario.simulate(replace(system, world=world), drawn.beta, plan)
+        plan = scenario.ScenarioPlan(draws=4, replications=LIVES)
+        found = scenario.simulate(replace(system, arrays=world), drawn.beta, plan)
         share = found["cumulative_incidence"].sel(place="all", version="naive").isel(chain=0)
         return share.mean("replication").transpose("arm", "draw", "exit", "month").values
 
     risk, n = risks(drawn)
-    assert not far(naive(system.world), risk, n).any()
+    assert not far(naive(system.arrays), risk, n).any()
     # Negative controls: all that happened counts, and the risk begins a month earlier.
-    every = system.world._replace(since_risk=np.zeros(2, dtype=np.bool_))
+    every = system.arrays._replace(since_risk=np.zeros(2, dtype=np.bool_))
     assert far(naive(every), risk, n).any()
-    early = system.world._replace(month=system.world.month + 1)
+    early = system.arrays._replace(month=system.arrays.month + 1)
     assert far(naive(early), risk, n).any()

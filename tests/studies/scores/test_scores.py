@@ -24,7 +24,7 @@ from hazard.spec import ModelSpec
 from hazard.spec.links import LinkName
 from hazard.studies import scores
 from hazard.studies.scores import leave_out, marginal, psis, records
-from hazard.studies.scores.records import Plan, Score
+from hazard.studies.scores.records import Score, ScorePlan
 from small_panels import (
     CENTRE,
     CORRELATED,
@@ -186,7 +186,7 @@ def distance(found: Score, expected: FloatArray) -> float:
     return max(float(apart.max()), abs(found.units["elpd"].sum() - expected.sum()) / found.mcse)
 
 
-PLAN = Plan(draws=2000)
+PLAN = ScorePlan(draws=2000)
 
 
 def test_persons_equal_exact_leave_one_out(rng: np.random.Generator) -> None:
@@ -223,7 +223,7 @@ def test_effects_of_the_centre_are_no_weights(rng: np.random.Generator) -> None:
     run = run_of(it, CENTRES)
     beta = incidence.coefficients(run.draws, it.made)
     own = scores.units(it.rows["centre"])
-    plain = psis.left_out(scores.log_likelihood(beta, it.made, own))
+    plain = psis.psis_loo(scores.log_likelihood(beta, it.made, own))
     found = scores.leave_one_out(run, "centre", plan=PLAN)
     assert plain.k_hat.max() > found.units["k_hat"].max() + 0.3
 
@@ -236,13 +236,13 @@ def test_refits_equal_exact_leave_one_out(
     monkeypatch.setattr(records, "approximate", refits_on_the_grid(it))
     monkeypatch.setattr(psis, "threshold", lambda n: -np.inf)
     expected = left_out_exactly(it, by)
-    found = scores.leave_one_out(run_of(it, spec), by, plan=Plan(1000, most_refits=1000))
+    found = scores.leave_one_out(run_of(it, spec), by, plan=ScorePlan(1000, most_refits=1000))
     assert found.units["how"].isin(records.REFITTED).all()
     assert found.engine == "nuts, refits laplace"
     assert distance(found, expected) < FAR
     keeps = refits_on_the_grid(it)  # negative control: the unit stays among the rows
     monkeypatch.setattr(records, "approximate", lambda some, n, seed: keeps(it.made, n, seed))
-    wrong = scores.leave_one_out(run_of(it, spec), by, plan=Plan(1000, most_refits=1000))
+    wrong = scores.leave_one_out(run_of(it, spec), by, plan=ScorePlan(1000, most_refits=1000))
     assert distance(wrong, expected) > FAR
 
 
@@ -260,9 +260,9 @@ def test_refits_are_limited_and_counted(
         return refits_on_the_grid(it)(some, n, seed)
 
     monkeypatch.setattr(records, "approximate", approximate)
-    found = scores.leave_one_out(run_of(it, PERSONS), plan=Plan(400, most_refits=3))
+    found = scores.leave_one_out(run_of(it, PERSONS), plan=ScorePlan(400, most_refits=3))
     monkeypatch.setattr(psis, "threshold", lambda n: -np.inf)
-    before = scores.leave_one_out(run_of(it, PERSONS), plan=Plan(400, most_refits=0)).units
+    before = scores.leave_one_out(run_of(it, PERSONS), plan=ScorePlan(400, most_refits=0)).units
     how = found.units["how"][before["p_loo"].sort_values(ascending=False, kind="stable").index]
     assert how.tolist()[1] == "refit failed"
     assert {how.iloc[0], how.iloc[2]} <= {"refit", "refit, too few draws"}
@@ -283,7 +283,7 @@ def test_refits_of_large_units_need_more_draws(
     panel["exit"] = np.where(rng.random(len(person)) < 0.3, "assisted", "stay")
     it = exact(PERSONS, panel)
     monkeypatch.setattr(records, "approximate", refits_on_the_grid(it))
-    task = leave_out._Task(run_of(it, PERSONS), scores.units(person), "person", Plan(1000))
+    task = leave_out._Task(run_of(it, PERSONS), scores.units(person), "person", ScorePlan(1000))
     k_hat = [leave_out._refit(task, unit)[2] for unit in range(4)]
     assert max(k_hat[:3]) < psis.threshold(1000) < k_hat[3]
 
@@ -339,7 +339,7 @@ def test_future_equals_exact_prediction(
     monkeypatch.setattr(records, "approximate", refits_on_the_grid(it))
     monkeypatch.setattr(psis, "threshold", lambda n: limit)
     n = 6000 if limit == np.inf else 2000
-    found = scores.leave_future_out(run_of(it, spec), CUTS, plan=Plan(n))
+    found = scores.leave_future_out(run_of(it, spec), CUTS, plan=ScorePlan(n))
     how = found.units.groupby("block")["how"].unique().map(list).tolist()
     assert how == [["refit"], ["refit" if limit < 0 else "psis"]]
     for number, (_, rows) in enumerate(found.units.groupby("block")):
@@ -359,7 +359,7 @@ def test_future_limits_refits(rng: np.random.Generator, monkeypatch: pytest.Monk
     monkeypatch.setattr(records, "approximate", refits_on_the_grid(it))
     monkeypatch.setattr(psis, "threshold", lambda n: -np.inf)
     at = [430, 434, 438, 442]
-    found = scores.leave_future_out(run_of(it, PERSONS), at, plan=Plan(400, most_refits=1))
+    found = scores.leave_future_out(run_of(it, PERSONS), at, plan=ScorePlan(400, most_refits=1))
     assert found.units["how"].drop_duplicates().tolist() == ["refit", "not refitted"]
     assert found.facts["fits"] == 2
     rows = scores.table([found])
@@ -373,10 +373,10 @@ def test_future_limits_refits(rng: np.random.Generator, monkeypatch: pytest.Monk
 def test_future_of_the_model_file_by_the_approximate_engine(rng: np.random.Generator) -> None:
     it = exact(CENTRES, small(rng, persons=120))
     run = run_of(it, CENTRES)
-    one, two = (scores.leave_future_out(run, CUTS, plan=Plan(500)) for _ in range(2))
+    one, two = (scores.leave_future_out(run, CUTS, plan=ScorePlan(500)) for _ in range(2))
     pd.testing.assert_frame_equal(one.units, two.units)
     assert one.engine == "laplace"
-    other = scores.leave_future_out(run, CUTS, plan=Plan(500, seed=1))
+    other = scores.leave_future_out(run, CUTS, plan=ScorePlan(500, seed=1))
     assert not other.units["elpd"].equals(one.units["elpd"])
 
 

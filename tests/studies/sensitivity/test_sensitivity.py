@@ -31,7 +31,7 @@ from hazard.spec.priors.normal import NormalPrior
 from hazard.spec.priors.pooled import PooledPrior
 from hazard.spec.priors.random_walk import RandomWalkPrior
 from hazard.studies import sensitivity
-from hazard.studies.sensitivity import Cell, Fitted, Plan, Sensitivity
+from hazard.studies.sensitivity import Cell, Fitted, Sensitivity, SensitivityPlan
 from hazard.studies.sensitivity.folder import write_sensitivity
 from pages import english, numbers
 from small_panels import (
@@ -297,11 +297,11 @@ def rows(wide: ModelSpec) -> fitting.Panel:
     return rows_with_effect(wide, np.random.default_rng(20160401))
 
 
-def plan_of(spec: ModelSpec, *names: str, n: int = 10) -> Plan:
+def plan_of(spec: ModelSpec, *names: str, n: int = 10) -> SensitivityPlan:
     """Few draws, all of them in the incidences."""
     settings = SamplerSettings(draws=n, engine="laplace", seed=7)
     chosen = sensitivity.chosen(sensitivity.cells(spec), names)
-    return Plan(chosen, settings, incidence_draws=4 * n)
+    return SensitivityPlan(chosen, settings, incidence_draws=4 * n)
 
 
 def test_every_family_fits(rows: fitting.Panel, wide: ModelSpec) -> None:
@@ -353,7 +353,7 @@ def sampled() -> Sensitivity:
     tight = NormalPrior(family="normal", scale=1e-3, reason="an example only")
     cells = (sensitivity.cells(spec)[0], Cell("normal", 1e-3, "tight", {"visit_centre": tight}))
     settings = SamplerSettings(draws=100, tune=100, seed=3)
-    plan = Plan(cells, replace(settings, engine="laplace"), cells, settings)
+    plan = SensitivityPlan(cells, replace(settings, engine="laplace"), cells, settings)
     return sensitivity.run(rows, spec, plan)
 
 
@@ -379,7 +379,9 @@ def test_reused_graph_gives_the_draws_of_a_fresh_one() -> None:
     settings = SamplerSettings(draws=50, tune=50, seed=3)
     names = ("model", "decay:0.25"), ("decay:0.25", "model")
     both = [
-        sensitivity.run(rows, spec, Plan(sensitivity.chosen(every, some), settings)).table
+        sensitivity.run(
+            rows, spec, SensitivityPlan(sensitivity.chosen(every, some), settings)
+        ).table
         for some in names
     ]
     one, other = (each.sort_values(KEY)[NUMBERS].to_numpy(dtype=float) for each in both)
@@ -507,7 +509,7 @@ def written(registers: Path) -> Path:
     """Folder of the command with four of the cells and few draws."""
     full, out = sensitivity.plan, registers.parent / "sensitivity"
 
-    def shorter(*given: Any, **named: Any) -> Plan:
+    def shorter(*given: Any, **named: Any) -> SensitivityPlan:
         plan = full(*given, **named)
         few = replace(plan.settings, draws=10)
         return replace(plan, cells=plan.cells[:4], settings=few, incidence_draws=40)
