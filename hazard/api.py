@@ -28,7 +28,7 @@ from hazard.fitting import Panel
 from hazard.fitting.inference_data import inference_data
 from hazard.fitting.store import read_run, write_run
 from hazard.inference.nuts import SamplerSettings
-from hazard.model import design, parameterisation, pymc_model
+from hazard.model import design, naming, parameterisation, pymc_model
 from hazard.output import plots
 from hazard.output.summaries import summary
 from hazard.output.tables import HAZARD_MODEL
@@ -353,13 +353,11 @@ class Plots:
         self, name: str | None = None, exit: str | None = None, *, ax: Axes | None = None
     ) -> Axes:
         """Effect of every level of a group on one exit; by default the first of each."""
-        group_names = [
-            str(key).removeprefix("u_") for key in self.fit.draws if str(key).startswith("u_")
-        ]
+        group_names = naming.groups(self.fit.draws)
         group = plots.chosen("group", name, group_names)
         exit_name = plots.chosen("exit", exit, self.fit.spec.outcome.exits)
-        effects = self.fit.draws[f"u_{group}"].sel(exit=exit_name)
-        table = summary(effects).rename(columns={f"{group}_level": "level"})
+        effects = self.fit.draws[naming.effects(group)].sel(exit=exit_name)
+        table = summary(effects).rename(columns={naming.level(group): "level"})
         axes = plots.groups(table, ax=ax)
         axes.set(xlabel=f"effect on {exit_name}", ylabel=group)
         return axes

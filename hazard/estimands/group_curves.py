@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 
 from hazard.errors import EstimandError
-from hazard.estimands.incidence import cumulative_lag_effect, lag_curve, term_coefficients
+from hazard.estimands.incidence import cumulative_lag_effect, lag_curve
 from hazard.inference import new_levels
+from hazard.model import naming
 from hazard.model.terms.lagged import labels, owners, window_labels, window_of_lag
 from hazard.spec import LaggedTerm
 
@@ -109,8 +110,8 @@ def _differences(
     varies_by, name = term.varies_by, str(term.varying_name)
     if varies_by is None:
         raise EstimandError(f"term {term.name!r} must vary by a group for curves of its levels.")
-    level_dim, windows = f"{name}_level", window_labels(term.coefficient_windows)
-    beta = term_coefficients(posterior, name).transpose("chain", "draw", level_dim, "exit")
+    level_dim, windows = naming.level(name), window_labels(term.coefficient_windows)
+    beta = naming.term(posterior, name).transpose("chain", "draw", level_dim, "exit")
     known = owners(beta[level_dim].values)
     new = [level for level in levels if level not in known]
     if new and varies_by.levels is None:

@@ -15,6 +15,7 @@ from hazard.arrays import FloatArray
 from hazard.compiled import compiled, compiled_in_parallel
 from hazard.errors import EstimandError, did_you_mean
 from hazard.inference import new_levels
+from hazard.model import naming
 from hazard.model.design import Design
 from hazard.model.likelihood import table
 from hazard.model.links import share_out
@@ -60,7 +61,7 @@ def coefficients(
     """
     parts = [posterior["intercept"].expand_dims("coefficient", axis=2)]
     for block in design.blocks[1:]:
-        part = term_coefficients(posterior, block.name)
+        part = naming.term(posterior, block.name)
         level_dim = next(str(d) for d in part.dims if d not in ("chain", "draw", "exit"))
         labels, known = [str(label) for label in block.coefficients], part.sizes[level_dim]
         if (
@@ -75,7 +76,7 @@ def coefficients(
         if new:
             unseen = new_levels.draw(posterior, block.name, block.prior, new, rng)
             part = xr.concat(
-                [part, unseen.rename({f"{block.name}_level": level_dim})], dim=level_dim
+                [part, unseen.rename({naming.level(block.name): level_dim})], dim=level_dim
             )
         parts.append(
             part.rename({level_dim: "coefficient"}).drop_vars("coefficient", errors="ignore")
@@ -116,17 +117,12 @@ def lag_curves(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     )
 
 
-def term_coefficients(posterior: xr.Dataset, name: str) -> xr.DataArray:
-    """Coefficients of a term: ``u`` of a group, ``beta`` of any other."""
-    return posterior[f"beta_{name}" if f"beta_{name}" in posterior else f"u_{name}"]
-
-
 def lag_curve(posterior: xr.Dataset, term: LaggedTerm) -> xr.DataArray:
     """What one event adds at every lag of one term, with the dimension ``lag``.
 
     It is the coefficient of the lag, or of the window that holds it.
     """
-    curve = term_coefficients(posterior, term.name).rename({f"{term.name}_level": "lag"})
+    curve = naming.term(posterior, term.name).rename({naming.level(term.name): "lag"})
     return curve.isel(lag=window_of_lag(term)).assign_coords(lag=np.array(term.every_lag))
 
 

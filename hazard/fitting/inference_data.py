@@ -10,7 +10,7 @@ from hazard.estimands import incidence
 from hazard.fitting.log_densities import standard_coordinates
 from hazard.fitting.records import Fit
 from hazard.inference.thinning import thinned
-from hazard.model import correlations, parameterisation
+from hazard.model import correlations, naming, parameterisation
 from hazard.model.parameterisation import Coordinates
 from hazard.model.pymc_model import build_observed_model
 from hazard.model.unit_likelihood import log_likelihood
@@ -102,15 +102,15 @@ def with_normals(draws: xr.Dataset, coordinates: Coordinates) -> xr.Dataset:
             {dimension: np.arange(z.sizes["coordinate"])}
         )
         if name in learned:
-            z = z / draws[f"sigma_{name}"]
-            if f"correlation_{name}" in draws:
-                correlation = draws[f"correlation_{name}"].transpose(..., "exit", "other_exit")
+            z = z / draws[naming.sigma(name)]
+            if naming.correlation(name) in draws:
+                correlation = draws[naming.correlation(name)].transpose(..., "exit", "other_exit")
                 partial = correlations.partial(correlation.to_numpy())
-                normals[f"partial_{name}"] = xr.DataArray(
+                normals[naming.partial(name)] = xr.DataArray(
                     (1 + partial) / 2, dims=("chain", "draw", "pair")
                 )
                 z = _uncorrelated(z, correlation)
-        normals[f"z_{name}"] = z.transpose("chain", "draw", dimension, "exit")
+        normals[naming.standard(name)] = z.transpose("chain", "draw", dimension, "exit")
     return draws.assign({name: z for name, z in normals.items() if name not in draws})
 
 

@@ -7,6 +7,7 @@ import xarray as xr
 
 from hazard.arrays import FloatArray
 from hazard.estimands import incidence
+from hazard.model import naming
 from hazard.model.design import Design
 from hazard.model.parameterisation import Coordinates, Learned
 from hazard.model.unit_likelihood import log_likelihood
@@ -52,8 +53,8 @@ def log_prior(draws: xr.Dataset, coordinates: Coordinates) -> xr.Dataset:
         elif name not in coordinates.transformed:
             z = standard_coordinates(draws[block.variable], coordinates.factors[name])
             densities[name] = _normal(z / coordinates.widths.get(name, 1.0))
-        elif f"x_{name}" in draws:
-            densities[name] = _normal(draws[f"x_{name}"])
+        elif naming.transformed(name) in draws:
+            densities[name] = _normal(draws[naming.transformed(name)])
     return xr.Dataset(densities)
 
 
@@ -79,10 +80,10 @@ def standard_coordinates(beta: xr.DataArray, factor: FloatArray) -> xr.DataArray
 
 def _of_covariance(draws: xr.Dataset, group: Learned, n_exits: int) -> xr.DataArray:
     """Log density of standard deviations and, where they are learned, of correlations."""
-    density = _normal(draws[f"sigma_{group.name}"] / group.scale)
+    density = _normal(draws[naming.sigma(group.name)] / group.scale)
     if group.concentration is None or n_exits == 1:
         return density
-    correlation = draws[f"correlation_{group.name}"].transpose(
+    correlation = draws[naming.correlation(group.name)].transpose(
         "chain", "draw", "exit", "other_exit"
     )
     log_determinant = np.linalg.slogdet(correlation.to_numpy())[1]

@@ -21,7 +21,7 @@ from hazard.arrays import FloatArray
 from hazard.inference import gibbs, laplace
 from hazard.inference.laplace import Laplace
 from hazard.inference.newton import Penalty, inverse_factor
-from hazard.model import correlations
+from hazard.model import correlations, naming
 from hazard.model.likelihood import value_and_gradient
 from hazard.model.parameterisation import Coordinates, Learned
 
@@ -110,23 +110,23 @@ def normal_map(approximation: Laplace) -> NormalMap:
         offset += len(theta_factor)
         shifts = np.stack([approximation.shift(g, k) for k in range(len(theta_factor))], axis=-1)
         factor[..., columns[g]] = shifts @ roots[g]
-        parts[f"sigma_{group.name}"] = approximation.theta[g][:n_exits], theta_factor[:n_exits]
+        parts[naming.sigma(group.name)] = approximation.theta[g][:n_exits], theta_factor[:n_exits]
         # the free variable is the log-odds of (1 + p) / 2, twice the inverse tangent of p
-        parts[f"partial_{group.name}"] = (
+        parts[naming.partial(group.name)] = (
             2 * approximation.theta[g][n_exits:],
             2 * theta_factor[n_exits:],
         )
     for block in coordinates.design.blocks:
         span = coordinates.design.span(block.name)
-        name = "intercept" if block.kind == "intercept" else f"z_{block.name}"
+        name = "intercept" if block.kind == "intercept" else naming.standard(block.name)
         parts[name] = approximation.mode.beta[span], factor[span]
     for g, group in enumerate(coordinates.learned):
-        location, spread = parts.pop(f"z_{group.name}")
+        location, spread = parts.pop(naming.standard(group.name))
         deviation = spread.copy()
         deviation[..., columns[g]] -= approximation.own_shift(g) @ roots[g]
         scale = np.linalg.cholesky(np.linalg.inv(approximation.covariances()[g]))
         v = np.einsum("lba,lbw->law", scale, deviation, optimize=True)
-        parts[f"v_{group.name}"] = np.zeros_like(location), v
+        parts[naming.scaled(group.name)] = np.zeros_like(location), v
     return NormalMap(parts, n + n_theta, non_normal, approximation.mode.beta.ravel()[non_normal])
 
 
@@ -159,7 +159,7 @@ def draws(approximation: Laplace, n: int, rng: np.random.Generator) -> xr.Datase
         beta = np.einsum(
             "kc,cjs->kjs", coordinates.factors[block.name], z[coordinates.design.span(block.name)]
         )
-        coords = {f"{block.name}_level": [str(label) for label in block.coefficients]}
+        coords = {naming.level(block.name): [str(label) for label in block.coefficients]}
         posterior[block.variable] = _labelled(
             beta, {**coords, "exit": list(coordinates.design.exits)}
         )
@@ -254,16 +254,18 @@ def _coordinate_draws(
     }
     z = np.empty((*approximation.mode.beta.shape, w.shape[1]))
     for block in coordinates.design.blocks:
-        name = "intercept" if block.kind == "intercept" else f"z_{block.name}"
+        name = "intercept" if block.kind == "intercept" else naming.standard(block.name)
         if name in free:
             z[coordinates.design.span(block.name)] = free[name]
     z.reshape(-1, w.shape[1])[mapped.non_normal] = non_normal
     theta = []
     for g, group in enumerate(coordinates.learned):
         parameters = np.concatenate(
-            [free[f"sigma_{group.name}"], free[f"partial_{group.name}"] / 2]
+            [free[naming.sigma(group.name)], free[naming.partial(group.name)] / 2]
         )
-        z[group.span] = _learned_effects(approximation, g, parameters, free[f"v_{group.name}"])
+        z[group.span] = _learned_effects(
+            approximation, g, parameters, free[naming.scaled(group.name)]
+        )
         theta.append(parameters)
     return _CoordinateDraws(z, tuple(theta))
 
@@ -349,11 +351,11 @@ def _learned(
 ) -> dict[str, xr.DataArray]:
     """Standard deviations and correlations of a learned covariance."""
     n_exits, exits = coordinates.n_exits, list(coordinates.design.exits)
-    variables = {f"sigma_{group.name}": _labelled(np.exp(theta[:n_exits]), {"exit": exits})}
+    variables = {naming.sigma(group.name): _labelled(np.exp(theta[:n_exits]), {"exit": exits})}
     if group.concentration and n_exits > 1:
         r = correlations.correlation(np.tanh(theta[n_exits:]).T, n_exits)
         coords = {"exit": exits, "other_exit": exits}
-        variables[f"correlation_{group.name}"] = _labelled(np.moveaxis(r, 0, -1), coords)
+        variables[naming.correlation(group.name)] = _labelled(np.moveaxis(r, 0, -1), coords)
     return variables
 
 

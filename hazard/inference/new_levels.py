@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from hazard.errors import EstimandError
+from hazard.model import naming
 from hazard.spec.intercept import InterceptPrior
 from hazard.spec.priors import IID, Prior, PriorFamily, listed
 
@@ -66,13 +67,13 @@ def draw(
     sigma = _sigma(posterior, name, prior)
     shape = (sigma.sizes["chain"], sigma.sizes["draw"], len(labels), sigma.sizes["exit"])
     effects = rng.standard_normal(shape)
-    correlation = posterior.get(f"correlation_{name}")
+    correlation = posterior.get(naming.correlation(name))
     if correlation is not None:
         ordered = correlation.transpose("chain", "draw", "exit", "other_exit").values
         value, axes = np.linalg.eigh(ordered)
         root = axes * np.sqrt(np.maximum(value, 0.0))[..., None, :]  # rounding below 0
         effects = np.einsum("cdef,cdlf->cdle", root, effects)
-    level = f"{name}_level"
+    level = naming.level(name)
     return xr.DataArray(
         sigma.values[:, :, None] * effects,
         {**sigma.coords, level: [str(label) for label in labels]},
@@ -87,5 +88,5 @@ def _sigma(posterior: xr.Dataset, name: str, prior: Prior | InterceptPrior | Non
             "it has another."
         )
     if prior.known_sd is None:
-        return posterior[f"sigma_{name}"].transpose("chain", "draw", "exit")
+        return posterior[naming.sigma(name)].transpose("chain", "draw", "exit")
     return xr.full_like(posterior["intercept"].transpose("chain", "draw", "exit"), prior.known_sd)

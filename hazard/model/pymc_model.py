@@ -16,7 +16,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 
 from hazard.arrays import AnyIntArray, FloatArray
 from hazard.compiled import digest_of
-from hazard.model import correlations
+from hazard.model import correlations, naming
 from hazard.model.kernels import kernel
 from hazard.model.likelihood import rows
 from hazard.model.links import hazard_rows
@@ -234,18 +234,13 @@ def _coords(coordinates: Coordinates) -> dict[str, Any]:
     coords: dict[str, Any] = {"exit": exits, "other_exit": exits, "pair": pairs}
     blocks = zip(coordinates.original.blocks[1:], coordinates.design.blocks[1:], strict=True)
     for block, standardised in blocks:
-        coords[dimension(block.name)] = [str(label) for label in block.coefficients]
+        coords[naming.level(block.name)] = [str(label) for label in block.coefficients]
         if block.name not in coordinates.transformed:
             coords[f"{block.name}_coordinate"] = np.arange(standardised.n_coefficients)
         else:
             n = coordinates.transformed[block.name].n_normals(block.n_coefficients)
             coords[f"{block.name}_normal"] = np.arange(n)
     return coords
-
-
-def dimension(name: str) -> str:
-    """Name of the dimension of a block's coefficients."""
-    return f"{name}_level"
 
 
 def _coefficients(coordinates: Coordinates, effects: Callable[[Learned], Any]) -> list[Any]:
@@ -262,13 +257,15 @@ def _coefficients(coordinates: Coordinates, effects: Callable[[Learned], Any]) -
             continue
         else:
             width = pm.Data(f"width_{name}", coordinates.widths.get(name, 1.0))
-            coordinate = pm.Normal(f"z_{name}", 0.0, width, dims=(f"{name}_coordinate", "exit"))
+            coordinate = pm.Normal(
+                naming.standard(name), 0.0, width, dims=(f"{name}_coordinate", "exit")
+            )
         parts.append(coordinate)
         matrix = coordinates.factors[name]
         beta = (
             coordinate if _is_identity(matrix) else pm.Data(f"factor_{name}", matrix) @ coordinate
         )
-        pm.Deterministic(block.variable, beta, dims=(dimension(name), "exit"))
+        pm.Deterministic(block.variable, beta, dims=(naming.level(name), "exit"))
     return parts
 
 
@@ -279,9 +276,9 @@ def _is_identity(matrix: FloatArray) -> bool:
 def _pooled(group: Learned, anchor: Anchor, n_exits: int) -> Any:
     """Effects with a learned covariance over exits, (coordinate, exit)."""
     name = group.name
-    sigma = pm.HalfNormal(f"sigma_{name}", pm.Data(f"scale_{name}", group.scale), dims="exit")
+    sigma = pm.HalfNormal(naming.sigma(name), pm.Data(f"scale_{name}", group.scale), dims="exit")
     precision = _precision(group, sigma, n_exits)
-    v = pm.Flat(f"v_{name}", dims=(f"{name}_coordinate", "exit"))
+    v = pm.Flat(naming.scaled(name), dims=(f"{name}_coordinate", "exit"))
     information = pm.Data(f"information_{name}", anchor.information)
     weighted_mean = pm.Data(f"force_{name}", anchor.weighted_mean)
     posterior_precision = [
@@ -304,9 +301,9 @@ def _pooled(group: Learned, anchor: Anchor, n_exits: int) -> Any:
 def _scaled(group: Learned, n_exits: int) -> Any:
     """Effects with a learned covariance as multiples of standard normals, (coordinate, exit)."""
     sigma = pm.HalfNormal(
-        f"sigma_{group.name}", pm.Data(f"scale_{group.name}", group.scale), dims="exit"
+        naming.sigma(group.name), pm.Data(f"scale_{group.name}", group.scale), dims="exit"
     )
-    z = pm.Normal(f"z_{group.name}", 0.0, 1.0, dims=(f"{group.name}_coordinate", "exit"))
+    z = pm.Normal(naming.standard(group.name), 0.0, 1.0, dims=(f"{group.name}_coordinate", "exit"))
     factor = _correlation_factor(group, n_exits)
     return (z if factor is None else z @ _whole(factor).T) * sigma
 
@@ -331,10 +328,10 @@ def _correlation_factor(group: Learned, n_exits: int) -> list[list[Any]] | None:
     if group.concentration is None or n_exits == 1:
         return None
     shape = correlations.beta_parameter(group.concentration, n_exits)
-    partial = pm.Beta(f"partial_{group.name}", shape, shape, dims="pair")
+    partial = pm.Beta(naming.partial(group.name), shape, shape, dims="pair")
     factor = correlations.cholesky(2 * partial - 1, n_exits)
     matrix = _whole(factor)
-    pm.Deterministic(f"correlation_{group.name}", matrix @ matrix.T, dims=("exit", "other_exit"))
+    pm.Deterministic(naming.correlation(group.name), matrix @ matrix.T, dims=("exit", "other_exit"))
     return factor
 
 
@@ -347,8 +344,8 @@ def _transformed(coordinates: Coordinates, name: str) -> Any:
     """Coordinates of a block whose prior is not normal."""
     prior, matrix = coordinates.transformed[name], coordinates.factors[name]
     n = len(matrix)
-    x = pm.Normal(f"x_{name}", 0.0, 1.0, dims=(f"{name}_normal", "exit"))
+    x = pm.Normal(naming.transformed(name), 0.0, 1.0, dims=(f"{name}_normal", "exit"))
     beta = pm.Deterministic(
-        f"beta_{name}", prior.transform(x, n, SYMBOLS), dims=(dimension(name), "exit")
+        naming.slopes(name), prior.transform(x, n, SYMBOLS), dims=(naming.level(name), "exit")
     )
     return beta / np.diag(matrix)[:, None]

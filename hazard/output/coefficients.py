@@ -19,7 +19,7 @@ import xarray as xr
 
 from hazard.arrays import FloatArray
 from hazard.baselines.fit import BaselineFit
-from hazard.estimands import incidence
+from hazard.model import naming
 from hazard.model.design import Design
 from hazard.model.terms.block import Block
 from hazard.output.summaries import Compared
@@ -243,7 +243,7 @@ def from_draws(
 
 def _parameters(posterior: xr.Dataset, term: str) -> xr.DataArray:
     """Coefficients of a term, numbered along ``level``."""
-    beta = incidence.term_coefficients(posterior, term)
+    beta = naming.term(posterior, term)
     level_dim = next(str(name) for name in beta.dims if name not in ("chain", "draw", "exit"))
     numbered = beta.drop_vars(level_dim, errors="ignore").rename({level_dim: "level"})
     return numbered.transpose("chain", "draw", "level", "exit")
@@ -264,7 +264,7 @@ def _spreads(
 ) -> Iterator[tuple[xr.DataArray, dict[str, str]]]:
     """Learned standard deviations, one per term and exit."""
     for block in design.blocks:
-        if (name := f"sigma_{block.name}") in posterior:
+        if (name := naming.sigma(block.name)) in posterior:
             steps = (
                 isinstance(block.prior, LearnedFamily) and block.prior.spread.quantity == "steps"
             )
@@ -276,7 +276,7 @@ def _correlations(
 ) -> Iterator[tuple[xr.DataArray, dict[str, str]]]:
     """Learned correlations, one per term and pair of exits."""
     for block in design.blocks:
-        if (name := f"correlation_{block.name}") not in posterior:
+        if (name := naming.correlation(block.name)) not in posterior:
             continue
         for first, second in combinations(design.exits, 2):
             correlation = posterior[name].sel(exit=first, other_exit=second, drop=True)

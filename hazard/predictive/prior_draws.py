@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from hazard.arrays import FloatArray
-from hazard.model import correlations
+from hazard.model import correlations, naming
 from hazard.model.parameterisation import Coordinates, Learned
 from hazard.model.priors import NUMBERS
 
@@ -60,10 +60,10 @@ def prior_draw(coordinates: Coordinates, rng: np.random.Generator) -> xr.Dataset
     for group in coordinates.learned:
         sigma, correlation = _covariance(group, n_exits, rng)
         z[group.span] = z[group.span] @ np.linalg.cholesky(correlation).T * sigma
-        variables[f"sigma_{group.name}"] = _labelled(sigma, {"exit": exits})
+        variables[naming.sigma(group.name)] = _labelled(sigma, {"exit": exits})
         if group.concentration and n_exits > 1:
             coords = {"exit": exits, "other_exit": exits}
-            variables[f"correlation_{group.name}"] = _labelled(correlation, coords)
+            variables[naming.correlation(group.name)] = _labelled(correlation, coords)
     for name, prior in coordinates.transformed.items():
         scale = np.diag(coordinates.factors[name])[:, None]
         x = rng.standard_normal((prior.n_normals(len(scale)), n_exits))
@@ -71,7 +71,7 @@ def prior_draw(coordinates: Coordinates, rng: np.random.Generator) -> xr.Dataset
     beta = coordinates.coefficients(z)
     variables["intercept"] = _labelled(beta[0], {"exit": exits})
     for block in coordinates.original.blocks[1:]:
-        coords = {f"{block.name}_level": [str(label) for label in block.coefficients]}
+        coords = {naming.level(block.name): [str(label) for label in block.coefficients]}
         span = coordinates.original.span(block.name)
         variables[block.variable] = _labelled(beta[span], {**coords, "exit": exits})
     return xr.Dataset(variables)

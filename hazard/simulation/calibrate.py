@@ -15,6 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hazard.arrays import BoolArray, FloatArray, IntArray
+from hazard.model import naming
 from hazard.months import year_of
 from hazard.simulation.aftermath import tilts
 from hazard.simulation.course import course
@@ -41,7 +42,10 @@ BASELINE = (
     (0.0, 0.2, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5),
 )
 FEMALE = (0.2, -0.4, -0.3)
-SPREAD = {"u_centre": (0.35, 0.35, 0.45), "u_nationality": (0.6, 0.4, 0.5)}
+SPREAD = {
+    "centre": (0.35, 0.35, 0.45),
+    "nationality": (0.6, 0.4, 0.5),
+}
 # Published figures by nationality: monthly probability, number of exits, mean months in centres.
 PROBABILITY = {
     ("Bangladesh", "assisted"): "bangladesh_assisted",
@@ -151,13 +155,12 @@ def _initial_effects(world: World, scenario: Scenario, rng: np.random.Generator)
     effects["sex"] = "exit", np.array(FEMALE)
     large = [figure(f"family3plus_{e}") / figure(f"monthly_probability_{e}") for e in EXITS]
     effects["large_family"] = "exit", np.log(large)
-    for name, spread in SPREAD.items():
-        group = name.removeprefix("u_")
+    for group, spread in SPREAD.items():
         draws = rng.standard_normal((len(EXITS), effects.sizes[group]))
-        effects[name] = ("exit", group), np.array(spread)[:, None] * draws
+        effects[naming.effects(group)] = ("exit", group), np.array(spread)[:, None] * draws
     if world.size.name == "published":
         busy = busy_centres(world, rng)
-        effects["u_centre"].loc[{"exit": "forced"}] += BUSY_LOG_ODDS * busy
+        effects[naming.effects("centre")].loc[{"exit": "forced"}] += BUSY_LOG_ODDS * busy
     effects = effects.merge(planted_effects(scenario, world, rng))
     if scenario.movers != "none":
         # an application depends on the plan of the family and on nothing else
@@ -183,10 +186,10 @@ def _updated(planted: Truth, step: float, rng: np.random.Generator) -> Truth:
         shift = _gap(expected, _exits(window, window.large), step)
         effects["large_family"].values[:] += step * shift
         for network, tilt in tilts(simulated).items():
-            effects[f"u_{network}"].values[:] += step * tilt
+            effects[naming.effects(network)].values[:] += step * tilt
         for n, name in enumerate(world.nationalities):
             shift = _nationality_shift(window, name, window.nationality == n, step)
-            effects["u_nationality"].values[:, n] += step * shift
+            effects[naming.effects("nationality")].values[:, n] += step * shift
     moving = world.moving * _moving_ratio(window) ** step
     return replace(planted, effects=effects, world=replace(world, moving=moving))
 

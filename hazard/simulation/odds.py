@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from hazard.arrays import BoolArray, FloatArray, IntArray
+from hazard.model import naming
 from hazard.model.links import hazard
 from hazard.months import year_of
 from hazard.simulation.margins import EXPOSURES, N_LAGS
@@ -55,7 +56,11 @@ def effects_of(truth: Truth) -> Effects:
     planted = truth.effects.transpose(..., "exit")
     n_exits = planted.sizes["exit"]
     stateless = np.zeros((1, n_exits))
-    places = [planted["u_centre"].values, planted["u_nationality"].values, stateless]
+    places = [
+        planted[naming.effects("centre")].values,
+        planted[naming.effects("nationality")].values,
+        stateless,
+    ]
     # without a constant effect the exposure works through ``_moved``
     lag = planted["lag_effect"].transpose("lag", "exposure", "network", "exit").fillna(0.0)
     return Effects(

@@ -22,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 from hazard.arrays import BoolArray, FloatArray
+from hazard.model import naming
 from hazard.months import year_of
 from hazard.simulation.others import Others
 from hazard.simulation.world import FORCED, STAY, Truth, World
@@ -102,7 +103,7 @@ def followed(others: Others, truth: Truth, rng: np.random.Generator) -> Others:
         return others
     forced = truth.effects.sel(exit="forced")
     spell = (forced["spell"] * forced["spell_effect"]).transpose("nationality", "calendar_month")
-    log_odds = spell.values + forced["u_nationality"].values[:, None]
+    log_odds = spell.values + forced[naming.effects("nationality")].values[:, None]
     exits = others.exit.copy()
     for role in ("stateless", "pending"):
         eligible = np.flatnonzero(_may_be_returned(others, role, truth.world))
@@ -110,7 +111,7 @@ def followed(others: Others, truth: Truth, rng: np.random.Generator) -> Others:
         # no spells for the stateless, whom no country takes
         of_all = np.vstack([log_odds, np.zeros(log_odds.shape[1])])
         odds = np.exp(
-            forced["u_centre"].values[others.centre[eligible]]
+            forced[naming.effects("centre")].values[others.centre[eligible]]
             + of_all[others.nationality[eligible], month]
         )
         n_forced = int((exits[eligible] == FORCED).sum())

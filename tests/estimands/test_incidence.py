@@ -14,10 +14,9 @@ import xarray as xr
 from hazard.arrays import FloatArray
 from hazard.errors import EstimandError, SpecError
 from hazard.estimands import incidence, survival
-from hazard.model import design
+from hazard.model import design, naming
 from hazard.model.design import Design
 from hazard.model.links import hazard
-from hazard.model.pymc_model import dimension
 from hazard.spec import IncidenceEstimand, ModelSpec
 from hazard.spec.links import LinkName
 from small_panels import (
@@ -263,7 +262,7 @@ def posterior_of(made: Design, beta: xr.DataArray) -> xr.Dataset:
     for block in made.blocks[1:]:
         part = beta.isel(coefficient=made.span(block.name))
         labels = [str(label) for label in block.coefficients]
-        dim = dimension(block.name)
+        dim = naming.level(block.name)
         part = part.rename(coefficient=dim).assign_coords({dim: labels})
         found[f"{'u' if block.kind == 'group' else 'beta'}_{block.name}"] = part
     return xr.Dataset(found)

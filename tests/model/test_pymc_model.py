@@ -10,8 +10,9 @@ import pytest
 from scipy import special, stats
 
 from hazard.arrays import FloatArray
+from hazard.model import naming
 from hazard.model.parameterisation import Anchor, Learned
-from hazard.model.pymc_model import build_model, dimension
+from hazard.model.pymc_model import build_model
 from hazard.model.terms.block import Block
 from hazard.spec.priors.horseshoe import HorseshoePrior
 from hazard.spec.priors.monotone import MonotonePrior
@@ -51,7 +52,7 @@ def test_names_and_dimensions(name: str) -> None:
             free[f"x_{term}"] = (f"{term}_normal", "exit")
         else:
             free[f"z_{term}"] = own
-        derived[effect(block)] = (dimension(term), "exit")
+        derived[effect(block)] = (naming.level(term), "exit")
     for variables, expected in ((it.model.free_RVs, free), (it.model.deterministics, derived)):
         found = {v.name: tuple(it.model.named_vars_to_dims[v.name]) for v in variables}
         assert found == expected
@@ -61,7 +62,7 @@ def test_names_and_dimensions(name: str) -> None:
     assert it.model.coords["pair"] == pairs
     for block in it.design.blocks[1:]:
         labels = tuple(str(label) for label in block.coefficients)
-        assert it.model.coords[dimension(block.name)] == labels
+        assert it.model.coords[naming.level(block.name)] == labels
     assert sorted(potential.name for potential in it.model.potentials) == sorted(potentials)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from hazard.arrays import FloatArray, IntArray
 from hazard.errors import DesignError, did_you_mean
+from hazard.model import naming
 from hazard.spec.intercept import InterceptPrior
 from hazard.spec.priors import Prior
 
@@ -61,7 +62,7 @@ class Block:
     @property
     def variable(self) -> str:
         """Name of the draws: ``u_<name>`` of a group, ``beta_<name>`` of every other term."""
-        return f"u_{self.name}" if self.kind == "group" else f"beta_{self.name}"
+        return naming.effects(self.name) if self.kind == "group" else naming.slopes(self.name)
 
     @property
     def n_levels(self) -> int:

@@ -12,12 +12,12 @@ import xarray as xr
 from hazard import units
 from hazard.arrays import FloatArray
 from hazard.estimands import incidence as estimands
+from hazard.model import naming
 from hazard.model.correlations import pairs
 from hazard.model.design import Design
 from hazard.model.likelihood import rows, value_and_gradient
 from hazard.spec import IncidenceEstimand, ModelSpec
 
-_HELPERS = ("z_", "v_", "x_", "partial_")
 _LABELLED = ("baseline", "calendar", "lagged")
 
 
@@ -52,7 +52,7 @@ def numbers(
     beta = estimands.coefficients(posterior, simulated)
     scalars = {"log_likelihood": _log_likelihood(beta, simulated)}
     for name, values in posterior.data_vars.items():
-        if not str(name).startswith(_HELPERS):
+        if not naming.is_coordinate(str(name)):
             scalars |= dict(_scalars(str(name), _without_people(values, simulated)))
     if spec.lagged:
         total = estimands.lag_curves(posterior, spec)["cumulative_lag_effect"]
@@ -101,7 +101,7 @@ def _scalars(name: str, values: xr.DataArray) -> Iterator[tuple[str, FloatArray]
     for k, place in enumerate(places):
         labels = ", ".join(axis[i] for axis, i in zip(axes, place, strict=True))
         # of a correlation matrix, the entries below the diagonal say nothing new
-        if not name.startswith("correlation_") or place in pairs(len(axes[0])):
+        if not name.startswith(naming.correlation("")) or place in pairs(len(axes[0])):
             yield (f"{name}[{labels}]" if labels else name), flat[:, k]
 
 

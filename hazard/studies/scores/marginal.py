@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from hazard.arrays import FloatArray
+from hazard.model import naming
 from hazard.model.design import Design
 from hazard.model.likelihood import table
 from hazard.model.terms.block import Block
@@ -135,10 +136,10 @@ def covariance_roots(posterior: xr.Dataset, block: Block, n_exits: int) -> Float
     n = posterior.sizes["chain"] * posterior.sizes["draw"]
     if isinstance(block.prior, PriorFamily) and block.prior.known_sd is not None:
         return np.repeat(block.prior.known_sd * np.eye(n_exits)[None], n, axis=0)
-    sigma = posterior[f"sigma_{block.name}"].transpose("chain", "draw", "exit").values
+    sigma = posterior[naming.sigma(block.name)].transpose("chain", "draw", "exit").values
     root = np.repeat(np.eye(n_exits)[None], n, axis=0)
-    if f"correlation_{block.name}" in posterior:
-        ordered = posterior[f"correlation_{block.name}"]
+    if naming.correlation(block.name) in posterior:
+        ordered = posterior[naming.correlation(block.name)]
         ordered = ordered.transpose("chain", "draw", "exit", "other_exit")
         value, axes = np.linalg.eigh(ordered.values.reshape(n, n_exits, n_exits))
         root = axes * np.sqrt(np.maximum(value, 0.0))[:, None, :]  # rounding below 0

@@ -2,17 +2,31 @@
 
 A term ``t`` has the coefficients ``beta_t``, or ``u_t`` if it is a group, with the dimension
 ``t_level``. A group has the standard deviations ``sigma_t`` and, where its effects on several exits
-are correlated, their correlations ``correlation_t``. ``z_t`` are the standard normal coordinates
-from which a sampler makes the coefficients.
+are correlated, their correlations ``correlation_t``. A sampler makes them from coordinates:
+``z_t``, ``v_t`` and ``x_t``, and ``partial_t`` of the correlations.
 """
 
 from __future__ import annotations
 
 import xarray as xr
 
-__all__ = ["correlation", "effects", "groups", "level", "sigma", "slopes", "standard", "term"]
+__all__ = [
+    "correlation",
+    "effects",
+    "groups",
+    "is_coordinate",
+    "level",
+    "partial",
+    "scaled",
+    "sigma",
+    "slopes",
+    "standard",
+    "term",
+    "transformed",
+]
 
 _EFFECTS = "u_"
+_STANDARD, _SCALED, _TRANSFORMED, _PARTIAL = "z_", "v_", "x_", "partial_"
 
 
 def slopes(name: str) -> str:
@@ -47,8 +61,34 @@ def correlation(name: str) -> str:
 
 
 def standard(name: str) -> str:
-    """Name of the standard normal coordinates of a term."""
-    return f"z_{name}"
+    """Name of the coordinates of a term that are standard normal, or normal of a known width."""
+    return f"{_STANDARD}{name}"
+
+
+def scaled(name: str) -> str:
+    """Name of the coordinates of a group that carry its standard deviation already."""
+    return f"{_SCALED}{name}"
+
+
+def transformed(name: str) -> str:
+    """Name of the standard normals that a prior which is not normal transforms."""
+    return f"{_TRANSFORMED}{name}"
+
+
+def partial(name: str) -> str:
+    """Name of the partial correlations, moved to (0, 1), of a group's effects."""
+    return f"{_PARTIAL}{name}"
+
+
+def is_coordinate(name: str) -> bool:
+    """Whether draws are of a sampler's coordinates, and not of what is read.
+
+    Examples
+    --------
+    >>> is_coordinate("z_centre"), is_coordinate("u_centre")
+    (True, False)
+    """
+    return name.startswith((_STANDARD, _SCALED, _TRANSFORMED, _PARTIAL))
 
 
 def groups(posterior: xr.Dataset) -> list[str]:
