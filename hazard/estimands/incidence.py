@@ -22,7 +22,7 @@ from hazard.model.links import share_out
 from hazard.model.terms.baseline import level_of_month
 from hazard.model.terms.block import Block
 from hazard.model.terms.lagged import window_of_lag
-from hazard.spec import AT_RISK, IncidenceEstimand, LaggedTerm, ModelSpec
+from hazard.spec import IncidenceEstimand, LaggedTerm, ModelSpec, term_names
 from hazard.spec.links import LINKS
 
 _PARTS = 16  # persons are summed in a fixed number of parts: no sum depends on the cores
@@ -256,7 +256,7 @@ def _standardised(
 
 def _acting(estimand: IncidenceEstimand) -> set[str | None]:
     """Terms by which the event acts: its own, and what it does besides to those at risk then."""
-    return set() if estimand.term is None else {estimand.term, estimand.term + AT_RISK}
+    return set() if estimand.term is None else set(term_names(estimand.term))
 
 
 def _profiles(design: Design, person: npt.NDArray[np.int64], varying: list[int]) -> _Profiles:

@@ -37,7 +37,6 @@ from hazard.spec.model import ModelSpec
 from hazard.spec.names import PERIODS
 from hazard.spec.tables import EndpointSpec, TableSpec
 from hazard.spec.terms import (
-    AT_RISK,
     BaselineTerm,
     CalendarTerm,
     CovariateTerm,
@@ -46,11 +45,11 @@ from hazard.spec.terms import (
     Spline,
     Term,
     VariesBy,
+    term_names,
 )
 from hazard.spec.text import load, models_folder, read
 
 __all__ = [
-    "AT_RISK",
     "CENTRE_SIZE",
     "EFFECTS",
     "MADE_GROUPS",
@@ -91,4 +90,5 @@ __all__ = [
     "load",
     "models_folder",
     "read",
+    "term_names",
 ]

@@ -10,7 +10,20 @@ from hazard.spec.names import Label, Name, Names
 from hazard.spec.priors import IID, LevelPrior, Prior, listed
 from hazard.spec.records import Events, Lag, Period, Record, Whole
 
-AT_RISK = "_at_risk"  # after the name of an event that counts only while the person is at risk
+_AT_RISK = "_at_risk"
+
+
+def term_names(event: str) -> tuple[str, str]:
+    """Names of the terms by which an event acts: on everybody, and besides on those at risk then.
+
+    Examples
+    --------
+    >>> term_names("visit_centre")
+    ('visit_centre', 'visit_centre_at_risk')
+    """
+    return event, event + _AT_RISK
+
+
 _OF_CENTRE = ("centre", "centre_nationality", "centre_other", "nationality_elsewhere")
 
 
@@ -262,7 +275,8 @@ class LaggedTerm(Record):
         Two terms of the same event, one as ``observed`` and one with ``zero`` before the risk, tell
         what it does to everybody and what it does besides to those who were there.
         """
-        return self.event if self.history_before_risk == "observed" else self.event + AT_RISK
+        everybody, at_risk = term_names(self.event)
+        return everybody if self.history_before_risk == "observed" else at_risk
 
     @property
     def event(self) -> str:
