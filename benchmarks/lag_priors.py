@@ -20,8 +20,8 @@ curves drawn from the prior is as far out (see ``tail``). Which it contains depe
 
 * ``normal``, ``pooled``, ``horseshoe``: every curve is in the support, and none is preferred but
   small ones.
-* ``random_walk``, ``random_walk_2``, ``learned_walk``: every curve, but a fall within a month is a
-  step of several standard deviations; the learned walk can take longer steps.
+* ``random_walk``, ``random_walk_2``, ``hierarchical_random_walk``: every curve, but a fall within
+  a month is a step of several standard deviations; the hierarchical walk can take longer steps.
 * ``decay``, ``hump``, ``spike``: every curve, but where the kernel is low a coefficient of ordinary
   size is in the tail.
 * ``polynomial``: constants, lines and parabolas only.
@@ -61,7 +61,7 @@ from hazard.model import design, parameterisation, priors
 from hazard.model.design import Design
 from hazard.spec import IncidenceEstimand, ModelSpec
 from hazard.spec.priors import Prior
-from hazard.spec.priors.learned_walk import LearnedWalkPrior
+from hazard.spec.priors.hierarchical_random_walk import HierarchicalRandomWalkPrior
 from hazard.spec.priors.monotone import MonotonePrior
 from hazard.spec.priors.polynomial import PolynomialPrior
 from hazard.studies.sbc import engine, outcomes, small_rows
@@ -199,12 +199,14 @@ class Study:
 def every_cell() -> dict[str, Cell]:
     """Every family at every scale, by name."""
     found = [cell for cell in cells(spec.load(MODEL)) if cell.scale is not None]
-    steps = LearnedWalkPrior(
-        family="learned_walk", scale=1.0, reason="neighbours are alike, how much is learned"
+    steps = HierarchicalRandomWalkPrior(
+        family="hierarchical_random_walk",
+        scale=1.0,
+        reason="neighbours are alike, how much is learned",
     )
     for scale in SCALES:
         prior = scaled(steps, scale, LAGS)
-        found.append(Cell("learned_walk", scale, prior.reason, {TERM: prior}))
+        found.append(Cell("hierarchical_random_walk", scale, prior.reason, {TERM: prior}))
     return {cell.name: cell for cell in found}
 
 

@@ -66,7 +66,12 @@ ARMS = tuple(
     )
 )
 MODELS = ("oslo2016", "more_or_earlier")
-QUANTITIES = ("at_window_end", "additional", "brought_forward", "change_in_stay")
+QUANTITIES = (
+    "at_window_end",
+    "additional",
+    "brought_forward",
+    "rmst_difference",
+)
 NEVER = -700.0  # of which the odds are next to nothing
 COLUMNS = ["size", "seed", "scenario", "model", "quantity", "truth", "estimate", "lower", "upper"]
 

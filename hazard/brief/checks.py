@@ -15,7 +15,7 @@ from hazard.brief.view import grouped
 from hazard.output import digits
 
 _PRINTED = ("lag_coefficient", "cumulative_lag_effect", "cumulative_incidence", "risk_difference")
-_ANSWERS = ("_risk_difference", "_summed_change")  # after the name of an estimand
+_ANSWERS = ("_risk_difference", "_cumulative_marginal_effect")  # after the name of an estimand
 # Column of gate.csv, limit, whether it is an upper (most) or lower bound, last digit to print.
 _MEASURES = (
     ("r_hat", "r_hat", "most", -3),

@@ -1,4 +1,4 @@
-"""More, or only earlier: standardised risks at the end of the window and at the horizon."""
+"""More, or only earlier: risks by the g-formula at the end of the window and at the horizon."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hazard.brief.blocks import Block, Figure, Paragraph, Points, Section, Table
 from hazard.brief.g_formula import EstimandView, per_hundred, probability, signed
 from hazard.brief.view import View, estimate, grouped
 from hazard.output import digits, figures
-from hazard.spec import CostsSpec, StandardisedEstimand
+from hazard.spec import CostsSpec, GFormulaEstimand
 
 _HUNDRED = 100
 
 
 def sections(view: View) -> list[Section]:
-    """One section for every standardised estimand, with its estimates or why there are none."""
-    specs = [spec for spec in view.fit.spec.estimand if isinstance(spec, StandardisedEstimand)]
+    """One section for every g-formula estimand, with its estimates or why there are none."""
+    specs = [spec for spec in view.fit.spec.estimand if isinstance(spec, GFormulaEstimand)]
     facts = view.fit.facts.get("answers", {})
     parts = []
     for spec in specs:
@@ -104,7 +104,7 @@ def _lines(estimand: EstimandView, versus: str) -> list[tuple[str, str]]:
                 forward = estimand.select("brought_forward", exit=name, arm=versus)
                 key, places["forward"] = "line", per_hundred(forward, estimand.view)
         lines.append((f"{label}:", estimand.say(key, **places)))
-    stay = estimand.select("change_in_stay", arm=versus)
+    stay = estimand.select("rmst_difference", arm=versus)
     if len(stay):
         text = estimand.say("stay", stay=signed(estimate(stay), -2, estimand.view))
         lines.append((estimand.view.say("more.stay_lead"), text))
@@ -266,7 +266,7 @@ def _after_window(estimand: EstimandView) -> str | None:
 
 
 def _support(estimand: EstimandView) -> str | None:
-    rows = estimand.select("unsupported_share")
+    rows = estimand.select("positivity_violation_share")
     if not len(rows):
         return None
     worst = float(rows["estimate"].max())

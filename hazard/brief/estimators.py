@@ -63,7 +63,7 @@ def page(comparison: ComparisonFolder, language: Language) -> Page:
 
 # --- one scale ------------------------------------------------------------------------------------
 def _answer(comparison: ComparisonFolder, language: Language) -> Section:
-    sums = _select(comparison.estimates, quantity="cumulative_change")
+    sums = _select(comparison.estimates, quantity="cumulative_marginal_effect")
     term = comparison.event
     term_rows = sums[sums["term"] == term]
     lines = []
@@ -126,7 +126,7 @@ def _scale(comparison: ComparisonFolder, language: Language) -> Section:
 
 
 def _sums(comparison: ComparisonFolder, language: Language) -> Table:
-    sums = _select(comparison.estimates, quantity="cumulative_change")
+    sums = _select(comparison.estimates, quantity="cumulative_marginal_effect")
     groups = []
     for name in comparison.first.outcome.exits:
         rows = [

@@ -1,4 +1,4 @@
-"""A standardised estimand as the texts need it, and its numbers as text."""
+"""A g-formula estimand as the texts need it, and its numbers as text."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pandas as pd
 from hazard.brief.view import View, estimate
 from hazard.languages import Words
 from hazard.output import digits
-from hazard.spec import StandardisedEstimand
+from hazard.spec import GFormulaEstimand
 
 _HUNDRED = 100
 
 
 class EstimandView(NamedTuple):
-    """A standardised estimand of a run, and its estimates in the sample or in subgroups."""
+    """A g-formula estimand of a run, and its estimates in the sample or in subgroups."""
 
     view: View
-    spec: StandardisedEstimand
+    spec: GFormulaEstimand
     rows: pd.DataFrame
 
     def select(self, quantity: str, **labels: object) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from hazard.fitting.records import Fit
 from hazard.languages import Words
 from hazard.output import digits, figures
 from hazard.output.tables import HAZARD_MODEL
-from hazard.spec import IncidenceEstimand, LaggedTerm, StandardisedEstimand
+from hazard.spec import GFormulaEstimand, IncidenceEstimand, LaggedTerm
 
 COUNTED = "Aalen-Johansen"
 _ARMS = {"always": "with", "never": "without", "always - never": "with - without"}
@@ -140,7 +140,7 @@ class View:
         standardised = [
             estimand.label
             for estimand in self.fit.spec.estimand
-            if isinstance(estimand, StandardisedEstimand)
+            if isinstance(estimand, GFormulaEstimand)
         ]
         rows = rows[~rows["estimand"].isin(standardised)]
         is_modelled = rows["estimator"] == HAZARD_MODEL

@@ -41,8 +41,9 @@ def changes(beta: xr.DataArray, design: Design, terms: Sequence[LaggedTerm]) -> 
     Returns
     -------
     Dataset, dims (chain, draw, term, lag, exit)
-        ``without`` and ``with``, probabilities per month in [0, 1], and ``average_change``, the
-        second minus the first; not a number for lags that a term does not have.
+        ``without`` and ``with``, probabilities per month in [0, 1], and
+        ``average_marginal_effect``, the second minus the first; not a number for lags that a term
+        does not have.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def changes(beta: xr.DataArray, design: Design, terms: Sequence[LaggedTerm]) -> 
     >>> beta = np.array([0.0, np.log(3)]).reshape(1, 1, 2, 1)
     >>> beta = xr.DataArray(beta, dims=("chain", "draw", "coefficient", "exit"))
     >>> effects = changes(beta, model_design, model.lagged)
-    >>> effects["average_change"].values.ravel().round(12).tolist()
+    >>> effects["average_marginal_effect"].values.ravel().round(12).tolist()
     [0.25]
     """
     if not terms:
@@ -93,7 +94,9 @@ def changes(beta: xr.DataArray, design: Design, terms: Sequence[LaggedTerm]) -> 
     by_sample = _by_lag(means, terms).assign_coords(sample=draws["sample"], exit=list(design.exits))
     by_arm = by_sample.unstack("sample").transpose("chain", "draw", "term", "lag", "exit", "arm")
     without, with_one = by_arm.isel(arm=0), by_arm.isel(arm=1)
-    return xr.Dataset({"without": without, "with": with_one, "average_change": with_one - without})
+    return xr.Dataset(
+        {"without": without, "with": with_one, "average_marginal_effect": with_one - without}
+    )
 
 
 def summed(by_lag: xr.DataArray) -> xr.DataArray:

@@ -110,10 +110,10 @@ def expected_months(hazard: xr.DataArray) -> xr.DataArray:
     >>> float(expected_months(h).round(2))
     1.7
     """
-    return months_of_stay(survival(hazard))
+    return restricted_mean_time(survival(hazard))
 
 
-def months_of_stay(survivor: xr.DataArray) -> xr.DataArray:
+def restricted_mean_time(survivor: xr.DataArray) -> xr.DataArray:
     """Expected number of months of stay within the horizon: a restricted mean.
 
     Parameters
@@ -129,17 +129,17 @@ def months_of_stay(survivor: xr.DataArray) -> xr.DataArray:
     Notes
     -----
     sum over t <= H of S(t - 1), with S(0) = 1: a month counts when it is begun. With the
-    months that are lost (:func:`months_lost`) it makes H.
+    months that are lost (:func:`restricted_mean_time_lost`) it makes H.
 
     Examples
     --------
-    >>> months_of_stay(xr.DataArray([0.5, 0.25], dims="month")).item()
+    >>> restricted_mean_time(xr.DataArray([0.5, 0.25], dims="month")).item()
     1.5
     """
-    return _until_the_last(survivor, 1.0).rename("months_of_stay")
+    return _until_the_last(survivor, 1.0).rename("rmst")
 
 
-def months_lost(incidence: xr.DataArray) -> xr.DataArray:
+def restricted_mean_time_lost(incidence: xr.DataArray) -> xr.DataArray:
     """Expected number of months within the horizon after having left through each exit.
 
     Parameters
@@ -163,10 +163,11 @@ def months_lost(incidence: xr.DataArray) -> xr.DataArray:
 
     Examples
     --------
-    >>> months_lost(xr.DataArray([[0.5, 0.75], [0.0, 0.0]], dims=("exit", "month"))).values.tolist()
+    >>> risk = xr.DataArray([[0.5, 0.75], [0.0, 0.0]], dims=("exit", "month"))
+    >>> restricted_mean_time_lost(risk).values.tolist()
     [0.5, 0.0]
     """
-    return _until_the_last(incidence, 0.0).rename("months_lost")
+    return _until_the_last(incidence, 0.0).rename("rmtl")
 
 
 def _until_the_last(by_month: xr.DataArray, at_start: float) -> xr.DataArray:

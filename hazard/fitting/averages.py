@@ -13,14 +13,14 @@ from hazard import units
 from hazard.errors import EstimandError
 from hazard.estimands import incidence, marginal_effects
 from hazard.fitting.g_formula import risks
-from hazard.fitting.g_formula_estimates import StandardisedAnswer, estimates_of
+from hazard.fitting.g_formula_estimates import GFormulaAnswer, estimates_of
 from hazard.fitting.quantities import joined
 from hazard.fitting.records import Fit
 from hazard.fitting.residents import mean_residents
 from hazard.inference.thinning import thinned
 from hazard.output.summaries import Compared
 from hazard.output.tables import QuantityDescription, empty, quantity_estimates
-from hazard.spec import AverageChangeEstimand, StandardisedEstimand
+from hazard.spec import GFormulaEstimand, MarginalEffectEstimand
 
 _CHANGE_DRAWS = 400  # each takes a tenth of a second at the published size
 
@@ -51,7 +51,7 @@ class AveragedEstimand:
 
 
 def averages_of(fit: Fit, begin: Callable[[str], None] = lambda _: None) -> list[AveragedEstimand]:
-    """Answers to all average changes and standardised risks that a model file asks for.
+    """Answers to all average marginal effects and risks by the g-formula that a model file asks for.
 
     Parameters
     ----------
@@ -71,19 +71,19 @@ def averages_of(fit: Fit, begin: Callable[[str], None] = lambda _: None) -> list
     """
     averages = []
     for estimand in fit.spec.estimand:
-        if isinstance(estimand, AverageChangeEstimand | StandardisedEstimand):
+        if isinstance(estimand, MarginalEffectEstimand | GFormulaEstimand):
             begin(estimand.label)
-        if isinstance(estimand, AverageChangeEstimand):
-            averages.append(_average_change(fit, estimand))
-        if isinstance(estimand, StandardisedEstimand):
-            averages.append(_standardised_or_reason(fit, estimand))
+        if isinstance(estimand, MarginalEffectEstimand):
+            averages.append(_average_marginal_effect(fit, estimand))
+        if isinstance(estimand, GFormulaEstimand):
+            averages.append(_g_formula_or_reason(fit, estimand))
     return averages
 
 
-def _standardised_or_reason(fit: Fit, estimand: StandardisedEstimand) -> AveragedEstimand:
+def _g_formula_or_reason(fit: Fit, estimand: GFormulaEstimand) -> AveragedEstimand:
     """The answer; of a ready table without what it takes, the reason why there is none."""
     try:
-        return _standardised(fit, estimand)
+        return _g_formula(fit, estimand)
     except EstimandError as error:
         if fit.panel.registers is not None:
             raise
@@ -92,17 +92,17 @@ def _standardised_or_reason(fit: Fit, estimand: StandardisedEstimand) -> Average
         )
 
 
-def _average_change(fit: Fit, estimand: AverageChangeEstimand) -> AveragedEstimand:
+def _average_marginal_effect(fit: Fit, estimand: MarginalEffectEstimand) -> AveragedEstimand:
     posterior = thinned(fit.draws, _CHANGE_DRAWS)
     beta = incidence.coefficients(posterior, fit.design)
     terms = [term for term in fit.spec.lagged if estimand.term in (None, term.name)]
     by_lag = marginal_effects.changes(beta, fit.design, terms)
-    total = marginal_effects.summed(by_lag["average_change"])
+    total = marginal_effects.summed(by_lag["average_marginal_effect"])
     unit = f"probability per {fit.spec.table.unit}"
     tables = []
     for values, quantity in (
-        (by_lag["average_change"], "average_change"),
-        (total, "summed_change"),
+        (by_lag["average_marginal_effect"], "average_marginal_effect"),
+        (total, "cumulative_marginal_effect"),
     ):
         description = QuantityDescription(
             quantity,
@@ -110,24 +110,24 @@ def _average_change(fit: Fit, estimand: AverageChangeEstimand) -> AveragedEstima
             estimand.label,
             "total",
             arm="with - without",
-            comparison=Compared(0.0, estimand.relevant),
+            comparison=Compared(0.0, estimand.rope),
         )
         rows = quantity_estimates(values, description, fit.spec)
         tables.append(rows[rows["estimate"].notna()])
     return AveragedEstimand(
         estimand.label,
-        by_lag.assign(summed_change=total),
+        by_lag.assign(cumulative_marginal_effect=total),
         joined(tables),
-        {f"{estimand.label}_summed_change": total},
+        {f"{estimand.label}_cumulative_marginal_effect": total},
         {"draws": beta.sizes["chain"] * beta.sizes["draw"]},
     )
 
 
-def _standardised(fit: Fit, estimand: StandardisedEstimand) -> AveragedEstimand:
+def _g_formula(fit: Fit, estimand: GFormulaEstimand) -> AveragedEstimand:
     standardised_risks = risks(fit, estimand)
     term = next(lagged for lagged in fit.spec.lagged if lagged.name == estimand.term)
     residents = mean_residents(fit.panel, term, estimand.residents)
-    answer = StandardisedAnswer(fit.spec, estimand, standardised_risks, residents)
+    answer = GFormulaAnswer(fit.spec, estimand, standardised_risks, residents)
     months = [*units.printed(estimand.horizon_months, fit.spec.table.unit)]
     difference = answer.differences().sel(month=months)
     return AveragedEstimand(

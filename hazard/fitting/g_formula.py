@@ -22,7 +22,7 @@ from hazard.fitting.remarks import columns
 from hazard.inference.thinning import thinned
 from hazard.model.design import apply
 from hazard.predictive.levels import Grouping, groupings
-from hazard.spec import CENTRE_SIZE, SINCE_START, Arm, ModelSpec, StandardisedEstimand
+from hazard.spec import CENTRE_SIZE, SINCE_START, Arm, GFormulaEstimand, ModelSpec
 
 _BATCH = 2000  # paths: it bounds the memory
 _SUPPORT_PATHS = 1000  # paths, evenly spaced, of which the support is looked up
@@ -56,13 +56,13 @@ class Risks:
     person_risks: PersonRisks | None = None
 
 
-def risks(fit: Fit, estimand: StandardisedEstimand) -> Risks:
+def risks(fit: Fit, estimand: GFormulaEstimand) -> Risks:
     """Mean risks over persons as if nobody left, under every arm of an estimand.
 
     Parameters
     ----------
     fit : Fit
-    estimand : StandardisedEstimand
+    estimand : GFormulaEstimand
 
     Returns
     -------
@@ -115,7 +115,7 @@ def risks(fit: Fit, estimand: StandardisedEstimand) -> Risks:
 
 
 # --- paths --------------------------------------------------------------------------------------
-def _paths(fit: Fit, estimand: StandardisedEstimand) -> Paths:
+def _paths(fit: Fit, estimand: GFormulaEstimand) -> Paths:
     panel, among = fit.panel.frame, fit.design.row
     if estimand.starts == "first":
         rows = interventions.first_rows(panel, among)
@@ -153,7 +153,7 @@ def _path_histories(fit: Fit, paths: Paths, seed: int) -> PathEvents:
 
 
 def _rows(
-    fit: Fit, histories: PathEvents, estimand: StandardisedEstimand
+    fit: Fit, histories: PathEvents, estimand: GFormulaEstimand
 ) -> Iterator[g_formula.PathRows]:
     """Rows of the paths under every arm; at one centre that was not seen, if that is asked."""
     if estimand.centres == "observed":
@@ -183,7 +183,7 @@ def _check_centre(frame: pd.DataFrame) -> None:
 
 
 # --- branches and groups ------------------------------------------------------------------------
-def _branches(spec: ModelSpec, estimand: StandardisedEstimand) -> tuple[g_formula.Branch, ...]:
+def _branches(spec: ModelSpec, estimand: GFormulaEstimand) -> tuple[g_formula.Branch, ...]:
     names = [arm.name for arm in estimand.compared]
     if estimand.effect == "controlled_direct":
         others = [name for name in spec.outcome.exits if name != estimand.exit]
@@ -194,9 +194,7 @@ def _branches(spec: ModelSpec, estimand: StandardisedEstimand) -> tuple[g_formul
     return g_formula.total(names)
 
 
-def _groups(
-    histories: PathEvents, estimand: StandardisedEstimand, unit: str
-) -> tuple[Grouping, ...]:
+def _groups(histories: PathEvents, estimand: GFormulaEstimand, unit: str) -> tuple[Grouping, ...]:
     """Groupings of the paths by what they are at the start; small levels are put together."""
     starts = histories.paths.starts()
     if CENTRE_SIZE in estimand.by:
@@ -219,7 +217,7 @@ def _labelled(group_risks: xr.Dataset, grouping: Grouping) -> xr.Dataset:
 
 # --- support ------------------------------------------------------------------------------------
 def _support(
-    fit: Fit, histories: PathEvents, estimand: StandardisedEstimand, arm: Arm
+    fit: Fit, histories: PathEvents, estimand: GFormulaEstimand, arm: Arm
 ) -> dict[str, float]:
     """How far the histories of an arm are from observed ones, over the terms that arms act on."""
     named = {
@@ -235,7 +233,7 @@ def _support(
         sample, interventions.histories(sample, arm), observed, far=estimand.far
     )
     last_term = support_rows[support_rows["term"] == support_rows["term"].iloc[-1]]
-    interventions.check_support(last_term, share=estimand.refuse_share)
+    interventions.check_positivity(last_term, share=estimand.refuse_share)
     weight = last_term["n_rows"] / last_term["n_rows"].sum()
     return {
         "unseen": float((last_term["unseen"] * weight).sum()),

@@ -15,27 +15,27 @@ from hazard.fitting.costs import change_of_costs
 from hazard.fitting.g_formula import Risks
 from hazard.output.summaries import Compared
 from hazard.output.tables import QuantityDescription, known_values, quantity_estimates
-from hazard.spec import ModelSpec, StandardisedEstimand
+from hazard.spec import GFormulaEstimand, ModelSpec
 
 PERSONS, PROBABILITY, RATIO = "families", "probability", "ratio"
 DescribedDraws = tuple[xr.DataArray, QuantityDescription]
 
 
 @dataclass(frozen=True, eq=False)
-class StandardisedAnswer:
+class GFormulaAnswer:
     """Risks of an estimand, and for how many families an event is counted.
 
     Attributes
     ----------
     spec : ModelSpec
-    estimand : StandardisedEstimand
+    estimand : GFormulaEstimand
     risks : Risks
     residents : float or None
         Families to whom one event happens; None where it is not known.
     """
 
     spec: ModelSpec
-    estimand: StandardisedEstimand
+    estimand: GFormulaEstimand
     risks: Risks
     residents: float | None
 
@@ -79,12 +79,12 @@ class StandardisedAnswer:
         return {name: self._of_interest(risks) for name, risks in self.risks.by.items()}
 
 
-def estimates_of(answer: StandardisedAnswer) -> list[pd.DataFrame]:
+def estimates_of(answer: GFormulaAnswer) -> list[pd.DataFrame]:
     """Estimates of everybody, by group, per event, and the support.
 
     Parameters
     ----------
-    answer : StandardisedAnswer
+    answer : GFormulaAnswer
 
     Returns
     -------
@@ -101,39 +101,39 @@ def estimates_of(answer: StandardisedAnswer) -> list[pd.DataFrame]:
 
 
 def _described(
-    answer: StandardisedAnswer, quantity: str, unit: str, arm: str | None = None
+    answer: GFormulaAnswer, quantity: str, unit: str, arm: str | None = None
 ) -> QuantityDescription:
     return QuantityDescription(
         quantity, unit, answer.estimand.label, answer.estimand.effect, answer.estimand.term, arm=arm
     )
 
 
-def _units(answer: StandardisedAnswer) -> str:
+def _units(answer: GFormulaAnswer) -> str:
     return units.plural(answer.spec.table.unit)
 
 
-def _printed(answer: StandardisedAnswer) -> list[int]:
+def _printed(answer: GFormulaAnswer) -> list[int]:
     return [*units.printed(answer.estimand.horizon_months, answer.spec.table.unit)]
 
 
-def _versus(answer: StandardisedAnswer, arm: str) -> str:
+def _versus(answer: GFormulaAnswer, arm: str) -> str:
     return f"{arm} - {answer.reference}"
 
 
 # --- everybody ----------------------------------------------------------------------------------
-def _levels(answer: StandardisedAnswer) -> Iterator[DescribedDraws]:
+def _levels(answer: GFormulaAnswer) -> Iterator[DescribedDraws]:
     risks = answer.everybody()
     yield risks["cumulative_incidence"], _described(answer, "cumulative_incidence", PROBABILITY)
     yield risks["survival"], _described(answer, "survival", PROBABILITY)
-    stay = survival.months_of_stay(risks["survival"])
-    yield stay, _described(answer, "months_of_stay", _units(answer))
-    lost = survival.months_lost(risks["cumulative_incidence"])
-    yield lost, _described(answer, "months_lost", _units(answer))
+    stay = survival.restricted_mean_time(risks["survival"])
+    yield stay, _described(answer, "rmst", _units(answer))
+    lost = survival.restricted_mean_time_lost(risks["cumulative_incidence"])
+    yield lost, _described(answer, "rmtl", _units(answer))
 
 
-def _contrasts(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
-    probability_null = Compared(0.0, answer.estimand.relevant)
-    time_null = Compared(0.0, answer.estimand.relevant_months)
+def _contrasts(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
+    probability_null = Compared(0.0, answer.estimand.rope)
+    time_null = Compared(0.0, answer.estimand.rope_months)
     versus = _versus(answer, arm)
     risks = _two_arms(answer, answer.everybody(), arm)
     difference = _difference(answer, risks["cumulative_incidence"])
@@ -149,30 +149,32 @@ def _contrasts(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]
     ).isel(arm=0, drop=True)
     description = _described(answer, "risk_ratio", RATIO, f"{arm} / {answer.reference}")
     yield ratio, _with_comparison(description, Compared(1.0))
-    lost = _difference(answer, survival.months_lost(risks["cumulative_incidence"]))
+    lost = _difference(answer, survival.restricted_mean_time_lost(risks["cumulative_incidence"]))
     yield (
         lost,
         _with_comparison(
-            _described(answer, "change_in_months_lost", _units(answer), versus), time_null
+            _described(answer, "rmtl_difference", _units(answer), versus),
+            time_null,
         ),
     )
-    stay = _difference(answer, survival.months_of_stay(risks["survival"]))
+    stay = _difference(answer, survival.restricted_mean_time(risks["survival"]))
     stay = stay.expand_dims(month=[answer.estimand.horizon_months], axis=-1)
     yield (
         stay,
-        _with_comparison(_described(answer, "change_in_stay", _units(answer), versus), time_null),
+        _with_comparison(
+            _described(answer, "rmst_difference", _units(answer), versus),
+            time_null,
+        ),
     )
     yield from _decomposed(answer, arm, risks)
 
 
-def _decomposed(
-    answer: StandardisedAnswer, arm: str, risks: xr.Dataset
-) -> Iterator[DescribedDraws]:
+def _decomposed(answer: GFormulaAnswer, arm: str, risks: xr.Dataset) -> Iterator[DescribedDraws]:
     """Additional and brought forward, at the months that they are about."""
     if answer.event is None:
         return
     parts = more_or_earlier(risks, answer.event, arms=(arm, answer.reference))
-    horizon, null = answer.estimand.horizon_months, Compared(0.0, answer.estimand.relevant)
+    horizon, null = answer.estimand.horizon_months, Compared(0.0, answer.estimand.rope)
     parts["fall_after_window"] = parts["at_window_end"] - parts["additional"]
     for name in ("at_window_end", "additional", "brought_forward", "fall_after_window"):
         month = answer.event.window_end if name == "at_window_end" else horizon
@@ -182,7 +184,7 @@ def _decomposed(
         yield parts[name].expand_dims(month=[month], axis=-1), description
 
 
-def _separated(answer: StandardisedAnswer) -> Iterator[DescribedDraws]:
+def _separated(answer: GFormulaAnswer) -> Iterator[DescribedDraws]:
     """Direct and indirect parts of the total, at the published months."""
     if answer.estimand.effect != "separable":
         return
@@ -190,14 +192,14 @@ def _separated(answer: StandardisedAnswer) -> Iterator[DescribedDraws]:
     months = _printed(answer)
     risk = answer.everybody()["cumulative_incidence"].sel(exit=[exit_name], month=months)
     parts = g_formula.separable_effects(risk, exit_name, arms=arms)
-    comparison = Compared(0.0, answer.estimand.relevant)
+    comparison = Compared(0.0, answer.estimand.rope)
     for name in ("direct", "indirect"):
         description = _described(answer, f"separable_{name}", PROBABILITY, _versus(answer, arms[0]))
         yield parts[name], _with_comparison(description, comparison)
 
 
 # --- per event ----------------------------------------------------------------------------------
-def _per_event(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
+def _per_event(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
     """What one event does to all families around it together."""
     if answer.residents is None:
         return
@@ -220,7 +222,7 @@ def _per_event(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]
     yield from _cost(answer, arm)
 
 
-def _cost(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
+def _cost(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
     """What the families around an event cost more or less, where the model file has costs."""
     costs, person_risks = answer.spec.costs, answer.risks.person_risks
     if (
@@ -238,11 +240,11 @@ def _cost(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
 
 
 # --- groups and support -------------------------------------------------------------------------
-def _by_group(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
+def _by_group(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
     """Differences by group at the published months, and the change of the stay."""
     months = _printed(answer)
-    versus, probability_null = _versus(answer, arm), Compared(0.0, answer.estimand.relevant)
-    time_null = Compared(0.0, answer.estimand.relevant_months)
+    versus, probability_null = _versus(answer, arm), Compared(0.0, answer.estimand.rope)
+    time_null = Compared(0.0, answer.estimand.rope_months)
     for name, risks in answer.by().items():
         arm_risks = _two_arms(answer, risks, arm)
 
@@ -255,15 +257,18 @@ def _by_group(answer: StandardisedAnswer, arm: str) -> Iterator[DescribedDraws]:
 
         difference = _difference(answer, arm_risks["cumulative_incidence"].sel(month=months))
         yield difference, group_description("risk_difference", PROBABILITY, probability_null)
-        stay = _difference(answer, survival.months_of_stay(arm_risks["survival"]))
-        yield stay, group_description("change_in_stay", _units(answer), time_null)
+        stay = _difference(answer, survival.restricted_mean_time(arm_risks["survival"]))
+        yield (
+            stay,
+            group_description("rmst_difference", _units(answer), time_null),
+        )
         yield from (
             (draws, replace(description, by=name))
             for draws, description in _decomposed(answer, arm, arm_risks)
         )
 
 
-def _sizes(answer: StandardisedAnswer) -> Iterator[pd.DataFrame]:
+def _sizes(answer: GFormulaAnswer) -> Iterator[pd.DataFrame]:
     """Paths of every level, one row per level."""
     for name, risks in answer.by().items():
         paths = risks["n_persons"].astype(float)
@@ -272,19 +277,21 @@ def _sizes(answer: StandardisedAnswer) -> Iterator[pd.DataFrame]:
         )
 
 
-def _support(answer: StandardisedAnswer) -> pd.DataFrame:
+def _support(answer: GFormulaAnswer) -> pd.DataFrame:
     """Shares of path-months beyond what was observed, one row per arm."""
     names = [*answer.risks.support]
     flagged = [answer.risks.support[name]["flagged"] for name in names]
     values = xr.DataArray(flagged, {"arm": names}, ("arm",))
-    return known_values(values, _described(answer, "unsupported_share", PROBABILITY), answer.spec)
+    return known_values(
+        values, _described(answer, "positivity_violation_share", PROBABILITY), answer.spec
+    )
 
 
-def _two_arms(answer: StandardisedAnswer, risks: xr.Dataset, arm: str) -> xr.Dataset:
+def _two_arms(answer: GFormulaAnswer, risks: xr.Dataset, arm: str) -> xr.Dataset:
     return risks.sel(arm=[answer.reference, arm])
 
 
-def _difference(answer: StandardisedAnswer, risks: xr.DataArray) -> xr.DataArray:
+def _difference(answer: GFormulaAnswer, risks: xr.DataArray) -> xr.DataArray:
     return g_formula.risk_difference(risks, reference=answer.reference).isel(arm=0, drop=True)
 
 

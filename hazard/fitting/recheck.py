@@ -21,7 +21,7 @@ _OF_TERMS = (coefficients.INTERCEPT, coefficients.COEFFICIENT)
 _TOLERANCE = 1e-9  # of a number that was computed twice from the same draws, by its own size
 _COMPARED = (
     *("estimate", "sd", "mcse", "lower", "upper", "lower_50", "upper_50", "lower_80", "upper_80"),
-    *("lower_mcse", "upper_mcse", "p_direction", "p_direction_mcse", "p_relevant"),
+    *("lower_mcse", "upper_mcse", "p_direction", "p_direction_mcse", "p_beyond_rope"),
 )
 
 

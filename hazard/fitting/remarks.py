@@ -18,10 +18,10 @@ from hazard.model.design import Design
 from hazard.spec import (
     CalendarTerm,
     CovariateTerm,
+    GFormulaEstimand,
     IncidenceEstimand,
     LaggedTerm,
     ModelSpec,
-    StandardisedEstimand,
 )
 
 CALENDAR = "calendar"
@@ -133,7 +133,7 @@ def _pulsed(spec: ModelSpec) -> list[LaggedTerm]:
         if estimand.exposure == "once"
     }
     for estimand in spec.estimand:
-        if isinstance(estimand, StandardisedEstimand):
+        if isinstance(estimand, GFormulaEstimand):
             acting = [
                 intervention for arm in estimand.compared for intervention in arm.interventions
             ]

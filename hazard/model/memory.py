@@ -9,13 +9,13 @@ from pathlib import Path
 
 from hazard.errors import SpecError
 from hazard.spec import (
-    AverageChangeEstimand,
     BaselineTerm,
+    GFormulaEstimand,
     GroupTerm,
     IncidenceEstimand,
     LaggedTerm,
+    MarginalEffectEstimand,
     ModelSpec,
-    StandardisedEstimand,
 )
 
 _GIB = 2.0**30
@@ -184,10 +184,10 @@ def _of_estimands(spec: ModelSpec, panel: PanelSize) -> Iterator[Need]:
         if isinstance(estimand, IncidenceEstimand):
             size = per_draw * panel.draws * len(estimand.arms) * estimand.horizon_months
             cure = "Shorten its horizon, or ask for fewer draws."
-        elif isinstance(estimand, AverageChangeEstimand):
+        elif isinstance(estimand, MarginalEffectEstimand):
             size = per_draw * panel.draws * sum(len(term.every_lag) for term in spec.lagged)
             cure = "Shorten the lags, or ask for fewer draws."
-        elif isinstance(estimand, StandardisedEstimand):
+        elif isinstance(estimand, GFormulaEstimand):
             arms, months = len(estimand.compared), estimand.horizon_months
             groups = 1 + sum(panel.levels.get(name, 5) for name in estimand.by)
             draws = min(estimand.draws, panel.draws)
@@ -198,7 +198,7 @@ def _of_estimands(spec: ModelSpec, panel: PanelSize) -> Iterator[Need]:
         yield Need(f"estimand {estimand.label!r}", size, cure)
 
 
-def _paths(spec: ModelSpec, panel: PanelSize, estimand: StandardisedEstimand) -> float:
+def _paths(spec: ModelSpec, panel: PanelSize, estimand: GFormulaEstimand) -> float:
     """Bytes of the paths that are followed at once, and of what happens beside all of them."""
     lags = sum(len(term.every_lag) for term in spec.lagged)
     months = estimand.horizon_months

@@ -20,8 +20,8 @@ DETAIL = (
     "inner_mcse",
     "p_direction",
     "p_direction_mcse",
-    "relevant",
-    "p_relevant",
+    "rope",
+    "p_beyond_rope",
     "p_relevant_mcse",
 )
 """Columns that only quantities of a posterior have."""
@@ -30,19 +30,19 @@ _OVER = ("chain", "draw")
 
 @dataclass(frozen=True)
 class Compared:
-    """Null value and relevant size, with which a quantity is compared.
+    """Null value, and half the width of the region of practical equivalence (ROPE) around it.
 
     Attributes
     ----------
     null : float or None
         Its value where there is no difference: 0 of a difference, 1 of a ratio; None of a quantity
         that has none, such as a probability.
-    relevant : float or None
+    rope : float or None
         How far from that it must be to matter.
     """
 
     null: float | None = None
-    relevant: float | None = None
+    rope: float | None = None
 
 
 NOT_COMPARED = Compared()
@@ -92,8 +92,8 @@ def detailed(draws: xr.DataArray, comparison: Compared = NOT_COMPARED) -> pd.Dat
     DataFrame
         Also ``lower_50`` to ``upper_80``; ``lower_mcse`` and ``upper_mcse`` of the ends of the
         interval of 95 percent, ``inner_mcse`` the largest of the other four; ``p_direction``, the
-        probability of lying on that side of ``null`` on which more draws lie; ``p_relevant``, that
-        of lying there by more than ``relevant``; their Monte Carlo errors.
+        probability of lying on that side of ``null`` on which more draws lie;
+        ``p_beyond_rope``, that of lying there beyond ``rope``; their Monte Carlo errors.
 
     Notes
     -----
@@ -106,18 +106,18 @@ def detailed(draws: xr.DataArray, comparison: Compared = NOT_COMPARED) -> pd.Dat
 
     >>> draws = xr.DataArray(np.arange(-10.0, 31.0)[None], dims=("chain", "draw"))
     >>> rows = detailed(draws.expand_dims(exit=["a"]), Compared(0.0, 10.0))
-    >>> (41 * rows[["p_direction", "p_relevant"]]).round(9).values.tolist()
+    >>> (41 * rows[["p_direction", "p_beyond_rope"]]).round(9).values.tolist()
     [[30.0, 20.0]]
     >>> rows[["lower_50", "upper_50"]].values.tolist()
     [[0.0, 20.0]]
     """
     parts = _inner(draws)
     if comparison.null is not None:
-        parts |= _probabilities(draws - comparison.null, comparison.relevant)
+        parts |= _probabilities(draws - comparison.null, comparison.rope)
     outer = summary(draws)
     joined = outer.join(_tidy(parts)[[*parts]])
-    relevant = np.nan if comparison.relevant is None else comparison.relevant
-    return joined.assign(relevant=relevant).reindex(columns=[*outer.columns, *DETAIL])
+    rope = np.nan if comparison.rope is None else comparison.rope
+    return joined.assign(rope=rope).reindex(columns=[*outer.columns, *DETAIL])
 
 
 def _inner(draws: xr.DataArray) -> dict[str, xr.DataArray]:
@@ -135,14 +135,14 @@ def _inner(draws: xr.DataArray) -> dict[str, xr.DataArray]:
     }
 
 
-def _probabilities(distance: xr.DataArray, relevant: float | None) -> dict[str, xr.DataArray]:
-    """Probability of the likelier side of 0, and of lying there by more than a relevant size."""
+def _probabilities(distance: xr.DataArray, rope: float | None) -> dict[str, xr.DataArray]:
+    """Probability of the likelier side of 0, and of lying there beyond the ROPE."""
     all_known = distance.notnull().all(_OVER)  # noqa: PD004 - of xarray
     positive = (distance > 0).mean(_OVER) >= (distance < 0).mean(_OVER)
     signed = distance.where(positive, -distance)
     indicators = {"p_direction": signed > 0}
-    if relevant is not None:
-        indicators["p_relevant"] = signed > relevant
+    if rope is not None:
+        indicators["p_beyond_rope"] = signed > rope
     parts: dict[str, xr.DataArray] = {}
     for name, inside in indicators.items():
         share = inside.mean(_OVER).where(all_known)

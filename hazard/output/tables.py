@@ -228,7 +228,7 @@ def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | No
 
 def _relevant(spec: ModelSpec, label: str) -> float | None:
     """The size that matters of an estimand of the model."""
-    return next((estimand.relevant for estimand in spec.estimand if estimand.label == label), None)
+    return next((estimand.rope for estimand in spec.estimand if estimand.label == label), None)
 
 
 def baseline_estimates(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:

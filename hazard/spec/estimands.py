@@ -39,11 +39,12 @@ class _Named(Record):
 class LagCurveEstimand(Record):
     """The coefficients of a lagged term, lag by lag, and their sum.
 
-    ``relevant`` is a size on the scale of the linear predictor that matters, such as 0.1.
+    ``rope`` is half the width of the region of practical equivalence, on the scale of the linear
+    predictor, such as 0.1.
     """
 
     kind: Literal["lag_curve"]
-    relevant: Positive | None = None
+    rope: Positive | None = None
 
     @property
     def label(self) -> str:
@@ -61,14 +62,14 @@ class IncidenceEstimand(Record):
 
     Of a term with a threshold the event is so many at once. A rate ``per_resident`` has no such
     arm: one unit of it is an event of everybody, and one event is another rate at every centre.
-    ``relevant`` is a difference of probabilities that matters.
+    ``rope`` is half the width of the region of practical equivalence of a difference.
     """
 
     kind: Literal["cumulative_incidence"]
     term: Label | None = None
     exposure: Exposure = "once"
     horizon_months: Period = 24
-    relevant: Positive | None = None
+    rope: Positive | None = None
 
     @model_validator(mode="after")
     def _of_a_term(self) -> IncidenceEstimand:
@@ -87,19 +88,19 @@ class IncidenceEstimand(Record):
         return ("observed",) if self.term is None else ARMS[self.exposure]
 
 
-class AverageChangeEstimand(_Named):
+class MarginalEffectEstimand(_Named):
     """Change of the monthly probability of every exit by one event, lag by lag, and the sum.
 
-    ``term`` names a lagged term; without it all of them are answered. ``relevant`` is a change of
+    ``term`` names a lagged term; without it all of them are answered. ``rope`` is a change of
     the monthly probability that matters: 0.001 is a tenth of a percentage point.
     """
 
-    kind: Literal["average_change"]
+    kind: Literal["average_marginal_effect"]
     term: Label | None = None
-    relevant: Positive | None = None
+    rope: Positive | None = None
 
 
-class StandardisedEstimand(_Named):
+class GFormulaEstimand(_Named):
     """Risks averaged over persons as if nobody left, under arms that say what happened around them.
 
     ``term`` names the event whose arms are compared, a lagged term. Without ``arms`` they are
@@ -129,11 +130,11 @@ class StandardisedEstimand(_Named):
     ``far``: of lags in which a history may differ from all that was observed before it is flagged;
     ``refuse_share``: the share of path-months farther than this at which the run fails.
 
-    ``relevant`` is a difference of probabilities that matters, ``relevant_months`` one of months.
+    ``rope`` is a difference of probabilities that matters, ``rope_months`` one of months.
     ``draws`` is the most draws that are used, evenly spaced over those there are.
     """
 
-    kind: Literal["standardised"]
+    kind: Literal["g_formula"]
     term: Label
     arms: Annotated[tuple[Arm, ...], Field(min_length=2, max_length=50)] | None = None
     exposure: Exposure = "once"
@@ -150,12 +151,12 @@ class StandardisedEstimand(_Named):
     centres: Literal["observed", "new"] = "observed"
     far: Periods = 1
     refuse_share: Annotated[Share, Field(gt=0)] = 0.5
-    relevant: Positive | None = None
-    relevant_months: Positive | None = None
+    rope: Positive | None = None
+    rope_months: Positive | None = None
     draws: Annotated[Whole, Field(ge=4, le=100_000)] = 1000
 
     @model_validator(mode="after")
-    def _distinct(self) -> StandardisedEstimand:
+    def _distinct(self) -> GFormulaEstimand:
         names = [arm.name for arm in self.arms or ()]
         if len(set(names)) < len(names):
             raise ValueError(f"arms must have different names; got {names}")
@@ -171,7 +172,7 @@ class StandardisedEstimand(_Named):
         return self
 
     @model_validator(mode="after")
-    def _of_one_exit(self) -> StandardisedEstimand:
+    def _of_one_exit(self) -> GFormulaEstimand:
         if (self.effect == "total") == (self.exit is not None):
             raise ValueError(
                 f"exit must come with effect 'controlled_direct' or 'separable', and only then; "
@@ -205,7 +206,7 @@ class StandardisedEstimand(_Named):
 
 
 Estimand = Annotated[
-    LagCurveEstimand | IncidenceEstimand | AverageChangeEstimand | StandardisedEstimand,
+    LagCurveEstimand | IncidenceEstimand | MarginalEffectEstimand | GFormulaEstimand,
     Field(discriminator="kind"),
 ]
 
@@ -230,7 +231,7 @@ def check_terms(estimand: Estimand, lagged: dict[str, str]) -> None:
             f"estimand term must be one of {list(lagged)}; got {term!r}."
             + did_you_mean(term, lagged)
         )
-    if not isinstance(estimand, StandardisedEstimand):
+    if not isinstance(estimand, GFormulaEstimand):
         return
     known = [*lagged, *dict.fromkeys(lagged.values())]
     names = [intervention.term for arm in estimand.compared for intervention in arm.interventions]

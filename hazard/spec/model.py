@@ -12,7 +12,7 @@ from hazard.errors import SpecError, did_you_mean
 from hazard.spec.baselines import BaselinesSpec
 from hazard.spec.costs import CostsSpec
 from hazard.spec.data import DataSpec, OutcomeSpec
-from hazard.spec.estimands import Estimand, IncidenceEstimand, StandardisedEstimand, check_terms
+from hazard.spec.estimands import Estimand, GFormulaEstimand, IncidenceEstimand, check_terms
 from hazard.spec.identification import IdentificationSpec
 from hazard.spec.names import PERIODS, Levels, Name, clash
 from hazard.spec.priors import Prior
@@ -121,14 +121,14 @@ class ModelSpec(Record):
         yield from (("[only]", name) for name in self.only)
         yield from (("clusters", name) for name in self.baselines.clusters or ())
         for estimand in self.estimand:
-            if isinstance(estimand, StandardisedEstimand):
+            if isinstance(estimand, GFormulaEstimand):
                 yield from (("estimand", name) for name in estimand.by)
         if self.costs is not None and isinstance(self.costs.persons, str):
             yield "costs", self.costs.persons
 
     @model_validator(mode="after")
     def _known_exits(self) -> ModelSpec:
-        standardised = [e for e in self.estimand if isinstance(e, StandardisedEstimand)]
+        standardised = [e for e in self.estimand if isinstance(e, GFormulaEstimand)]
         named_exits = [
             (f"estimand {e.label!r}", e.exit) for e in standardised if e.exit is not None
         ]

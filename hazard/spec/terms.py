@@ -47,7 +47,8 @@ class BaselineTerm(Record):
 
     ``breaks``: one coefficient per interval; these are the first months of the intervals, of which
     the last is open. ``months``: one coefficient per month; the last of them is open. ``spline``: a
-    smooth curve, whose prior is on the coefficients of B-splines (``learned_walk``: a P-spline).
+    smooth curve, whose prior is on the coefficients of B-splines (a P-spline with
+    ``hierarchical_random_walk``).
     """
 
     kind: Literal["baseline"]

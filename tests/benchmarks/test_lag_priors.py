@@ -26,7 +26,7 @@ OUTSIDE = {
     "normal": set(),
     "pooled": set(),
     "horseshoe": set(),
-    "learned_walk": set(),
+    "hierarchical_random_walk": set(),
     "random_walk": {"spike"},  # a first value and a step of four standard deviations each
     "polynomial": {"decay", "hump", "spike", "earlier", "plateau"},  # not parabolas
     "monotone": {"hump", "earlier", "spike"},  # it grows, it changes sign, it is a corner
@@ -181,7 +181,11 @@ def test_coverage_of_right_intervals_is_nominal_and_of_narrow_ones_not(
 def test_cells_are_eleven_families_at_two_scales(script: ModuleType) -> None:
     every = script.every_cell()
     assert len(every) == 22
-    assert {cell.prior for cell in every.values()} >= {"normal", "learned_walk", "monotone"}
+    assert {cell.prior for cell in every.values()} >= {
+        "normal",
+        "hierarchical_random_walk",
+        "monotone",
+    }
     assert {cell.scale for cell in every.values()} == {0.5, 0.25}
 
 

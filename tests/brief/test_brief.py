@@ -70,7 +70,7 @@ def run_with_costs(**changed: Any) -> Fit:
 def unanswered_run(reason: str) -> Fit:
     """A run of a ready table, which cannot answer what takes registers."""
     run = small_run(source="table")
-    facts = {"standardised": {"unanswered": reason}}
+    facts = {"g_formula": {"unanswered": reason}}
     kept = run.estimates[run.estimates["estimand"].isna()]
     return replace(run, estimates=kept, facts={**run.facts, "answers": facts})
 

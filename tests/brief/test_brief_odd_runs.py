@@ -34,7 +34,7 @@ kind = "cumulative_incidence"
 term = "ev_own"
 horizon_months = 6
 [[estimand]]
-kind = "standardised"
+kind = "g_formula"
 term = "ev_own"
 horizon_months = 6
 """
@@ -117,9 +117,7 @@ def first_number(cell: str) -> float:
 def test_parts_of_a_separable_difference_are_told(tmp_path: Path, rng: np.random.Generator) -> None:
     asked = f'{ASKED}effect = "separable"\nexit = "a"\n'
     run = run_of(tmp_path, ("a", "b"), table(("a", "b"), rng), asked)
-    rows = run.estimates[
-        run.estimates["month"].eq(6) & run.estimates["estimand"].eq("standardised")
-    ]
+    rows = run.estimates[run.estimates["month"].eq(6) & run.estimates["estimand"].eq("g_formula")]
     parts = [
         100 * float(rows.loc[rows["quantity"].eq(name) & rows["exit"].eq("a"), "estimate"].iloc[0])
         for name in ("risk_difference", "separable_direct", "separable_indirect")

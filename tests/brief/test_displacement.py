@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from hazard import brief
 from hazard.fitting import Fit
 from hazard.output import figures
-from hazard.spec import StandardisedEstimand, VariesBy
+from hazard.spec import GFormulaEstimand, VariesBy
 from pages import LANGUAGES, Tree, claims, numbers, rows_of
 from small_runs import small_run
 
@@ -32,7 +32,7 @@ def grouped_run(by: Sequence[str] = tuple(LEVELS), **changed: Any) -> Fit:
     """A run with rows of groups; ``changed`` are fields of the estimand."""
     run = small_run()
     wanted = run.spec.estimand[-1]
-    assert isinstance(wanted, StandardisedEstimand)
+    assert isinstance(wanted, GFormulaEstimand)
     own = wanted.model_copy(update={"by": tuple(by), **changed})
     model = run.spec.model_copy(update={"estimand": (*run.spec.estimand[:-1], own)})
     rows = pd.concat([run.estimates, pd.DataFrame(group_rows(own, model.outcome.exits))])
@@ -41,8 +41,8 @@ def grouped_run(by: Sequence[str] = tuple(LEVELS), **changed: Any) -> Fit:
 
 
 # Exit e of the level at place k: 1.1 (k + 1) - e in 100 after 7 months, twice that after 24.
-def group_rows(wanted: StandardisedEstimand, exits: Sequence[str]) -> Iterator[dict[str, Any]]:
-    own = {"estimator": "hazard model", "estimand": "standardised", "effect": wanted.effect}
+def group_rows(wanted: GFormulaEstimand, exits: Sequence[str]) -> Iterator[dict[str, Any]]:
+    own = {"estimator": "hazard model", "estimand": "g_formula", "effect": wanted.effect}
     own |= {"term": wanted.term}
     for by in wanted.by:
         for (k, level), (e, name) in product(enumerate(LEVELS[by]), enumerate(exits)):
@@ -157,7 +157,7 @@ def test_figure_in_words_by_hand(pages: dict[str, str]) -> None:
 @pytest.mark.usefixtures("alone")
 def test_figure_has_the_numbers_of_everybody(pages: dict[str, str]) -> None:
     run = grouped_run()
-    rows = run.estimates[run.estimates["estimand"].eq("standardised")]
+    rows = run.estimates[run.estimates["estimand"].eq("g_formula")]
     assert rows["by"].notna().any()
     alone = replace(run, estimates=run.estimates[run.estimates["by"].isna()])
     both = [figure(page) for page in (pages["en"], brief.html(alone, "en"))]
@@ -192,7 +192,7 @@ def test_figure_names_the_kind_of_difference(effect: str, told: str) -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_one_panel_has_no_scale_of_its_own() -> None:
     run = grouped_run((), effect="controlled_direct", exit="assisted")
-    others = run.estimates["estimand"].eq("standardised") & run.estimates["exit"].ne("assisted")
+    others = run.estimates["estimand"].eq("g_formula") & run.estimates["exit"].ne("assisted")
     kept = replace(run, estimates=run.estimates[~(others & run.estimates["exit"].notna())])
     counts = [said(brief.html(each, "en")).count("own scale") for each in (run, kept)]
     assert counts[0] - counts[1] == 1
@@ -355,7 +355,7 @@ def test_order_of_other_rows_changes_nothing(
 ) -> None:
     """Rows of other estimands may stand anywhere in the table."""
     run = grouped_run()
-    own = run.estimates["estimand"].eq("standardised")
+    own = run.estimates["estimand"].eq("g_formula")
     other = run.estimates[~own]
     mixed = pd.concat([run.estimates[own], other])
     assert len(other) > 100
@@ -369,7 +369,7 @@ def test_order_of_other_rows_changes_nothing(
 def first_exit(run: Fit, quantity: str, month: int, value: float) -> None:
     """Another estimate of the first exit, interval and all."""
     rows = run.estimates
-    own = rows["estimand"].eq("standardised") & rows["by"].isna() & rows["exit"].eq("assisted")
+    own = rows["estimand"].eq("g_formula") & rows["by"].isna() & rows["exit"].eq("assisted")
     at = own & rows["quantity"].eq(quantity) & rows["month"].eq(month)
     assert at.sum() == 1
     moved = value - rows.loc[at, "estimate"]

@@ -211,9 +211,16 @@ def test_estimates_are_complete(runs: dict[str, Path], oslo: ModelSpec) -> None:
     rows = pd.read_csv(runs["registers run"] / "estimates.csv")
     assert list(rows) == list(COLUMNS)
     needed = rows[["estimator", "quantity", "estimate", "lower", "upper", "unit"]]
-    drawn = (rows["estimator"] == "hazard model") & rows["quantity"].ne("unsupported_share")
+    drawn = (rows["estimator"] == "hazard model") & rows["quantity"].ne(
+        "positivity_violation_share"
+    )
     assert not needed[drawn].isna().any(axis=None)
-    of_stay = ["survival", "months_of_stay", "change_in_stay", "saved_months_per_event"]
+    of_stay = [
+        "survival",
+        "rmst",
+        "rmst_difference",
+        "saved_months_per_event",
+    ]
     assert not rows["exit"][drawn & ~rows["quantity"].isin(of_stay)].isna().any()
     assert ((rows["lower"] <= rows["upper"]) | rows["lower"].isna()).all()
     curves = rows[rows["quantity"] == "lag_coefficient"]
@@ -236,7 +243,7 @@ def test_approximate_run_says_how_far_it_was_checked(
     assert found["numbers"] == found["checked"] > 200
     rows = pd.read_csv(out / "estimates.csv")
     assert list(rows) == [*COLUMNS, *CHECK]
-    own = (rows["estimator"] == "hazard model") & rows["quantity"].ne("unsupported_share")
+    own = (rows["estimator"] == "hazard model") & rows["quantity"].ne("positivity_violation_share")
     assert rows["apart"].notna().tolist() == own.tolist()
     # 120 draws of a sampler that hardly began: a mean within five of its errors, and a half
     assert rows.loc[own, "apart"].abs().max() < 5 * rows.loc[own, "apart_mcse"].max() + 0.5

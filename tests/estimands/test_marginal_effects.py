@@ -86,7 +86,7 @@ def test_every_row_with_and_without(term: str, link: str, rng: np.random.Generat
                 fast = found[arm].sel(term=name, lag=lag, draw=draw).values
                 np.testing.assert_allclose(fast, slow, atol=ROUNDING)
                 apart.append(fast)
-            change = found["average_change"].sel(term=name, lag=lag, draw=draw).values
+            change = found["average_marginal_effect"].sel(term=name, lag=lag, draw=draw).values
             np.testing.assert_allclose(change, apart[1] - apart[0], atol=ROUNDING)
     if term != WINDOWS:  # negative control: the month before is another number
         slow = probabilities((small, spec, built), beta.values[0, 0], 1, 1)
@@ -98,7 +98,7 @@ def test_no_coefficient_no_change(rng: np.random.Generator) -> None:
     spec = model(BASELINE + NORMAL, VISIT + NORMAL)
     _, built, beta = drawn(spec, rng)
     beta[:, :, built.span("visit_centre")] = 0.0
-    assert (changes(beta, built, spec.lagged)["average_change"] == 0.0).all()
+    assert (changes(beta, built, spec.lagged)["average_marginal_effect"] == 0.0).all()
 
 
 def test_all_exits_and_staying_change_by_nothing_together(rng: np.random.Generator) -> None:
@@ -113,8 +113,8 @@ def test_all_exits_and_staying_change_by_nothing_together(rng: np.random.Generat
 def test_rows_count_by_their_weight(rng: np.random.Generator) -> None:
     spec = model(CENTRE + POOLED, VISIT + NORMAL)
     _, built, beta = drawn(spec, rng)
-    whole = changes(beta, built, spec.lagged)["average_change"]
-    few = changes(beta, equivalent.collapsed(built), spec.lagged)["average_change"]
+    whole = changes(beta, built, spec.lagged)["average_marginal_effect"]
+    few = changes(beta, equivalent.collapsed(built), spec.lagged)["average_marginal_effect"]
     np.testing.assert_allclose(few, whole, atol=ROUNDING)
 
 
@@ -130,7 +130,9 @@ def test_terms_of_different_lags_have_gaps(rng: np.random.Generator) -> None:
     later = VISIT.replace('"visit"', '"call"').replace("[0, 2]", "[1, 4]")
     spec = model(VISIT + NORMAL, later + NORMAL)
     _, built, beta = drawn(spec, rng)
-    found = changes(beta, built, spec.lagged)["average_change"].isel(chain=0, draw=0, exit=0)
+    found = changes(beta, built, spec.lagged)["average_marginal_effect"].isel(
+        chain=0, draw=0, exit=0
+    )
     assert found["lag"].values.tolist() == [0, 1, 2, 3, 4]
     known = ~np.isnan(found.values)
     assert known.tolist() == [[True, True, True, False, False], [False, True, True, True, True]]

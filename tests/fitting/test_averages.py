@@ -20,13 +20,13 @@ from hazard.fitting import Fit
 from hazard.fitting.averages import AveragedEstimand, averages_of
 from hazard.fitting.costs import PersonRisks
 from hazard.fitting.g_formula import Risks
-from hazard.fitting.g_formula_estimates import StandardisedAnswer, estimates_of
+from hazard.fitting.g_formula_estimates import GFormulaAnswer, estimates_of
 from hazard.fitting.residents import mean_residents, residents_of_events
 from hazard.inference import laplace_draws, nuts
 from hazard.model import design, parameterisation
 from hazard.model.links import exit_probabilities
 from hazard.output.tables import COLUMNS, KEY
-from hazard.spec import CostsSpec, DataSpec, ModelSpec, StandardisedEstimand
+from hazard.spec import CostsSpec, DataSpec, GFormulaEstimand, ModelSpec
 from hazard.spec.links import LINKS
 from small_registers import Person, registers
 
@@ -58,7 +58,7 @@ ARMS = ("without", "with")
 
 def spec_of(**estimand: object) -> ModelSpec:
     content = specs.load(TEXT).model_dump()
-    given = {"kind": "standardised", "term": TERM, "horizon_months": 8, "fewest": 30, **estimand}
+    given = {"kind": "g_formula", "term": TERM, "horizon_months": 8, "fewest": 30, **estimand}
     return ModelSpec.model_validate({**content, "estimand": [given]})
 
 
@@ -134,7 +134,12 @@ def test_probabilities_sum_to_one_in_every_draw(fit: Fit) -> None:
 def test_arms_that_do_not_differ_give_exactly_nothing(fit: Fit) -> None:
     same = [{"name": name, "interventions": [{"kind": "none", "term": TERM}]} for name in "ab"]
     found = answer(fit, arms=same).estimates
-    zero = ["risk_difference", "additional", "brought_forward", "change_in_stay"]
+    zero = [
+        "risk_difference",
+        "additional",
+        "brought_forward",
+        "rmst_difference",
+    ]
     zero += ["saved_months_per_event", "extra_exits_per_event"]
     rows = found[found["quantity"].isin(zero)]
     assert set(rows["quantity"]) == set(zero)
@@ -155,11 +160,11 @@ def test_a_model_without_the_event_has_no_difference(fit: Fit) -> None:
 
 # --- numbers that are told ----------------------------------------------------------------------
 def test_estimates_follow_from_the_draws(fit: Fit) -> None:
-    found = answer(fit, relevant=0.01, residents=20)
+    found = answer(fit, rope=0.01, residents=20)
     assert tuple(found.estimates.columns) == COLUMNS
     assert not found.estimates.duplicated(list(KEY)).any()
     assert set(found.estimates["effect"]) == {"total"}
-    told = found.estimates[found.estimates["quantity"] != "unsupported_share"]
+    told = found.estimates[found.estimates["quantity"] != "positivity_violation_share"]
     assert told[["estimate", "lower", "upper", "mcse", "lower_50", "inner_mcse"]].notna().all(None)
     left = found.draws["cumulative_incidence"]
     difference = (left.sel(arm="with") - left.sel(arm="without")).sel(exit="assisted")
@@ -173,12 +178,12 @@ def test_estimates_follow_from_the_draws(fit: Fit) -> None:
     assert extra == pytest.approx(20 * float(h.mean()))
     stay = found.draws["survival"].shift(month=1, fill_value=1.0).sum("month")
     shorter = float((stay.sel(arm="with") - stay.sel(arm="without")).mean())
-    assert estimate(found, "change_in_stay") == pytest.approx(shorter)
+    assert estimate(found, "rmst_difference") == pytest.approx(shorter)
     assert estimate(found, "saved_months_per_event") == pytest.approx(-20 * shorter)
     row = found.estimates[found.estimates["quantity"] == "additional"].iloc[0]
     side = max(float((h > 0).mean()), float((h < 0).mean()))
     assert row["p_direction"] == pytest.approx(side)
-    assert row["relevant"] == 0.01
+    assert row["rope"] == 0.01
 
 
 def test_without_months_after_the_window_nothing_is_taken_apart(fit: Fit) -> None:
@@ -260,7 +265,7 @@ NONE = {"name": "none", "interventions": [{"kind": "none", "term": TERM}]}
 
 def test_support_is_a_number_of_the_table(fit: Fit) -> None:
     found = answer(fit)
-    shares = [estimate(found, "unsupported_share", arm=name) for name in ARMS]
+    shares = [estimate(found, "positivity_violation_share", arm=name) for name in ARMS]
     assert shares == [each["flagged"] for each in found.facts["support"].values()]
     assert shares == [0.0, 0.0]
 
@@ -273,8 +278,8 @@ def test_arms_far_from_what_was_seen_are_refused(fit: Fit) -> None:
         answer(lone, arms=[NONE, MANY])
     found = answer(lone, arms=[NONE, MANY], refuse_share=1.0)
     # Months 1 to 8 of a path see 1, 2, 3, 4, 4, ... events; more than one is far: 7 of 8 months.
-    assert estimate(found, "unsupported_share", arm="many") >= 7 / 8
-    assert estimate(found, "unsupported_share", arm="none") < 3 / 8
+    assert estimate(found, "positivity_violation_share", arm="many") >= 7 / 8
+    assert estimate(found, "positivity_violation_share", arm="none") < 3 / 8
 
 
 def test_support_is_that_of_both_terms_of_an_event(fit: Fit) -> None:
@@ -296,9 +301,9 @@ def test_support_is_that_of_both_terms_of_an_event(fit: Fit) -> None:
     [of_both] = averages_of(both)
     alone = answer(fit, arms=[NONE, MANY], refuse_share=1.0)  # the control: of one term
     # Months 1 to 8 of a path look back on 0 to 7 events since its start: more than one in 6 of 8.
-    assert estimate(of_both, "unsupported_share", arm="many") >= 6 / 8
-    assert estimate(alone, "unsupported_share", arm="many") < 6 / 8
-    assert estimate(of_both, "unsupported_share", arm="none") < 3 / 8
+    assert estimate(of_both, "positivity_violation_share", arm="many") >= 6 / 8
+    assert estimate(alone, "positivity_violation_share", arm="many") < 6 / 8
+    assert estimate(of_both, "positivity_violation_share", arm="none") < 3 / 8
 
 
 # --- residents and costs ------------------------------------------------------------------------
@@ -341,12 +346,10 @@ def test_worked_example_of_the_report() -> None:
     )
     risks = xr.Dataset({"cumulative_incidence": draws, "survival": 1 - draws.sum("exit")})
     costs = {"month": {"value": 100.0, "year": 2015, "source": "an example only"}}
-    wanted = StandardisedEstimand(kind="standardised", term=TERM, horizon_months=6)
+    wanted = GFormulaEstimand(kind="g_formula", term=TERM, horizon_months=6)
     spec = spec_of(horizon_months=6).model_copy(update={"costs": CostsSpec.model_validate(costs)})
     support = {name: {"flagged": 0.0} for name in ARMS}
-    of = StandardisedAnswer(
-        spec, wanted, Risks(risks, {}, support, {}, PersonRisks(risks, 1.0)), 20.0
-    )
+    of = GFormulaAnswer(spec, wanted, Risks(risks, {}, support, {}, PersonRisks(risks, 1.0)), 20.0)
     told = pd.concat(estimates_of(of), ignore_index=True)
     extra = told[(told["quantity"] == "extra_exits_per_event") & (told["month"] == 6)]
     assert extra["estimate"].item() == pytest.approx(0.5)
@@ -391,7 +394,7 @@ def test_costs_are_those_of_every_path_by_itself(fit: Fit) -> None:
     """Every path with its own risks, and its size looked up in the panel."""
     given = with_costs(fit, persons="family_size")
     [wanted] = given.spec.estimand
-    assert isinstance(wanted, StandardisedEstimand)
+    assert isinstance(wanted, GFormulaEstimand)
     of = interventions.paths(
         fit.panel.frame, interventions.first_rows(fit.panel.frame, fit.design.row), horizon=8
     )
@@ -442,16 +445,18 @@ def test_persons_that_cannot_be_counted_are_told_before_sampling(fit: Fit) -> No
 # --- average change, ready tables ---------------------------------------------------------------
 def test_average_change_is_that_of_changes(fit: Fit) -> None:
     spec = ModelSpec.model_validate(
-        {**fit.spec.model_dump(), "estimand": [{"kind": "average_change", "term": TERM}]}
+        {**fit.spec.model_dump(), "estimand": [{"kind": "average_marginal_effect", "term": TERM}]}
     )
     [found] = averages_of(replace(fit, spec=spec))
     beta = incidence.coefficients(fit.draws, fit.design)
-    direct = marginal_effects.changes(beta, fit.design, spec.lagged)["average_change"]
+    direct = marginal_effects.changes(beta, fit.design, spec.lagged)["average_marginal_effect"]
     at = {"lag": 2, "exit": "assisted"}
     mean = float(direct.sel(at).mean())
-    assert estimate(found, "average_change", **at) == pytest.approx(mean, rel=1e-12)
+    assert estimate(found, "average_marginal_effect", **at) == pytest.approx(mean, rel=1e-12)
     total = float(direct.sum("lag").sel(exit="assisted").mean())
-    assert estimate(found, "summed_change", exit="assisted") == pytest.approx(total, rel=1e-12)
+    assert estimate(found, "cumulative_marginal_effect", exit="assisted") == pytest.approx(
+        total, rel=1e-12
+    )
     assert set(found.estimates["term"]) == {TERM}
 
 

@@ -59,7 +59,7 @@ VARYING = (
 )
 FAMILIES = {
     "smooth walk": lagged(prior("random_walk", ", start = 0.5, order = 2"), link="cloglog"),
-    "learned walk": lagged(LEARNED_WALK),
+    "hierarchical random walk": lagged(LEARNED_WALK),
     "learned baseline": model(BASELINE + LEARNED_WALK, CENTRE + POOLED, exits=3),
     "decay": lagged(prior("decay", ", half_life = 2.0")),
     "hump": lagged(prior("hump", ", peak = 1.0")),

@@ -20,7 +20,7 @@ HEAD = 'name = "example"\nquestion = "what comes after?"\n[outcome]\n'
 NORMAL = 'prior = { family = "normal", scale = 1.0, reason = "an example only" }\n'
 POOLED = NORMAL.replace("normal", "pooled")
 CORRELATED = NORMAL.replace("normal", "correlated")
-LEARNED_WALK = NORMAL.replace("normal", "learned_walk")
+LEARNED_WALK = NORMAL.replace("normal", "hierarchical_random_walk")
 WALK = NORMAL.replace("normal", "random_walk").replace("scale", "start = 0.5, scale")
 TERM = "[[term]]\nkind = "
 BASELINE = TERM + '"baseline"\nbreaks = [1, 2, 5]\n'

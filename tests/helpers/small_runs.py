@@ -19,7 +19,7 @@ from hazard.inference.nuts import SamplerSettings
 from hazard.model import priors
 from hazard.output import coefficients
 from hazard.output.tables import COLUMNS, HAZARD_MODEL
-from hazard.spec import IncidenceEstimand, ModelSpec, StandardisedEstimand
+from hazard.spec import GFormulaEstimand, IncidenceEstimand, ModelSpec
 from hazard.studies import published
 from hazard.studies.published.folder import PublishedFolder
 
@@ -105,7 +105,7 @@ def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
     """More at first, of whom a part is brought forward; fewer; and the same of the third exit."""
     rows: list[dict[str, Any]] = []
     for wanted in model.estimand:
-        if not isinstance(wanted, StandardisedEstimand):
+        if not isinstance(wanted, GFormulaEstimand):
             continue
         labels = {"estimand": wanted.label, "effect": wanted.effect, "term": wanted.term}
         labels |= {"estimator": "hazard model", "arm": "with - without", "unit": "probability"}
@@ -124,12 +124,12 @@ def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
                 rows.append({**own, "quantity": "risk_difference", "month": month} | shown)
             extra = _interval(14 * peak, 0.2, "hazard model")
             rows.append({**own, "quantity": "extra_exits_per_event", "month": 24} | extra)
-        rows.append({**labels, "quantity": "change_in_stay"} | _interval(-0.41, 0.1, ""))
+        rows.append({**labels, "quantity": "rmst_difference"} | _interval(-0.41, 0.1, ""))
         rows.append({**labels, "quantity": "saved_months_per_event"} | _interval(5.7, 1.1, ""))
         if model.costs is not None:
             cost = _interval(-45000.0, 11000.0, "hazard model")
             rows.append({**labels, "quantity": "cost_change_per_event", "month": 24} | cost)
-        share = {"quantity": "unsupported_share", "arm": "with", "estimate": 0.031}
+        share = {"quantity": "positivity_violation_share", "arm": "with", "estimate": 0.031}
         rows.append({**labels, **share})
     return rows
 
@@ -266,7 +266,7 @@ def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
         },
         "rows_digest": "1" * 64,
         "answers": {
-            "standardised": {"paths": 603, "residents_per_event": 14.2, "persons_per_path": 1.37}
+            "g_formula": {"paths": 603, "residents_per_event": 14.2, "persons_per_path": 1.37}
         },
         "settings": asdict(SamplerSettings(seed=3)),
         "versions": versions(),

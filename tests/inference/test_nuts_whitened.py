@@ -126,7 +126,7 @@ def test_whitened_density_is_standard_normal_at_the_mode(
     assert np.abs(bend[:n] + crossed[-n:]).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["oslo2016", "learned walk", "varying"])
+@pytest.mark.parametrize("name", ["oslo2016", "hierarchical random walk", "varying"])
 def test_whitened_effects_move_with_their_covariance(name: str) -> None:
     """At the mode, coefficients move with w as the Laplace approximation says."""
     it = whitened(name)

@@ -69,7 +69,7 @@ def test_only_the_intercept_moves(seed: int, kind: str) -> None:
     same = as_raw(built, one)
     np.testing.assert_allclose(dense(built) @ one, dense(raw(built)) @ same, atol=1e-10)
     found, other = (
-        marginal_effects.changes(each, own, of_kind(kind).lagged)["average_change"]
+        marginal_effects.changes(each, own, of_kind(kind).lagged)["average_marginal_effect"]
         for each, own in ((beta, built), (beta.copy(data=same[None, None]), raw(built)))
     )
     np.testing.assert_allclose(found, other, atol=1e-12)

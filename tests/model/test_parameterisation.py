@@ -12,7 +12,7 @@ from hazard.spec.priors import PriorFamily, TransformedFamily
 from small_models import FAMILIES, lagged, made, prior
 from small_panels import dense, small_panel
 
-STEPS = ("smooth walk", "learned walk", "polynomial", "hump")
+STEPS = ("smooth walk", "hierarchical random walk", "polynomial", "hump")
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -92,7 +92,7 @@ def test_describe_lists_every_prior_with_its_reason() -> None:
             "first ~ Normal(0, 1), each change of the step ~ Normal(0, 0.5)",
         ),
         (
-            'family = "learned_walk", scale = 0.5',
+            'family = "hierarchical_random_walk", scale = 0.5',
             "each step ~ Normal(0, sigma), sigma ~ HalfNormal(0.5)",
         ),
         ('family = "decay", scale = 0.5, half_life = 3', "lag l ~ Normal(0, 0.5 * 2^(-|l| / 3))"),

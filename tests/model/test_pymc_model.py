@@ -21,7 +21,7 @@ from small_panels import slow_log_likelihood
 
 EPS = float(np.finfo(float).eps)
 STEP = 1e-4
-ANCHORED = ["oslo2016", "learned walk", "correlated groups", "varying"]
+ANCHORED = ["oslo2016", "hierarchical random walk", "correlated groups", "varying"]
 
 
 def learned_blocks(it: Made) -> dict[str, Learned]:

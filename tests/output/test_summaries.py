@@ -21,13 +21,13 @@ def test_intervals_by_hand() -> None:
     ends = {name: found[name] for name in ("lower_50", "upper_50", "lower_80", "upper_80")}
     assert ends == pytest.approx({"lower_50": 25, "upper_50": 75, "lower_80": 10, "upper_80": 90})
     assert (found["lower"], found["upper"]) == pytest.approx((2.5, 97.5))
-    assert np.isnan([found["p_direction"], found["p_relevant"], found["relevant"]]).all()
+    assert np.isnan([found["p_direction"], found["p_beyond_rope"], found["rope"]]).all()
     assert [*detailed(draws).columns][-len(DETAIL) :] == [*DETAIL]
 
 
 # Ten draws of a difference: 1 below, 1 at, 8 above 0; 3 above 2. Of a ratio 1 is the same: 4 below.
 @pytest.mark.parametrize(
-    ("draws", "held", "direction", "relevant"),
+    ("draws", "held", "direction", "rope"),
     [
         ([-1, 0, 1, 1, 2, 2, 2, 3, 3, 4], Compared(0.0, 2.0), 8 / 10, 3 / 10),
         ([1, 0, -1, -1, -2, -2, -2, -3, -3, -4], Compared(0.0, 2.0), 8 / 10, 3 / 10),
@@ -37,10 +37,10 @@ def test_intervals_by_hand() -> None:
     ids=["more", "less", "ratio", "no difference at all"],
 )
 def test_probabilities_by_hand(
-    draws: list[float], held: Compared, direction: float, relevant: float
+    draws: list[float], held: Compared, direction: float, rope: float
 ) -> None:
     found = detailed(labelled(np.array([draws], dtype=float)[..., None], exit=["a"]), held)
-    assert found[["p_direction", "p_relevant"]].iloc[0].tolist() == [direction, relevant]
+    assert found[["p_direction", "p_beyond_rope"]].iloc[0].tolist() == [direction, rope]
 
 
 def test_wrong_side_is_not_the_probability_of_direction() -> None:
@@ -90,7 +90,14 @@ def test_what_is_not_a_number_has_no_probability(rng: np.random.Generator) -> No
     values = rng.normal(size=(2, 50, 2))
     values[1, 7, 1] = np.nan
     found = detailed(labelled(values, exit=["a", "b"]), Compared(0.0, 1.0))
-    own = ["lower_50", "lower_mcse", "inner_mcse", "p_direction", "p_relevant", "p_direction_mcse"]
+    own = [
+        "lower_50",
+        "lower_mcse",
+        "inner_mcse",
+        "p_direction",
+        "p_beyond_rope",
+        "p_direction_mcse",
+    ]
     assert found[own].iloc[0].notna().all()
     assert found[own].iloc[1].isna().all()
 

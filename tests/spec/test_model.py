@@ -524,17 +524,17 @@ def test_checkout_has_the_models_beside(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 # --- estimands, identification, costs ------------------------------------------------------------
-STANDARDISED = '[[estimand]]\nkind = "standardised"\nterm = "visit_centre"\n'
+STANDARDISED = '[[estimand]]\nkind = "g_formula"\nterm = "visit_centre"\n'
 
 
 def test_four_lines_are_an_estimand() -> None:
     found = specs.load(EXAMPLE.replace(INCIDENCE, STANDARDISED)).estimand[0]
-    assert isinstance(found, specs.StandardisedEstimand)
+    assert isinstance(found, specs.GFormulaEstimand)
     without, with_ = found.compared
     assert (without.name, with_.name) == ("without", "with")
     assert without.interventions == (specs.NoEvents(term="visit_centre"),)
     assert with_.interventions == (specs.OneInMonth(term="visit_centre", month=1),)
-    assert (found.horizon_months, found.effect, found.label) == (24, "total", "standardised")
+    assert (found.horizon_months, found.effect, found.label) == (24, "total", "g_formula")
 
 
 def test_arms_are_written_in_the_file() -> None:
@@ -549,7 +549,7 @@ def test_arms_are_written_in_the_file() -> None:
 
 def test_estimands_of_a_kind_have_names() -> None:
     text = EXAMPLE.replace(INCIDENCE, STANDARDISED + STANDARDISED + 'name = "second"\n')
-    assert [each.label for each in specs.load(text).estimand] == ["standardised", "second"]
+    assert [each.label for each in specs.load(text).estimand] == ["g_formula", "second"]
     with pytest.raises(SpecError, match=r"its own name.*; standardised appears twice\.$"):
         specs.load(EXAMPLE.replace(INCIDENCE, STANDARDISED + STANDARDISED))
 

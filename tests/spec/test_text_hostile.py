@@ -53,7 +53,7 @@ kind = "cumulative_incidence"
 term = "work_own"
 horizon_months = 24
 [[estimand]]
-kind = "standardised"
+kind = "g_formula"
 term = "work_own"
 event_month = 1
 horizon_months = 12
@@ -62,7 +62,7 @@ by = ["kind"]
 fewest = 100
 far = 1
 refuse_share = 0.5
-relevant = 0.01
+rope = 0.01
 draws = 1000
 arms = [{ name = "a", interventions = [{ kind = "more", term = "work_own", share = 0.5, spread = 1, seed = 1 }] }, { name = "b", interventions = [{ kind = "delayed", term = "work_own", months = 3 }] }]
 [costs]
@@ -129,7 +129,7 @@ CHANGED = {
     "a correlation of one": ("correlation = 0.5", "correlation = 1.0"),
     "a share of two": ("share = 0.5, spread", "share = 2.0, spread"),
     "a share of truth": ("share = 0.5, spread", "share = true, spread"),
-    "a relevant size of 1e300": ("relevant = 0.01", "relevant = 1e300"),
+    "a relevant size of 1e300": ("rope = 0.01", "rope = 1e300"),
     # counts, seeds, years, costs
     "at least truth": ("at_least = 1", "at_least = true"),
     "at least a billion": ("at_least = 1", "at_least = 1000000000"),

@@ -90,8 +90,8 @@ SAME = {
         WHOLE.replace(BASELINE, BASELINE + AGE),
     ),
     "a new estimand": (
-        '[[estimand]]\nkind = "average_change"\n',
-        WHOLE + '[[estimand]]\nkind = "average_change"\n',
+        '[[estimand]]\nkind = "average_marginal_effect"\n',
+        WHOLE + '[[estimand]]\nkind = "average_marginal_effect"\n',
     ),
     "left out and new": (
         'without_terms = ["sex"]\n' + SEX,

@@ -8,7 +8,7 @@ import xarray as xr
 
 from hazard.errors import EstimandError
 from hazard.estimands.g_formula import known_arms, risk_difference
-from hazard.estimands.survival import months_of_stay
+from hazard.estimands.survival import restricted_mean_time
 from hazard.spec import LaggedTerm
 
 
@@ -52,7 +52,7 @@ def more_or_earlier(
     -------
     Dataset
         By exit ``at_window_end``, A(w); ``additional``, A(H), both in [-1, 1]; and
-        ``brought_forward``, max(A(w) - A(H), 0). ``change_in_stay`` is in months, negative where
+        ``brought_forward``, max(A(w) - A(H), 0). ``rmst_difference`` is in months, negative where
         the stay is shorter; it has no exit.
 
     Raises
@@ -77,7 +77,7 @@ def more_or_earlier(
     >>> risks = xr.Dataset({"cumulative_incidence": gone, "survival": 1 - gone.sum("exit")})
     >>> effects = more_or_earlier(risks, Event(month=1, window_end=2))
     >>> {name: round(effects[name].item(), 3) for name in effects}
-    {'at_window_end': 0.2, 'additional': 0.1, 'brought_forward': 0.1, 'change_in_stay': -0.4}
+    {'at_window_end': 0.2, 'additional': 0.1, 'brought_forward': 0.1, 'rmst_difference': -0.4}
     """
     horizon = int(risks["month"][-1])
     if not 1 <= event.month <= event.window_end < horizon:
@@ -94,7 +94,7 @@ def more_or_earlier(
             "at_window_end": at_end,
             "additional": additional,
             "brought_forward": (at_end - additional).clip(min=0.0),
-            "change_in_stay": difference(months_of_stay(risks["survival"]), arms),
+            "rmst_difference": difference(restricted_mean_time(risks["survival"]), arms),
         }
     )
 

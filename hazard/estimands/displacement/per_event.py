@@ -8,7 +8,7 @@ import xarray as xr
 
 from hazard.errors import EstimandError
 from hazard.estimands.displacement.decomposition import difference
-from hazard.estimands.survival import months_of_stay
+from hazard.estimands.survival import restricted_mean_time
 
 
 def per_forced_return(
@@ -65,7 +65,7 @@ def per_forced_return(
     ([[0.4, 0.4]], 0.4)
     """
     number = _mean_number(residents)
-    stay = months_of_stay(risks["survival"])
+    stay = restricted_mean_time(risks["survival"])
     return xr.Dataset(
         {
             "extra_exits": number * difference(risks["cumulative_incidence"], arms),

@@ -47,7 +47,7 @@ from hazard.estimands.interventions.paths import (
     paths,
     rows_of_month,
 )
-from hazard.estimands.interventions.positivity import check_support, support
+from hazard.estimands.interventions.positivity import check_positivity, support
 from hazard.spec import (
     Added,
     Arm,
@@ -75,7 +75,7 @@ __all__ = [
     "Paths",
     "Sustained",
     "changing_columns",
-    "check_support",
+    "check_positivity",
     "first_rows",
     "from_registers",
     "from_rows",

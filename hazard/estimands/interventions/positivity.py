@@ -102,7 +102,7 @@ def support(
     return pd.concat(tables, ignore_index=True)
 
 
-def check_support(table: pd.DataFrame, *, share: float = 0.0) -> None:
+def check_positivity(table: pd.DataFrame, *, share: float = 0.0) -> None:
     """Raise when in a month more than a share of the paths is far from all that was observed.
 
     Parameters

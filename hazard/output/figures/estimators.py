@@ -36,7 +36,7 @@ def comparison(
     ----------
     estimates : DataFrame
         Of :func:`hazard.studies.estimators.scale.estimate_rows`: one row of panels per term, one
-        column per exit, of the rows with ``quantity == "average_change"``.
+        column per exit, of the rows with ``quantity == "average_marginal_effect"``.
     labels : mapping
         Names of terms and exits.
     words : mapping, optional
@@ -48,7 +48,7 @@ def comparison(
         900 pixels wide at 100 dots per inch.
     """
     words = words or languages.figure("comparison")
-    changes = estimates[estimates["quantity"] == "average_change"]
+    changes = estimates[estimates["quantity"] == "average_marginal_effect"]
     terms, exits = changes["term"].unique(), changes["exit"].unique()
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, 1.1 + 2.0 * len(terms)))
@@ -84,7 +84,7 @@ def comparison_text(
 ) -> str:
     """Text alternative of :func:`comparison`: every estimate."""
     words = words or languages.figure("comparison")
-    changes = estimates[estimates["quantity"] == "average_change"]
+    changes = estimates[estimates["quantity"] == "average_marginal_effect"]
     lines = []
     for (term, name, estimator), rows in changes.groupby(["term", "exit", "estimator"], sort=False):
         ordered = rows.sort_values("lag")

@@ -38,7 +38,7 @@ FAMILIES = tuple(
         "pooled",
         "correlated",
         "random_walk",
-        "learned_walk",
+        "hierarchical_random_walk",
         "horseshoe",
         "decay",
         "hump",

@@ -256,6 +256,6 @@ def _steps(
 
 def _average(subject: scale.Subject, fit: BaselineFit) -> xr.DataArray:
     plain = _plain(subject)
-    return changes(_point(fit), plain.design, plain.terms)["average_change"].squeeze(
+    return changes(_point(fit), plain.design, plain.terms)["average_marginal_effect"].squeeze(
         ("chain", "draw")
     )

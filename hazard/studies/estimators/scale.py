@@ -19,7 +19,7 @@ from hazard.spec import IncidenceEstimand, LaggedTerm
 
 MONTHS = 12
 """Horizon of the incidences that are compared."""
-CHANGE, SUM = "average_change", "cumulative_change"
+CHANGE, SUM = "average_marginal_effect", "cumulative_marginal_effect"
 INCIDENCE, DIFFERENCE = "cumulative_incidence", "risk_difference"
 COLUMNS = (
     "estimator",
@@ -78,12 +78,13 @@ def of_hazards(subject: Subject, beta: xr.DataArray) -> Quantities:
     Returns
     -------
     mapping of str to DataArray
-        ``average_change`` (chain, draw, term, lag, exit) of a month's probability by one event;
-        ``cumulative_change`` (chain, draw, term, exit), its sum over the months in which the event
-        acts; ``cumulative_incidence`` (chain, draw, arm, exit, month) within twelve months; and,
+        ``average_marginal_effect`` (chain, draw, term, lag, exit), the change of a month's
+        probability by one event;
+        ``cumulative_marginal_effect`` (chain, draw, term, exit), its sum over the months in which
+        the event acts; ``cumulative_incidence`` (chain, draw, arm, exit, month) within twelve months; and,
         with an event, ``risk_difference`` between its arms. In percentage points.
     """
-    by_lag = changes(beta, subject.design, subject.terms)["average_change"]
+    by_lag = changes(beta, subject.design, subject.terms)["average_marginal_effect"]
     return _quantities(
         by_lag, incidence(beta, subject.design, subject.person, _incidence_estimand(subject))
     )

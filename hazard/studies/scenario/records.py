@@ -106,10 +106,10 @@ def arms_from(text: str, where: str = "file of arms") -> tuple[ScenarioArm, ...]
     except ValidationError as error:
         all_errors = error.errors(include_url=False, include_context=False)
         # An arm that breaks a rule does not count, so that a single one is also "too few".
-        relevant = [item for item in all_errors if item["loc"] != ("arm",)] or all_errors
+        other_errors = [item for item in all_errors if item["loc"] != ("arm",)] or all_errors
         problems = "; ".join(
             f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-            for item in relevant
+            for item in other_errors
         )
         raise UsageError(f"{where} must hold arms; got {problems}.") from None
 

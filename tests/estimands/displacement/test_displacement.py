@@ -59,7 +59,7 @@ BY_HAND = {
     "more": ([None, None], (0.2, 0.2, 0.0, -1.2)),
     "both": ([None, 6], (0.2, 0.1, 0.1, -1.0)),
 }
-NAMES = ("at_window_end", "additional", "brought_forward", "change_in_stay")
+NAMES = ("at_window_end", "additional", "brought_forward", "rmst_difference")
 
 
 @pytest.mark.parametrize("name", BY_HAND)

@@ -182,7 +182,7 @@ def test_constant_hazards_are_geometric(link: LinkName, rng: np.random.Generator
     np.testing.assert_allclose(found["survival"], stay**month, rtol=0, atol=ROUNDING)
     expected = np.outer(odds / odds.sum(), 1 - stay**month)
     np.testing.assert_allclose(found["cumulative_incidence"], expected, rtol=0, atol=ROUNDING)
-    mean = survival.months_of_stay(found["survival"]).item()
+    mean = survival.restricted_mean_time(found["survival"]).item()
     assert mean == pytest.approx((1 - stay**24) / (1 - stay), abs=24 * ROUNDING)
 
 
@@ -318,12 +318,14 @@ def test_survival_and_risks_sum_to_one_and_months_to_the_horizon(at: Setting) ->
     np.testing.assert_allclose(gone.sum("exit") + there, 1.0, rtol=0, atol=ROUNDING)
     assert (gone.diff("month") >= 0).all()
     assert (there.diff("month") <= 0).all()
-    months = survival.months_of_stay(there) + survival.months_lost(gone).sum("exit")
+    months = survival.restricted_mean_time(there) + survival.restricted_mean_time_lost(gone).sum(
+        "exit"
+    )
     np.testing.assert_allclose(months, HORIZON, rtol=0, atol=HORIZON * ROUNDING)
     by_hazard = by_rows(at.rows()[0], at.beta.values[0, 0], sd.Branch("with", "with"))
     labelled = hazard(xr.DataArray(by_hazard, dims=("path", "month", "exit")))
     stay = survival.expected_months(labelled).mean("path").item()
-    assert survival.months_of_stay(there)[0, 0, 0].item() == pytest.approx(
+    assert survival.restricted_mean_time(there)[0, 0, 0].item() == pytest.approx(
         stay, abs=HORIZON * ROUNDING
     )
 

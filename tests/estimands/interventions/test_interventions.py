@@ -606,7 +606,7 @@ def test_an_arm_far_from_everything_is_refused() -> None:
     table = iv.support(around, iv.histories(around, arm(*every_month)), of_panel)
     # observed are 000, 100, 010, 001 and, of d in March and of the others, 110: never 111
     assert table["distance"].tolist() == [1, 1, 1, 1]
-    iv.check_support(table)
+    iv.check_positivity(table)
     nearer = iv.support(around, iv.histories(around, arm(*every_month)), of_panel, far=0)
     with pytest.raises(
         EstimandError,
@@ -615,7 +615,7 @@ def test_an_arm_far_from_everything_is_refused() -> None:
         r"[\d.]+% of the paths, up to 1 lags away\)\. Ask for an arm nearer to what happened, or "
         r"allow a larger distance\.$",
     ):
-        iv.check_support(nearer, share=0.1)
+        iv.check_positivity(nearer, share=0.1)
     unknown = iv.histories(around, arm())
     unknown[name] = unknown[name].copy(data=np.full_like(unknown[name].values, np.nan))
     with pytest.raises(EstimandError, match=r"^histories of an arm must be known on every path"):

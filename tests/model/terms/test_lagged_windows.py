@@ -22,7 +22,7 @@ from hazard.model.priors import covariance
 from hazard.model.pymc_model import build_model
 from hazard.output import tables
 from hazard.spec import IncidenceEstimand, ModelSpec
-from hazard.spec.priors.learned_walk import LearnedWalkPrior
+from hazard.spec.priors.hierarchical_random_walk import HierarchicalRandomWalkPrior
 from hazard.spec.priors.random_walk import RandomWalkPrior
 from hazard.studies import sensitivity
 from small_panels import BASELINE, NATIONALITY, NORMAL, POOLED, SEX, VISIT, WALK, SmallPanel, model
@@ -231,7 +231,9 @@ def test_walk_over_windows_by_hand() -> None:
     walk = RandomWalkPrior(family="random_walk", start=1.0, scale=2.0, reason="an example")
     sizes = np.diag(covariance(walk, PLACES))
     np.testing.assert_allclose(sizes, [1, 1 + 4 * 1.5, 1 + 4 * 3.5, 1 + 4 * 5.5], rtol=1e-12)
-    learned = LearnedWalkPrior(family="learned_walk", scale=1.0, reason="an example")
+    learned = HierarchicalRandomWalkPrior(
+        family="hierarchical_random_walk", scale=1.0, reason="an example"
+    )
     own = learned.factor(np.array(PLACES))
     np.testing.assert_allclose(np.diag(own @ own.T), [1, 2.5, 4.5, 6.5], rtol=1e-12)
 

@@ -60,7 +60,7 @@ def test_pieces_add_up_and_average_as_changes_do(rng: np.random.Generator) -> No
     np.testing.assert_allclose(found.sel(piece="linear"), both, atol=ROUNDING)
     plain = equivalent.identified(built)
     average = marginal_effects.changes(dims(logit.centre()[None, None]), plain, spec.lagged)
-    own = average["average_change"].squeeze(("chain", "draw"))
+    own = average["average_marginal_effect"].squeeze(("chain", "draw"))
     np.testing.assert_allclose(found.sel(piece="average"), own, atol=ROUNDING)
 
 
@@ -157,7 +157,7 @@ def test_steps_lead_from_one_estimator_to_the_next(found: estimators.Comparison)
     np.testing.assert_allclose(left, table["logit"], atol=1e-8)
     right = table["logit"] + table["exits"] + table["terms"] + table["pooling"]
     np.testing.assert_allclose(right, table["hazard_model"], atol=1e-8)
-    sums = found.estimates[found.estimates["quantity"] == "cumulative_change"]
+    sums = found.estimates[found.estimates["quantity"] == "cumulative_marginal_effect"]
     total = table[table["lag"].isna()].set_index(["term", "exit"])
     for estimator, column in (
         ("linear probability", "linear"),
@@ -174,7 +174,7 @@ def test_baselines_are_those_of_their_model(found: estimators.Comparison, regist
     straight = linear_probability.fit(design.build(rows.frame, rows.histories, first))
     own = found.estimates[
         found.estimates["estimator"].eq("linear probability")
-        & found.estimates["quantity"].eq("average_change")
+        & found.estimates["quantity"].eq("average_marginal_effect")
     ].sort_values(["exit", "term", "lag"])
     wanted = straight.table()
     wanted = wanted[wanted["term"].isin([term.name for term in first.lagged])]

@@ -12,23 +12,24 @@ from hazard.spec.priors.random_walk import running_sums
 from hazard.spec.records import Reason, Scale
 
 
-class LearnedWalkPrior(LearnedFamily):
+class HierarchicalRandomWalkPrior(LearnedFamily):
     """Random walk that starts from the reference level; the sd of its steps is learned.
 
     The sd is half-normal with this scale.
 
     Examples
     --------
-    >>> walk = LearnedWalkPrior(family="learned_walk", scale=0.5, reason="an example")
+    >>> family = "hierarchical_random_walk"
+    >>> walk = HierarchicalRandomWalkPrior(family=family, scale=0.5, reason="an example")
     >>> walk.factor(np.array([0.0, 1.0, 2.0]))
     array([[1., 0., 0.],
            [1., 1., 0.],
            [1., 1., 1.]])
     """
 
-    label = "learned walk"
+    label = "hierarchical random walk"
 
-    family: Literal["learned_walk"]
+    family: Literal["hierarchical_random_walk"]
     scale: Scale
     reason: Reason
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from hazard.spec.priors import Spread
-from hazard.spec.priors.learned_walk import LearnedWalkPrior
+from hazard.spec.priors.hierarchical_random_walk import HierarchicalRandomWalkPrior
 from small_priors import REASON, lags
 
-PRIOR = LearnedWalkPrior(family="learned_walk", scale=2.0, reason=REASON)
+PRIOR = HierarchicalRandomWalkPrior(family="hierarchical_random_walk", scale=2.0, reason=REASON)
 
 
 def test_covariance_by_hand() -> None:
