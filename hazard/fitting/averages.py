@@ -51,7 +51,7 @@ class AveragedEstimand:
 
 
 def averages_of(fit: Fit, begin: Callable[[str], None] = lambda _: None) -> list[AveragedEstimand]:
-    """Answers to all average marginal effects and risks by the g-formula that a model file asks for.
+    """Average marginal effects and risks by the g-formula, as a model file asks for them.
 
     Parameters
     ----------

@@ -550,7 +550,7 @@ def test_arms_are_written_in_the_file() -> None:
 def test_estimands_of_a_kind_have_names() -> None:
     text = EXAMPLE.replace(INCIDENCE, STANDARDISED + STANDARDISED + 'name = "second"\n')
     assert [each.label for each in specs.load(text).estimand] == ["g_formula", "second"]
-    with pytest.raises(SpecError, match=r"its own name.*; standardised appears twice\.$"):
+    with pytest.raises(SpecError, match=r"its own name.*; g_formula appears twice\.$"):
         specs.load(EXAMPLE.replace(INCIDENCE, STANDARDISED + STANDARDISED))
 
 

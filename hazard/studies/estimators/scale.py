@@ -81,8 +81,8 @@ def of_hazards(subject: Subject, beta: xr.DataArray) -> Quantities:
         ``average_marginal_effect`` (chain, draw, term, lag, exit), the change of a month's
         probability by one event;
         ``cumulative_marginal_effect`` (chain, draw, term, exit), its sum over the months in which
-        the event acts; ``cumulative_incidence`` (chain, draw, arm, exit, month) within twelve months; and,
-        with an event, ``risk_difference`` between its arms. In percentage points.
+        the event acts; ``cumulative_incidence`` (chain, draw, arm, exit, month) within twelve
+        months; and, with an event, ``risk_difference`` between its arms. In percentage points.
     """
     by_lag = changes(beta, subject.design, subject.terms)["average_marginal_effect"]
     return _quantities(
