@@ -305,9 +305,9 @@ def prior(
     draws: Annotated[int, typer.Option(min=20, help="Draws from the prior.")] = 200,
     seed: Seed = 0,
 ) -> None:
-    """Prior predictive distribution of a model: monthly probabilities, incidences.
+    """Prior predictive distribution of a model: monthly probabilities, incidences, lag curves.
 
-    Without data on a small generated panel.
+    Without data on a small generated panel. What priors claim is printed beside what they say.
     """
     import numpy as np
 
@@ -332,8 +332,13 @@ def prior(
             coefficients, model_design, person=person, spec=model_spec
         )
     write_file(out, lambda draft: write_table(summary, draft))
-    columns = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
-    echo(summary[columns].fillna("").to_string(index=False, float_format="{:.3f}".format))
+    columns = ["quantity", "term", "lag", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
+    shown = summary[columns].astype({"lag": object}).fillna("")
+    echo(shown.to_string(index=False, float_format="{:.3f}".format))
+    claims = predictive.claims(model_spec)
+    if len(claims):
+        echo("What priors claim, and the probability that they give it:")
+        echo(claims.fillna("").to_string(index=False, float_format="{:.3f}".format))
     echo(f"Written to {out}")
 
 

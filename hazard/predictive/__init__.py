@@ -10,6 +10,7 @@ from hazard.predictive.levels import ALL, MONTH, Grouping, groupings
 from hazard.predictive.posterior import DEFAULT, CheckSettings, at_month, check, summary
 from hazard.predictive.prior import prior_predictive
 from hazard.predictive.prior_draws import prior_draw, prior_draws
+from hazard.predictive.prior_lags import claims, prior_lags
 from hazard.predictive.replicate import Cells, Counts, counts, replicates
 
 __all__ = [
@@ -23,10 +24,12 @@ __all__ = [
     "Grouping",
     "at_month",
     "check",
+    "claims",
     "counts",
     "groupings",
     "prior_draw",
     "prior_draws",
+    "prior_lags",
     "prior_predictive",
     "replicates",
     "summary",

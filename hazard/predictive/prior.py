@@ -15,10 +15,11 @@ from hazard.model.design import Design
 from hazard.model.equivalent import merged
 from hazard.model.likelihood import linear_predictor, rows
 from hazard.model.links import hazard
+from hazard.predictive.percentiles import labelled, percentiles
+from hazard.predictive.prior_lags import prior_lags
 from hazard.spec import IncidenceEstimand, ModelSpec
 
 ANY = "any exit"
-_PERCENT = (2.5, 25.0, 50.0, 75.0, 97.5)
 _OF_ROWS = {"monthly_probability_low": 2.5, "monthly_probability_high": 97.5}
 
 
@@ -55,7 +56,8 @@ def prior_predictive(
         ``monthly_probability_low`` and ``_high`` are exceeded by 97.5 and 2.5 percent of the rows;
         ``cumulative_incidence``, ``without`` and ``with`` one event in month 1, and their
         ``risk_difference``, are those of each lagged term by itself, or ``observed`` in a model
-        without any. A term per resident has no such arms, and no rows.
+        without any. A term per resident has no such arms, and no rows. What one event does at each
+        lag is told as in :func:`hazard.predictive.prior_lags.prior_lags`.
 
     Notes
     -----
@@ -84,47 +86,9 @@ def prior_predictive(
     beta = estimands.coefficients(prior, design)
     months = _monthly(beta, design, spec.table.unit)
     parts = [*months, *_incidences(beta, design, person, _arms(spec, month))]
+    if spec.lagged:
+        parts += prior_lags(prior, spec)
     return pd.concat(parts, ignore_index=True)
-
-
-def percentiles(draws: xr.DataArray) -> pd.DataFrame:
-    """Percentiles of independent draws, the error of the median, and the share above one half.
-
-    Parameters
-    ----------
-    draws : DataArray, dims (chain, draw, ...)
-
-    Returns
-    -------
-    DataFrame
-        One row per element, with its coordinates.
-
-    Examples
-    --------
-    >>> draws = xr.DataArray(np.arange(101.0)[None], dims=("chain", "draw"))
-    >>> percentiles(draws.expand_dims(exit=["a"]))
-    ... # doctest: +NORMALIZE_WHITESPACE
-      exit  p2_5   p25   p50   p75  p97_5      mcse  above_half  n_draws
-    0    a   2.5  25.0  50.0  75.0   97.5  4.975186    0.990099      101
-    """
-    ordered = draws.transpose("chain", "draw", ...)
-    values = ordered.values.reshape(-1, *ordered.shape[2:])
-    step = 50.0 / np.sqrt(len(values))
-    around_median = np.percentile(values, [50.0 - step, 50.0 + step], axis=0)
-    columns = {
-        **dict(zip(_names(), np.percentile(values, _PERCENT, axis=0), strict=True)),
-        "mcse": (around_median[1] - around_median[0]) / 2,
-        "above_half": (values > 0.5).mean(axis=0),
-    }
-    first = ordered.isel(chain=0, draw=0, drop=True)
-    statistics = xr.Dataset(
-        {name: first.copy(data=statistic) for name, statistic in columns.items()}
-    )
-    return statistics.to_dataframe().reset_index().assign(n_draws=len(values))
-
-
-def _names() -> list[str]:
-    return [f"p{share:g}".replace(".", "_") for share in _PERCENT]
 
 
 def _monthly(beta: xr.DataArray, design: Design, unit: str) -> Iterator[pd.DataFrame]:
@@ -136,7 +100,7 @@ def _monthly(beta: xr.DataArray, design: Design, unit: str) -> Iterator[pd.DataF
     exits = [*design.exits, ANY]
     for name, values in zip(names, by_draw.transpose(1, 0, 2), strict=True):
         draws = xr.DataArray(values[None], {"exit": exits}, ("chain", "draw", "exit"))
-        yield _labelled(percentiles(draws), name, f"probability per {unit}")
+        yield labelled(percentiles(draws), name, f"probability per {unit}")
 
 
 def _row_summaries(eta: FloatArray, design: Design) -> FloatArray:
@@ -161,11 +125,11 @@ def _incidences(
         total = incidence.sum("exit").expand_dims(exit=[ANY])
         incidence = xr.concat([incidence, total], dim="exit")
         labels = {"term": term, "month": month}
-        yield _labelled(percentiles(incidence), "cumulative_incidence", "probability", **labels)
+        yield labelled(percentiles(incidence), "cumulative_incidence", "probability", **labels)
         if term is not None:
             contrast = incidence.isel(arm=1, drop=True) - incidence.isel(arm=0, drop=True)
             labels["arm"] = "with - without"
-            yield _labelled(percentiles(contrast), "risk_difference", "probability", **labels)
+            yield labelled(percentiles(contrast), "risk_difference", "probability", **labels)
 
 
 def _arms(spec: ModelSpec, month: int) -> list[IncidenceEstimand]:
@@ -175,12 +139,3 @@ def _arms(spec: ModelSpec, month: int) -> list[IncidenceEstimand]:
         IncidenceEstimand(kind="cumulative_incidence", term=term, horizon_months=month)
         for term in (terms if spec.lagged else [None])
     ]
-
-
-def _labelled(
-    table: pd.DataFrame, quantity: str, unit: str, **labels: str | int | None
-) -> pd.DataFrame:
-    labelled = table.assign(quantity=quantity, unit=unit, **labels)
-    columns = ["quantity", "term", "exit", "arm", "month", *_names(), "above_half", "mcse"]
-    labelled = labelled.reindex(columns=[*columns, "unit", "n_draws"])
-    return labelled.astype({"term": object, "arm": object, "month": "Int64"})

@@ -5,7 +5,8 @@ A link is one record here and one formula, in :func:`hazard.model.links.share_ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -27,6 +28,8 @@ class Link:
         Of a coefficient.
     ratio : {"odds", "hazard"}
         Of what the exponential of a coefficient is a ratio; a key of the texts.
+    predictor : callable
+        The linear predictor at which the only exit has this probability in a month.
 
     Raises
     ------
@@ -38,6 +41,7 @@ class Link:
     formula: str
     unit: str
     ratio: Literal["odds", "hazard"]
+    predictor: Callable[[float], float]
 
     def __post_init__(self) -> None:
         empty = [field.name for field in fields(self) if getattr(self, field.name) in ("", None)]
@@ -52,12 +56,14 @@ LINKS: Mapping[LinkName, Link] = MappingProxyType(
             formula="h_j = exp(eta_j) / (1 + sum_k exp(eta_k))",
             unit="log-odds",
             ratio="odds",
+            predictor=lambda probability: math.log(probability / (1 - probability)),
         ),
         "cloglog": Link(
             code=1,
             formula="h_j = (m_j / m)(1 - exp(-m)), m_j = exp(eta_j), m = sum_k m_k",
             unit="log-hazard",
             ratio="hazard",
+            predictor=lambda probability: math.log(-math.log1p(-probability)),
         ),
     }
 )

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from hazard.errors import SpecError, did_you_mean
+from hazard.spec import tails
 from hazard.spec.baselines import BaselinesSpec
 from hazard.spec.costs import CostsSpec
 from hazard.spec.data import DataSpec, OutcomeSpec
@@ -139,6 +140,16 @@ class ModelSpec(Record):
                     f"exit of {where} must be one of {list(self.outcome.exits)}; got {name!r}."
                     + did_you_mean(name, self.outcome.exits)
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _claims_kept(self) -> ModelSpec:
+        link = self.outcome.link
+        tails.check_intercept(self.outcome.intercept, link)
+        for term in self.term:
+            tails.check(term, term.prior, link)
+            if isinstance(term, LaggedTerm) and term.varies_by is not None:
+                tails.check(term, term.varies_by.prior, link)
         return self
 
     @model_validator(mode="after")

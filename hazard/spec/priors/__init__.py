@@ -38,6 +38,7 @@ FAMILIES = tuple(
         "pooled",
         "correlated",
         "random_walk",
+        "autoregressive",
         "hierarchical_random_walk",
         "horseshoe",
         "decay",

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, get_
 import numpy as np
 
 from hazard.arrays import FloatArray
+from hazard.spec.claims import Claims
 from hazard.spec.records import Record
 
 
@@ -89,12 +90,17 @@ class PriorFamily(Record):
     singles_out_event : bool
         Whether it tells the month of the event from all others, so that lag 0 must have a
         coefficient of its own.
+    implausible : tuple of Claim
+        What the reason says, in numbers: checked when a model is read
+        (:mod:`hazard.spec.tails`).
     """
 
     label: ClassVar[str]
     lengths: ClassVar[tuple[str, ...]] = ("scale",)
     iid: ClassVar[bool] = False
     singles_out_event: ClassVar[bool] = False
+
+    implausible: Claims = ()
 
     if TYPE_CHECKING:  # fields, whose order is that of each family and enters the digest of a model
         family: str

@@ -1,4 +1,4 @@
-"""Independent normal coefficients that fade with the lag."""
+"""Normal coefficients that fade with the lag."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pydantic import Field
 
 from hazard.arrays import FloatArray
 from hazard.spec.priors.contract import NormalFamily, Shape
-from hazard.spec.records import MOST_PERIODS, Positive, Reason, Scale
+from hazard.spec.records import MOST_PERIODS, Positive, Reason, Scale, Share
 
 
 class DecayPrior(NormalFamily):
-    """Independent normal coefficients whose sd halves every ``half_life`` lags.
+    """Normal coefficients whose sd halves every ``half_life`` lags.
+
+    Coefficients g lags apart have the correlation ``correlation`` to the power of g; without it
+    they are independent.
 
     Examples
     --------
@@ -27,16 +30,23 @@ class DecayPrior(NormalFamily):
     family: Literal["decay"]
     scale: Scale
     half_life: Annotated[Positive, Field(ge=1e-3, le=MOST_PERIODS)]
+    correlation: Annotated[Share, Field(lt=1)] = 0.0
     reason: Reason
 
     @property
     def symbols(self) -> str:
         """The distribution of one coefficient and exit; a second argument of Normal is an sd."""
-        return f"lag l ~ Normal(0, {self.scale:g} * 2^(-|l| / {self.half_life:g}))"
+        alike = f", correlations {self.correlation:g}^distance" if self.correlation else ""
+        return f"lag l ~ Normal(0, {self.scale:g} * 2^(-|l| / {self.half_life:g})){alike}"
 
     def factor(self, lag: FloatArray) -> FloatArray:
-        """Sds scale 2^(-|l| / half_life): a lead counts as the lag of the same distance."""
-        return np.diag(self.scale * np.exp2(-np.abs(lag) / self.half_life))
+        """Sds scale 2^(-|l| / half_life), correlations c^|l - m|.
+
+        A lead counts as the lag of the same distance.
+        """
+        sd = self.scale * np.exp2(-np.abs(lag) / self.half_life)
+        apart = np.abs(np.subtract.outer(lag, lag))
+        return np.asarray(sd[:, None] * np.linalg.cholesky(self.correlation**apart))
 
     @classmethod
     def shapes(cls) -> tuple[Shape, ...]:

@@ -20,3 +20,11 @@ def test_leads_count_as_lags_of_the_same_distance() -> None:
     leads = PRIOR.covariance(lags(4, first=-2))
     np.testing.assert_allclose(leads, np.diag(np.square([1, 2, 4, 2])), rtol=1e-12)
     assert not np.allclose(PRIOR.covariance(lags(4)), leads, rtol=1e-2)  # negative control
+
+
+def test_neighbours_may_be_alike() -> None:
+    """Sds 4, 2 and 1 with correlations 0.5 and 0.25."""
+    alike = PRIOR.model_copy(update={"correlation": 0.5})
+    expected = [[16, 4, 1], [4, 4, 1], [1, 1, 1]]
+    np.testing.assert_allclose(alike.covariance(lags(3)), expected, rtol=1e-12)
+    assert alike.symbols == "lag l ~ Normal(0, 4 * 2^(-|l| / 1)), correlations 0.5^distance"

@@ -123,6 +123,7 @@ FAMILIES = {
     "pooled": "scale = 0.5",
     "correlated": "scale = 0.5",
     "random_walk": "scale = 0.3, start = 0.5, order = 2",
+    "autoregressive": "scale = 0.5, correlation = 0.5",
     "hierarchical_random_walk": "scale = 0.3",
     "decay": "scale = 0.5, half_life = 2.0",
     "hump": "scale = 0.5, peak = 1.0",

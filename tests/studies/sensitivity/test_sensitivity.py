@@ -70,11 +70,11 @@ FAMILIES = [
 def test_cells_are_ten_families_at_two_scales_after_the_model_s_own() -> None:
     spec = specs.read("oslo2016")
     every = sensitivity.cells(spec)
-    assert len({cell.name for cell in every}) == len(every) == 21
+    assert len({cell.name for cell in every}) == len(every) == 23
     assert every[0].priors == {term.name: term.prior for term in spec.lagged}
     assert {cell.scale for cell in every[1:]} == {0.5, 0.25}
     assert {len(cell.priors) for cell in every} == {len(spec.lagged)}
-    assert len({cell.reason for cell in every}) == 21
+    assert len({cell.reason for cell in every}) == 23
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -307,7 +307,7 @@ def plan_of(spec: ModelSpec, *names: str, n: int = 10) -> SensitivityPlan:
 def test_every_family_fits(rows: fitting.Panel, wide: ModelSpec) -> None:
     names = ["model", *FAMILIES[::2]]
     found = sensitivity.run(rows, wide, plan_of(wide, *names)).table
-    assert found[["prior", "scale"]].drop_duplicates().shape[0] == 11
+    assert found[["prior", "scale"]].drop_duplicates().shape[0] == 12
     assert len(found) == 11 * 2 * (3 + 1 + 2)
     assert found[["estimate", "lower", "upper", "sd"]].notna().all(axis=None)
     assert (found["lower"] < found["upper"]).all()
