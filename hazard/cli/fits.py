@@ -334,12 +334,17 @@ def prior(
     write_file(out, lambda draft: write_table(summary, draft))
     columns = ["quantity", "term", "lag", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
     shown = summary[columns].astype({"lag": object}).fillna("")
-    echo(shown.to_string(index=False, float_format="{:.3f}".format))
+    echo(shown.to_string(index=False, float_format=_to_thousandths))
     claims = predictive.claims(model_spec)
     if len(claims):
         echo("What priors claim, and the probability that they give it:")
-        echo(claims.fillna("").to_string(index=False, float_format="{:.3f}".format))
+        echo(claims.fillna("").to_string(index=False, float_format=_to_thousandths))
     echo(f"Written to {out}")
+
+
+def _to_thousandths(value: float) -> str:
+    """A number with three decimals; nothing is below zero by less than that."""
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 def _sampled(checked_by: Path | None, engine: Engine) -> Fit | None:
