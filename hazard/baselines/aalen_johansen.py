@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from hazard.baselines import life_table
-from hazard.errors import DomainError, EstimandError
+from hazard.errors import DomainError
 from hazard.estimands import survival
 
 
@@ -130,49 +130,6 @@ def hazards(n_at_risk: xr.DataArray, n_exits: xr.DataArray) -> xr.DataArray:
     """
     _check(n_at_risk, n_exits)
     return (n_exits / n_at_risk.where(n_at_risk > 0, 1)).transpose(..., "exit", "month")
-
-
-def months_in_state(hazard: xr.DataArray, horizon: int) -> xr.DataArray:
-    """Mean number of months, of the first ``horizon``, spent waiting and after each exit.
-
-    Parameters
-    ----------
-    hazard : DataArray, dims (..., exit, month)
-        P(leave through exit in month | still there at its start); ``month`` counts from 1.
-    horizon : int
-        Number of months, at most the last of ``hazard``.
-
-    Returns
-    -------
-    DataArray, dims (..., state)
-        Months for ``stay`` and every exit, which sum to ``horizon``.
-
-    Raises
-    ------
-    EstimandError
-        If the hazards do not cover the months 1 to ``horizon``, or are NaN in one of them.
-
-    Notes
-    -----
-    The integral from 0 to the horizon of the probability of the state, a step function that jumps
-    at the end of a month: the sum over t <= horizon of S(t - 1) for ``stay``, and of F_j(t - 1)
-    for exit j. This is the restricted mean time in state of R's ``survival``.
-
-    Examples
-    --------
-    >>> h = xr.DataArray([[0.5, 0.5]], {"exit": ["forced"], "month": [1, 2]}, ("exit", "month"))
-    >>> months_in_state(h, 2).values.tolist()
-    [1.5, 0.5]
-    """
-    within = hazard.dropna("month").sel(month=slice(1, horizon))
-    if not np.array_equal(within["month"], np.arange(1, horizon + 1)):
-        raise EstimandError(
-            f"horizon must be at most the last month of the hazards; got {horizon} with "
-            f"{within.sizes['month']} months. Shorten the horizon."
-        )
-    stay = survival.expected_months(within).expand_dims(exit=["stay"])
-    at_start = survival.cumulative_incidence(within).shift(month=1, fill_value=0.0)
-    return xr.concat([stay, at_start.sum("month")], "exit").rename(exit="state")
 
 
 def _check(n_at_risk: xr.DataArray, n_exits: xr.DataArray) -> None:

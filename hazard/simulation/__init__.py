@@ -2,13 +2,13 @@
 
 ``truth`` plants the effects, ``registers`` lives through the months and keeps the books as the
 directorate and the police would, and ``write`` puts the books on disk. A ``scenario`` plants more
-than was published, or less; ``margins_report`` sets the simulated beside the published figures.
+than was published, or less; ``simulated_figures`` has what the published tables print.
 """
 
 from hazard.simulation.calibrate import truth
 from hazard.simulation.files import truth_arrays, write
 from hazard.simulation.frames import SimulatedRegisters, registers
-from hazard.simulation.report import margins_report, margins_spread, simulated_figures
+from hazard.simulation.report import margins_spread, simulated_figures
 from hazard.simulation.scenarios import SCENARIOS, Scenario, scenario
 from hazard.simulation.world import Truth
 
@@ -17,7 +17,6 @@ __all__ = [
     "Scenario",
     "SimulatedRegisters",
     "Truth",
-    "margins_report",
     "margins_spread",
     "registers",
     "scenario",

@@ -1,19 +1,17 @@
-"""Simulated against published figures, with a tolerance that is measured."""
+"""The published quantities in simulated registers, and how far they differ between runs."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from hazard.arrays import FloatArray
 from hazard.months import year_of
 from hazard.simulation.frames import SimulatedRegisters, registers
-from hazard.simulation.margins import EXITS, N_LAGS, NETWORKS, WINDOWS, printed
+from hazard.simulation.margins import EXITS, N_LAGS, NETWORKS, WINDOWS
 from hazard.simulation.world import LARGE, Truth
 
 RUNS = 8
-CONFIDENCE = 0.995
 DAYS_AWAY = 365
 COUNTRIES = {
     "afghanistan": "Afghanistan",
@@ -25,49 +23,6 @@ COUNTRIES = {
     "russia": "Russland",
     "sudan": "Sudan",
 }
-
-
-def margins_report(simulated: SimulatedRegisters, spread: pd.Series | None = None) -> pd.DataFrame:
-    """Every published figure that the registers determine, beside the simulated one.
-
-    Parameters
-    ----------
-    simulated : SimulatedRegisters
-    spread : Series, optional
-        Standard deviation of each quantity over runs, as of :func:`margins_spread`; by default
-        measured in eight runs.
-
-    Returns
-    -------
-    DataFrame
-        ``quantity``, ``published``, ``simulated``, ``difference``, ``tolerance``, ``within`` and
-        the ``reason`` of the tolerance.
-
-    Notes
-    -----
-    The tolerance is half a unit of the last printed digit, plus the Student quantile at 99.5
-    percent times the standard deviation of one run: of a hundred figures that the simulation meets
-    on average, one falls outside.
-
-    References
-    ----------
-    .. [1] Oslo Economics (2016), Effekter av tvangsreturer for assistert retur, chapter 2.
-    """
-    if spread is None:
-        spread = margins_spread(simulated.truth, np.random.default_rng(0))
-    figures, stated = simulated_figures(simulated), printed()
-    names = [name for name in stated.index if np.isfinite(figures.get(name, np.nan))]
-    factor = float(stats.t.ppf(CONFIDENCE, spread.attrs["runs"] - 1))
-    digits, sd = stated.loc[names, "half_unit"], spread.reindex(names).fillna(0.0)
-    report = pd.DataFrame({"published": stated.loc[names, "value"], "simulated": figures[names]})
-    report["difference"] = report["simulated"] - report["published"]
-    report["tolerance"] = digits + factor * sd
-    report["within"] = report["difference"].abs() <= report["tolerance"]
-    report["reason"] = [
-        f"printed digits {d:.2g} + {factor:.1f} x sd of a run {s:.2g}"
-        for d, s in zip(digits, sd, strict=True)
-    ]
-    return report.rename_axis("quantity").reset_index()
 
 
 def margins_spread(truth: Truth, rng: np.random.Generator, *, runs: int = RUNS) -> pd.Series:

@@ -20,7 +20,8 @@ import public_data
 from hazard import spec as specs
 from hazard.baselines import aalen_johansen, life_table
 from hazard.data import table
-from hazard.errors import DomainError, EstimandError
+from hazard.errors import DomainError
+from hazard.estimands import survival
 
 EXITS = ["assisted", "forced"]
 
@@ -73,18 +74,11 @@ def test_standard_error_by_hand() -> None:
     close(error.sel(exit="assisted") ** 2, [Fraction(1, 6) * Fraction(5, 6) / 6] * 2 + [expected])
 
 
-def test_mean_months_in_state_by_hand() -> None:
-    hazard = aalen_johansen.fit(panel_of(SEVEN))["hazard"]
-    months = aalen_johansen.months_in_state(hazard, 3)
-    assert months["state"].values.tolist() == ["stay", *EXITS]
-    close(
-        months,
-        [
-            1 + Fraction(1, 2) + Fraction(1, 2),
-            Fraction(1, 6) + Fraction(1, 6),
-            Fraction(2, 6) + Fraction(2, 6),
-        ],
-    )
+def test_mean_months_by_hand() -> None:
+    stay, lost = mean_months(aalen_johansen.fit(panel_of(SEVEN)))
+    close(stay, 1 + Fraction(1, 2) + Fraction(1, 2))
+    close(lost, [Fraction(1, 6) + Fraction(1, 6), Fraction(2, 6) + Fraction(2, 6)])
+    assert lost["exit"].values.tolist() == EXITS
 
 
 def test_curves_end_where_nobody_is_at_risk() -> None:
@@ -96,8 +90,9 @@ def test_curves_end_where_nobody_is_at_risk() -> None:
     assert estimate["n_at_risk"].values.tolist() == [1, 0, 1]
     forced = estimate["cumulative_incidence"].sel(exit="forced").values
     np.testing.assert_array_equal(forced, [0.0, np.nan, np.nan])
-    with pytest.raises(EstimandError, match=r"^horizon must be .*; got 2 with 1 months"):
-        aalen_johansen.months_in_state(estimate["hazard"], 2)
+    stay, lost = mean_months(estimate)
+    assert np.isnan(stay)
+    assert np.isnan(lost).all()
 
 
 def test_nobody_at_risk_in_the_first_months_is_no_gap() -> None:
@@ -137,8 +132,8 @@ def test_risk_sets_balance_and_probabilities_sum_to_one(spells: list[tuple[int, 
     assert (estimate["cumulative_incidence"].diff("month") >= -1e-12).all()
     assert np.isfinite(estimate["standard_error"]).all()
     horizon = estimate.sizes["month"]
-    months = aalen_johansen.months_in_state(estimate["hazard"], horizon)
-    assert float(months.sum()) == pytest.approx(horizon, abs=1e-12 * horizon)
+    stay, lost = mean_months(estimate)
+    assert float(stay + lost.sum()) == pytest.approx(horizon, abs=1e-12 * horizon)
 
 
 @settings(max_examples=50)
@@ -271,9 +266,11 @@ def test_reference_mean_years_in_state(
 ) -> None:
     """R survival, vignette on multi-state models and competing risks, p. 7."""
     panel = table.read(public("mgus2"), specs.read("mgus2"))
-    hazard = aalen_johansen.fit(panel[panel["sex"] == sex])["hazard"]
-    months = aalen_johansen.months_in_state(hazard, 240)
-    np.testing.assert_allclose(months / 12, years, atol=1e-6)
+    estimate = aalen_johansen.fit(panel[panel["sex"] == sex])
+    within = estimate.sel(month=slice(1, 240))
+    assert within["month"].values.tolist() == list(range(1, 241))
+    stay, lost = mean_months(within)
+    np.testing.assert_allclose(np.array([stay, *lost]) / 12, years, atol=1e-6)
 
 
 def test_reference_exact_times_of_aidssi() -> None:
@@ -349,12 +346,12 @@ def test_counts_outside_their_domain() -> None:
         )
 
 
-def test_horizon_beyond_the_last_month() -> None:
-    hazard = aalen_johansen.fit(panel_of(SEVEN))["hazard"]
-    with pytest.raises(EstimandError, match=r"^horizon must be .*; got 4 with 3 months\. Shorten"):
-        aalen_johansen.months_in_state(hazard, 4)
+def mean_months(estimate: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean number of months of stay, and of those after each exit."""
+    stay = survival.restricted_mean_time(estimate["survival"])
+    return stay, survival.restricted_mean_time_lost(estimate["cumulative_incidence"])
 
 
-def close(found: xr.DataArray, expected: list[object]) -> None:
+def close(found: xr.DataArray, expected: object) -> None:
     """Equal up to rounding to a (nested) list of fractions."""
     np.testing.assert_allclose(found, np.array(expected, dtype=np.float64), rtol=0, atol=1e-12)

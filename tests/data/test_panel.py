@@ -16,7 +16,7 @@ from hazard.data.registers import Registers
 from hazard.errors import PanelError
 from hazard.months import month_number
 from hazard.spec import DataSpec
-from risk_sets import balance
+from risk_sets import balance, risk_sets
 from small_registers import (
     Person,
     random_registers,
@@ -101,7 +101,7 @@ RISK_SETS = [
 
 
 def test_risk_sets_of_ten_families_by_hand(ten_families: Registers) -> None:
-    found = panels.risk_sets(build(ten_families))
+    found = risk_sets(build(ten_families))
     assert sorted(found.columns) == sorted(HEADER)
     assert found[HEADER].to_numpy().tolist() == RISK_SETS
     assert found.index.tolist() == [1, 2, 3, 4, 5, 6]
@@ -173,19 +173,19 @@ def test_panel_without_anybody_at_risk_raises() -> None:
 def test_risk_sets_balance(seed: int, definitions: dict[str, object]) -> None:
     panel = build(random_registers(np.random.default_rng(seed), 20), **definitions)
     exits = list(panel["exit"].cat.categories[1:])
-    risk_sets = panels.risk_sets(panel)
-    assert (balance(risk_sets, exits, ("away", "back")) == 0).all()
-    assert risk_sets["n_at_risk"].sum() == len(panel)
-    assert risk_sets["entries"].sum() == panel["person"].nunique()
-    assert risk_sets[[*exits, "censored"]].sum().sum() == panel["person"].nunique()
+    sets = risk_sets(panel)
+    assert (balance(sets, exits, ("away", "back")) == 0).all()
+    assert sets["n_at_risk"].sum() == len(panel)
+    assert sets["entries"].sum() == panel["person"].nunique()
+    assert sets[[*exits, "censored"]].sum().sum() == panel["person"].nunique()
 
 
 def test_risk_sets_without_the_gaps_do_not_balance(ten_families: Registers) -> None:
-    risk_sets = panels.risk_sets(build(ten_families)).assign(nobody=0)
+    sets = risk_sets(build(ten_families)).assign(nobody=0)
     exits = ["assisted", "disappeared", "forced"]
-    assert (balance(risk_sets, exits, ("away", "back")) == 0).all()
-    assert not (balance(risk_sets, exits, ("nobody", "nobody")) == 0).all()
-    assert not (balance(risk_sets, exits[:2], ("away", "back")) == 0).all()
+    assert (balance(sets, exits, ("away", "back")) == 0).all()
+    assert not (balance(sets, exits, ("nobody", "nobody")) == 0).all()
+    assert not (balance(sets, exits[:2], ("away", "back")) == 0).all()
 
 
 @given(seed=st.integers(0, 2**32), definitions=st.sampled_from(VARIANTS))
@@ -207,7 +207,7 @@ def test_random_registers_have_everything(rng: np.random.Generator) -> None:
     panel = build(random_registers(rng, 200))
     assert (panel["exit"].value_counts() > 5).all()
     assert (panel["entry"] > 0).any()
-    assert panels.risk_sets(panel)["away"].sum() > 0
+    assert risk_sets(panel)["away"].sum() > 0
     assert panel.groupby("person")["centre"].nunique().max() > 1
 
 

@@ -15,7 +15,6 @@ from lifelines.datasets import load_canadian_senators
 from commands import command, manifest
 from hazard import spec as specs
 from hazard.baselines import aalen_johansen
-from hazard.data import panel as panels
 from hazard.data import table
 from hazard.data.contracts import check_panel
 from hazard.estimands import incidence
@@ -23,7 +22,7 @@ from hazard.fitting.draws_file import read_posterior
 from hazard.inference import laplace
 from hazard.model import design, parameterisation
 from hazard.spec import BaselineTerm, IncidenceEstimand, ModelSpec
-from risk_sets import balance
+from risk_sets import balance, risk_sets
 from slow_start_stop import slow_rows
 
 EXITS = ["retired", "died", "resigned"]
@@ -78,7 +77,7 @@ def test_years_of_six_senators_by_hand() -> None:
     assert last["exit"].tolist() == ["resigned", "retired", "stay", "retired", "resigned"]
     assert rows.drop_duplicates("person")["entry"].tolist() == [1, 0, 0, 0, 0]
     assert rows.attrs["left_out"] == {"spells without a whole year in the window": (1, 1, 1)}
-    risk = panels.risk_sets(rows)
+    risk = risk_sets(rows)
     assert risk["n_at_risk"].tolist() == [4, *[5] * 9, 4, *[3] * 9, *[1] * 13]
 
 
@@ -119,7 +118,7 @@ def test_rows_equal_a_slow_loop_over_the_dates(unit: int) -> None:
 def test_risk_sets_balance(unit: int) -> None:
     rows = senators(unit)
     check_panel(rows, EXITS)
-    risk = panels.risk_sets(rows).assign(nobody=0)
+    risk = risk_sets(rows).assign(nobody=0)
     assert (balance(risk, EXITS, ("away", "back")) == 0).all()
     assert risk["entries"].iloc[1:].sum() == (rows.groupby("person")["entry"].first() > 0).sum()
     assert risk["entries"].iloc[1:].sum() > 80

@@ -29,7 +29,6 @@ from hazard.studies.published.rounding import SETTINGS, Progress, build_model, p
 from hazard.studies.published.tidy import (
     estimates,
     neighbour_correlation,
-    prior_table,
     published_estimates,
 )
 
@@ -44,7 +43,6 @@ __all__ = [
     "normal_posterior",
     "posterior",
     "prior_covariance",
-    "prior_table",
     "published_country_table",
     "published_curves",
     "published_estimates",

@@ -13,11 +13,10 @@ from scipy import stats
 
 from hazard.spec.priors import Prior
 from hazard.studies.published.coefficient_table import UNITS
-from hazard.studies.published.normal import PRIORS, normal_posterior, prior_covariance
+from hazard.studies.published.normal import PRIORS, normal_posterior
 
 _ARVIZ: Any = array_stats  # untyped
 _INTERVAL = ["estimate", "lower", "upper", "ci_prob", "ci_kind", "unit"]
-_SCALE = ["estimator", "exit", "first_sd", "last_sd"]
 _ESTIMATE = ["estimator", "prior", "exit", "exposure", "network", "lag", *_INTERVAL]
 
 
@@ -96,29 +95,6 @@ def neighbour_correlation(
             rows.append(_normal_interval(sums, sd, ci_prob).assign(prior=name, correlation=r))
     columns = [name for name in _ESTIMATE if name != "lag"]
     return pd.concat(rows, ignore_index=True)[["correlation", *columns]]
-
-
-def prior_table(curves: xr.Dataset, priors: Mapping[str, Prior] = PRIORS) -> pd.DataFrame:
-    """Every lag prior with its reason, and how wide it is in the unit of each estimator.
-
-    Returns
-    -------
-    DataFrame
-        One row per prior, estimator and exit: ``distribution`` and ``reason`` (on the scale of the
-        log-odds), ``first_sd`` and ``last_sd`` of the first and the last lag, in ``unit``.
-    """
-    tables = []
-    for name, prior in priors.items():
-        k = prior_covariance(curves, prior)
-        ends = {"first_sd": k.isel(lag=0, other_lag=0), "last_sd": k.isel(lag=-1, other_lag=-1)}
-        sd = xr.Dataset({end: variance.drop_vars("lag") ** 0.5 for end, variance in ends.items()})
-        frame = sd.to_dataframe().drop_duplicates(["estimator", "exit"])[_SCALE]
-        unit = frame["estimator"].map(UNITS)
-        tables.append(
-            frame.assign(prior=name, unit=unit, distribution=prior.symbols, reason=prior.reason)
-        )
-    columns = ["prior", *_SCALE, "unit", "distribution", "reason"]
-    return pd.concat(tables, ignore_index=True)[columns]
 
 
 def _by_lag(by_lag: xr.DataArray, total: xr.DataArray) -> xr.DataArray:

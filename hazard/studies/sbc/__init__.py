@@ -6,7 +6,7 @@ computed from parameters and data.
 """
 
 from hazard.predictive import prior_draw
-from hazard.studies.sbc.certificate import calibrate, certificate, read, summary
+from hazard.studies.sbc.certificate import calibrate, certificate, summary
 from hazard.studies.sbc.engines import PosteriorSample, engine
 from hazard.studies.sbc.example import small_rows
 from hazard.studies.sbc.generate import outcomes
@@ -32,7 +32,6 @@ __all__ = [
     "power",
     "prior_draw",
     "ranks",
-    "read",
     "small_rows",
     "summary",
 ]

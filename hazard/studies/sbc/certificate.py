@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from hazard.errors import UsageError
 from hazard.files.atomic import write_file
 from hazard.fitting import versions
 from hazard.studies.sbc.simulation import CalibrationPlan, Problem, checksum, pieces, remove_pieces
@@ -112,29 +111,6 @@ def certificate(
         "quantities": quantities,
     }
     return {**content, "digest": checksum(content)}
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Certificate of a file, as it was written.
-
-    Raises
-    ------
-    UsageError
-        If the file is not a certificate, or no longer what was written.
-    """
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        digest = content.pop("digest")
-    except (OSError, ValueError, KeyError, AttributeError):
-        raise UsageError(
-            f"certificate must be a file that 'hazard calibrate' wrote; got {str(path)!r}."
-        ) from None
-    if digest != checksum(content):
-        raise UsageError(
-            f"certificate must hold what was written; {str(path)!r} has been changed. Calibrate "
-            "again."
-        )
-    return {**content, "digest": digest}
 
 
 def summary(verdict: Mapping[str, Any]) -> str:

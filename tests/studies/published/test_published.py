@@ -170,14 +170,19 @@ def test_prior_by_hand(curves: xr.Dataset) -> None:
     assert sd["lpm disappeared forced_return centre"] == pytest.approx(0.5 * 0.049 * 0.951)
 
 
-def test_prior_table_says_unit_and_reason(curves: xr.Dataset) -> None:
-    rows = published.prior_table(curves).set_index(["prior", "estimator", "exit"])
-    assert len(rows) == 4 * 2 * 2
-    decay = rows.loc[("decay", "mnlogit", "assisted")]
-    assert decay[["first_sd", "last_sd", "unit"]].tolist() == [0.5, 0.125, "log-odds"]
-    walk = rows.loc[("random_walk", "lpm", "disappeared")]
-    assert walk["last_sd"] == pytest.approx(0.049 * 0.951 * np.sqrt(0.5**2 + 6 * 0.25**2))
-    assert (rows["reason"].str.len() > 10).all()
+def test_priors_by_hand_in_the_unit_of_each_estimator(curves: xr.Dataset) -> None:
+    assert len(published.PRIORS) == 4
+    assert all(len(prior.reason) > 10 for prior in published.PRIORS.values())
+    decay = published.prior_covariance(curves, published.PRIORS["decay"]).sel(curve=CENTRE)
+    assert [float(decay[end, end]) ** 0.5 for end in (0, -1)] == [0.5, 0.125]
+    walk = published.prior_covariance(curves, published.PRIORS["random_walk"])
+    last = float(walk.sel(curve="lpm disappeared forced_return centre")[-1, -1]) ** 0.5
+    assert last == pytest.approx(0.049 * 0.951 * np.sqrt(0.5**2 + 6 * 0.25**2))
+    rows = published.published_estimates(curves)
+    units = {
+        (str(own), str(unit)) for own, unit in zip(rows["estimator"], rows["unit"], strict=True)
+    }
+    assert units == {("lpm", "probability per month"), ("mnlogit", "log-odds")}
 
 
 def test_normal_posterior_by_hand(table: pd.DataFrame) -> None:
