@@ -99,7 +99,7 @@ def risks(fit: Fit, estimand: GFormulaEstimand) -> Risks:
         support,
         {
             "paths": len(paths.row),
-            "left out": dict(paths.left_out),
+            "left_out": dict(paths.left_out),
             "repeated_months": paths.n_repeated,
             "changing_persons": interventions.changing_columns(paths, columns(fit.spec)),
             "draws": beta.sizes["chain"] * beta.sizes["draw"],

@@ -125,7 +125,7 @@ def test_parts_of_a_separable_difference_are_told(tmp_path: Path, rng: np.random
     assert parts[0] == pytest.approx(parts[1] + parts[2], abs=1e-9)
     for lang, lead in (("en", "Taken apart: "), ("nb", "Delt opp: ")):
         page = brief.html(run, lang)
-        *_, last = rows_of(page, "table-parts-standardised")
+        *_, last = rows_of(page, "table-parts-g_formula")
         printed = [first_number(cell) for cell in last[1:]]
         assert printed == pytest.approx(parts, abs=5.0)  # the last digit is that of 40 draws
         text = Tree(page).said()

@@ -167,7 +167,7 @@ def test_figure_has_the_numbers_of_everybody(pages: dict[str, str]) -> None:
     assert figure(brief.html(alone, "en")) != both[0]  # negative control
 
 
-def figure(page: str, name: str = "more-standardised-with") -> str:
+def figure(page: str, name: str = "more-g_formula-with") -> str:
     """The element of a figure, by what starts the ids in it."""
     [found] = [
         each for each in re.findall(r"<svg.*?</svg>", page, re.DOTALL) if f'"{name}-' in each
@@ -204,7 +204,7 @@ def test_without_a_window_only_the_horizon_is_told() -> None:
     kept = run.estimates[~run.estimates["quantity"].isin(["at_window_end", "brought_forward"])]
     page = brief.html(replace(run, estimates=kept), "en")
     assert "Dotted: month 24, with the difference there." in said(page)
-    assert rows_of(page, "table-more-standardised-nationality-with")[1][-2:] == [
+    assert rows_of(page, "table-more-g_formula-nationality-with")[1][-2:] == [
         "311",
         "+2.2 (+0.2\u00a0to\u00a0+4.2)",
     ]
@@ -227,7 +227,7 @@ def test_section_says_from_when_persons_are_followed(starts: str, told: str) -> 
 # --- groups -------------------------------------------------------------------------------------
 # Chad, first exit: 1.1 per 100 after 7 months and 2.2 after 24; everybody as in the section.
 def test_groups_by_hand(pages: dict[str, str]) -> None:
-    rows = rows_of(pages["en"], "table-more-standardised-nationality-with")
+    rows = rows_of(pages["en"], "table-more-g_formula-nationality-with")
     plain = [[cell.replace("\u00a0", " ") for cell in row] for row in rows]
     assert len(plain) == 3 * 4
     assert plain[0] == [
@@ -269,8 +269,8 @@ def test_every_grouping_has_a_heading_a_figure_and_a_table(pages: dict[str, str]
     page = pages["en"]
     for by, heading in (("nationality", "nationality"), ("centre_size", "size of the centre")):
         assert re.search(rf"<h3 [^>]*>By {heading}", page)
-        assert figure(page, f"more-standardised-{by}-with")
-        assert rows_of(page, f"table-more-standardised-{by}-with")
+        assert figure(page, f"more-g_formula-{by}-with")
+        assert rows_of(page, f"table-more-g_formula-{by}-with")
     ids = re.findall(r' id="([^"]*)"', page)
     assert len(ids) == len(set(ids))
 
@@ -279,7 +279,7 @@ def test_every_grouping_has_a_heading_a_figure_and_a_table(pages: dict[str, str]
 def test_without_groups_there_is_no_section_of_them() -> None:
     plain = brief.html(grouped_run(()), "en")
     assert "By nationality" not in plain
-    assert "more-standardised-nationality" not in plain
+    assert "more-g_formula-nationality" not in plain
 
 
 def test_levels_put_together_are_said_to_be(pages: dict[str, str]) -> None:
@@ -290,7 +290,7 @@ def test_levels_put_together_are_said_to_be(pages: dict[str, str]) -> None:
 
 
 def test_classes_are_in_words_and_few_are_not_counted(pages: dict[str, str]) -> None:
-    rows = rows_of(pages["nb"], "table-more-standardised-centre_size-with")
+    rows = rows_of(pages["nb"], "table-more-g_formula-centre_size-with")
     assert [row[-4:-2] for row in rows[:3]] == [
         ["Alle", "603"],
         ["20–39", "598"],
@@ -303,7 +303,7 @@ def test_levels_of_one_number_have_as_many_digits() -> None:
     run = grouped_run(("nationality",))
     one = run.estimates["level"].eq("Mali") & run.estimates["month"].eq(24)
     run.estimates.loc[one, "mcse"] = 0.003  # 2.67 x 0.3 = 0.8 per 100
-    rows = rows_of(brief.html(run, "en"), "table-more-standardised-nationality-with")
+    rows = rows_of(brief.html(run, "en"), "table-more-g_formula-nationality-with")
     levels = [row[-1] for row in rows if "Everybody" not in row]
     assert len(levels) == 9
     assert [cell for cell in levels if "." in cell] == []
@@ -346,7 +346,7 @@ def test_one_level_alone_is_no_group() -> None:
     kept = replace(run, estimates=run.estimates[run.estimates["by"].isna()])
     page = brief.html(kept, "en")
     assert "There are no two levels of nationality to compare" in said(page)
-    assert "table-more-standardised-nationality-with" not in page
+    assert "table-more-g_formula-nationality-with" not in page
 
 
 @pytest.mark.usefixtures("alone")
@@ -403,7 +403,7 @@ def test_what_is_brought_forward_agrees_with_its_ends_or_is_explained(
 def test_no_sign_has_a_probability_where_none_is_printed() -> None:
     run = small_run()
     cells = {
-        value: rows_of(brief.html(run, "en"), "table-more-standardised-with")[0][-1]
+        value: rows_of(brief.html(run, "en"), "table-more-g_formula-with")[0][-1]
         for value in (0.031, 0.0)
         if first_exit(run, "risk_difference", 6, value) is None
     }
