@@ -10,9 +10,9 @@ import importlib
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 
 from hazard import brief as briefs
 from hazard import fitting, predictive, spec
-from hazard.errors import ConvergenceWarning, UsageError
+from hazard.errors import ConvergenceWarning, UsageError, did_you_mean
 from hazard.estimands import incidence
 from hazard.files import atomic
 from hazard.fitting import Panel
@@ -55,6 +55,7 @@ __all__ = [
 ]
 _SHOWN = ["exit", "estimate", "lower", "upper", "unit", "p_direction"]
 _PLACES = ["level", "lag", "month", "arm"]
+EngineName = Literal["nuts", "laplace"]
 _PRIOR_DRAWS = 500
 
 
@@ -114,6 +115,7 @@ def panel(data: Any, model: str | Path | ModelSpec) -> Panel:
         rows = fitting.panel_from_registers(Path(data), model_spec)
     else:
         rows = fitting.panel_from_table(Path(data), model_spec)
+    rows = replace(rows, made_for=model_spec.rows_digest)
     return fitting.pool_small_levels(rows, model_spec)
 
 
@@ -367,7 +369,7 @@ def fit(
     panel: Panel,
     model: str | Path | ModelSpec,
     *,
-    engine: Literal["nuts", "laplace"] = "nuts",
+    engine: EngineName = "nuts",
     draws: int = 1000,
     tune: int = 200,
     chains: int = 4,
@@ -400,6 +402,7 @@ def fit(
         If the model cannot be fitted to these rows.
     """
     model_spec = _model_of(panel, model)
+    _engine(engine, draws, chains, seed)
     settings = SamplerSettings(draws, tune, chains, cores, seed=seed, engine=engine)
     with progress() if show_progress else nullcontext(fitting.silent) as report:
         fitted = fitting.fit(panel, model_spec, settings, progress=report)
@@ -426,7 +429,7 @@ def sensitivity(
     panel: Panel,
     model: str | Path | ModelSpec,
     *,
-    engine: Literal["nuts", "laplace"] = "laplace",
+    engine: EngineName = "laplace",
     repeat: Sequence[str] = (),
     seed: int = 0,
 ) -> Sensitivity:
@@ -447,6 +450,7 @@ def sensitivity(
         With ``table``, one row per prior, quantity, exit and lag or month.
     """
     model_spec = _model_of(panel, model)
+    _engine(engine, 4, 1, seed)
     plan = sensitivity_study.plan(model_spec, engine=engine, repeat=repeat, seed=seed)
     with progress() as report:
         return sensitivity_study.run(panel, model_spec, plan, progress=report)
@@ -457,14 +461,18 @@ def _model(model: str | Path | ModelSpec) -> ModelSpec:
 
 
 def _model_of(panel: Panel, model: str | Path | ModelSpec) -> ModelSpec:
-    """The model, if the panel has the histories of its lagged terms.
+    """The model, if the panel was made for one that says the same of rows and exposures.
 
     Raises
     ------
     UsageError
-        If it was made for another model.
+        If it was made for another model, or is no panel.
     """
     model_spec = _model(model)
+    if not isinstance(panel, Panel):
+        raise UsageError(
+            f"panel must be what hz.panel(data, model) gives; got a {type(panel).__name__}."
+        )
     lags = {name: values.sizes["lag"] for name, values in panel.histories.items()}
     missing = [
         term.name for term in model_spec.lagged if lags.get(term.name) != len(term.every_lag)
@@ -474,7 +482,24 @@ def _model_of(panel: Panel, model: str | Path | ModelSpec) -> ModelSpec:
             f"panel must be made for model {model_spec.name!r}; it lacks what happened at the lags "
             f"of {missing[0]!r}. Call hz.panel(data, model) with this model."
         )
+    if panel.made_for not in (None, model_spec.rows_digest):
+        raise UsageError(
+            f"panel must be made for model {model_spec.name!r}; it was made for one that says "
+            "something else of rows, exits or exposures. Call hz.panel(data, model) with this one."
+        )
     return model_spec
+
+
+def _engine(name: str, draws: int, chains: int, seed: int) -> None:
+    """Raise unless an engine and its settings are possible."""
+    if name not in get_args(EngineName):
+        known = get_args(EngineName)
+        raise UsageError(
+            f"engine must be one of {list(known)}; got {name!r}." + did_you_mean(name, known)
+        )
+    for what, value, least in (("draws", draws, 4), ("chains", chains, 1), ("seed", seed, 0)):
+        if value < least:
+            raise UsageError(f"{what} must be {least} or more; got {value}.")
 
 
 def _file_of(model: str | Path | ModelSpec) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import arviz as az
 import matplotlib as mpl
@@ -175,6 +176,45 @@ def test_a_panel_of_another_model_is_refused(panel: hz.Panel) -> None:
     for use in (hz.fit, hz.build_model, hz.sensitivity):
         with pytest.raises(UsageError, match=said):
             use(panel, SMALL)
+
+
+def test_rows_of_another_choice_are_another_panel(panel: hz.Panel) -> None:
+    """Of the same lags, and yet of other persons or with another history."""
+    model = hz.load_model("jobs")
+    term = next(each for each in model.term if each.name == "course_own")
+    missing = term.model_copy(update={"history_before_start": "missing"})
+    others = [
+        model.replace(only={"office": "o1"}),
+        model.replace(term=[missing if each is term else each for each in model.term]),
+    ]
+    for other in others:
+        with pytest.raises(UsageError, match="something else of rows"):
+            hz.fit(panel, other, engine="laplace")
+    prior = {"family": "normal", "scale": 1.0, "reason": "an example only"}
+    hz.build_model(panel, model.with_prior("course_own", prior))  # the control: the same rows
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"engine": "lapalce"}, "engine must be one of .* Did you mean 'laplace'"),
+        ({"engine": "laplace", "draws": 0}, "draws must be 4 or more; got 0"),
+        ({"engine": "laplace", "seed": -1}, "seed must be 0 or more; got -1"),
+    ],
+)
+def test_settings_are_refused_before_anything_is_fitted(
+    panel: hz.Panel, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        hz.fit(panel, "jobs", **given)
+    if "draws" not in given:
+        with pytest.raises(UsageError, match=said):
+            hz.sensitivity(panel, "jobs", **given)
+
+
+def test_a_frame_is_no_panel(frame: pd.DataFrame) -> None:
+    with pytest.raises(UsageError, match=r"what hz.panel\(data, model\) gives; got a DataFrame"):
+        hz.fit(frame, "jobs", engine="laplace")  # type: ignore[arg-type]
 
 
 def test_an_example_needs_no_data() -> None:

@@ -232,7 +232,7 @@ def _standardised(
     if sum(design.blocks[b].owner is not None for b in varying) > 1:
         raise EstimandError(
             f"terms of the event {estimand.term!r} must have own curves of a group once at most; "
-            "got two. Take a standardised estimand."
+            "got two. Take an estimand of kind g_formula."
         )
     profiles = _profiles(design, person, varying)
     draws = beta.stack(sample=("chain", "draw")).transpose("sample", "coefficient", "exit")

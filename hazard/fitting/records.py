@@ -46,6 +46,8 @@ class Panel:
         Sentences of the integrity report about what a correct register hardly holds.
     of_registers : bool
         True of rows of registers, and of a panel that was made of registers.
+    made_for : str or None
+        Digest of what a model says of its rows (``ModelSpec.rows_digest``); None where unknown.
     """
 
     frame: pd.DataFrame
@@ -56,6 +58,7 @@ class Panel:
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     of_registers: bool = False
+    made_for: str | None = None
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """The first rows, with what happened before each of them; of single persons."""

@@ -19,6 +19,11 @@ from hazard.errors import DomainError
 from hazard.spec.links import LINKS, LinkName
 
 SOFTMAX, CLOGLOG = LINKS["softmax"].code, LINKS["cloglog"].code
+if {link.code for link in LINKS.values()} != {SOFTMAX, CLOGLOG}:
+    raise TypeError(
+        "every link must have its formula here, in kernels.py and in jax_likelihood.py; "
+        f"got the links {list(LINKS)}."
+    )
 _LARGEST_EXPONENT = 700.0
 
 

@@ -183,6 +183,15 @@ class ModelSpec(Record):
         names += [term.varies_by.by for term in self.lagged if term.varies_by is not None]
         return tuple(dict.fromkeys("calendar" if name in PERIODS else name for name in names))
 
+    @property
+    def rows_digest(self) -> str:
+        """SHA-256 of all by which the rows of a panel, and what happened around them, are made."""
+        happened = {"prior", "windows", "varies_by"}
+        parts = [term.model_dump_json(exclude=happened) for term in self.lagged]
+        parts += [self.data.model_dump_json(), self.table.model_dump_json()]
+        parts += [repr(sorted(self.only.items())), repr(self.outcome.exits)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
     def replace(self, **changes: Any) -> ModelSpec:
         """The model with other parts, checked as a file is.
 

@@ -138,7 +138,7 @@ def standardise_by(
         _add(sums, draws.values, _table_rows(part, compared), cells.part(n_paths, part.n_paths))
         n_paths += part.n_paths
     if sums is None:
-        raise EstimandError("standardised risks must have rows of paths; got none.")
+        raise EstimandError("risks by the g-formula must have rows of paths; got none.")
     _check_finite(sums)
     coords = {name: draws[name] for name in ("chain", "draw")}
     return _by_grouping(sums, cells.counted(n_paths), coords, names)
@@ -163,7 +163,7 @@ def _check_finite(sums: FloatArray) -> None:
     infinite = ~np.isfinite(sums[:, :, 0]).all(axis=(2, 3, 4))  # everybody is in cell 0
     if infinite.any():
         raise EstimandError(
-            f"standardised risks must be finite; got others in {infinite.sum():,} of "
+            f"risks by the g-formula must be finite; got others in {infinite.sum():,} of "
             f"{infinite.size:,} draws. Look for coefficients without "
             "information, and give them a narrower prior."
         )
