@@ -291,8 +291,8 @@ BROKEN_MODELS = {
         MODEL.replace("normal", "norml"),
         (
             ": term.0.covariate.prior must have as its family one of 'normal', 'pooled', "
-            "'correlated', 'random_walk', 'hierarchical_random_walk', 'horseshoe', 'decay', "
-            "'hump', 'polynomial', 'spike', 'monotone'; got 'norml'."
+            "'correlated', 'random_walk', 'autoregressive', 'hierarchical_random_walk', "
+            "'horseshoe', 'decay', 'hump', 'polynomial', 'spike', 'monotone'; got 'norml'."
         ),
     ),
     "reason": (

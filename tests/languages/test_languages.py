@@ -77,7 +77,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     assert command("simulate", "--size", "small", "--seed", 3, "--out", registers) == 0
     fit = ("run", folder / "model.toml", "--registers", registers, "--engine", "laplace")
     assert command(*fit, "--draws", 20, "--out", run) == 0
-    world = immortal_time.world()
+    world = immortal_time.talk_population()
     persons = immortal_time.persons(world, np.random.default_rng(3))
     panel.write_bytes(immortal_time.panel_of(persons, world).to_parquet(index=False))
     tree, unkept = folder / "tree", shutil.ignore_patterns("__pycache__")

@@ -418,8 +418,11 @@ def test_prior_of_every_model_file(name: str) -> None:
     assert np.isfinite(spread).all()
     assert (np.diff(spread, axis=1) >= 0).all()
     assert (found["n_draws"] == 15).all()
-    probability = found["quantity"] != "risk_difference"
-    assert ((spread >= 0) & (spread <= 1 + 1e-12))[probability].all()
+    ratio = found["quantity"].str.endswith("_ratio")
+    difference = found["quantity"].str.endswith("_difference")
+    assert (spread >= 0)[~difference].all()
+    assert (np.abs(spread) <= 1 + 1e-12)[~ratio].all()
+    assert ratio.sum() == sum(len(t.every_lag) + 1 for t in spec.lagged) * len(spec.outcome.exits)
     monthly = found[found["quantity"] == "monthly_probability"]
     assert monthly["exit"].tolist() == [*spec.outcome.exits, ANY]
     assert (monthly["above_half"].iloc[:-1] <= monthly["above_half"].iloc[-1]).all()

@@ -32,7 +32,7 @@ class AutoregressivePrior(NormalFamily):
 
     family: Literal["autoregressive"]
     scale: Scale
-    correlation: Annotated[Share, Field(lt=1)]
+    correlation: Annotated[Share, Field(lt=1)] = 0.5
     reason: Reason
 
     @property

@@ -79,7 +79,7 @@ def test_identities_of_the_factor(prior: Prior) -> None:
 def test_a_model_file_may_say_it(prior: Prior) -> None:
     said = prior.model_dump(mode="json")
     order = list(said)  # which enters the digest of a model
-    assert (order[0], order[-1]) == ("family", "reason")
+    assert (*order[:2], order[-1]) == ("implausible", "family", "reason")
     assert TypeAdapter(Prior).validate_python(said) == prior
     assert prior.symbols
     assert prior.label
