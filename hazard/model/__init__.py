@@ -3,7 +3,6 @@
 In the order of imports:
 
     naming.py            names of the draws, by what they are
-    naming.py            names of the draws, by what they are
     links.py             linear predictor <-> exit probabilities: the one hazard formula
     memory.py            how much memory a model will need, before anything is made
     terms/               one term of the linear predictor per module

@@ -308,7 +308,7 @@ def test_every_family_fits(rows: fitting.Panel, wide: ModelSpec) -> None:
     names = ["model", *FAMILIES[::2]]
     found = sensitivity.run(rows, wide, plan_of(wide, *names)).table
     assert found[["prior", "scale"]].drop_duplicates().shape[0] == 12
-    assert len(found) == 11 * 2 * (3 + 1 + 2)
+    assert len(found) == 12 * 2 * (3 + 1 + 2)
     assert found[["estimate", "lower", "upper", "sd"]].notna().all(axis=None)
     assert (found["lower"] < found["upper"]).all()
 
