@@ -20,6 +20,7 @@ curves drawn from the prior is as far out (see ``tail``). Which it contains depe
 
 * ``normal``, ``pooled``, ``horseshoe``: every curve is in the support, and none is preferred but
   small ones.
+* ``autoregressive``: every curve, neighbours that differ much are in the tail.
 * ``random_walk``, ``random_walk_2``, ``hierarchical_random_walk``: every curve, but a fall within
   a month is a step of several standard deviations; the hierarchical walk can take longer steps.
 * ``decay``, ``hump``, ``spike``: every curve, but where the kernel is low a coefficient of ordinary

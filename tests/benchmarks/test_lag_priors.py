@@ -178,9 +178,9 @@ def test_coverage_of_right_intervals_is_nominal_and_of_narrow_ones_not(
 
 
 # --- data sets ----------------------------------------------------------------------------------
-def test_cells_are_eleven_families_at_two_scales(script: ModuleType) -> None:
+def test_cells_are_twelve_families_at_two_scales(script: ModuleType) -> None:
     every = script.every_cell()
-    assert len(every) == 22
+    assert len(every) == 24
     assert {cell.prior for cell in every.values()} >= {
         "normal",
         "hierarchical_random_walk",
