@@ -4,7 +4,7 @@
 
 Model and draws of a run on these registers; two arms, as observed and with one forced return more
 at every centre in the first month, each with feedback and without. Seconds of wall time and of the
-processor in all threads, after a first life that compiles. Of 24 months also with fewer sweeps at
+processor in all threads, after a first one that compiles. Of 24 months also with fewer sweeps at
 most than it takes until a month does not depend on where they began: the share of months that have
 not settled, and the shares that have left as observed, with feedback.
 """
@@ -51,9 +51,8 @@ def told(found: xr.Dataset) -> dict[str, float]:
     """Share of months that have not settled, shares that have left, applications per event."""
     own = found.sel(version="feedback")
     left = own["cumulative_incidence"].isel(arm=0, place=0, month=-1)
-    shares = left.stack(life=("chain", "draw", "replication"))  # noqa: PD013 - of xarray
     unsettled = own["unsettled"] / found.sizes["month"]
-    of_exit = {str(name): float(shares.sel(exit=name).mean()) for name in left["exit"].values}
+    of_exit = {str(name): float(left.sel(exit=name).mean()) for name in left["exit"].values}
     rows = scenario.per_event(found)
     row = rows[(rows["version"] == "feedback") & (rows["exit"] == "assisted")].iloc[-1]
     return {

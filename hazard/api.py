@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,13 +21,13 @@ from matplotlib.axes import Axes
 
 from hazard import brief as briefs
 from hazard import fitting, predictive, spec
-from hazard.errors import ConvergenceWarning, UsageError, did_you_mean
+from hazard.errors import ConvergenceWarning, UsageError
 from hazard.estimands import incidence
 from hazard.files import atomic
 from hazard.fitting import Panel
 from hazard.fitting.inference_data import inference_data
 from hazard.fitting.store import read_run, write_run
-from hazard.inference.nuts import SamplerSettings
+from hazard.inference.nuts import EngineName, SamplerSettings
 from hazard.model import design, naming, parameterisation, pymc_model
 from hazard.output import plots
 from hazard.output.summaries import summary
@@ -55,7 +55,6 @@ __all__ = [
 ]
 _SHOWN = ["exit", "estimate", "lower", "upper", "unit", "p_direction"]
 _PLACES = ["level", "lag", "month", "arm"]
-EngineName = Literal["nuts", "laplace"]
 _PRIOR_DRAWS = 500
 
 
@@ -402,7 +401,6 @@ def fit(
         If the model cannot be fitted to these rows.
     """
     model_spec = _model_of(panel, model)
-    _engine(engine, draws, chains, seed)
     settings = SamplerSettings(draws, tune, chains, cores, seed=seed, engine=engine)
     with progress() if show_progress else nullcontext(fitting.silent) as report:
         fitted = fitting.fit(panel, model_spec, settings, progress=report)
@@ -450,7 +448,6 @@ def sensitivity(
         With ``table``, one row per prior, quantity, exit and lag or month.
     """
     model_spec = _model_of(panel, model)
-    _engine(engine, 4, 1, seed)
     plan = sensitivity_study.plan(model_spec, engine=engine, repeat=repeat, seed=seed)
     with progress() as report:
         return sensitivity_study.run(panel, model_spec, plan, progress=report)
@@ -488,18 +485,6 @@ def _model_of(panel: Panel, model: str | Path | ModelSpec) -> ModelSpec:
             "something else of rows, exits or exposures. Call hz.panel(data, model) with this one."
         )
     return model_spec
-
-
-def _engine(name: str, draws: int, chains: int, seed: int) -> None:
-    """Raise unless an engine and its settings are possible."""
-    if name not in get_args(EngineName):
-        known = get_args(EngineName)
-        raise UsageError(
-            f"engine must be one of {list(known)}; got {name!r}." + did_you_mean(name, known)
-        )
-    for what, value, least in (("draws", draws, 4), ("chains", chains, 1), ("seed", seed, 0)):
-        if value < least:
-            raise UsageError(f"{what} must be {least} or more; got {value}.")
 
 
 def _file_of(model: str | Path | ModelSpec) -> str:

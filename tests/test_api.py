@@ -195,21 +195,21 @@ def test_rows_of_another_choice_are_another_panel(panel: hz.Panel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("settings", "said"),
     [
         ({"engine": "lapalce"}, "engine must be one of .* Did you mean 'laplace'"),
-        ({"engine": "laplace", "draws": 0}, "draws must be 4 or more; got 0"),
+        ({"engine": "laplace", "draws": 0}, "draws must be 1 or more; got 0"),
         ({"engine": "laplace", "seed": -1}, "seed must be 0 or more; got -1"),
     ],
 )
 def test_settings_are_refused_before_anything_is_fitted(
-    panel: hz.Panel, given: dict[str, Any], said: str
+    panel: hz.Panel, settings: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        hz.fit(panel, "jobs", **given)
-    if "draws" not in given:
+        hz.fit(panel, "jobs", **settings)
+    if "draws" not in settings:
         with pytest.raises(UsageError, match=said):
-            hz.sensitivity(panel, "jobs", **given)
+            hz.sensitivity(panel, "jobs", **settings)
 
 
 def test_a_frame_is_no_panel(frame: pd.DataFrame) -> None:
@@ -370,7 +370,7 @@ def test_power_scaling(fit: hz.Fit, panel: hz.Panel) -> None:
 
 
 def test_log_priors_are_those_of_the_model(fit: hz.Fit, panel: hz.Panel) -> None:
-    """By pencil: normal of the age, random walk of the lags, half-normal of the offices' sd."""
+    """By pencil: normal of the age, autoregression of the lags, half-normal of the offices' sd."""
     prior, draws = fit.posterior["log_prior"], fit.draws
     age = draws["beta_age"].squeeze()
     np.testing.assert_allclose(
@@ -382,10 +382,11 @@ def test_log_priors_are_those_of_the_model(fit: hz.Fit, panel: hz.Panel) -> None
         rtol=1e-9,
     )
     curve = draws["beta_course_own"].squeeze()
-    steps = curve.diff("course_own_level") / 0.5
-    walk = -0.5 * ((curve.isel(course_own_level=0) / 1.0) ** 2).sum("exit")
-    walk = walk - 0.5 * (steps**2).sum(("exit", "course_own_level"))
-    np.testing.assert_allclose(prior["course_own"].squeeze(), walk, rtol=1e-6)
+    before = curve.shift(course_own_level=1)  # each is 0.8 of the one before and a step of sd 0.6
+    steps = ((curve - 0.8 * before) / 0.6).isel(course_own_level=slice(1, None))
+    density = -0.5 * ((curve.isel(course_own_level=0) / 1.0) ** 2).sum("exit")
+    density = density - 0.5 * (steps**2).sum(("exit", "course_own_level"))
+    np.testing.assert_allclose(prior["course_own"].squeeze(), density, rtol=1e-6)
     assert not np.allclose(prior["age"].squeeze(), -0.5 * (age**2).sum("exit"))  # the control
 
 
@@ -401,6 +402,33 @@ def test_replicates_beside_what_was_observed(fit: hz.Fit) -> None:
     assert abs(float((seen == 1).mean()) - float(shifted.mean())) > 5 * float(shifted.std())
 
 
+def labelled(draws: xr.Dataset) -> dict[str, float]:
+    """Posterior means by the labels that ArviZ gives to elements, without ArviZ."""
+    means = {}
+    for name, values in draws.mean(("chain", "draw")).data_vars.items():
+        for place in np.ndindex(*values.shape):
+            element = values[dict(zip(values.dims, place, strict=True))]
+            labels = [str(element[dim].item()) for dim in values.dims]
+            means[f"{name}[{', '.join(labels)}]" if labels else str(name)] = element.item()
+    return means
+
+
+def test_every_number_of_a_summary_has_its_label(fit: hz.Fit) -> None:
+    """Of all variables at once: ArviZ stacks them in one order of dimensions."""
+
+    def wrong(draws: xr.Dataset) -> int:
+        found = az.summary(xr.DataTree.from_dict({"posterior": draws}), round_to="none")["mean"]
+        expected = labelled(draws)
+        assert set(found.index) == set(expected)
+        return sum(abs(found[name] - mean) > 1e-9 for name, mean in expected.items())
+
+    draws = fit.posterior["posterior"].to_dataset()
+    assert wrong(draws) == 0
+    assert wrong(fit.inference_data()["posterior"].to_dataset()) == 0
+    assert wrong(draws.transpose("chain", "draw", ..., "exit")) > 0  # the control: exit at the end
+    assert az.psense_summary(fit.posterior).index.tolist() == list(labelled(draws))
+
+
 def test_summaries_and_traces(fit: hz.Fit) -> None:
     table = az.summary(fit.posterior, var_names=["beta_age"])
     assert len(table) == 2
@@ -414,8 +442,9 @@ def test_draws_go_on_in_pymc(sampled: hz.Fit, small_panel: hz.Panel, engine: str
     """Replicates by PyMC are those of the posterior, and not of the prior."""
     approximate = hz.fit(small_panel, SMALL, engine="laplace", draws=150, show_progress=False)
     fit = sampled if engine == "nuts" else approximate
-    tree, quick = fit.inference_data(), {"mode": "FAST_COMPILE"}
+    quick = {"mode": "FAST_COMPILE"}
     with hz.build_model(small_panel, SMALL):
+        tree = fit.inference_data()  # builds a model of its own, inside this one
         found = pm.sample_posterior_predictive(
             tree, random_seed=1, progressbar=False, compile_kwargs=quick
         )

@@ -332,9 +332,9 @@ def prior(
             coefficients, model_design, person=person, spec=model_spec
         )
     write_file(out, lambda draft: write_table(summary, draft))
-    columns = ["quantity", "term", "lag", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
-    shown = summary[columns].astype({"lag": object}).fillna("")
-    echo(shown.to_string(index=False, float_format=_to_thousandths))
+    columns = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
+    without_lags = summary.loc[summary["lag"].isna(), columns].fillna("")
+    echo(without_lags.to_string(index=False, float_format=_to_thousandths))
     claims = predictive.claims(model_spec)
     if len(claims):
         echo("What priors claim, and the probability that they give it:")

@@ -69,7 +69,11 @@ def inference_data(fit: Fit, by: str = "person", *, seed: int = 0) -> xr.DataTre
             "posterior_predictive": xr.DataTree(
                 replicated(fit, rng).assign_coords(row).to_dataset(name=EXITS)
             ),
-            "prior": xr.DataTree(predictive.prior_draws(coordinates, _PRIOR_DRAWS, rng)),
+            "prior": xr.DataTree(
+                predictive.prior_draws(coordinates, _PRIOR_DRAWS, rng).transpose(
+                    "chain", "draw", "exit", ...
+                )
+            ),
         }
     )
 
@@ -110,7 +114,7 @@ def with_normals(draws: xr.Dataset, coordinates: Coordinates) -> xr.Dataset:
                     (1 + partial) / 2, dims=("chain", "draw", "pair")
                 )
                 z = _uncorrelated(z, correlation)
-        normals[naming.standard(name)] = z.transpose("chain", "draw", dimension, "exit")
+        normals[naming.standard(name)] = z.transpose("chain", "draw", "exit", dimension)
     return draws.assign({name: z for name, z in normals.items() if name not in draws})
 
 

@@ -78,7 +78,7 @@ def fit(
     life = aalen_johansen.fit(rows.frame)
     clock.start("approximation")
     approximation = laplace_draws.fit(parameterisation.standard(built))
-    tree = _ENGINES[settings.engine](approximation, settings, clock, chain_store)
+    tree = _by_exit(_ENGINES[settings.engine](approximation, settings, clock, chain_store))
     fitted = Fit(spec, tree, name=spec.name, rows=rows, built=built)
     clock.start("estimands")
     fitted, averages = _with_estimands(fitted, lambda label: clock.start(f"estimand {label}"))
@@ -159,6 +159,17 @@ def _with_estimands(
     groups = {f"answer_{average.label}": xr.DataTree(average.draws) for average in averages}
     tree = fitted.tree.assign({"estimands": xr.DataTree(xr.Dataset(quantities)), **groups})
     return replace(fitted, posterior=tree, estimates=estimates), averages
+
+
+def _by_exit(tree: xr.DataTree) -> xr.DataTree:
+    """Draws with the exit before any other dimension of what is drawn.
+
+    ArviZ stacks all variables in the order in which dimensions are first met, and labels each in
+    its own: only where the two are one has every number the label of its exit and level.
+    """
+    draws = tree["posterior"].to_dataset()
+    ordered = draws.transpose("chain", "draw", *(["exit"] if "exit" in draws.dims else []), ...)
+    return tree.assign(posterior=xr.DataTree(ordered))
 
 
 def _with_densities(fitted: Fit, coordinates: parameterisation.Coordinates) -> xr.DataTree:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import nutpie
@@ -18,6 +18,7 @@ from pytensor.graph.replace import graph_replace
 from threadpoolctl import threadpool_limits
 
 from hazard.arrays import FloatArray
+from hazard.errors import UsageError, did_you_mean
 from hazard.inference.laplace import Laplace
 from hazard.inference.laplace_draws import normal_map
 
@@ -30,12 +31,20 @@ _PAUSE = 0.02
 _LEAST_MEMORY = 2 * 2**30  # bytes of addresses that the compiler of the density takes
 
 
+EngineName = Literal["nuts", "laplace"]
+
+
 @dataclass(frozen=True)
 class SamplerSettings:
     """How to sample; the same settings and seed give the same draws.
 
     The engine ``nuts`` samples. ``laplace`` draws from the normal approximation, as many draws in
     all, in seconds; it does not use the other settings.
+
+    Raises
+    ------
+    UsageError
+        If the engine is unknown, or a number is too small.
     """
 
     draws: int = 1000
@@ -44,7 +53,18 @@ class SamplerSettings:
     cores: int = 2
     target_accept: float = 0.8
     seed: int = 0
-    engine: Literal["nuts", "laplace"] = "nuts"
+    engine: EngineName = "nuts"
+
+    def __post_init__(self) -> None:
+        engines = get_args(EngineName)
+        if self.engine not in engines:
+            raise UsageError(
+                f"engine must be one of {list(engines)}; got {self.engine!r}."
+                + did_you_mean(self.engine, engines)
+            )
+        for name, least in (("draws", 1), ("tune", 0), ("chains", 1), ("cores", 1), ("seed", 0)):
+            if (number := getattr(self, name)) < least:
+                raise UsageError(f"{name} must be {least} or more; got {number}.")
 
 
 def compile_model(model: pm.Model, approximation: Laplace | None = None) -> Any:
@@ -236,7 +256,7 @@ def whitened(model: pm.Model, location: FloatArray, factor: FloatArray) -> pm.Mo
         name. Its posterior is that of ``model``.
     """
     density = model.logp()
-    with pm.Model(coords=model.coords) as twin:
+    with pm.Model(coords=model.coords, model=None) as twin:
         w = pm.Flat("whitened", shape=len(location))
         x = pm.Data("location", location) + pm.Data("factor", factor) @ w
         values, natural_values, offset = {}, {}, 0

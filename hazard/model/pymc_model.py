@@ -117,7 +117,7 @@ def build_model(coordinates: Coordinates, anchors: Mapping[str, Anchor] | None =
     """
     data = coordinates.rows
     coords = _coords(coordinates)
-    with pm.Model(coords=coords) as model:
+    with pm.Model(coords=coords, model=None) as model:
         anchor_of = anchors or {}
 
         def anchored(group: Learned) -> Any:
@@ -164,7 +164,7 @@ def build_observed_model(coordinates: Coordinates) -> pm.Model:
     """
     data = rows(coordinates.original)
     coords = {**_coords(coordinates), "row": np.arange(len(data.index))}
-    with pm.Model(coords=coords) as model:
+    with pm.Model(coords=coords, model=None) as model:
         _coefficients(coordinates, lambda group: _scaled(group, coordinates.n_exits))
         names = [block.variable for block in coordinates.original.blocks[1:]]
         beta = [model["intercept"][None, :], *(model[name] for name in names)]

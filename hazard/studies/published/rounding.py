@@ -55,7 +55,7 @@ def build_model(curves: xr.Dataset, prior: Prior) -> pm.Model:
     dims = ("curve", "lag")
     printed_error, half = curves["standard_error"].values, curves.attrs["half_width"]
     coords = {"curve": curves["curve"].values, "lag": curves["lag"].values}
-    with pm.Model(coords=coords) as model:
+    with pm.Model(coords=coords, model=None) as model:
         data = {name: pm.Data(name, values) for name, values in _prior_data(curves, prior).items()}
         w = pm.Flat("w", dims=dims)
         theta = data["location"] + (data["factor"] * w[:, None, :]).sum(axis=2)

@@ -104,7 +104,7 @@ def plan(
     settings = APPROXIMATE if engine == "laplace" else SAMPLED
     return SensitivityPlan(
         grid,
-        replace(settings, seed=seed),
+        replace(settings, seed=seed, engine=engine),
         chosen(grid, repeat),
         replace(SAMPLED, seed=seed),
     )
