@@ -25,7 +25,7 @@ from hazard.errors import ConvergenceWarning, UsageError
 from hazard.estimands import incidence
 from hazard.files import atomic
 from hazard.fitting import Panel
-from hazard.fitting.inference_data import inference_data
+from hazard.fitting.inference_data import inference_data, pymc_draws
 from hazard.fitting.store import read_run, write_run
 from hazard.inference.nuts import EngineName, SamplerSettings
 from hazard.model import design, naming, parameterisation, pymc_model
@@ -122,7 +122,7 @@ def build_model(panel: Panel, model: str | Path | ModelSpec) -> pm.Model:
     """The model as PyMC has it, with the exits of the rows as an observed variable.
 
     For ``pm.sample``, with the samplers of JAX too, and ``pm.sample_prior_predictive``. Draws of a
-    fit go on in it: ``pm.sample_posterior_predictive`` takes ``fit.inference_data()``, which has
+    fit go on in it: ``pm.sample_posterior_predictive`` takes ``fit.pymc_draws()``, which has
     the standard normals that the model is written in; ``fit.posterior`` alone lacks some of them,
     and PyMC would draw these anew from their prior.
 
@@ -237,6 +237,10 @@ class Fit(fitting.Fit):
     def inference_data(self, by: str = "person", *, seed: int = 0) -> xr.DataTree:
         """Draws with all groups of ArviZ; see :func:`hazard.fitting.inference_data`."""
         return inference_data(self, by, seed=seed)
+
+    def pymc_draws(self) -> xr.DataTree:
+        """Draws for PyMC's graph; see :func:`hazard.fitting.inference_data.pymc_draws`."""
+        return pymc_draws(self)
 
     def brief(self, language: str = "nb") -> Brief:
         """The brief, one HTML page.

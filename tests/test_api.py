@@ -120,7 +120,10 @@ def test_a_model_is_changed_by_making_another() -> None:
     model = hz.load_model("jobs")
     prior = {"family": "normal", "scale": 0.2, "reason": "an odds ratio beyond 1.5 is implausible"}
     other = model.with_prior("course_own", prior)
-    assert (other.lagged[0].prior.family, model.lagged[0].prior.family) == ("normal", "random_walk")
+    assert (other.lagged[0].prior.family, model.lagged[0].prior.family) == (
+        "normal",
+        "autoregressive",
+    )
     assert other.digest != model.digest
     assert other.with_prior("course_own", model.lagged[0].prior).digest == model.digest
     assert model.replace(question="What comes after a course?").outcome == model.outcome
@@ -444,9 +447,12 @@ def test_draws_go_on_in_pymc(sampled: hz.Fit, small_panel: hz.Panel, engine: str
     fit = sampled if engine == "nuts" else approximate
     quick = {"mode": "FAST_COMPILE"}
     with hz.build_model(small_panel, SMALL):
-        tree = fit.inference_data()  # builds a model of its own, inside this one
+        tree = fit.inference_data()
         found = pm.sample_posterior_predictive(
-            tree, random_seed=1, progressbar=False, compile_kwargs=quick
+            fit.pymc_draws(),  # builds a model of its own, inside this one
+            random_seed=1,
+            progressbar=False,
+            compile_kwargs=quick,
         )
         prior = pm.sample_prior_predictive(200, random_seed=1, compile_kwargs=quick)
     exits = found["posterior_predictive"]["exits"]
@@ -463,7 +469,7 @@ def test_normals_give_back_the_coefficients(small_panel: hz.Panel) -> None:
     """Of a correlated group and of a random walk, by the graph of PyMC."""
     model = SMALL.with_prior("office", CORRELATED).with_prior("course_own", WALK)
     fit = hz.fit(small_panel, model, engine="laplace", draws=4, show_progress=False)
-    tree = fit.inference_data()
+    tree = fit.pymc_draws()
     sd = fit.draws["sigma_office"].squeeze()
     r = fit.draws["correlation_office"].squeeze().sel(exit="job", other_exit="education")
     by_pencil = -0.5 * ((sd / 0.5) ** 2).sum("exit") + (3.0 - 1) * np.log(1 - r**2)

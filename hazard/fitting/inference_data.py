@@ -37,10 +37,8 @@ def inference_data(fit: Fit, by: str = "person", *, seed: int = 0) -> xr.DataTre
     Returns
     -------
     DataTree
-        The groups of ``fit.posterior``, its draws with the standard normals ``z_<term>`` of which
-        the model of :func:`hazard.model.pymc_model.build_observed_model` makes the coefficients, so
-        that ``pm.sample_posterior_predictive`` takes it; ``log_likelihood`` with the variable
-        ``exits`` by unit; ``observed_data`` and ``constant_data`` by row; ``posterior_predictive``,
+        The groups of ``fit.posterior``; ``log_likelihood`` with the variable ``exits`` by unit;
+        ``observed_data`` and ``constant_data`` by row; ``posterior_predictive``,
         exits replicated with 200 draws, evenly spaced; ``prior``, 500 draws.
 
     Raises
@@ -60,12 +58,11 @@ def inference_data(fit: Fit, by: str = "person", *, seed: int = 0) -> xr.DataTre
     }
     return fit.tree.assign(
         {
-            "posterior": xr.DataTree(with_normals(fit.draws, coordinates)),
             "log_likelihood": xr.DataTree(by_unit.to_dataset()),
             "observed_data": xr.DataTree(
                 xr.Dataset({EXITS: ("row", design.outcome.astype(np.int64))}, row)
             ),
-            "constant_data": xr.DataTree(xr.Dataset({**constant, **_data(coordinates)}, row)),
+            "constant_data": xr.DataTree(xr.Dataset(constant, row)),
             "posterior_predictive": xr.DataTree(
                 replicated(fit, rng).assign_coords(row).to_dataset(name=EXITS)
             ),
@@ -74,6 +71,42 @@ def inference_data(fit: Fit, by: str = "person", *, seed: int = 0) -> xr.DataTre
                     "chain", "draw", "exit", ...
                 )
             ),
+        }
+    )
+
+
+def pymc_draws(fit: Fit) -> xr.DataTree:
+    """Draws as the graph of PyMC has them: for ``pm.sample_posterior_predictive``.
+
+    Parameters
+    ----------
+    fit : Fit
+        On its rows.
+
+    Returns
+    -------
+    DataTree
+        ``posterior``, with the standard normals ``z_<term>`` of which the model of
+        :func:`hazard.model.pymc_model.build_observed_model` makes the coefficients, and every
+        dimension where the graph has it, which goes by position; ``constant_data``, by which PyMC
+        sees that the rows are the same.
+
+    Raises
+    ------
+    UsageError
+        If the fit was read from a folder, and its rows were not given.
+    """
+    coordinates = parameterisation.standard(fit.design)
+    draws = with_normals(fit.draws, coordinates)
+    last = [[name for name in ("exit", "other_exit") if name in v.dims] for v in draws.values()]
+    ordered = {
+        name: values.transpose("chain", "draw", ..., *exits)
+        for (name, values), exits in zip(draws.items(), last, strict=True)
+    }
+    return xr.DataTree.from_dict(
+        {
+            "posterior": draws.assign(ordered),
+            "constant_data": xr.Dataset(_data(coordinates)),
         }
     )
 
@@ -114,7 +147,7 @@ def with_normals(draws: xr.Dataset, coordinates: Coordinates) -> xr.Dataset:
                     (1 + partial) / 2, dims=("chain", "draw", "pair")
                 )
                 z = _uncorrelated(z, correlation)
-        normals[naming.standard(name)] = z.transpose("chain", "draw", "exit", dimension)
+        normals[naming.standard(name)] = z.transpose("chain", "draw", dimension, "exit")
     return draws.assign({name: z for name, z in normals.items() if name not in draws})
 
 
