@@ -17,7 +17,7 @@ from places import ROOT
 README = ROOT / "README.md"
 
 
-def example(name: str = "jobs") -> str:
+def example(name: str = "courses") -> str:
     blocks = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     [whole] = [block for block in blocks if block.startswith(f'name = "{name}"')]
     return str(whole)
