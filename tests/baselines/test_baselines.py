@@ -92,7 +92,7 @@ def test_table_by_hand() -> None:
     assert set(table["estimator"]) == {"logit"}
     assert set(table["unit"]) == {"log-odds"}
     longer = named(
-        pd.DataFrame({"term": "centre", "level": list("ABCD")}), np.ones(4, bool), most=2
+        pd.DataFrame({"term": "centre", "level": list("ABCD")}), np.ones(4, bool), limit=2
     )
     assert longer == "centre A, centre B and 2 more"
 
