@@ -53,7 +53,7 @@ class Description:
     warnings : tuple of str
         What a correct register hardly holds.
     masked : int
-        Values that were left out because they describe fewer than ten persons.
+        Values that were left out because they tell of fewer than ten persons.
     """
 
     series: pd.DataFrame
@@ -65,7 +65,7 @@ class Description:
 
     @property
     def without_small_cells(self) -> Description:
-        """The same without the values of levels that describe fewer than ten persons.
+        """The same without the cells of :func:`small_cells`.
 
         Raises
         ------
@@ -75,11 +75,7 @@ class Description:
         family_counts = self.series[self.series["quantity"] == "families"]
         n_families = family_counts.loc[family_counts["table"] == "Section 2.2.1", "n_persons"]
         disclosure.refuse_few(int(n_families.iloc[0]), "a description")
-        number = self.series["n_persons"]
-        is_small = number.notna() & (
-            number < disclosure.SMALLEST
-        )  # of nobody too: it names the level
-        is_small &= self.series["level"].notna()
+        is_small = small_cells(self.series)
         large_cells = self.series[~is_small].reset_index(drop=True)
         published = compared(large_cells) if self.people == "families" else self.published
         return replace(
@@ -101,10 +97,8 @@ class Description:
         totals = self.series[self.series["table"] == "Section 2.2.1"].set_index("quantity")["value"]
         sizes = f"{totals['families']:,.0f} {self.people}, {totals['person_months']:,.0f} rows"
         if self.masked:
-            masked_values = (
-                f"{self.masked:,} values of levels with fewer than {disclosure.SMALLEST}"
-            )
-            sizes = f"{sizes}, {masked_values} {self.people} left out"
+            telling = f"values that tell of fewer than {disclosure.SMALLEST} {self.people}"
+            sizes = f"{sizes}, {self.masked:,} {telling} left out"
         if self.people == "persons":
             return f"{sizes}."
         ours = int(self.published["ours"].notna().sum())
@@ -120,6 +114,49 @@ class Description:
         total = self.privacy[self.privacy["feature"] == "all"].iloc[0]
         before, after = total["persons_before"], total["persons_after"]
         return f" The privacy filter took out {before - after:,} of {before:,} persons."
+
+
+def small_cells(series: pd.DataFrame) -> np.ndarray:
+    """Which values of a series tell of fewer than ten persons, by themselves or by subtraction.
+
+    A cell is a level of a table, of an exit where the table is one of exits. It goes whole when
+    any of its values is of fewer than ten persons, for a rate and the months at risk give the
+    number of exits. When it is the only one of its table and exit, the smallest that is left goes
+    too, for the total less the others is the one that went. A cell of nobody goes too, for its
+    level is a name.
+
+    Parameters
+    ----------
+    series : DataFrame
+        With ``table``, ``exit``, ``level`` and ``n_persons``.
+
+    Returns
+    -------
+    ndarray of bool, shape (value,)
+
+    Examples
+    --------
+    Nine women disappeared: their probability goes with their number, and then that of the men.
+
+    >>> rows = [("female", 9.0), ("female", 500.0), ("male", 40.0), ("male", 700.0)]
+    >>> series = pd.DataFrame(rows, columns=["level", "n_persons"])
+    >>> small_cells(series.assign(table="Figure 2-14", exit="disappeared")).tolist()
+    [True, True, True, True]
+    """
+    level = series["level"].notna().to_numpy()
+    number = series["n_persons"].astype("Float64").fillna(np.inf)
+    keys = [series[name].fillna("") for name in ("table", "exit", "level")]
+    smallest = number.groupby(keys).transform("min").to_numpy()
+    is_small = level & (smallest < disclosure.SMALLEST)
+    table_exit = keys[0].astype(str) + "\n" + keys[1].astype(str)
+    for _, rows in pd.Series(np.flatnonzero(level)).groupby(table_exit[level].to_numpy()):
+        at = rows.to_numpy()
+        levels = keys[2].iloc[at].to_numpy()
+        remaining = at[~is_small[at]]
+        if len(set(levels[is_small[at]])) == 1 and len(remaining):
+            complement = keys[2].iloc[remaining[smallest[remaining].argmin()]]
+            is_small[at[levels == complement]] = True
+    return is_small
 
 
 def _of_many(privacy: pd.DataFrame) -> pd.DataFrame:

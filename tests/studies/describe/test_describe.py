@@ -23,7 +23,7 @@ from hazard.spec import DataSpec
 from hazard.studies import describe
 from hazard.studies.describe.describe import Description, forced_return_term
 from hazard.studies.describe.published import PLACES
-from hazard.studies.describe.series import COLUMNS
+from hazard.studies.describe.series import BY_NATIONALITY, COLUMNS
 from places import PACKAGE
 from small_registers import Person, random_registers, registers, write
 
@@ -353,7 +353,8 @@ def test_command_reports_on_the_privacy_filter(tmp_path: Path) -> None:
     given_registers = registers(*people, *(Person(name, stays=elsewhere) for name in "kl"))
     folder = write(given_registers, tmp_path)
     said, out = filtered(folder, "apply")
-    assert said.startswith("10 families, 120 rows, 9 values of levels with ")
+    assert said.startswith("10 families, 120 rows, ")
+    assert " values that tell of fewer than 10 families left out; " in said
     assert " The privacy filter took out 2 of 12 persons. Written to " in said
     written = pd.read_csv(out / "privacy.csv")
     whole = regs.privacy_shift(given_registers)
@@ -361,6 +362,58 @@ def test_command_reports_on_the_privacy_filter(tmp_path: Path) -> None:
     assert few.any()  # the two at B are in none of the files
     pd.testing.assert_frame_equal(written, whole[~few].reset_index(drop=True), check_dtype=False)
     assert written.loc[0, ["persons_before", "persons_after"]].tolist() == [12, 10]
+
+
+# --- an attack ----------------------------------------------------------------------------------
+def exits_recovered(series: pd.DataFrame) -> list[int]:
+    """Numbers of exits below ten by nationality or size, as rates times months give them back.
+
+    What is missing of a table of all levels is the whole less the levels that are there.
+    """
+    recovered = []
+    whole = series[series["table"] == "Section 2.2.1"].set_index("quantity")["value"]
+    overall = series[series["table"] == "Table 2-1"].query("quantity == 'first_exits'")
+    count = dict(zip(overall["exit"], overall["value"], strict=True))
+    months = series[series["table"] == "Figure 2-3"].pivot_table(
+        index="level", columns="quantity", values="value", aggfunc="sum"
+    )
+    person_months = months["families"] * months["mean_months_in_centre"]
+    for table in BY_NATIONALITY.values():
+        rates = series[(series["table"] == table) & (series["quantity"] == "monthly_probability")]
+        known = rates[rates["level"].isin(person_months.index)]
+        exits = (known["value"] * known["level"].map(person_months)).round()
+        recovered += exits[exits < 10].astype(int).tolist()
+        if len(person_months) - len(known) == 1 and whole["families"] == months["families"].sum():
+            recovered.append(int(count[known["exit"].iloc[0]] - exits.sum()))
+    return recovered
+
+
+def test_rates_do_not_give_small_numbers_back(rng: np.random.Generator) -> None:
+    """Four families of Iran are forced, thirty of Irak and of Syria: no rate tells the four.
+
+    Negative controls: the series before masking, and with the smallest rates alone taken out, of
+    which the last one is the total less the others.
+    """
+    exits = {"Irak": 30, "Iran": 4, "Syria": 20}
+    people = [
+        Person(
+            f"{nation}{k}",
+            citizenship=nation,
+            stays=[("A", "2005-01-01", "2005-06-10" if k < n else None)],
+            deportations=[("2005-06-10", "asyl")] if k < n else (),
+        )
+        for nation, n in exits.items()
+        for k in range(60)
+    ]
+    description = described(registers(*people))
+    assert 4 in exits_recovered(description.series)
+    masked = description.without_small_cells
+    assert exits_recovered(masked.series) == []
+    series = description.series
+    few = series["level"].notna() & (series["n_persons"] < 10)
+    rates = series["quantity"].eq("monthly_probability") & (series["level"] == "Iran")
+    forced = series["exit"] == "forced"
+    assert 4 in exits_recovered(series[~(few | (rates & forced))])
 
 
 def test_command_is_silent_on_a_filter_that_is_off(tmp_path: Path) -> None:
