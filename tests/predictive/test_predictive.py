@@ -519,6 +519,30 @@ def test_a_prior_that_believes_nonsense_is_found() -> None:
     assert shares[1] > 0.3
 
 
+def test_priors_of_oslo2016_are_believable_together() -> None:
+    """In at most one draw of ten more than half leave in an average month.
+
+    Tolerance: of 150 draws with a share of a tenth, 4 standard errors. Negative control: walks and
+    spreads of one, each believable by itself, put half of their weight there.
+    """
+    spec, n, most = specs.read("oslo2016"), 150, 0.1
+    tolerance = 4 * np.sqrt(most * (1 - most) / n)
+    walk = {"family": "random_walk", "scale": 0.5, "start": 1.0, "reason": "an example only"}
+    wide = spec.replace(
+        outcome={"exits": spec.outcome.exits, "intercept": {"mean": -4.0, "scale": 2.5,
+                                                            "reason": "an example only"}}
+    )  # fmt: skip
+    for term in spec.term:
+        known = {"family": "normal", "scale": 1.0, "reason": "an example only"}
+        wide = wide.with_prior(term.name, walk if term.kind in ("baseline", "lagged") else known)
+    shares = [
+        one(prior_of(each, n, 4)[0], quantity="monthly_probability", exit=ANY)["above_half"]
+        for each in (spec, wide)
+    ]
+    assert shares[0] < most + tolerance
+    assert shares[1] > most + tolerance
+
+
 def test_prior_draws_are_those_of_one_draw_after_another() -> None:
     spec = specs.read("oslo2016")
     small = sbc.small_rows(spec)

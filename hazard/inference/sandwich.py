@@ -1,0 +1,346 @@
+"""Draws as wide as dependent rows say: the sandwich of the scores, summed by group and period.
+
+A likelihood that multiplies rows counts every row as news. Where families of a group move together
+for a reason that no term holds, or where each of two who apply in one month is the other's exposure,
+the estimates are as good as before and their spread is too small. Here the scores of the rows are
+summed by group, over periods that lie near each other, and the draws are moved to the spread that
+these sums have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from hazard.arrays import FloatArray, IntArray
+from hazard.compiled import compiled
+from hazard.inference.laplace import Laplace
+from hazard.inference.newton import inverse_factor
+from hazard.model import likelihood
+from hazard.model.kernels import row_score
+from hazard.model.parameterisation import Coordinates
+from hazard.model.terms.block import Block
+
+
+@dataclass(frozen=True)
+class DependentRows:
+    """Which rows of a design may depend on each other.
+
+    Attributes
+    ----------
+    by : tuple of str
+        Columns of the panel.
+    codes : tuple of ndarray of int64, shape (row,)
+        Group of every row, from 0, for each column.
+    period : ndarray of int64, shape (row,)
+    reach : int
+        Rows of a group depend if their periods are at most so many apart; with weight
+        1 - distance / (reach + 1).
+    """
+
+    by: tuple[str, ...]
+    codes: tuple[IntArray, ...]
+    period: IntArray
+    reach: int
+
+    def signed(self) -> Iterator[tuple[int, IntArray]]:
+        """Groups with the sign of their sums: of two columns V1 + V2 - V12."""
+        yield from ((1, code) for code in self.codes)
+        if len(self.codes) == 2:
+            first, second = self.codes
+            both = pd.factorize(first * (int(second.max()) + 1) + second)[0]
+            yield -1, both.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class LagParameters:
+    """The coordinates of lag curves among all of an approximation, by curve and exit.
+
+    Attributes
+    ----------
+    positions : ndarray of int64, shape (parameter,)
+        Among all coordinates, exit by exit.
+    parts : tuple of (str, int, slice)
+        Block, exit, and where its parameters lie among ``positions``.
+    """
+
+    positions: IntArray
+    parts: tuple[tuple[str, int, slice], ...]
+
+
+def lag_parameters(coordinates: Coordinates) -> LagParameters:
+    """Where the lag curves of an approximation lie."""
+    positions: list[IntArray] = []
+    parts: list[tuple[str, int, slice]] = []
+    n_exits, start = coordinates.n_exits, 0
+    for block in coordinates.design.blocks:
+        if block.kind != "lagged":
+            continue
+        span = coordinates.design.span(block.name)
+        size = (span.stop - span.start) // block.copies
+        for copy in range(block.copies):
+            for exit_ in range(n_exits):
+                first = span.start + copy * size
+                positions.append(np.arange(first, first + size) * n_exits + exit_)
+                parts.append((block.name, exit_, slice(start, start + size)))
+                start += size
+    return LagParameters(np.concatenate(positions or [np.zeros(0, dtype=np.int64)]), tuple(parts))
+
+
+@compiled
+def _influences(
+    link: int,
+    levels: FloatArray,
+    effects: FloatArray,
+    index: npt.NDArray[np.int32],
+    outcome: npt.NDArray[np.int8],
+    weight: FloatArray,
+    out: FloatArray,
+) -> None:
+    n_exits = levels.shape[1]
+    eta, probability, score = np.empty(n_exits), np.empty(n_exits), np.empty(n_exits)
+    for i in range(index.shape[0]):
+        eta[:] = 0.0
+        for b in range(index.shape[1]):
+            for j in range(n_exits):
+                eta[j] += levels[index[i, b], j]
+        row_score(link, eta, outcome[i], probability, score)
+        for b in range(index.shape[1]):
+            for j in range(n_exits):
+                factor = weight[i] * score[j]
+                for k in range(out.shape[1]):
+                    out[i, k] += factor * effects[index[i, b], j, k]
+
+
+def influences(approximation: Laplace, positions: IntArray) -> FloatArray:
+    """How far every row moves some coordinates of the posterior mode, to first order.
+
+    Returns
+    -------
+    ndarray, shape (row, parameter)
+        Row of the inverse curvature times the score of the row.
+    """
+    coordinates = approximation.coordinates
+    rows = likelihood.rows(coordinates.design)
+    inverse = inverse_factor(approximation.mode.cholesky)
+    columns = inverse.T @ inverse[:, positions]
+    n = len(positions)
+    effects = columns.reshape(-1, coordinates.n_exits * n)
+    table = likelihood.table(rows.blocks, effects).reshape(-1, coordinates.n_exits, n)
+    out = np.zeros((len(rows.index), n))
+    levels = likelihood.table(rows.blocks, approximation.mode.beta)
+    _influences(rows.link, levels, table, rows.index, rows.outcome, rows.weight, out)
+    return out
+
+
+def summed_products(
+    values: FloatArray, group: IntArray, period: IntArray, reach: int
+) -> FloatArray:
+    """Sum over pairs of rows of a group of their products, by the distance of their periods.
+
+    Parameters
+    ----------
+    values : ndarray, shape (row, parameter)
+    group, period : ndarray of int64, shape (row,)
+    reach : int
+
+    Returns
+    -------
+    ndarray, shape (parameter, parameter)
+        sum of (1 - |t - s| / (reach + 1)) v_t v_s' over pairs at most ``reach`` apart.
+
+    Examples
+    --------
+    >>> values = np.array([[1.0], [2.0], [4.0]])
+    >>> where = np.zeros(3, dtype=np.int64), np.array([0, 0, 1])
+    >>> summed_products(values, *where, 0).item(), summed_products(values, *where, 1).item()
+    (25.0, 37.0)
+    """
+    start = int(period.min())
+    length = int(period.max()) - start + 1 + reach
+    cell, label = pd.factorize(group * length + (period - start), sort=True)
+    sums = np.zeros((len(label), values.shape[1]))
+    np.add.at(sums, cell, values)
+    total = sums.T @ sums
+    for distance in range(1, reach + 1):
+        later = np.searchsorted(label, label + distance)
+        later[later == len(label)] = 0
+        pairs = label[later] == label + distance
+        product = sums[pairs].T @ sums[later[pairs]]
+        total += (1 - distance / (reach + 1)) * (product + product.T)
+    return total
+
+
+# --- the spread that the sums have --------------------------------------------------------------
+@dataclass(frozen=True)
+class Widening:
+    """What dependent rows do to the spread of the lag curves.
+
+    Attributes
+    ----------
+    parameters : LagParameters
+    covariance : ndarray, shape (parameter, parameter)
+        Of the approximation, as if rows were independent.
+    robust : ndarray, shape (parameter, parameter)
+        As the sums of the scores have it.
+    others : ndarray, shape (coordinate * exit, parameter)
+        Regression of all coordinates on those of the lag curves.
+    """
+
+    parameters: LagParameters
+    covariance: FloatArray
+    robust: FloatArray
+    others: FloatArray
+
+    def maps(self) -> list[FloatArray]:
+        """For every curve and exit the linear map that gives draws the robust covariance.
+
+        Notes
+        -----
+        The symmetric T with T V T = W, V the covariance of the draws and W the robust one: among
+        all maps that do so it moves the draws least.
+        """
+        return [
+            least_map(self.covariance[part, part], self.robust[part, part])
+            for _, _, part in self.parameters.parts
+        ]
+
+
+def least_map(covariance: FloatArray, target: FloatArray) -> FloatArray:
+    """Symmetric matrix T with T covariance T = target.
+
+    Examples
+    --------
+    >>> least_map(np.diag([1.0, 4.0]), np.diag([4.0, 4.0]))
+    array([[2., 0.],
+           [0., 1.]])
+    """
+    root, inverse_root = _roots(covariance)
+    middle, _ = _roots(root @ target @ root)
+    return np.asarray(inverse_root @ middle @ inverse_root)
+
+
+def _roots(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Symmetric square root of a positive semi-definite matrix, and its inverse."""
+    values, vectors = np.linalg.eigh(matrix)
+    root = np.sqrt(np.maximum(values, 0.0))
+    inverse = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
+    return (vectors * root) @ vectors.T, (vectors * inverse) @ vectors.T
+
+
+def widening(approximation: Laplace, rows: DependentRows) -> Widening:
+    """Covariance of the lag curves where rows depend.
+
+    Parameters
+    ----------
+    approximation : Laplace
+    rows : DependentRows
+        Of the design of the approximation.
+
+    Returns
+    -------
+    Widening
+
+    Notes
+    -----
+    With the curvature H of the log posterior, the prior precision P and the covariance J of the
+    score, the error of the posterior mode is H^-1 (score - P (beta - prior mean)): its covariance,
+    over data and over the prior, is H^-1 (J + P) H^-1. With independent rows J = H - P, and this is
+    H^-1. J is the sum over pairs of rows that may depend of the products of their scores, with
+    weights that fall with the distance of their periods (Bartlett), by one column or by two.
+
+    References
+    ----------
+    .. [1] Newey and West (1987), A simple, positive semi-definite, heteroskedasticity and
+       autocorrelation consistent covariance matrix, Econometrica 55(3).
+    .. [2] Cameron, Gelbach and Miller (2011), Robust inference with multiway clustering, Journal of
+       Business and Economic Statistics 29(2).
+    .. [3] Shaby (2014), The open-faced sandwich adjustment for MCMC using estimating functions,
+       Journal of Computational and Graphical Statistics 23(3).
+    """
+    coordinates = approximation.coordinates
+    parameters = lag_parameters(coordinates)
+    inverse = inverse_factor(approximation.mode.cholesky)
+    columns = inverse.T @ inverse[:, parameters.positions]
+    covariance = columns[parameters.positions]
+    by_row = influences(approximation, parameters.positions)
+    sums = sum(
+        sign * summed_products(by_row, code, rows.period, rows.reach)
+        for sign, code in rows.signed()
+    )
+    values, vectors = np.linalg.eigh(np.asarray(sums))
+    score = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    precision = coordinates.prior_precision(approximation.theta)
+    by_exit = columns.reshape(*approximation.mode.beta.shape, -1)
+    prior = np.einsum("kap,kab,kbq->pq", by_exit, precision, by_exit, optimize=True)
+    others = np.linalg.solve(covariance, columns.T).T
+    return Widening(parameters, covariance, score + prior, others)
+
+
+def moved(draws: xr.Dataset, approximation: Laplace, widened: Widening) -> xr.Dataset:
+    """Draws with the spread that dependent rows have, around the same mean.
+
+    Parameters
+    ----------
+    draws : Dataset, dims (chain, draw, ...)
+        Coefficients, as of :func:`hazard.inference.laplace_draws.draws` or sampled.
+    approximation : Laplace
+        Of the same model and rows.
+    widened : Widening
+
+    Returns
+    -------
+    Dataset
+        All other coefficients follow the lag curves by their regression on them.
+    """
+    coordinates = approximation.coordinates
+    design, shape = coordinates.design, approximation.mode.beta.shape
+    positions = widened.parameters.positions
+    deviation = np.zeros((*shape, draws.sizes["chain"] * draws.sizes["draw"]))
+    for block in coordinates.original.blocks:
+        if block.kind == "lagged":
+            values = _by_level(draws, block)
+            inverse = np.linalg.pinv(coordinates.factors[block.name])
+            around_mean = values - values.mean(axis=-1, keepdims=True)
+            deviation[design.span(block.name)] = np.einsum("ck,kjs->cjs", inverse, around_mean)
+    curves = deviation.reshape(-1, deviation.shape[-1])[positions]
+    shift = np.zeros_like(curves)
+    for (_, _, part), matrix in zip(widened.parameters.parts, widened.maps(), strict=True):
+        shift[part] = matrix @ curves[part] - curves[part]
+    of_all = widened.others @ shift
+    of_all[positions] = shift
+    by_exit = of_all.reshape(*shape, -1)
+    out = {}
+    for block in coordinates.original.blocks:
+        change = by_exit[design.span(block.name)]
+        if block.name in coordinates.factors:
+            change = np.einsum("kc,cjs->kjs", coordinates.factors[block.name], change)
+        name = _variable(block)
+        new = _by_level(draws, block) + change
+        dims = (*_levels(draws, block), "exit", "chain", "draw")
+        sizes = [draws.sizes[dim] for dim in dims]
+        labelled = xr.DataArray(new.reshape(sizes), dims=dims).transpose(*draws[name].dims)
+        out[name] = draws[name].copy(data=labelled.values)
+    return draws.assign(out)
+
+
+def _variable(block: Block) -> str:
+    return "intercept" if block.kind == "intercept" else block.variable
+
+
+def _levels(draws: xr.Dataset, block: Block) -> tuple[str, ...]:
+    """The dimension of a block's coefficients; the intercept has none."""
+    known = {"chain", "draw", "exit"}
+    return tuple(str(dim) for dim in draws[_variable(block)].dims if dim not in known)
+
+
+def _by_level(draws: xr.Dataset, block: Block) -> FloatArray:
+    """Draws of a block, shape (coefficient, exit, sample)."""
+    dims = (*_levels(draws, block), "exit", "chain", "draw")
+    values = draws[_variable(block)].transpose(*dims).values
+    return np.asarray(values.reshape(-1, draws.sizes["exit"], values.shape[-2] * values.shape[-1]))
