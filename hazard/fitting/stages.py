@@ -33,7 +33,7 @@ from hazard.fitting.quantities import baseline_estimates, by_draw, hazard_estima
 from hazard.fitting.records import ChainStores, Fit, Panel, Progress, silent
 from hazard.fitting.remarks import notes
 from hazard.fitting.rows import size
-from hazard.inference import laplace, laplace_draws, nuts
+from hazard.inference import laplace, laplace_draws, nuts, sandwich
 from hazard.model import design, memory, parameterisation, priors, pymc_model
 from hazard.output import coefficients, tables
 from hazard.spec import ModelSpec
@@ -216,7 +216,8 @@ def _sampled(
     compiled = nuts.compile_model(graph, approximation)
     clock.start("sample")
     store = chain_store(draws_digest(approximation, settings))
-    return nuts.sample(compiled, settings, lambda share: clock.report("sample", share), store=store)
+    tree = nuts.sample(compiled, settings, lambda share: clock.report("sample", share), store=store)
+    return sandwich.tree_of_dependent_rows(tree, approximation)
 
 
 def _approximated(

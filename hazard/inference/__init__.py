@@ -4,6 +4,7 @@ In the order of imports:
 
     newton.py         maximum of a penalised log-likelihood, by Newton steps
     laplace.py        posterior mode, learned scales and the covariance around them
+    sandwich.py       draws as wide as dependent rows say
     gibbs.py          coefficients whose prior is not normal, given a normal likelihood
     laplace_draws.py  the Laplace approximation as a map of normals, and as draws
     nuts.py           NUTS in whitened coordinates -> DataTree

@@ -18,7 +18,7 @@ import scipy.linalg
 import xarray as xr
 
 from hazard.arrays import FloatArray
-from hazard.inference import gibbs, laplace
+from hazard.inference import gibbs, laplace, sandwich
 from hazard.inference.laplace import Laplace
 from hazard.inference.newton import Penalty, inverse_factor
 from hazard.model import correlations, naming
@@ -144,7 +144,8 @@ def draws(approximation: Laplace, n: int, rng: np.random.Generator) -> xr.Datase
     -------
     Dataset, dims (chain, draw, ...)
         One chain; variables as of the sampled posterior: ``intercept``, ``beta_<term>`` or
-        ``u_<group>``, ``sigma_<term>``, ``correlation_<term>``.
+        ``u_<group>``, ``sigma_<term>``, ``correlation_<term>``. As wide as dependent rows say,
+        where the model has ``dependence`` (:mod:`hazard.inference.sandwich`).
     """
     coordinates, mapped = approximation.coordinates, normal_map(approximation)
     w = rng.standard_normal((mapped.n_normals, n))
@@ -163,7 +164,7 @@ def draws(approximation: Laplace, n: int, rng: np.random.Generator) -> xr.Datase
         posterior[block.variable] = _labelled(
             beta, {**coords, "exit": list(coordinates.design.exits)}
         )
-    return xr.Dataset(posterior)
+    return sandwich.of_dependent_rows(xr.Dataset(posterior), approximation)
 
 
 def mean_shift(approximation: Laplace, mapped: NormalMap) -> FloatArray:

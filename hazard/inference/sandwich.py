@@ -1,7 +1,7 @@
 """Draws as wide as dependent rows say: the sandwich of the scores, summed by group and period.
 
 A likelihood that multiplies rows counts every row as news. Where families of a group move together
-for a reason that no term holds, or where each of two who apply in one month is the other's exposure,
+for a reason that no term holds, or where two who apply in one month are exposures of each other,
 the estimates are as good as before and their spread is too small. Here the scores of the rows are
 summed by group, over periods that lie near each other, and the draws are moved to the spread that
 these sums have.
@@ -9,7 +9,6 @@ these sums have.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,39 +21,10 @@ from hazard.compiled import compiled
 from hazard.inference.laplace import Laplace
 from hazard.inference.newton import inverse_factor
 from hazard.model import likelihood
+from hazard.model.dependence import DependentRows
 from hazard.model.kernels import row_score
 from hazard.model.parameterisation import Coordinates
 from hazard.model.terms.block import Block
-
-
-@dataclass(frozen=True)
-class DependentRows:
-    """Which rows of a design may depend on each other.
-
-    Attributes
-    ----------
-    by : tuple of str
-        Columns of the panel.
-    codes : tuple of ndarray of int64, shape (row,)
-        Group of every row, from 0, for each column.
-    period : ndarray of int64, shape (row,)
-    reach : int
-        Rows of a group depend if their periods are at most so many apart; with weight
-        1 - distance / (reach + 1).
-    """
-
-    by: tuple[str, ...]
-    codes: tuple[IntArray, ...]
-    period: IntArray
-    reach: int
-
-    def signed(self) -> Iterator[tuple[int, IntArray]]:
-        """Groups with the sign of their sums: of two columns V1 + V2 - V12."""
-        yield from ((1, code) for code in self.codes)
-        if len(self.codes) == 2:
-            first, second = self.codes
-            both = pd.factorize(first * (int(second.max()) + 1) + second)[0]
-            yield -1, both.astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -93,28 +63,39 @@ def lag_parameters(coordinates: Coordinates) -> LagParameters:
 
 
 @compiled
-def _influences(
+def _scores(
     link: int,
     levels: FloatArray,
-    effects: FloatArray,
     index: npt.NDArray[np.int32],
     outcome: npt.NDArray[np.int8],
     weight: FloatArray,
-    out: FloatArray,
-) -> None:
+) -> FloatArray:
     n_exits = levels.shape[1]
-    eta, probability, score = np.empty(n_exits), np.empty(n_exits), np.empty(n_exits)
+    eta, probability = np.empty(n_exits), np.empty(n_exits)
+    out = np.empty((index.shape[0], n_exits))
     for i in range(index.shape[0]):
         eta[:] = 0.0
         for b in range(index.shape[1]):
             for j in range(n_exits):
                 eta[j] += levels[index[i, b], j]
-        row_score(link, eta, outcome[i], probability, score)
+        row_score(link, eta, outcome[i], probability, out[i])
+        for j in range(n_exits):
+            out[i, j] *= weight[i]
+    return out
+
+
+@compiled
+def _summed_effects(
+    scores: FloatArray, effects: FloatArray, index: npt.NDArray[np.int32]
+) -> FloatArray:
+    n_parameters = effects.shape[2]
+    out = np.zeros((index.shape[0], n_parameters))
+    for i in range(index.shape[0]):
         for b in range(index.shape[1]):
-            for j in range(n_exits):
-                factor = weight[i] * score[j]
-                for k in range(out.shape[1]):
-                    out[i, k] += factor * effects[index[i, b], j, k]
+            for j in range(scores.shape[1]):
+                for k in range(n_parameters):
+                    out[i, k] += scores[i, j] * effects[index[i, b], j, k]
+    return out
 
 
 def influences(approximation: Laplace, positions: IntArray) -> FloatArray:
@@ -132,10 +113,9 @@ def influences(approximation: Laplace, positions: IntArray) -> FloatArray:
     n = len(positions)
     effects = columns.reshape(-1, coordinates.n_exits * n)
     table = likelihood.table(rows.blocks, effects).reshape(-1, coordinates.n_exits, n)
-    out = np.zeros((len(rows.index), n))
     levels = likelihood.table(rows.blocks, approximation.mode.beta)
-    _influences(rows.link, levels, table, rows.index, rows.outcome, rows.weight, out)
-    return out
+    scores = _scores(rows.link, levels, rows.index, rows.outcome, rows.weight)
+    return np.asarray(_summed_effects(scores, np.ascontiguousarray(table), rows.index))
 
 
 def summed_products(
@@ -280,6 +260,29 @@ def widening(approximation: Laplace, rows: DependentRows) -> Widening:
     prior = np.einsum("kap,kab,kbq->pq", by_exit, precision, by_exit, optimize=True)
     others = np.linalg.solve(covariance, columns.T).T
     return Widening(parameters, covariance, score + prior, others)
+
+
+def of_dependent_rows(draws: xr.Dataset, approximation: Laplace) -> xr.Dataset:
+    """Draws with the spread that the model says under ``dependence``; without it as they are.
+
+    Parameters
+    ----------
+    draws : Dataset, dims (chain, draw, ...)
+        Coefficients.
+    approximation : Laplace
+        Of the same model and rows.
+    """
+    coordinates = approximation.coordinates
+    rows = coordinates.original.dependence
+    if rows is None or not any(block.kind == "lagged" for block in coordinates.design.blocks):
+        return draws
+    return moved(draws, approximation, widening(approximation, rows))
+
+
+def tree_of_dependent_rows(tree: xr.DataTree, approximation: Laplace) -> xr.DataTree:
+    """The same of the group ``posterior`` of a tree, whose other groups stay as they are."""
+    draws = of_dependent_rows(tree["posterior"].to_dataset(), approximation)
+    return tree.assign(posterior=xr.DataTree(draws))
 
 
 def moved(draws: xr.Dataset, approximation: Laplace, widened: Widening) -> xr.Dataset:

@@ -6,6 +6,7 @@ In the order of imports:
     links.py             linear predictor <-> exit probabilities: the one hazard formula
     memory.py            how much memory a model will need, before anything is made
     terms/               one term of the linear predictor per module
+    dependence.py        which rows may depend on each other, by group and period
     design.py            panel + histories + spec -> the linear predictor as index tables
     equivalent.py        a design in another form: fewer rows or blocks, reference levels
     priors.py            priors in numbers: covariances and draws; a table with the reasons

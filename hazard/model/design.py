@@ -19,6 +19,7 @@ import xarray as xr
 from hazard.arrays import FloatArray, IntArray
 from hazard.data.left_out import LeftOut, by_reason
 from hazard.errors import DesignError, did_you_mean
+from hazard.model.dependence import DependentRows, dependent_rows
 from hazard.model.terms import lagged
 from hazard.model.terms.block import Block, column, unknown_levels
 from hazard.model.terms.parts import parts
@@ -56,6 +57,8 @@ class Design:
         Position in the panel (of the first of the collapsed rows).
     left_out : dict of str to LeftOut
         Persons, panel rows and exits left out, by reason; every row counts for one reason only.
+    dependence : DependentRows, or None
+        Which rows may depend on each other beyond what the terms say.
     """
 
     exits: tuple[str, ...]
@@ -66,6 +69,7 @@ class Design:
     weight: FloatArray
     row: IntArray
     left_out: Mapping[str, LeftOut]
+    dependence: DependentRows | None = None
 
     @property
     def n_coefficients(self) -> int:
@@ -220,6 +224,7 @@ def _design(
         weight=np.ones(len(rows)),
         row=row,
         left_out=left_out,
+        dependence=None if spec.dependence is None else dependent_rows(rows, spec.dependence),
     )
 
 

@@ -34,6 +34,7 @@ def collapsed(design: Design) -> Design:
         outcome=design.outcome[first],
         weight=np.add.reduceat(design.weight[order], starts),
         row=design.row[first],
+        dependence=None,
     )
 
 

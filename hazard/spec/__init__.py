@@ -21,6 +21,7 @@ from hazard.spec.arms import (
 from hazard.spec.baselines import BaselinesSpec
 from hazard.spec.costs import Cost, CostsSpec
 from hazard.spec.data import DataSpec, OutcomeSpec
+from hazard.spec.dependence import DependenceSpec
 from hazard.spec.estimands import (
     CENTRE_SIZE,
     EFFECTS,
@@ -66,6 +67,7 @@ __all__ = [
     "CovariateTerm",
     "DataSpec",
     "Delayed",
+    "DependenceSpec",
     "EndpointSpec",
     "Estimand",
     "GFormulaEstimand",

@@ -13,6 +13,7 @@ from hazard.spec import tails
 from hazard.spec.baselines import BaselinesSpec
 from hazard.spec.costs import CostsSpec
 from hazard.spec.data import DataSpec, OutcomeSpec
+from hazard.spec.dependence import DependenceSpec
 from hazard.spec.estimands import Estimand, GFormulaEstimand, IncidenceEstimand, check_terms
 from hazard.spec.identification import IdentificationSpec
 from hazard.spec.names import PERIODS, Levels, Name, clash
@@ -41,6 +42,7 @@ class ModelSpec(Record):
     identification: IdentificationSpec = IdentificationSpec()
     costs: CostsSpec | None = None
     baselines: BaselinesSpec = BaselinesSpec()
+    dependence: DependenceSpec | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelSpec:
@@ -121,6 +123,8 @@ class ModelSpec(Record):
                     yield "varies_by", term.varies_by.by
         yield from (("[only]", name) for name in self.only)
         yield from (("clusters", name) for name in self.baselines.clusters or ())
+        if self.dependence is not None:
+            yield from (("dependence", name) for name in self.dependence.groups)
         for estimand in self.estimand:
             if isinstance(estimand, GFormulaEstimand):
                 yield from (("estimand", name) for name in estimand.by)

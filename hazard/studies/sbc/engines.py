@@ -64,9 +64,12 @@ def engine(name: EngineName, coordinates: Coordinates, sampler: Sampler | None =
 
 
 def of_design(coordinates: Coordinates, simulated: Design) -> Coordinates:
-    """The same coordinates, with the exits and weights of a simulated design."""
+    """The same coordinates, with the exits and weights of a simulated design.
+
+    Its rows are independent, whatever the model says of those that were observed.
+    """
     design = replace(coordinates.design, outcome=simulated.outcome, weight=simulated.weight)
-    return replace(coordinates, design=design, original=simulated)
+    return replace(coordinates, design=design, original=replace(simulated, dependence=None))
 
 
 def _approximate(coordinates: Coordinates) -> Engine:
