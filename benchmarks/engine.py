@@ -88,7 +88,7 @@ def density(seed: int, _: float) -> pd.DataFrame:
     run = kernels.kernel(data.link, data.n_exits)
     kernel = fastest(lambda: run(levels, data.index, data.outcome, data.weight), 50)
     lines = [("kernel on the rows", kernel)]
-    ours = pymc_model.build_model(around.coordinates, around.anchors())
+    ours = pymc_model.build_model(around.coordinates, around.anchors)
     lines += [("whole graph, whitened", _of_graph(_whitened(ours, around)))]
     lines += [("plain graph", _of_graph(plain_model(built)))]
     table = pd.DataFrame(lines, columns=["what", "milliseconds"])
@@ -193,7 +193,7 @@ def sample(seed: int, minutes: float) -> pd.DataFrame:
     began = time.perf_counter()
     around = laplace_draws.fit(parameterisation.standard(built))
     compiled = nuts.compile_model(
-        pymc_model.build_model(around.coordinates, around.anchors()), around
+        pymc_model.build_model(around.coordinates, around.anchors), around
     )
     made = time.perf_counter()
     drawn = nuts.sample(compiled, nuts.SamplerSettings(seed=seed))

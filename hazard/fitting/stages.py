@@ -212,7 +212,7 @@ def _sampled(
     chain_store: ChainStores,
 ) -> xr.DataTree:
     clock.start("compile")
-    graph = pymc_model.build_model(approximation.coordinates, approximation.anchors())
+    graph = pymc_model.build_model(approximation.coordinates, approximation.anchors)
     compiled = nuts.compile_model(graph, approximation)
     clock.start("sample")
     store = chain_store(draws_digest(approximation, settings))

@@ -7,6 +7,7 @@ The approximation is an engine of its own, and the map in which the sampler move
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -58,10 +59,11 @@ class Laplace:
 
     def variances(self) -> FloatArray:
         """Posterior variance of each coordinate, shape (coordinate, exit)."""
-        inverse = inverse_factor(self.mode.cholesky)
+        inverse = self.mode.inverse_factor
         variances: FloatArray = (inverse**2).sum(axis=0).reshape(self.mode.beta.shape)
         return variances
 
+    @cached_property
     def covariances(self) -> tuple[FloatArray, ...]:
         """Posterior covariance over exits of every coordinate of each learned block.
 
@@ -69,12 +71,13 @@ class Laplace:
         -------
         tuple of ndarray, shape (coordinate, exit, exit)
         """
-        inverse = inverse_factor(self.mode.cholesky)
+        inverse = self.mode.inverse_factor
         return tuple(
             _over_exits(inverse, group.span, self.coordinates.n_exits)
             for group in self.coordinates.learned
         )
 
+    @cached_property
     def anchors(self) -> dict[str, Anchor]:
         """Likelihood of each learned block as a normal, the other coordinates integrated out.
 
@@ -85,7 +88,7 @@ class Laplace:
         """
         by_name, n_exits = {}, self.coordinates.n_exits
         for group, theta, covariance in zip(
-            self.coordinates.learned, self.theta, self.covariances(), strict=True
+            self.coordinates.learned, self.theta, self.covariances, strict=True
         ):
             precision = np.linalg.inv(covariance)
             prior = np.linalg.inv(correlations.covariance(theta, n_exits))
@@ -123,7 +126,7 @@ class Laplace:
         ndarray, shape (coordinate of the block, exit, parameter)
         """
         return np.asarray(
-            np.einsum("lab,lbp->lap", self.covariances()[g], self._gradient_derivative(g))
+            np.einsum("lab,lbp->lap", self.covariances[g], self._gradient_derivative(g))
         )
 
     def _gradient_derivative(self, g: int) -> FloatArray:
@@ -215,9 +218,7 @@ def rescored(approximation: Laplace, beta: FloatArray) -> Laplace:
         If there is no mode under the updated covariances.
     """
     coordinates = approximation.coordinates
-    moves = _scoring(
-        coordinates, beta, inverse_factor(approximation.mode.cholesky), approximation.theta
-    )
+    moves = _scoring(coordinates, beta, approximation.mode.inverse_factor, approximation.theta)
     theta = tuple(
         values + move for values, (move, _) in zip(approximation.theta, moves, strict=True)
     )

@@ -124,7 +124,7 @@ def normal_map(approximation: Laplace) -> NormalMap:
         location, spread = parts.pop(naming.standard(group.name))
         deviation = spread.copy()
         deviation[..., columns[g]] -= approximation.own_shift(g) @ roots[g]
-        scale = np.linalg.cholesky(np.linalg.inv(approximation.covariances()[g]))
+        scale = np.linalg.cholesky(np.linalg.inv(approximation.covariances[g]))
         v = np.einsum("lba,lbw->law", scale, deviation, optimize=True)
         parts[naming.scaled(group.name)] = np.zeros_like(location), v
     return NormalMap(parts, n + n_theta, non_normal, approximation.mode.beta.ravel()[non_normal])
@@ -284,7 +284,7 @@ def non_normal_draws(
     """
     if not len(mapped.non_normal):
         return np.zeros((0, n))
-    inverse = inverse_factor(approximation.mode.cholesky)[:, mapped.non_normal]
+    inverse = approximation.mode.inverse_factor[:, mapped.non_normal]
     precision = np.linalg.inv(inverse.T @ inverse)
     weighted_mean = precision @ mapped.non_normal_mean
     precision -= np.eye(len(weighted_mean))
@@ -316,7 +316,7 @@ def _conditional_factor(
     cholesky = approximation.mode.cholesky
     size = len(cholesky)
     if not len(non_normal):
-        return inverse_factor(cholesky).T, np.zeros((size, 0))
+        return approximation.mode.inverse_factor.T, np.zeros((size, 0))
     free = np.ones(size, dtype=bool)
     free[non_normal] = False
     precision = cholesky @ cholesky.T
@@ -333,7 +333,7 @@ def _learned_effects(
     """Effects (coordinate, exit, draw) of a learned block, from its free variables."""
     n_exits = approximation.coordinates.n_exits
     covariance = np.array([correlations.covariance(parameters, n_exits) for parameters in theta.T])
-    anchor = approximation.anchors()[approximation.coordinates.learned[g].name]
+    anchor = approximation.anchors[approximation.coordinates.learned[g].name]
     precision = np.linalg.inv(covariance)
     precisions = [
         [precision[:, b, a] + anchor.information[:, b, a, None] for a in range(b + 1)]

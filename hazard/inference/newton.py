@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +44,11 @@ class Mode:
     value: float
     cholesky: FloatArray
     decrement: float
+
+    @cached_property
+    def inverse_factor(self) -> FloatArray:
+        """Inverse of the factor, shape (free, free): its transpose times it is the covariance."""
+        return inverse_factor(self.cholesky)
 
 
 @dataclass(frozen=True)
@@ -203,5 +208,6 @@ def inverse_factor(cholesky: FloatArray) -> FloatArray:
     """
     if not len(cholesky):  # no coefficient is free; LAPACK would complain on the terminal
         return cholesky
-    inverse, _ = scipy.linalg.lapack.dtrtri(cholesky, lower=1)
+    with one_thread():
+        inverse, _ = scipy.linalg.lapack.dtrtri(cholesky, lower=1)
     return np.asarray(inverse)

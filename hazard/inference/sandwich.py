@@ -19,7 +19,6 @@ import xarray as xr
 from hazard.arrays import FloatArray, IntArray
 from hazard.compiled import compiled
 from hazard.inference.laplace import Laplace
-from hazard.inference.newton import inverse_factor
 from hazard.model import likelihood
 from hazard.model.dependence import DependentRows
 from hazard.model.kernels import row_score
@@ -108,7 +107,7 @@ def influences(approximation: Laplace, positions: IntArray) -> FloatArray:
     """
     coordinates = approximation.coordinates
     rows = likelihood.rows(coordinates.design)
-    inverse = inverse_factor(approximation.mode.cholesky)
+    inverse = approximation.mode.inverse_factor
     columns = inverse.T @ inverse[:, positions]
     n = len(positions)
     effects = columns.reshape(-1, coordinates.n_exits * n)
@@ -245,7 +244,7 @@ def widening(approximation: Laplace, rows: DependentRows) -> Widening:
     """
     coordinates = approximation.coordinates
     parameters = lag_parameters(coordinates)
-    inverse = inverse_factor(approximation.mode.cholesky)
+    inverse = approximation.mode.inverse_factor
     columns = inverse.T @ inverse[:, parameters.positions]
     covariance = columns[parameters.positions]
     by_row = influences(approximation, parameters.positions)

@@ -254,7 +254,9 @@ def test_a_header_that_is_missing_is_not_quoted(tmp_path: Path, rng: np.random.G
 # --- an attack ----------------------------------------------------------------------------------
 def guessed(posterior: xr.Dataset, frame: pd.DataFrame, level: pd.Series) -> float:
     """Share of the persons whose exit is that of the sign of their level's effect."""
-    name = next(str(n) for n in posterior if posterior[n].dims[-1].endswith("level"))
+    name = next(
+        str(n) for n in posterior if any(dim.endswith("level") for dim in posterior[n].dims)
+    )
     mean = posterior[name].mean(("chain", "draw")).isel(exit=0).to_series()
     sign = level.map(mean).to_numpy() > 0
     return float((sign == (frame["exit"] == "left")).mean())

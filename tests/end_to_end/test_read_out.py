@@ -205,7 +205,7 @@ def recovered(rng: np.random.Generator, folder: Path, *, rare: int, public: bool
     assert code_of(done) == 0, done.output
     with xr.open_datatree(out / "posterior.nc") as tree:
         draws = tree["posterior"].to_dataset()
-        name = next(str(n) for n in draws if str(draws[n].dims[-1]).endswith("level"))
+        name = next(str(n) for n in draws if any(str(d).endswith("level") for d in draws[n].dims))
         mean = draws[name].mean(("chain", "draw")).isel(exit=0).to_series()
     level = [nation if public else disclosure.POOLED for nation in nations[30:]]
     signs = (mean[level] > mean["Irak"]).tolist()

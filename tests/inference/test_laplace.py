@@ -160,7 +160,7 @@ def test_variances_identity_inverse_of_the_curvature(rng: np.random.Generator) -
     prior = np.linalg.inv(found.coordinates.prior_precision(found.theta))
     assert (found.variances() <= np.einsum("kaa->ka", prior) * (1 + 1e-10)).all()
     by_coordinate = whole.reshape(*shape, *shape)
-    for group, own in zip(found.coordinates.learned, found.covariances(), strict=True):
+    for group, own in zip(found.coordinates.learned, found.covariances, strict=True):
         for k, place in enumerate(range(group.span.start, group.span.stop)):
             np.testing.assert_allclose(own[k], by_coordinate[place, :, place], rtol=1e-7)
     mixed = by_coordinate[0, :, 1]  # negative control: of two coordinates
@@ -169,10 +169,10 @@ def test_variances_identity_inverse_of_the_curvature(rng: np.random.Generator) -
 
 def test_anchors_identity_prior_and_rows_give_the_posterior(rng: np.random.Generator) -> None:
     found = fitted(rng)
-    anchors = found.anchors()
+    anchors = found.anchors
     assert list(anchors) == ["centre", "nationality"]
     for g, group in enumerate(found.coordinates.learned):
-        anchor, own = anchors[group.name], found.covariances()[g]
+        anchor, own = anchors[group.name], found.covariances[g]
         prior = np.linalg.inv(correlations.covariance(found.theta[g], 2))
         precision = anchor.information + prior
         np.testing.assert_allclose(np.linalg.inv(precision), own, rtol=1e-8, atol=1e-12)
@@ -208,7 +208,7 @@ def test_shift_equals_finite_differences_of_the_mode(rng: np.random.Generator) -
 def test_followed_equals_finite_differences_of_the_conditional(rng: np.random.Generator) -> None:
     found = fitted(rng)
     for g, group in enumerate(found.coordinates.learned):
-        anchor = found.anchors()[group.name]
+        anchor = found.anchors[group.name]
 
         def effects(theta: FloatArray, anchor: Anchor = anchor) -> FloatArray:
             precision = np.linalg.inv(correlations.covariance(theta, 2)) + anchor.information
@@ -228,8 +228,8 @@ def test_model_without_groups_has_no_scale(rng: np.random.Generator) -> None:
     spec = model(BASELINE + WALK, SEX + NORMAL)
     found = laplace.fit(parameterisation.standard(build(small_panel(spec, rng), spec)))
     assert found.sigma.shape == (0, 3)
-    assert found.theta == found.spread == found.covariances() == ()
-    assert found.anchors() == {}
+    assert found.theta == found.spread == found.covariances == ()
+    assert found.anchors == {}
     assert found.mode.decrement < 1e-10
 
 

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 def posterior(made: Design, settings: nuts.SamplerSettings) -> xr.Dataset:
     around = laplace.fit(parameterisation.standard(made))
-    graph = build_model(around.coordinates, around.anchors())
+    graph = build_model(around.coordinates, around.anchors)
     compiled = nuts.compile_model(graph, around)
     return nuts.sample(compiled, settings)["posterior"].to_dataset()
 

@@ -53,7 +53,7 @@ class Whitened:
 @cache
 def whitened(name: str) -> Whitened:
     it = made(name)
-    graph = build_model(it.standard, it.around.anchors())
+    graph = build_model(it.standard, it.around.anchors)
     location, factor = nuts.affine_map(graph, it.around)
     return Whitened(it, graph, nuts.whitened(graph, location, factor), location, factor)
 

@@ -185,7 +185,7 @@ def test_parameters_solve_the_marginal_likelihood(
 def slow_slope(found: Laplace, g: int) -> FloatArray:
     """Slope of the log marginal posterior of two correlated exits, the curvature held."""
     theta, group = found.theta[g], found.coordinates.learned[g]
-    u, v = found.mode.beta[group.span], found.covariances()[g]
+    u, v = found.mode.beta[group.span], found.covariances[g]
 
     def height(at: FloatArray) -> float:
         """Expected log-density of the effects under their posterior, and the prior."""

@@ -44,7 +44,7 @@ class Sampler:
             n = settings.draws * settings.chains
             posterior = laplace_draws.draws(laplace, n, np.random.default_rng(settings.seed))
             return xr.DataTree.from_dict({"posterior": posterior})
-        graph = pymc_model.build_model(laplace.coordinates, laplace.anchors())
+        graph = pymc_model.build_model(laplace.coordinates, laplace.anchors)
         shape = _shape(graph, laplace.coordinates)
         if shape in self._compiled:
             compiled = _with_numbers(self._compiled[shape], graph, laplace)

@@ -379,7 +379,7 @@ def test_graph_and_approximation_know_the_block(rng: np.random.Generator) -> Non
     spec = varying(LISTED.replace("'pooled'", "'correlated'"), exits=2)
     _, made = built(spec, rng, persons=200)
     around = laplace.fit(parameterisation.standard(made))
-    graph = build_model(around.coordinates, around.anchors())
+    graph = build_model(around.coordinates, around.anchors)
     assert graph.named_vars_to_dims[f"beta_{OWN}"] == (f"{OWN}_level", "exit")
     assert list(graph.coords[f"{OWN}_level"])[:3] == [f"Korea, Rep., {lag}" for lag in range(3)]
     assert {f"sigma_{OWN}", f"correlation_{OWN}"} <= set(graph.named_vars)

@@ -273,7 +273,7 @@ def test_design_knows_where_windows_lie(rng: np.random.Generator) -> None:
 def test_posterior_has_a_coefficient_per_window(rng: np.random.Generator) -> None:
     _, made = built(spec_of(JOINED), rng)
     around = laplace.fit(parameterisation.standard(made))
-    graph = build_model(around.coordinates, around.anchors())
+    graph = build_model(around.coordinates, around.anchors)
     assert graph.coords[f"{TERM}_level"] == ("0", "1-2", "3-4", "5-6")
 
 
