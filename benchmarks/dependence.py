@@ -178,14 +178,15 @@ def intervals(made: World, spec: ModelSpec, reach: list[int]) -> Iterator[pd.Dat
     around = laplace_draws.fit(parameterisation.standard(built))
     draws = laplace_draws.draws(around, DRAWS, np.random.default_rng(0))
     yield _table(draws, made, spec).assign(kind="independent")
+    precision = around.coordinates.prior_precision(around.theta)
     rows = made.frame.iloc[built.row]
     codes = tuple(pd.factorize(rows[name])[0].astype(np.int64) for name in NETWORKS)
     for months in reach:
         dependent = DependentRows(
             NETWORKS, codes, rows["calendar"].to_numpy(dtype=np.int64), months
         )
-        widened = sandwich.widening(around, dependent)
-        moved = sandwich.moved(draws, around, widened)
+        widened = sandwich.widening(around.coordinates, around.mode, precision, dependent)
+        moved = sandwich.moved(draws, around.coordinates, widened)
         yield _table(moved, made, spec).assign(kind=f"dependent_{months}")
 
 

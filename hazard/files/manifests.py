@@ -183,6 +183,7 @@ class RunFacts(Sealed):
     binary: list[str]
     flow: FlowFacts
     notes: NoteFacts
+    sd_ratios: dict[str, dict[str, Finite]]
     unseen: Numbers
     held: dict[str, SeparationFacts]
     remarks: dict[str, list[str]]

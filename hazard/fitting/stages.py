@@ -33,7 +33,7 @@ from hazard.fitting.quantities import baseline_estimates, by_draw, hazard_estima
 from hazard.fitting.records import ChainStores, Fit, Panel, Progress, silent
 from hazard.fitting.remarks import notes
 from hazard.fitting.rows import size
-from hazard.inference import laplace, laplace_draws, nuts, sandwich
+from hazard.inference import laplace, laplace_draws, nuts
 from hazard.model import design, memory, parameterisation, priors, pymc_model
 from hazard.output import coefficients, tables
 from hazard.spec import ModelSpec
@@ -125,6 +125,7 @@ def fit(
             "binary": coefficients.binary(built),
             "flow": lost.facts(),
             "notes": notes(rows, built, spec),
+            "sd_ratios": approximation.sd_ratios,
             "unseen": unseen_periods,
             "held": {baseline.estimator: not_estimated(baseline) for baseline in baselines},
             "remarks": {
@@ -217,7 +218,8 @@ def _sampled(
     clock.start("sample")
     store = chain_store(draws_digest(approximation, settings))
     tree = nuts.sample(compiled, settings, lambda share: clock.report("sample", share), store=store)
-    return sandwich.tree_of_dependent_rows(tree, approximation)
+    posterior = approximation.as_wide_as_rows(tree["posterior"].to_dataset())
+    return tree.assign(posterior=xr.DataTree(posterior))
 
 
 def _approximated(

@@ -3,8 +3,8 @@
 In the order of imports:
 
     newton.py         maximum of a penalised log-likelihood, by Newton steps
-    laplace.py        posterior mode, learned scales and the covariance around them
     sandwich.py       draws as wide as dependent rows say
+    laplace.py        posterior mode, learned scales and the covariance around them
     gibbs.py          coefficients whose prior is not normal, given a normal likelihood
     laplace_draws.py  the Laplace approximation as a map of normals, and as draws
     nuts.py           NUTS in whitened coordinates -> DataTree

@@ -11,9 +11,11 @@ from functools import cached_property
 
 import numpy as np
 import scipy.linalg
+import xarray as xr
 
 from hazard.arrays import FloatArray
 from hazard.errors import ConvergenceError
+from hazard.inference import sandwich
 from hazard.inference.newton import (
     Mode,
     Penalty,
@@ -100,6 +102,28 @@ class Laplace:
             weighted_mean = np.einsum("lab,lb->la", information + prior, mode)
             by_name[group.name] = Anchor(information, weighted_mean)
         return by_name
+
+    @cached_property
+    def widening(self) -> sandwich.Widening | None:
+        """What dependent rows do to the lag curves; None where none depend, or there are none."""
+        rows = self.coordinates.original.dependence
+        if rows is None or not any(b.kind == "lagged" for b in self.coordinates.design.blocks):
+            return None
+        precision = self.coordinates.prior_precision(self.theta)
+        return sandwich.widening(self.coordinates, self.mode, precision, rows)
+
+    def as_wide_as_rows(self, draws: xr.Dataset) -> xr.Dataset:
+        """Draws with the spread that dependent rows have; as they are where none depend."""
+        if self.widening is None:
+            return draws
+        return sandwich.moved(draws, self.coordinates, self.widening)
+
+    @property
+    def sd_ratios(self) -> dict[str, dict[str, float]]:
+        """How much wider dependent rows make the sum of each lag curve, by term and exit."""
+        if self.widening is None:
+            return {}
+        return sandwich.sd_ratios(self.coordinates, self.widening)
 
     def shift(self, g: int, parameter: int) -> FloatArray:
         """Derivative of the mode in one parameter of one learned covariance.

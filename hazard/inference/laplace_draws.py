@@ -18,7 +18,7 @@ import scipy.linalg
 import xarray as xr
 
 from hazard.arrays import FloatArray
-from hazard.inference import gibbs, laplace, sandwich
+from hazard.inference import gibbs, laplace
 from hazard.inference.laplace import Laplace
 from hazard.inference.newton import Penalty, inverse_factor
 from hazard.model import correlations, naming
@@ -164,7 +164,7 @@ def draws(approximation: Laplace, n: int, rng: np.random.Generator) -> xr.Datase
         posterior[block.variable] = _labelled(
             beta, {**coords, "exit": list(coordinates.design.exits)}
         )
-    return sandwich.of_dependent_rows(xr.Dataset(posterior), approximation)
+    return approximation.as_wide_as_rows(xr.Dataset(posterior))
 
 
 def mean_shift(approximation: Laplace, mapped: NormalMap) -> FloatArray:

@@ -18,7 +18,7 @@ import xarray as xr
 
 from hazard.arrays import FloatArray, IntArray
 from hazard.compiled import compiled
-from hazard.inference.laplace import Laplace
+from hazard.inference.newton import Mode
 from hazard.model import likelihood
 from hazard.model.dependence import DependentRows
 from hazard.model.kernels import row_score
@@ -97,22 +97,28 @@ def _summed_effects(
     return out
 
 
-def influences(approximation: Laplace, positions: IntArray) -> FloatArray:
+def influences(coordinates: Coordinates, mode: Mode, positions: IntArray) -> FloatArray:
     """How far every row moves some coordinates of the posterior mode, to first order.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+    mode : Mode
+    positions : ndarray of int64, shape (parameter,)
+        Among all coordinates, exit by exit.
 
     Returns
     -------
     ndarray, shape (row, parameter)
         Row of the inverse curvature times the score of the row.
     """
-    coordinates = approximation.coordinates
     rows = likelihood.rows(coordinates.design)
-    inverse = approximation.mode.inverse_factor
+    inverse = mode.inverse_factor
     columns = inverse.T @ inverse[:, positions]
     n = len(positions)
     effects = columns.reshape(-1, coordinates.n_exits * n)
     table = likelihood.table(rows.blocks, effects).reshape(-1, coordinates.n_exits, n)
-    levels = likelihood.table(rows.blocks, approximation.mode.beta)
+    levels = likelihood.table(rows.blocks, mode.beta)
     scores = _scores(rows.link, levels, rows.index, rows.outcome, rows.weight)
     return np.asarray(_summed_effects(scores, np.ascontiguousarray(table), rows.index))
 
@@ -190,6 +196,22 @@ class Widening:
         ]
 
 
+def sd_ratios(coordinates: Coordinates, widened: Widening) -> dict[str, dict[str, float]]:
+    """Sd of the sum of every lag curve, by that as if rows were independent, by term and exit."""
+    out: dict[str, dict[str, float]] = {}
+    for name, exit_, part in widened.parameters.parts:
+        n = part.stop - part.start
+        total = coordinates.factors[name][:n, :n].sum(axis=0)
+        variances = [
+            total @ matrix[part, part] @ total for matrix in (widened.robust, widened.covariance)
+        ]
+        of_term = out.setdefault(name, {})
+        ratio = float(np.sqrt(variances[0] / variances[1]))
+        exit_name = coordinates.design.exits[exit_]
+        of_term[exit_name] = max(ratio, of_term.get(exit_name, 0.0))
+    return out
+
+
 def least_map(covariance: FloatArray, target: FloatArray) -> FloatArray:
     """Symmetric matrix T with T covariance T = target.
 
@@ -212,14 +234,19 @@ def _roots(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     return (vectors * root) @ vectors.T, (vectors * inverse) @ vectors.T
 
 
-def widening(approximation: Laplace, rows: DependentRows) -> Widening:
+def widening(
+    coordinates: Coordinates, mode: Mode, precision: FloatArray, rows: DependentRows
+) -> Widening:
     """Covariance of the lag curves where rows depend.
 
     Parameters
     ----------
-    approximation : Laplace
+    coordinates : Coordinates
+    mode : Mode
+    precision : ndarray, shape (coordinate, exit, exit)
+        Of the prior, at the learned covariances of the mode.
     rows : DependentRows
-        Of the design of the approximation.
+        Of the design.
 
     Returns
     -------
@@ -242,66 +269,41 @@ def widening(approximation: Laplace, rows: DependentRows) -> Widening:
     .. [3] Shaby (2014), The open-faced sandwich adjustment for MCMC using estimating functions,
        Journal of Computational and Graphical Statistics 23(3).
     """
-    coordinates = approximation.coordinates
     parameters = lag_parameters(coordinates)
-    inverse = approximation.mode.inverse_factor
+    inverse = mode.inverse_factor
     columns = inverse.T @ inverse[:, parameters.positions]
     covariance = columns[parameters.positions]
-    by_row = influences(approximation, parameters.positions)
+    by_row = influences(coordinates, mode, parameters.positions)
     sums = sum(
         sign * summed_products(by_row, code, rows.period, rows.reach)
         for sign, code in rows.signed()
     )
     values, vectors = np.linalg.eigh(np.asarray(sums))
     score = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    precision = coordinates.prior_precision(approximation.theta)
-    by_exit = columns.reshape(*approximation.mode.beta.shape, -1)
+    by_exit = columns.reshape(*mode.beta.shape, -1)
     prior = np.einsum("kap,kab,kbq->pq", by_exit, precision, by_exit, optimize=True)
     others = np.linalg.solve(covariance, columns.T).T
     return Widening(parameters, covariance, score + prior, others)
 
 
-def of_dependent_rows(draws: xr.Dataset, approximation: Laplace) -> xr.Dataset:
-    """Draws with the spread that the model says under ``dependence``; without it as they are.
-
-    Parameters
-    ----------
-    draws : Dataset, dims (chain, draw, ...)
-        Coefficients.
-    approximation : Laplace
-        Of the same model and rows.
-    """
-    coordinates = approximation.coordinates
-    rows = coordinates.original.dependence
-    if rows is None or not any(block.kind == "lagged" for block in coordinates.design.blocks):
-        return draws
-    return moved(draws, approximation, widening(approximation, rows))
-
-
-def tree_of_dependent_rows(tree: xr.DataTree, approximation: Laplace) -> xr.DataTree:
-    """The same of the group ``posterior`` of a tree, whose other groups stay as they are."""
-    draws = of_dependent_rows(tree["posterior"].to_dataset(), approximation)
-    return tree.assign(posterior=xr.DataTree(draws))
-
-
-def moved(draws: xr.Dataset, approximation: Laplace, widened: Widening) -> xr.Dataset:
+def moved(draws: xr.Dataset, coordinates: Coordinates, widened: Widening) -> xr.Dataset:
     """Draws with the spread that dependent rows have, around the same mean.
 
     Parameters
     ----------
     draws : Dataset, dims (chain, draw, ...)
         Coefficients, as of :func:`hazard.inference.laplace_draws.draws` or sampled.
-    approximation : Laplace
-        Of the same model and rows.
+    coordinates : Coordinates
     widened : Widening
+        Of the same model and rows.
 
     Returns
     -------
     Dataset
         All other coefficients follow the lag curves by their regression on them.
     """
-    coordinates = approximation.coordinates
-    design, shape = coordinates.design, approximation.mode.beta.shape
+    design = coordinates.design
+    shape = (design.n_coefficients, coordinates.n_exits)
     positions = widened.parameters.positions
     deviation = np.zeros((*shape, draws.sizes["chain"] * draws.sizes["draw"]))
     for block in coordinates.original.blocks:

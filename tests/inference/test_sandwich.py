@@ -44,6 +44,11 @@ def approximated(small: SmallPanel, spec: ModelSpec) -> Laplace:
     return laplace.fit(parameterisation.standard(built))
 
 
+def widening(around: Laplace, rows: DependentRows) -> sandwich.Widening:
+    precision = around.coordinates.prior_precision(around.theta)
+    return sandwich.widening(around.coordinates, around.mode, precision, rows)
+
+
 def groups(rng: np.random.Generator, n: int, reach: int) -> DependentRows:
     codes = rng.integers(0, 6, n), rng.integers(0, 4, n)
     return DependentRows(("a", "b"), codes, rng.integers(400, 420, n), reach)
@@ -68,7 +73,7 @@ def test_influence_of_a_row_is_what_more_weight_of_it_does(rng: np.random.Genera
     small, spec = example(rng)
     around = approximated(small, spec)
     positions = sandwich.lag_parameters(around.coordinates).positions
-    found = sandwich.influences(around, positions)
+    found = sandwich.influences(around.coordinates, around.mode, positions)
     size, built = 1e-3, around.coordinates.original
     for row in (0, 17, 101):
         weight = built.weight.copy()
@@ -90,7 +95,7 @@ def test_influences_sum_to_the_pull_of_the_prior(rng: np.random.Generator) -> No
         around.mode.beta - coordinates.prior_mean(),
     )
     inverse = np.linalg.inv(around.mode.cholesky @ around.mode.cholesky.T)
-    total = sandwich.influences(around, positions).sum(axis=0)
+    total = sandwich.influences(around.coordinates, around.mode, positions).sum(axis=0)
     np.testing.assert_allclose(total, (inverse @ slope.ravel())[positions], atol=1e-5)
 
 
@@ -103,7 +108,7 @@ def test_two_columns_are_counted_once_where_they_meet(rng: np.random.Generator) 
     twice = replace(rows, codes=(rows.codes[0], rows.codes[0]))
     once = replace(rows, codes=rows.codes[:1])
     np.testing.assert_allclose(
-        sandwich.widening(around, twice).robust, sandwich.widening(around, once).robust, atol=1e-12
+        widening(around, twice).robust, widening(around, once).robust, atol=1e-12
     )
 
 
@@ -119,7 +124,7 @@ def copied(small: SmallPanel, times: int) -> SmallPanel:
 def robust_sd(made: Laplace, code: IntArray) -> tuple[FloatArray, FloatArray]:
     """Standard deviations of the lag coordinates, as if rows were independent, and robust."""
     rows = DependentRows(("a",), (code,), np.zeros(len(code), dtype=np.int64), 0)
-    widened = sandwich.widening(made, rows)
+    widened = widening(made, rows)
     return np.sqrt(np.diag(widened.covariance)), np.sqrt(np.diag(widened.robust))
 
 
@@ -169,9 +174,9 @@ def test_moved_draws_have_the_robust_spread(rng: np.random.Generator) -> None:
     small, spec = example(rng, CENTRE + CORRELATED)
     around = approximated(small, spec)
     rows = groups(rng, len(around.coordinates.original.row), 4)
-    widened = sandwich.widening(around, rows)
+    widened = widening(around, rows)
     before = laplace_draws.draws(around, N, rng)
-    after = sandwich.moved(before, around, widened)
+    after = sandwich.moved(before, around.coordinates, widened)
     for name in before:
         np.testing.assert_allclose(after[name].mean(), before[name].mean(), atol=1e-9)
         assert after[name].dims == before[name].dims
@@ -202,7 +207,9 @@ def test_model_without_dependence_has_the_draws_of_before(rng: np.random.Generat
     )
     assert np.abs(first["beta_visit_centre"] - second["beta_visit_centre"]).max() > 1e-3
     # without it, and with it taken away, nothing is moved
-    xr.testing.assert_identical(sandwich.of_dependent_rows(first, alike), first)
+    xr.testing.assert_identical(alike.as_wide_as_rows(first), first)
+    assert alike.sd_ratios == {}
+    assert other.sd_ratios["visit_centre"].keys() == {"assisted", "disappeared"}
 
 
 # --- what a model may ask -----------------------------------------------------------------------

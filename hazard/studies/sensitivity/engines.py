@@ -9,7 +9,7 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
-from hazard.inference import laplace_draws, nuts, sandwich
+from hazard.inference import laplace_draws, nuts
 from hazard.inference.laplace import Laplace
 from hazard.model import pymc_model
 from hazard.model.parameterisation import Coordinates
@@ -50,7 +50,9 @@ class Sampler:
             compiled = _with_numbers(self._compiled[shape], graph, laplace)
         else:
             compiled = self._compiled[shape] = nuts.compile_model(graph, laplace)
-        return sandwich.tree_of_dependent_rows(nuts.sample(compiled, settings), laplace)
+        tree = nuts.sample(compiled, settings)
+        posterior = laplace.as_wide_as_rows(tree["posterior"].to_dataset())
+        return tree.assign(posterior=xr.DataTree(posterior))
 
 
 def _shape(graph: pm.Model, coordinates: Coordinates) -> Hashable:
