@@ -5,6 +5,7 @@ from __future__ import annotations
 from hazard import languages
 from hazard.brief.blocks import Points, Section
 from hazard.brief.view import View
+from hazard.output import digits
 
 
 def section(view: View) -> Section:
@@ -14,6 +15,7 @@ def section(view: View) -> Section:
         keys += ["first"] if view.regime else ["one", "first"]
     keys += ["pool"] if view.fit.facts["panel"]["levels"] else []
     keys += [] if view.registers else ["model"]
+    keys += _of_dependence(view)
     places = _places(view)
     items = [(_lead(view, key), view.say(f"caveat.{key}", **places)) for key in keys]
     return Section("caveats", view.say("caveat.heading"), (Points(tuple(items)),))
@@ -29,6 +31,16 @@ def _of_registers(view: View) -> list[str]:
     return keys + (["start"] if any(left_out.values()) else [])
 
 
+def _of_dependence(view: View) -> list[str]:
+    """What intervals count where others act on a person, and what the same period cannot tell."""
+    spec = view.fit.spec
+    others = [term for term in spec.lagged if term.network != "own"]
+    if not others:
+        return []
+    keys = ["independent" if spec.dependence is None else "dependent"]
+    return keys + (["same_period"] if any(0 in term.every_lag for term in others) else [])
+
+
 def _lead(view: View, key: str) -> str:
     shared = {"as_published": "tail", "drop": "tail"}
     return view.say(f"caveat.{shared.get(key, key)}_lead")
@@ -38,12 +50,32 @@ def _places(view: View) -> dict[str, str]:
     data_spec, language = view.fit.spec.data, view.language
     order = [language.name("kind", name) for name in data_spec.exit_order if name in view.exits]
     left_out = sum(view.fit.facts["panel"]["left_out_rows"].values())
-    return {
+    return _spread(view) | {
         "order": ", ".join(order),
         "k": language.whole(data_spec.disappearance_months),
         "n_tied": language.count(_counted(view, "flow_tied")),
         "n_tail": language.count(_counted(view, "flow_tail")),
         "n_start": language.count(left_out),
+    }
+
+
+def _spread(view: View) -> dict[str, str]:
+    """Groups and periods within which rows may depend, and what that does to the lag curves."""
+    dependence, language = view.fit.spec.dependence, view.language
+    if dependence is None:
+        return {}
+    ratios = [r for of_term in view.fit.facts["sd_ratios"].values() for r in of_term.values()]
+    low, high = (
+        digits.number(ratio, -1, language.marks)
+        for ratio in (min(ratios, default=1.0), max(ratios, default=1.0))
+    )
+    names = [language.name("term", name).lower() for name in dependence.groups]
+    either = names[0] if len(names) == 1 else view.say("caveat.either", one=names[0], two=names[1])
+    return {
+        "groups": either,
+        "reach": language.whole(dependence.periods),
+        "low": low,
+        "high": high,
     }
 
 
