@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Literal
 
-from hazard.brief import rows
+import pandas as pd
+
+from hazard.brief import rows, verdict
 from hazard.brief.blocks import Block, Figure, Paragraph, Section, Table
 from hazard.brief.view import View, estimate
 from hazard.output import digits, figures
+from hazard.output.tables import HAZARD_MODEL
 from hazard.spec import LaggedTerm
 from hazard.spec.links import LINKS
 
@@ -95,7 +99,12 @@ def lags(view: View) -> Section:
     blocks: list[Block] = [
         Paragraph(view.say("lags.how", ratio=view.say(f"lags.{_scale(view)}"))),
         *([Paragraph(view.say("lags.joined"))] if joined else []),
-        *(_lag_figure(view, term) for term in view.shown_terms),
+        Paragraph(view.say("lags.bands")),
+        *(
+            block
+            for term in view.shown_terms
+            for block in (_lag_figure(view, term), Paragraph(clear_lags(view, term)))
+        ),
         Paragraph(view.say("lags.three")),
     ]
     return Section("lags", view.say("lags.heading"), tuple(blocks))
@@ -128,6 +137,41 @@ def in_words(view: View, term: LaggedTerm) -> str:
     """The ratios of a lag curve in words."""
     words = view.figure_words(_scale(view))
     return figures.lag_curves_text(view.curves(term), labels=view.exit_labels, words=words)
+
+
+def clear_lags(view: View, term: LaggedTerm) -> str:
+    """At which lags a ratio differs from 1 by the band of its whole curve, exit by exit."""
+    curves = view.curves(term)
+    curves = curves[curves["estimator"].eq(HAZARD_MODEL)].sort_values("lag")
+    return " ".join(
+        _clear_lags_of(view, name, curves[curves["exit"].eq(name)]) for name in view.exits
+    )
+
+
+def _clear_lags_of(view: View, exit_name: str, curve: pd.DataFrame) -> str:
+    """The sentence of one exit, from its curve in the order of lags."""
+    signs = [
+        (int(lag), verdict.sign(estimate(curve.loc[[index]], "simultaneous")))
+        for index, lag in curve["lag"].items()
+    ]
+    parts = [
+        view.say(f"lags.band_{sign}", lags=_ranges(view, [lag for lag, s in signs if s == sign]))
+        for sign in ("up", "down")
+        if any(s == sign for _, s in signs)
+    ]
+    partly = any(sign == "flat" for _, sign in signs)
+    key = "band_open" if not parts else "band_partly" if partly else "band_clear"
+    return view.say(f"lags.{key}", exit=view.exit_labels[exit_name], parts=", ".join(parts))
+
+
+def _ranges(view: View, lags: Sequence[int]) -> str:
+    """Increasing lags, neighbours put together: 0 to 2, 5."""
+    stretches = groupby(enumerate(lags), key=lambda pair: pair[1] - pair[0])
+    ends = [sorted({run[0][1], run[-1][1]}) for run in (list(run) for _, run in stretches)]
+    to = f" {view.language.marks.to} "
+    texts = [to.join(view.language.whole(lag) for lag in pair) for pair in ends]
+    first = [", ".join(texts[:-1])] if texts[1:] else []
+    return view.say("lags.and").join([*first, texts[-1]])
 
 
 def _lag_table(view: View, term: LaggedTerm) -> Table:

@@ -12,6 +12,7 @@ from hazard.errors import IntegrityError
 from hazard.fitting.quantities import gate_quantities, hazard_estimates
 from hazard.inference.convergence import EXPLORE, Gate, gate
 from hazard.output import coefficients, tables
+from hazard.output.simultaneous import BAND
 from hazard.spec import ModelSpec
 
 JUDGED = "judged"
@@ -22,6 +23,7 @@ _TOLERANCE = 1e-9  # of a number that was computed twice from the same draws, by
 _COMPARED = (
     *("estimate", "sd", "mcse", "lower", "upper", "lower_50", "upper_50", "lower_80", "upper_80"),
     *("lower_mcse", "upper_mcse", "p_direction", "p_direction_mcse", "p_beyond_rope"),
+    *BAND,
 )
 
 

@@ -57,9 +57,11 @@ def _lag_rows(model: ModelSpec) -> list[dict[str, Any]]:
             scale = 1.0 if estimator in units else 0.01
             for lag in range(term.lags[0], term.lags[1] + 1):
                 middle = scale * (0.7 * np.sin(1.3 * lag + e + 2 * t) + 0.11 * len(estimator) / 20)
+                band = {"lower_simultaneous": middle - 0.6, "upper_simultaneous": middle + 0.6}
                 rows.append(
                     {**own, "quantity": "lag_coefficient", "lag": lag}
                     | _interval(middle, 0.4 * scale, estimator)
+                    | ({**band, "simultaneous_mcse": 0.02} if estimator == HAZARD_MODEL else {})
                 )
             if estimator == "hazard model":
                 total = _interval(1.5 - e - 0.1 * t, 1.1, estimator)
