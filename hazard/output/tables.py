@@ -29,7 +29,7 @@ from hazard.baselines.fit import BaselineFit
 from hazard.model.terms.lagged import window_labels, window_of_lag
 from hazard.output.simultaneous import BAND, simultaneous_band
 from hazard.output.summaries import DETAIL, NOT_COMPARED, Compared, detailed, summary
-from hazard.spec import ModelSpec
+from hazard.spec import IncidenceEstimand, LagCurveEstimand, ModelSpec
 from hazard.spec.links import LINKS
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "flagged",
     "incidence_estimates",
     "known_values",
+    "labelled",
     "lag_curve_estimates",
     "quantity_estimates",
     "summary",
@@ -142,7 +143,7 @@ def quantity_estimates(
     DataFrame
         With the columns of :data:`COLUMNS`.
     """
-    return _labelled(detailed(draws, description.comparison), description, spec)
+    return labelled(detailed(draws, description.comparison), description, spec)
 
 
 def known_values(
@@ -162,12 +163,24 @@ def known_values(
     DataFrame
         With the columns of :data:`COLUMNS`; no interval and no Monte Carlo error.
     """
-    return _labelled(values.to_dataframe("estimate").reset_index(), description, spec)
+    return labelled(values.to_dataframe("estimate").reset_index(), description, spec)
 
 
-def _labelled(
-    rows: pd.DataFrame, description: QuantityDescription, spec: ModelSpec
-) -> pd.DataFrame:
+def labelled(rows: pd.DataFrame, description: QuantityDescription, spec: ModelSpec) -> pd.DataFrame:
+    """Rows of a quantity of the hazard model, with its labels.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Numbers, and the labels by which they differ.
+    description : QuantityDescription
+    spec : ModelSpec
+
+    Returns
+    -------
+    DataFrame
+        With the columns of :data:`COLUMNS`.
+    """
     labels = {
         name: getattr(description, name) for name in ("estimand", "effect", "term", "by", "arm")
     }
@@ -248,7 +261,8 @@ def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | No
 
 def _relevant(spec: ModelSpec, label: str) -> float | None:
     """The size that matters of an estimand of the model."""
-    return next((estimand.rope for estimand in spec.estimand if estimand.label == label), None)
+    known = (e for e in spec.estimand if isinstance(e, LagCurveEstimand | IncidenceEstimand))
+    return next((estimand.rope for estimand in known if estimand.label == label), None)
 
 
 def baseline_estimates(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:

@@ -30,6 +30,7 @@ from hazard.spec.estimands import (
     GFormulaEstimand,
     IncidenceEstimand,
     LagCurveEstimand,
+    LagShapeEstimand,
     MarginalEffectEstimand,
 )
 from hazard.spec.identification import IdentificationSpec
@@ -74,6 +75,7 @@ __all__ = [
     "IncidenceEstimand",
     "Intervention",
     "LagCurveEstimand",
+    "LagShapeEstimand",
     "LaggedTerm",
     "MarginalEffectEstimand",
     "ModelSpec",

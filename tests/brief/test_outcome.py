@@ -26,7 +26,7 @@ def said(ends: list[tuple[float, float]], code: str) -> str:
     changed = rows.copy()
     changed.loc[own, columns] = pd.DataFrame(ends, rows.index[own], columns)
     view = View(replace(run, estimates=changed), language(code))
-    return clear_lags(view, term).split(". ")[0]
+    return clear_lags(view, term).split(". ")[0].replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.mark.parametrize(
