@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from hazard.brief.language import language
-from hazard.brief.outcome import clear_lags
+from hazard.brief.outcome import clear_lags, lags
 from hazard.brief.view import View
-from small_runs import small_run
+from small_runs import estimates, small_run
 
 UP, DOWN, HOLDS = (0.1, 0.9), (-0.9, -0.1), (-0.1, 0.9)
 
@@ -76,3 +76,44 @@ def test_intervals_of_single_months_are_not_asked() -> None:
     text = clear_lags(View(replace(run, estimates=clear), language("en")), term)
     assert text.count("holds 1 in all months.") == len(run.spec.outcome.exits)
     assert "above" not in text
+
+
+def test_shapes_are_told_with_both_probabilities() -> None:
+    """Of the run of the helper: 93 and 91 percent after the data, 28 before."""
+    run = small_run()
+    asked = {"kind": "lag_shape", "name": "back", "term": "forced_return_nationality"}
+    asked |= {"exit": "assisted"}
+    asked |= {
+        "shape": [{"kind": "positive", "lags": (0, 1)}, {"kind": "decreasing", "lags": (0, 6)}]
+    }
+    kinds = ("lag_shape", "lag_curve")
+    kept = [e.model_dump() for e in run.spec.estimand if e.kind in kinds]
+    model = run.spec.replace(estimand=[*kept, asked])
+    shown = replace(run, spec=model, estimates=estimates(model))
+    *_, how, table = lags(View(shown, language("en"))).blocks
+    assert "by the prior alone" in how.text
+    assert [name for name, _ in table.groups] == [
+        "Applied for assisted return",
+        "Disappeared from the centre",
+        "Returned by force",
+    ]
+    assisted, disappeared, _ = [
+        [tuple(cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row) for row in rows]
+        for _, rows in table.groups
+    ]
+    here = "A forced return at the same centre"
+    elsewhere = "A forced return of someone of the same nationality"
+    back = "every ratio above 1 at 0 to 1 months and ratios that do not rise at 0 to 6 months"
+    assert assisted == [
+        (f"{here}: the largest ratio at 3 to 6 months", "93 (0.6)", "28 (0.7)"),
+        (f"{here}: every ratio between 0.91 and 1.10 at 5 to 6 months", "91 (0.6)", "28 (0.7)"),
+        (f"{elsewhere}: {back}", "89 (0.6)", "28 (0.7)"),
+    ]
+    assert len(disappeared) == 2  # the third is asked of one exit only
+
+
+def test_without_shapes_nothing_is_said_of_them() -> None:
+    run = small_run()
+    model = run.spec.replace(estimand=[])
+    blocks = lags(View(replace(run, spec=model), language("en"))).blocks
+    assert not any(getattr(block, "name", "") == "table-shapes" for block in blocks)
