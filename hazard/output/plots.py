@@ -60,7 +60,7 @@ def lags(estimates: pd.DataFrame, term: str | None = None, *, ax: Axes | None = 
     axes.axhline(0.0, color=INK, linewidth=0.8, zorder=0)
     axes.set(xlabel=f"lag of {name}", ylabel=str(rows["unit"].iloc[0]))
     axes.set_xticks(sorted(set(rows["lag"].astype(int))))
-    _legend(axes, "dark: 95 % of each lag by itself; light: 95 % of the whole curve")
+    _legend(axes, "95 %; dark: each lag, light: the whole curve")
     return axes
 
 
