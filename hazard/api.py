@@ -30,6 +30,7 @@ from hazard.fitting.store import read_run, write_run
 from hazard.inference.nuts import EngineName, SamplerSettings
 from hazard.model import design, naming, parameterisation, pymc_model
 from hazard.output import plots
+from hazard.output.shapes import POSTERIOR_SHAPE, PRIOR_SHAPE
 from hazard.output.summaries import summary
 from hazard.output.tables import HAZARD_MODEL
 from hazard.progress import progress
@@ -213,7 +214,8 @@ class Fit(fitting.Fit):
         -------
         DataFrame
             One row per quantity, exit and level, lag, month or arm; the columns that are empty are
-            left out. ``p_direction`` is the probability of the sign of the estimate.
+            left out. ``p_direction`` is the probability of the sign of the estimate. Shapes of a
+            lag curve have a table of their own, :meth:`shapes`.
 
         Raises
         ------
@@ -221,6 +223,7 @@ class Fit(fitting.Fit):
             If there is no such term.
         """
         rows = self.estimates[self.estimates["estimator"].eq(HAZARD_MODEL)]
+        rows = rows[~rows["quantity"].isin([POSTERIOR_SHAPE, PRIOR_SHAPE])]
         if term is None:
             rows = rows[rows["month"].notna()]
         else:
@@ -228,6 +231,26 @@ class Fit(fitting.Fit):
             rows = rows[rows["term"].eq(plots.chosen("term", term, terms)) & rows["month"].isna()]
         label_columns = [name for name in _PLACES if rows[name].notna().any()]
         return rows[["quantity", *label_columns, *_SHOWN]].reset_index(drop=True)
+
+    def shapes(self) -> pd.DataFrame:
+        """Probability of every shape of a lag curve that the model asks for.
+
+        Returns
+        -------
+        DataFrame
+            One row per shape and exit: ``estimand``, ``term``, ``exit``; ``probability`` by the
+            posterior and ``prior_probability``, with their Monte Carlo errors ``mcse`` and
+            ``prior_mcse``.
+        """
+        key, numbers = ["estimand", "term", "exit"], ["estimate", "mcse"]
+        posterior, prior = (
+            self.estimates.loc[self.estimates["quantity"].eq(quantity), [*key, *numbers]]
+            for quantity in (POSTERIOR_SHAPE, PRIOR_SHAPE)
+        )
+        posterior = posterior.rename(columns={"estimate": "probability"})
+        prior = prior.rename(columns={"estimate": "prior_probability", "mcse": "prior_mcse"})
+        both = posterior.merge(prior, on=key, validate="one_to_one")
+        return both.astype({**dict.fromkeys(key, object), **dict.fromkeys(both.columns[3:], float)})
 
     @property
     def plot(self) -> Plots:

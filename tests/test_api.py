@@ -284,6 +284,23 @@ def test_plots_draw_on_the_axes_that_they_are_given(fit: hz.Fit) -> None:
         plt.close("all")
 
 
+def test_shapes_stand_beside_their_prior(panel: hz.Panel, tmp_path: Path) -> None:
+    """By symmetry the prior puts the peak of four lags at the first two in half of the draws."""
+    early = {"kind": "lag_shape", "name": "early", "term": "course_own"}
+    early |= {"shape": [{"kind": "peak", "lags": (0, 1)}]}
+    model = hz.load_model("jobs").replace(estimand=[{"kind": "lag_curve"}, early])
+    fit = hz.fit(panel, model, engine="laplace", draws=150, seed=1, show_progress=False)
+    shapes = fit.shapes()
+    assert shapes[["estimand", "term"]].to_numpy().tolist() == [["early", "course_own"]] * 2
+    curves = fit.posterior["estimands"]["lag_coefficient"].sel(term="course_own")
+    peak = curves.idxmax("lag") <= 1
+    assert shapes["probability"].tolist() == pytest.approx(peak.mean(["chain", "draw"]).values)
+    assert (abs(shapes["prior_probability"] - 0.5) < 5 * shapes["prior_mcse"]).all()
+    assert abs(shapes["probability"][0] - 0.5) > 5 * shapes["mcse"][0]  # negative control
+    assert not fit.summary("course_own")["quantity"].str.contains("shape").any()
+    pd.testing.assert_frame_equal(hz.load(fit.save(tmp_path / "run")).shapes(), shapes)
+
+
 def test_lags_are_drawn_where_the_estimates_are(fit: hz.Fit) -> None:
     ax = fit.plot.lags("course_own")
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
@@ -291,6 +308,10 @@ def test_lags_are_drawn_where_the_estimates_are(fit: hz.Fit) -> None:
     table = table[table["quantity"].eq("lag_coefficient")]
     for exit_name, rows in table.groupby("exit"):
         np.testing.assert_array_equal(drawn[exit_name], rows["estimate"].to_numpy(dtype=float))
+    bands = fit.estimates[fit.estimates["lower_simultaneous"].notna()]
+    light = [bar for bar in ax.collections if bar.get_alpha()]
+    lower = [float(path.vertices[0, 1]) for bar in light for path in bar.get_paths()]
+    assert lower == pytest.approx(bands["lower_simultaneous"].tolist())
     plt.close("all")
     with pytest.raises(UsageError, match=r"^term must be one of \['course_own'\]; got 'course'"):
         fit.plot.lags("course")

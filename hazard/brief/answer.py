@@ -166,7 +166,13 @@ def _ratios(view: View) -> list[tuple[str, str]]:
     """Ratios, where no incidence answers the question: of lag curves, or else of covariates."""
     if not view.shown_terms:
         return coefficients.in_words(view)
-    return [(f"{view.event_of(term)}:", outcome.in_words(view, term)) for term in view.shown_terms]
+    return [
+        (
+            f"{view.event_of(term)}:",
+            f"{outcome.in_words(view, term)} {outcome.clear_lags(view, term)}",
+        )
+        for term in view.shown_terms
+    ]
 
 
 def _sure(view: View) -> Paragraph:

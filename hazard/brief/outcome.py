@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Literal
 
-from hazard.brief import rows
+import pandas as pd
+
+from hazard.brief import rows, verdict
 from hazard.brief.blocks import Block, Figure, Paragraph, Section, Table
 from hazard.brief.view import View, estimate
 from hazard.output import digits, figures
-from hazard.spec import LaggedTerm
+from hazard.output.shapes import POSTERIOR_SHAPE, PRIOR_SHAPE
+from hazard.output.tables import HAZARD_MODEL
+from hazard.spec import LaggedTerm, LagShapeEstimand
 from hazard.spec.links import LINKS
+from hazard.spec.shapes import Condition, Negligible
 
 _DASH = "–"
 _ESTIMATORS = ("hazard model", "multinomial logit", "linear probability")
@@ -95,8 +102,14 @@ def lags(view: View) -> Section:
     blocks: list[Block] = [
         Paragraph(view.say("lags.how", ratio=view.say(f"lags.{_scale(view)}"))),
         *([Paragraph(view.say("lags.joined"))] if joined else []),
-        *(_lag_figure(view, term) for term in view.shown_terms),
+        Paragraph(view.say("lags.bands")),
+        *(
+            block
+            for term in view.shown_terms
+            for block in (_lag_figure(view, term), Paragraph(clear_lags(view, term)))
+        ),
         Paragraph(view.say("lags.three")),
+        *_shapes(view),
     ]
     return Section("lags", view.say("lags.heading"), tuple(blocks))
 
@@ -128,6 +141,98 @@ def in_words(view: View, term: LaggedTerm) -> str:
     """The ratios of a lag curve in words."""
     words = view.figure_words(_scale(view))
     return figures.lag_curves_text(view.curves(term), labels=view.exit_labels, words=words)
+
+
+def clear_lags(view: View, term: LaggedTerm) -> str:
+    """At which lags a ratio differs from 1 by the band of its whole curve, exit by exit."""
+    curves = view.curves(term)
+    curves = curves[curves["estimator"].eq(HAZARD_MODEL)].sort_values("lag")
+    return " ".join(
+        _clear_lags_of(view, name, curves[curves["exit"].eq(name)]) for name in view.exits
+    )
+
+
+def _clear_lags_of(view: View, exit_name: str, curve: pd.DataFrame) -> str:
+    """The sentence of one exit, from its curve in the order of lags."""
+    signs = [
+        (int(lag), verdict.sign(estimate(curve.loc[[index]], "simultaneous")))
+        for index, lag in curve["lag"].items()
+    ]
+    parts = [
+        view.say(f"lags.band_{sign}", when=_when(view, [lag for lag, s in signs if s == sign]))
+        for sign in ("up", "down")
+        if any(s == sign for _, s in signs)
+    ]
+    partly = any(sign == "flat" for _, sign in signs)
+    key = "band_open" if not parts else "band_partly" if partly else "band_clear"
+    return view.say(f"lags.{key}", exit=view.exit_labels[exit_name], parts=", ".join(parts))
+
+
+def _when(view: View, lags: Sequence[int]) -> str:
+    """Increasing lags with their unit, neighbours put together: 0 to 2 and 5 months."""
+    stretches = groupby(enumerate(lags), key=lambda pair: pair[1] - pair[0])
+    ends = [sorted({run[0][1], run[-1][1]}) for run in (list(run) for _, run in stretches)]
+    to = f" {view.language.marks.to} "
+    texts = [to.join(view.language.whole(lag) for lag in pair) for pair in ends]
+    first = [", ".join(texts[:-1])] if texts[1:] else []
+    unit = view.language.unit(view.fit.spec.table.unit)
+    words = view.say("lags.and").join([*first, texts[-1]])
+    return f"{words}{digits.FIXED}{unit.one if list(lags) == [1] else unit.several}"
+
+
+def _shapes(view: View) -> list[Block]:
+    """Shapes that the model file asks for, with their probabilities after the data and before."""
+    if not view.fit.spec.lag_shapes:
+        return []
+    table = Table(
+        name="table-shapes",
+        caption=view.say("shape.table"),
+        head=tuple(view.say(f"shape.head_{name}") for name in ("exit", "shape", "after", "before")),
+        looks=("head", "number", "number"),
+        groups=tuple(
+            (view.exit_labels[name], shape_rows)
+            for name in view.exits
+            if (shape_rows := _shape_rows(view, name))
+        ),
+    )
+    return [Paragraph(view.say("shape.how")), table]
+
+
+def _shape_rows(view: View, exit_name: str) -> tuple[tuple[str, ...], ...]:
+    """A row per shape that is asked of an exit: in words, and both probabilities."""
+    rows = view.fit.estimates
+    rows = rows[rows["exit"].eq(exit_name)]
+    lines = []
+    for estimand in view.fit.spec.lag_shapes:
+        if estimand.exit not in (None, exit_name):
+            continue
+        asked = rows[rows["estimand"].eq(estimand.label)]
+        cells = [
+            digits.probability(probability.estimate, probability.mcse, view.language.marks)
+            for quantity in (POSTERIOR_SHAPE, PRIOR_SHAPE)
+            for probability in (estimate(asked[asked["quantity"].eq(quantity)]),)
+        ]
+        lines.append((shape_in_words(view, estimand), *cells))
+    return tuple(lines)
+
+
+def shape_in_words(view: View, estimand: LagShapeEstimand) -> str:
+    """The event, and the conditions of its shape, all of which must hold."""
+    term = next(term for term in view.fit.spec.lagged if term.name == estimand.term)
+    conditions = [_condition_in_words(view, condition) for condition in estimand.shape]
+    text = view.say("lags.and").join(conditions)
+    return view.say("shape.of", Event=view.event_of(term), conditions=text)
+
+
+def _condition_in_words(view: View, condition: Condition) -> str:
+    places = {"when": _when(view, range(condition.lags[0], condition.lags[1] + 1))}
+    if isinstance(condition, Negligible):
+        power = min(-2, math.floor(math.log10(condition.within - 1)) - 1)
+        ends = {"lower": 1 / condition.within, "upper": condition.within}
+        places |= {
+            name: digits.number(end, power, view.language.marks) for name, end in ends.items()
+        }
+    return view.say(f"shape.{condition.kind}", **places)
 
 
 def _lag_table(view: View, term: LaggedTerm) -> Table:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hazard import predictive
 from hazard.baselines.fit import BaselineFit
 from hazard.estimands import group_curves
 from hazard.estimands import incidence as estimands
-from hazard.model import design
-from hazard.output import coefficients, tables
+from hazard.model import design, parameterisation
+from hazard.output import coefficients, shapes, tables
 from hazard.spec import IncidenceEstimand, ModelSpec
 
+PRIOR = "prior_estimands"
+"""Group of draws from the prior."""
+_PRIOR_DRAWS = 4000
 _BY_LEVEL = "level_"
 """Before the name of a quantity that is one of a level by which a term varies."""
 
@@ -67,11 +72,58 @@ def hazard_estimates(quantities: Mapping[str, xr.DataArray], spec: ModelSpec) ->
         if names[0] in quantities:
             curves = xr.Dataset({name.removeprefix(prefix): quantities[name] for name in names})
             parts.append(tables.lag_curve_estimates(curves, spec))
+    if spec.lag_shapes:
+        by_lag = quantities["lag_coefficient"]
+        parts.append(shapes.shape_estimates(by_lag, spec, shapes.POSTERIOR_SHAPE))
     for estimand in spec.estimand:
         if isinstance(estimand, IncidenceEstimand):
             incidence = quantities["cumulative_incidence"]
             parts.append(tables.incidence_estimates(incidence, spec, estimand.term))
     return joined(parts or [tables.empty()])
+
+
+def prior_curves(built: design.Design, spec: ModelSpec, seed: int) -> xr.DataTree:
+    """Draws of the lag curves from their prior, of the terms whose shape is asked for.
+
+    Parameters
+    ----------
+    built : Design
+    spec : ModelSpec
+        With an estimand of kind ``lag_shape``.
+    seed : int
+
+    Returns
+    -------
+    DataTree
+        ``lag_coefficient``, dims (chain, draw, term, lag, exit): independent draws in one chain.
+    """
+    asked = {estimand.term for estimand in spec.lag_shapes}
+    kept = [b for b, block in enumerate(built.blocks) if block.name in {"intercept", *asked}]
+    blocks = tuple(built.blocks[b] for b in kept)  # terms have independent priors
+    of_terms = replace(built, blocks=blocks, index=built.index[:, kept])
+    coordinates = parameterisation.standard(of_terms)
+    prior = predictive.prior_draws(coordinates, _PRIOR_DRAWS, np.random.default_rng(seed))
+    terms = [term for term in spec.lagged if term.name in asked]
+    names = xr.DataArray([term.name for term in terms], dims="term", name="term")
+    curves = xr.concat([estimands.lag_curve(prior, term) for term in terms], names, join="outer")
+    ordered = curves.transpose("chain", "draw", "term", "lag", "exit")
+    return xr.DataTree(ordered.to_dataset(name="lag_coefficient"))
+
+
+def prior_estimates(tree: xr.DataTree, spec: ModelSpec) -> pd.DataFrame:
+    """Prior probabilities of the shapes that a model asks for, from the draws of the prior.
+
+    Parameters
+    ----------
+    tree : DataTree
+        With the group :data:`PRIOR`, where the model asks for shapes.
+    spec : ModelSpec
+    """
+    if not spec.lag_shapes:
+        return tables.empty()
+    return shapes.shape_estimates(
+        tree[PRIOR].to_dataset()["lag_coefficient"], spec, shapes.PRIOR_SHAPE
+    )
 
 
 def baseline_estimates(

@@ -9,9 +9,15 @@ import pandas as pd
 import xarray as xr
 
 from hazard.errors import IntegrityError
-from hazard.fitting.quantities import gate_quantities, hazard_estimates
+from hazard.fitting.quantities import (
+    gate_quantities,
+    hazard_estimates,
+    joined,
+    prior_estimates,
+)
 from hazard.inference.convergence import EXPLORE, Gate, gate
 from hazard.output import coefficients, tables
+from hazard.output.simultaneous import BAND
 from hazard.spec import ModelSpec
 
 JUDGED = "judged"
@@ -22,6 +28,7 @@ _TOLERANCE = 1e-9  # of a number that was computed twice from the same draws, by
 _COMPARED = (
     *("estimate", "sd", "mcse", "lower", "upper", "lower_50", "upper_50", "lower_80", "upper_80"),
     *("lower_mcse", "upper_mcse", "p_direction", "p_direction_mcse", "p_beyond_rope"),
+    *BAND,
 )
 
 
@@ -56,7 +63,7 @@ def gate_of(tree: xr.DataTree) -> Gate | None:
 
 
 def check_estimates(tree: xr.DataTree, spec: ModelSpec, estimates: pd.DataFrame) -> None:
-    """Raise when lag curves, incidences or coefficients of a table are not those of the draws.
+    """Raise when lag curves, shapes, incidences or coefficients are not those of the draws.
 
     Coefficients are those of a sampled run: of an approximation not every contrast is kept.
 
@@ -66,7 +73,7 @@ def check_estimates(tree: xr.DataTree, spec: ModelSpec, estimates: pd.DataFrame)
         One sentence.
     """
     estimands = {str(name): values for name, values in tree["estimands"].data_vars.items()}
-    recomputed = hazard_estimates(estimands, spec)
+    recomputed = joined([hazard_estimates(estimands, spec), prior_estimates(tree, spec)])
     stated = estimates[estimates["estimator"] == tables.HAZARD_MODEL]
     comparable = stated["estimand"].isin(recomputed["estimand"].dropna().unique())
     n_different = _n_different(recomputed, stated[comparable], list(tables.KEY))
@@ -75,7 +82,7 @@ def check_estimates(tree: xr.DataTree, spec: ModelSpec, estimates: pd.DataFrame)
     if n_different:
         raise IntegrityError(
             f"estimates.csv must say what the draws say; {n_different} lag curves, sums, "
-            "incidences or coefficients do not. Make the run again."
+            "shapes, incidences or coefficients do not. Make the run again."
         )
 
 

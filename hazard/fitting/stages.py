@@ -29,7 +29,15 @@ from hazard.fitting.metadata import (
     unseen_remarks,
     versions,
 )
-from hazard.fitting.quantities import baseline_estimates, by_draw, hazard_estimates, joined
+from hazard.fitting.quantities import (
+    PRIOR,
+    baseline_estimates,
+    by_draw,
+    hazard_estimates,
+    joined,
+    prior_curves,
+    prior_estimates,
+)
 from hazard.fitting.records import ChainStores, Fit, Panel, Progress, silent
 from hazard.fitting.remarks import notes
 from hazard.fitting.rows import size
@@ -84,6 +92,10 @@ def fit(
     fitted, averages = _with_estimands(fitted, lambda label: clock.start(f"estimand {label}"))
     fitted = replace(fitted, estimates=fitted.estimates.assign(engine=settings.engine))
     fitted = replace(fitted, posterior=_with_densities(fitted, approximation.coordinates))
+    if spec.lag_shapes:
+        clock.start("prior of the shapes")
+        prior = prior_curves(built, spec, settings.seed)
+        fitted = replace(fitted, posterior=fitted.tree.assign({PRIOR: prior}))
     if settings.engine == "nuts":
         fitted = _judged(fitted, averages)
         clock.start("check of the approximation")
@@ -105,7 +117,13 @@ def fit(
         by=spec.group_columns,
         settings=checks,
     )
-    estimates = joined([fitted.estimates, *baseline_estimates(baselines, life, built, spec)])
+    estimates = joined(
+        [
+            fitted.estimates,
+            prior_estimates(fitted.tree, spec),
+            *baseline_estimates(baselines, life, built, spec),
+        ]
+    )
     if settings.engine == "laplace":  # none of the numbers is checked yet
         estimates = estimates.reindex(columns=[*tables.COLUMNS, *tables.CHECK])
     unseen_periods = unseen(rows.frame, spec)

@@ -184,6 +184,28 @@ def agree(triple: tuple[Estimate, Estimate, Estimate], finest: int) -> bool:
     return first - second == printed
 
 
+def probability(value: float, mcse: float, marks: Marks = ENGLISH) -> str:
+    r"""A probability in whole percent, with its Monte Carlo error in percentage points.
+
+    With an error above five points it is rounded to tens. It is never printed as 0 or 100: a share
+    of draws does not make anything impossible or certain.
+
+    Examples
+    --------
+    >>> probability(0.734, 0.0071), probability(0.734, 0.06)
+    ('73 (0.7)', '70 (6.0)')
+    >>> probability(0.0, 0.0003), probability(0.999, 0.001)
+    ('under\xa01 (under\xa00.1)', 'over\xa099 (0.1)')
+    """
+    if not math.isfinite(value) or not mcse > 0:
+        return _UNKNOWN
+    power = 0 if mcse <= 0.05 else 1
+    error = share(100 * mcse, -1, marks)
+    if round(100 * value, -power) >= 100:
+        return f"{marks.over}{FIXED}{number(100 - 10.0**power, power, marks)} ({error})"
+    return f"{share(100 * value, power, marks)} ({error})"
+
+
 def frequency(e: Estimate, size: int, marks: Marks = ENGLISH) -> str:
     r"""A probability as a whole number out of ``size``, with its interval.
 

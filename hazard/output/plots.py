@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 
 from hazard.errors import UsageError, did_you_mean
 from hazard.output.figures.style import GREY_INK, INK, exit_colours
+from hazard.output.simultaneous import BAND
 from hazard.output.tables import HAZARD_MODEL
 
 _WIDTH = 0.5  # of the places of all exits at one lag
@@ -23,7 +24,9 @@ _LINES = {"with": "-", "without": "--", "always": "-", "never": "--", "observed"
 
 
 def lags(estimates: pd.DataFrame, term: str | None = None, *, ax: Axes | None = None) -> Axes:
-    """Coefficient of an event at every lag, with intervals, exit by exit.
+    """Coefficient of an event at every lag, with intervals and bands, exit by exit.
+
+    A dark bar is the interval of a lag by itself, a light one the band of the whole curve.
 
     Parameters
     ----------
@@ -50,12 +53,14 @@ def lags(estimates: pd.DataFrame, term: str | None = None, *, ax: Axes | None = 
         curve = rows[rows["exit"].eq(exit_name)].sort_values("lag")
         lower, middle, upper = (_floats(curve, part) for part in ("lower", "estimate", "upper"))
         lag = _floats(curve, "lag") + shift
+        outer_lower, outer_upper = (_floats(curve, part) for part in BAND[:2])
+        axes.vlines(lag, outer_lower, outer_upper, color=colour, linewidth=5.0, alpha=0.25)
         axes.vlines(lag, lower, upper, color=colour, linewidth=1.5)
         axes.plot(lag, middle, "o", color=colour, label=exit_name)
     axes.axhline(0.0, color=INK, linewidth=0.8, zorder=0)
     axes.set(xlabel=f"lag of {name}", ylabel=str(rows["unit"].iloc[0]))
     axes.set_xticks(sorted(set(rows["lag"].astype(int))))
-    _legend(axes)
+    _legend(axes, "95 %; dark: each lag, light: the whole curve")
     return axes
 
 

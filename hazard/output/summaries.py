@@ -120,6 +120,30 @@ def detailed(draws: xr.DataArray, comparison: Compared = NOT_COMPARED) -> pd.Dat
     return joined.assign(rope=rope).reindex(columns=[*outer.columns, *DETAIL])
 
 
+def probability(indicator: xr.DataArray) -> pd.DataFrame:
+    """Probability of an event, with its Monte Carlo error.
+
+    Parameters
+    ----------
+    indicator : DataArray, dims (chain, draw, ...)
+        1 in draws in which it happens, 0 in the others.
+
+    Returns
+    -------
+    DataFrame
+        One row per element: its coordinates, ``estimate`` in [0, 1] and ``mcse``, as of
+        :func:`detailed`; missing where a draw is not a number.
+
+    Examples
+    --------
+    >>> happens = xr.DataArray([[1.0, 0.0, 1.0, 1.0]], dims=("chain", "draw"))
+    >>> probability(happens.expand_dims(exit=["a"]))["estimate"].tolist()
+    [0.75]
+    """
+    share, error = _share(indicator > 0, indicator.notnull().all(_OVER))  # noqa: PD004 - of xarray
+    return _tidy({"estimate": share, "mcse": error})
+
+
 def _inner(draws: xr.DataArray) -> dict[str, xr.DataArray]:
     """Ends of the inner intervals, and errors of all ends."""
     parts, errors = {}, []
@@ -145,11 +169,16 @@ def _probabilities(distance: xr.DataArray, rope: float | None) -> dict[str, xr.D
         indicators["p_beyond_rope"] = signed > rope
     parts: dict[str, xr.DataArray] = {}
     for name, inside in indicators.items():
-        share = inside.mean(_OVER).where(all_known)
-        n = az.ess(xr.Dataset({"value": inside.astype(float)}), method="mean")["value"]
-        smooth = (n * share + 0.5) / (n + 1)
-        parts |= {name: share, f"{name}_mcse": np.sqrt(smooth * (1 - smooth) / n)}
+        parts[name], parts[f"{name}_mcse"] = _share(inside, all_known)
     return parts
+
+
+def _share(inside: xr.DataArray, all_known: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Share of draws inside, where all are known, and its Monte Carlo error."""
+    share = inside.mean(_OVER).where(all_known)
+    n = az.ess(xr.Dataset({"value": inside.astype(float)}), method="mean")["value"]
+    smooth = (n * share + 0.5) / (n + 1)
+    return share, np.sqrt(smooth * (1 - smooth) / n)
 
 
 def _ends(draws: xr.DataArray, prob: float) -> tuple[xr.DataArray, xr.DataArray]:

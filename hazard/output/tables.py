@@ -4,11 +4,13 @@ Columns of an estimates table: estimator, engine, estimand (its name in the mode
 quantity, term, exposure, network, by, level, reference, exit, lag, arm, month, estimate, sd (of the
 posterior, or the standard error), errors (how the standard error of a baseline was computed),
 lower, upper, ci_prob, ci_kind, unit, mcse; then, of a posterior, narrower intervals, probabilities
-and their errors (see :func:`hazard.output.summaries.detailed`). A column that does not apply is
-empty. A lag has the coefficient of the window that holds it. ``level`` of the column ``by`` is the
-one whose own lag curve, risk or coefficient it is, relative to the level ``reference``. ``effect``
-says which one it is: ``conditional`` (a coefficient, given that the person is still there),
-``total``, ``controlled_direct`` or ``separable``. ``engine`` says of a number of the hazard model
+and their errors (see :func:`hazard.output.summaries.detailed`), and of a lag curve the band that
+holds all of it with probability ci_prob, with its error
+(:func:`hazard.output.simultaneous.simultaneous_band`). A column that does not apply is empty. A lag
+has the coefficient of the window that holds it. ``level`` of the column ``by`` is the one whose own
+lag curve, risk or coefficient it is, relative to the level ``reference``. ``effect`` says which one
+it is: ``conditional`` (a coefficient, given that the person is still there), ``total``,
+``controlled_direct`` or ``separable``. ``engine`` says of a number of the hazard model
 whether it was sampled (``nuts``) or approximated (``laplace``); :func:`flagged` says how far an
 approximation was checked.
 """
@@ -25,8 +27,9 @@ import xarray as xr
 from hazard.baselines import life_table
 from hazard.baselines.fit import BaselineFit
 from hazard.model.terms.lagged import window_labels, window_of_lag
+from hazard.output.simultaneous import BAND, simultaneous_band
 from hazard.output.summaries import DETAIL, NOT_COMPARED, Compared, detailed, summary
-from hazard.spec import ModelSpec
+from hazard.spec import IncidenceEstimand, LagCurveEstimand, ModelSpec
 from hazard.spec.links import LINKS
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
     "flagged",
     "incidence_estimates",
     "known_values",
+    "labelled",
     "lag_curve_estimates",
     "quantity_estimates",
     "summary",
@@ -73,6 +77,7 @@ COLUMNS = (
     "unit",
     "mcse",
     *DETAIL,
+    *BAND,
 )
 KEY = (
     "estimand",
@@ -138,7 +143,7 @@ def quantity_estimates(
     DataFrame
         With the columns of :data:`COLUMNS`.
     """
-    return _labelled(detailed(draws, description.comparison), description, spec)
+    return labelled(detailed(draws, description.comparison), description, spec)
 
 
 def known_values(
@@ -158,12 +163,24 @@ def known_values(
     DataFrame
         With the columns of :data:`COLUMNS`; no interval and no Monte Carlo error.
     """
-    return _labelled(values.to_dataframe("estimate").reset_index(), description, spec)
+    return labelled(values.to_dataframe("estimate").reset_index(), description, spec)
 
 
-def _labelled(
-    rows: pd.DataFrame, description: QuantityDescription, spec: ModelSpec
-) -> pd.DataFrame:
+def labelled(rows: pd.DataFrame, description: QuantityDescription, spec: ModelSpec) -> pd.DataFrame:
+    """Rows of a quantity of the hazard model, with its labels.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Numbers, and the labels by which they differ.
+    description : QuantityDescription
+    spec : ModelSpec
+
+    Returns
+    -------
+    DataFrame
+        With the columns of :data:`COLUMNS`.
+    """
     labels = {
         name: getattr(description, name) for name in ("estimand", "effect", "term", "by", "arm")
     }
@@ -183,6 +200,12 @@ def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
         From :func:`hazard.estimands.incidence.lag_curves`, or of the levels by which terms vary,
         from :func:`hazard.estimands.group_curves.all_level_curves`.
     spec : ModelSpec
+
+    Returns
+    -------
+    DataFrame
+        With the columns of :data:`COLUMNS`; every curve, of a term, an exit and a level, has a
+        simultaneous band of its own, and a sum has none.
     """
     compared = Compared(0.0, _relevant(spec, "lag_curve"))
     unit = LINKS[spec.outcome.link].unit
@@ -200,12 +223,22 @@ def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
     in_term = [
         lag in lags[term] for term, lag in zip(parts[0]["term"], parts[0]["lag"], strict=True)
     ]
-    estimates = pd.concat([parts[0][in_term], parts[1]], ignore_index=True)
+    by_lag = _with_band(parts[0][in_term], curves["lag_coefficient"])
+    estimates = pd.concat([by_lag, parts[1]], ignore_index=True)
     if "level" in curves.dims:
         estimates = estimates[estimates["estimate"].notna()]  # levels that another term varies by
         varying = {term.name: term.varies_by.by for term in spec.lagged if term.varies_by}
         estimates = estimates.assign(by=estimates["term"].map(varying))
     return estimates
+
+
+def _with_band(rows: pd.DataFrame, curves: xr.DataArray) -> pd.DataFrame:
+    """Rows of lag curves with the band of each curve."""
+    bands = simultaneous_band(curves).to_dataframe().reset_index()
+    key = [str(name) for name in curves.dims if name not in ("chain", "draw")]
+    columns = [*key, *BAND]
+    joined = rows.drop(columns=[*BAND]).merge(bands[columns], on=key, how="left")
+    return joined[[*rows.columns]]
 
 
 def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | None) -> pd.DataFrame:
@@ -228,7 +261,8 @@ def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | No
 
 def _relevant(spec: ModelSpec, label: str) -> float | None:
     """The size that matters of an estimand of the model."""
-    return next((estimand.rope for estimand in spec.estimand if estimand.label == label), None)
+    known = (e for e in spec.estimand if isinstance(e, LagCurveEstimand | IncidenceEstimand))
+    return next((estimand.rope for estimand in known if estimand.label == label), None)
 
 
 def baseline_estimates(fit: BaselineFit, spec: ModelSpec) -> pd.DataFrame:

@@ -31,6 +31,7 @@ from hazard.spec.estimands import (
     GFormulaEstimand,
     IncidenceEstimand,
     LagCurveEstimand,
+    LagShapeEstimand,
     MarginalEffectEstimand,
 )
 from hazard.spec.identification import IdentificationSpec
@@ -76,6 +77,7 @@ __all__ = [
     "IncidenceEstimand",
     "Intervention",
     "LagCurveEstimand",
+    "LagShapeEstimand",
     "LaggedTerm",
     "MarginalEffectEstimand",
     "ModelSpec",

@@ -12,6 +12,7 @@ from hazard.errors import did_you_mean
 from hazard.spec.arms import Arm, NoEvents, OneInMonth, Sustained
 from hazard.spec.names import Label, Month, Name
 from hazard.spec.records import Period, Periods, Positive, Record, Seed, Share, Whole
+from hazard.spec.shapes import Condition
 
 EFFECTS = ("total", "controlled_direct", "separable")
 Effect = Literal["total", "controlled_direct", "separable"]
@@ -50,6 +51,21 @@ class LagCurveEstimand(Record):
     def label(self) -> str:
         """Name of the estimand; there is one of the kind in a model."""
         return self.kind
+
+
+class LagShapeEstimand(_Named):
+    """Probability that a lag curve has a shape, after the data and before them.
+
+    ``term`` names a lagged term; of one that varies the shape is that of the common curve. ``exit``
+    is one way of leaving; without it all of them are answered. ``shape`` is a list of conditions
+    that must hold together, such as ``{ kind = "peak", lags = [3, 6] }``
+    (:mod:`hazard.spec.shapes`).
+    """
+
+    kind: Literal["lag_shape"]
+    term: Label
+    exit: Name | None = None
+    shape: Annotated[tuple[Condition, ...], Field(min_length=1, max_length=10)]
 
 
 class IncidenceEstimand(Record):
@@ -206,7 +222,11 @@ class GFormulaEstimand(_Named):
 
 
 Estimand = Annotated[
-    LagCurveEstimand | IncidenceEstimand | MarginalEffectEstimand | GFormulaEstimand,
+    LagCurveEstimand
+    | LagShapeEstimand
+    | IncidenceEstimand
+    | MarginalEffectEstimand
+    | GFormulaEstimand,
     Field(discriminator="kind"),
 ]
 

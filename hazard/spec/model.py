@@ -14,11 +14,18 @@ from hazard.spec.baselines import BaselinesSpec
 from hazard.spec.costs import CostsSpec
 from hazard.spec.data import DataSpec, OutcomeSpec
 from hazard.spec.dependence import DependenceSpec
-from hazard.spec.estimands import Estimand, GFormulaEstimand, IncidenceEstimand, check_terms
+from hazard.spec.estimands import (
+    Estimand,
+    GFormulaEstimand,
+    IncidenceEstimand,
+    LagShapeEstimand,
+    check_terms,
+)
 from hazard.spec.identification import IdentificationSpec
 from hazard.spec.names import PERIODS, Levels, Name, clash
 from hazard.spec.priors import Prior
 from hazard.spec.records import Record
+from hazard.spec.shapes import check_shape
 from hazard.spec.tables import TableSpec
 from hazard.spec.terms import CovariateTerm, GroupTerm, LaggedTerm, Term
 
@@ -133,10 +140,10 @@ class ModelSpec(Record):
 
     @model_validator(mode="after")
     def _known_exits(self) -> ModelSpec:
-        standardised = [e for e in self.estimand if isinstance(e, GFormulaEstimand)]
-        named_exits = [
-            (f"estimand {e.label!r}", e.exit) for e in standardised if e.exit is not None
+        of_one_exit = [
+            e for e in self.estimand if isinstance(e, GFormulaEstimand | LagShapeEstimand)
         ]
+        named_exits = [(f"estimand {e.label!r}", e.exit) for e in of_one_exit if e.exit is not None]
         named_exits += [("costs", name) for name in (self.costs.exits if self.costs else ())]
         for where, name in named_exits:
             if name not in self.outcome.exits:
@@ -174,6 +181,18 @@ class ModelSpec(Record):
                 " leave out the leads"
             )
         return self
+
+    @model_validator(mode="after")
+    def _shapes_of_curves(self) -> ModelSpec:
+        terms = {term.name: term for term in self.lagged}
+        for estimand in self.lag_shapes:
+            check_shape(f"estimand {estimand.label!r}", estimand.shape, terms[estimand.term])
+        return self
+
+    @property
+    def lag_shapes(self) -> tuple[LagShapeEstimand, ...]:
+        """The estimands that ask for the shape of a lag curve, in file order."""
+        return tuple(e for e in self.estimand if isinstance(e, LagShapeEstimand))
 
     @property
     def lagged(self) -> tuple[LaggedTerm, ...]:

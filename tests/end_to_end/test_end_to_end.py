@@ -207,13 +207,14 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+WITHOUT_INTERVAL = ("positivity_violation_share", "shape_probability", "prior_shape_probability")
+
+
 def test_estimates_are_complete(runs: dict[str, Path], oslo: ModelSpec) -> None:
     rows = pd.read_csv(runs["registers run"] / "estimates.csv")
     assert list(rows) == list(COLUMNS)
     needed = rows[["estimator", "quantity", "estimate", "lower", "upper", "unit"]]
-    drawn = (rows["estimator"] == "hazard model") & rows["quantity"].ne(
-        "positivity_violation_share"
-    )
+    drawn = (rows["estimator"] == "hazard model") & ~rows["quantity"].isin(WITHOUT_INTERVAL)
     assert not needed[drawn].isna().any(axis=None)
     of_stay = [
         "survival",
@@ -224,6 +225,13 @@ def test_estimates_are_complete(runs: dict[str, Path], oslo: ModelSpec) -> None:
     assert not rows["exit"][drawn & ~rows["quantity"].isin(of_stay)].isna().any()
     assert ((rows["lower"] <= rows["upper"]) | rows["lower"].isna()).all()
     curves = rows[rows["quantity"] == "lag_coefficient"]
+    banded = curves["lower_simultaneous"].notna()
+    assert banded.equals(curves["estimator"] == "hazard model")
+    assert (curves["lower_simultaneous"] <= curves["lower"])[banded].all()
+    assert (curves["upper_simultaneous"] >= curves["upper"])[banded].all()
+    shapes = rows[rows["quantity"].isin(WITHOUT_INTERVAL[1:])]
+    assert len(shapes) == 2 * len(oslo.lag_shapes) * len(oslo.outcome.exits)
+    assert shapes["estimate"].between(0, 1).all()
     per_estimator = curves.groupby("estimator").size()
     n_curves = 7 * len(oslo.lagged) * len(oslo.outcome.exits)
     assert (per_estimator == n_curves).all()
@@ -243,7 +251,7 @@ def test_approximate_run_says_how_far_it_was_checked(
     assert found["numbers"] == found["checked"] > 200
     rows = pd.read_csv(out / "estimates.csv")
     assert list(rows) == [*COLUMNS, *CHECK]
-    own = (rows["estimator"] == "hazard model") & rows["quantity"].ne("positivity_violation_share")
+    own = (rows["estimator"] == "hazard model") & ~rows["quantity"].isin(WITHOUT_INTERVAL)
     assert rows["apart"].notna().tolist() == own.tolist()
     # 120 draws of a sampler that hardly began: a mean within five of its errors, and a half
     assert rows.loc[own, "apart"].abs().max() < 5 * rows.loc[own, "apart_mcse"].max() + 0.5

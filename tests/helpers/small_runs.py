@@ -12,12 +12,13 @@ import xarray as xr
 
 from hazard import predictive, spec
 from hazard.fitting import Fit, recheck, versions
-from hazard.fitting.quantities import hazard_estimates, joined
+from hazard.fitting.quantities import PRIOR, hazard_estimates, joined, prior_estimates
 from hazard.fitting.status import Status
 from hazard.inference.convergence import EXPLORE, PUBLISH, Gate
 from hazard.inference.nuts import SamplerSettings
 from hazard.model import priors
 from hazard.output import coefficients
+from hazard.output.shapes import POSTERIOR_SHAPE, PRIOR_SHAPE
 from hazard.output.tables import COLUMNS, HAZARD_MODEL
 from hazard.spec import GFormulaEstimand, IncidenceEstimand, ModelSpec
 from hazard.studies import published
@@ -37,7 +38,7 @@ FAILED = {**PASSED, "passed": False, "failures": ["a sentence"], "divergences": 
 def estimates(model: ModelSpec) -> pd.DataFrame:
     """Estimates of everything that a run of the model prints; every number is another one."""
     parts = [_lag_rows(model), _incidence_rows(model), _counted_rows(model)]
-    parts += [_standardised_rows(model)]
+    parts += [_standardised_rows(model), _shape_rows(model)]
     rows = pd.concat([pd.DataFrame(part) for part in parts if part], ignore_index=True)
     rows = rows.reindex(columns=list(COLUMNS))
     return rows.astype({"lag": "Int64", "month": "Int64"}).assign(ci_prob=0.95)
@@ -57,13 +58,29 @@ def _lag_rows(model: ModelSpec) -> list[dict[str, Any]]:
             scale = 1.0 if estimator in units else 0.01
             for lag in range(term.lags[0], term.lags[1] + 1):
                 middle = scale * (0.7 * np.sin(1.3 * lag + e + 2 * t) + 0.11 * len(estimator) / 20)
+                band = {"lower_simultaneous": middle - 0.6, "upper_simultaneous": middle + 0.6}
                 rows.append(
                     {**own, "quantity": "lag_coefficient", "lag": lag}
                     | _interval(middle, 0.4 * scale, estimator)
+                    | ({**band, "simultaneous_mcse": 0.02} if estimator == HAZARD_MODEL else {})
                 )
             if estimator == "hazard model":
                 total = _interval(1.5 - e - 0.1 * t, 1.1, estimator)
                 rows.append({**own, "quantity": "cumulative_lag_effect"} | total)
+    return rows
+
+
+def _shape_rows(model: ModelSpec) -> list[dict[str, Any]]:
+    rows = []
+    for s, wanted in enumerate(model.lag_shapes):
+        labels = {"estimand": wanted.label, "term": wanted.term, "estimator": HAZARD_MODEL}
+        for e, exit_name in enumerate(model.outcome.exits):
+            if wanted.exit not in (None, exit_name):
+                continue
+            own = {**labels, "exit": exit_name, "unit": "probability"}
+            after = {"estimate": 0.93 - 0.21 * e - 0.02 * s, "mcse": 0.006}
+            rows.append({**own, "quantity": POSTERIOR_SHAPE} | after)
+            rows.append({**own, "quantity": PRIOR_SHAPE, "estimate": 0.28, "mcse": 0.007})
     return rows
 
 
@@ -289,12 +306,16 @@ def small_analysis(rng: np.random.Generator, model: ModelSpec | None = None, n: 
             "estimands": xr.Dataset(estimands),
         }
     )
+    if own.lag_shapes:
+        prior = xr.DataTree(estimands_of_prior(rng, own))
+        tree = tree.assign({PRIOR: prior})
     stated = estimates(own)
     hazard = (stated["estimator"] == HAZARD_MODEL) & stated["estimand"].isna()
-    counted = stated[~(hazard & stated["quantity"].isin(_OF_DRAWS))]
+    shapes = stated["quantity"].isin([POSTERIOR_SHAPE, PRIOR_SHAPE])
+    counted = stated[~(hazard & stated["quantity"].isin(_OF_DRAWS)) & ~shapes]
     intercept = coefficients.from_draws(posterior, {}, own)[coefficients.INTERCEPT]
     named = intercept.assign(term="intercept", quantity="intercept", level=None)
-    of_draws = joined([hazard_estimates(estimands, own), named])
+    of_draws = joined([hazard_estimates(estimands, own), prior_estimates(tree, own), named])
     exits = {name: (88, 291, 7)[e] for e, name in enumerate(own.outcome.exits)}
     return Fit(
         spec=own,
@@ -369,6 +390,16 @@ def small_draws(
             share = (1 - np.exp(-month / 9)) / len(exits) / (1 + np.exp(-start))
             estimands["cumulative_incidence"] = share.transpose(*names, "arm", "exit", "month")
     return posterior, estimands
+
+
+def estimands_of_prior(rng: np.random.Generator, model: ModelSpec) -> xr.Dataset:
+    """Independent draws of lag curves in one chain, as from a prior."""
+    lags = sorted({lag for term in model.lagged for lag in term.every_lag})
+    labels = {"term": [term.name for term in model.lagged], "lag": lags}
+    labels |= {"exit": list(model.outcome.exits)}
+    values = rng.normal(size=(1, 200, *map(len, labels.values())))
+    curves = xr.DataArray(values, labels, ("chain", "draw", *labels))
+    return curves.to_dataset(name="lag_coefficient")
 
 
 def small_statistics(rng: np.random.Generator, n: int, **over: list[str]) -> xr.Dataset:

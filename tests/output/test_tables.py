@@ -11,6 +11,7 @@ import xarray as xr
 from hazard.baselines import aalen_johansen
 from hazard.baselines.fit import BaselineFit
 from hazard.output import tables
+from hazard.output.simultaneous import BAND, simultaneous_band
 from hazard.spec import ModelSpec
 from small_panels import NORMAL, SEX, VISIT, model
 
@@ -95,6 +96,27 @@ def test_lag_curve_table(spec: ModelSpec, rng: np.random.Generator) -> None:
         update={"outcome": spec.outcome.model_copy(update={"link": "cloglog"})}
     )
     assert set(tables.lag_curve_estimates(curves, hazards)["unit"]) == {"log-hazard"}
+
+
+def test_every_curve_has_a_band_of_its_own(spec: ModelSpec, rng: np.random.Generator) -> None:
+    values = rng.normal(size=(2, 50, 2, 3, 2)) * np.array([1.0, 10.0])
+    values[:, :, 1, 0] = np.nan  # the second term begins at lag 1
+    terms, exits = ["visit_centre", "talk_nationality"], ["assisted", "disappeared"]
+    by_lag = labelled(values, term=terms, lag=[0, 1, 2], exit=exits)
+    total = by_lag.sum("lag", skipna=True)
+    found = tables.lag_curve_estimates(
+        xr.Dataset({"lag_coefficient": by_lag, "cumulative_lag_effect": total}), spec
+    )
+    sums = found["quantity"] == "cumulative_lag_effect"
+    assert found.loc[sums, [*BAND]].isna().all(axis=None)
+    for (term, exit_name), rows in found[~sums].groupby(["term", "exit"]):
+        curve = by_lag.sel(term=term, exit=exit_name, lag=rows["lag"].astype(int).tolist())
+        inside = (curve >= rows["lower_simultaneous"].to_numpy()) & (
+            curve <= rows["upper_simultaneous"].to_numpy()
+        )
+        assert inside.all("lag").mean() >= 0.95
+        band = simultaneous_band(curve)
+        assert rows["simultaneous_mcse"].tolist() == band["simultaneous_mcse"].values.tolist()
 
 
 def test_incidence_table_and_its_difference(spec: ModelSpec, rng: np.random.Generator) -> None:

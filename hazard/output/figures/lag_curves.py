@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from hazard.languages import Words
 from hazard.output import digits
 from hazard.output.figures.style import GREY_INK, INK, STYLE, exit_colours, marks, run_words
+from hazard.output.simultaneous import BAND
 
 _RATIOS = (0.01, 0.03, 0.1, 0.25, 0.5, 1, 2, 4, 10, 30, 100)
+_BAND_WIDTH, _BAND_ALPHA = 5.0, 0.25
 _SHAPE = {"hazard model": "o", "multinomial logit": "s", "linear probability": "D"}
 
 
@@ -27,8 +29,10 @@ def lag_curves(
     ----------
     curves : DataFrame
         Rows ``lag_coefficient`` of one exposure and network from an estimates table. Left, on one
-        axis: hazard model and multinomial logit as ratios. Right: the linear probability model in
-        percentage points. One row of panels per exit; estimates that are not finite are left out.
+        axis: hazard model and multinomial logit as ratios; a light bar is the simultaneous band of
+        the curve, a dark one the interval of a lag by itself. Right: the linear probability model
+        in percentage points. One row of panels per exit; estimates that are not finite are left
+        out.
     labels : mapping of exit to text
         Exits that are not in it keep their names.
     words : mapping, optional
@@ -41,7 +45,7 @@ def lag_curves(
     """
     words = words or run_words()
     exits = list(curves["exit"].unique())
-    height = 1.25 + 1.5 * len(exits)
+    height = 1.55 + 1.5 * len(exits)
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
         grid = figure.subplots(len(exits), 2, sharex=True, sharey="col", squeeze=False)
@@ -59,10 +63,11 @@ def lag_curves(
             panel.set_xlim(lags.min() - 0.5, lags.max() + 0.5)
             panel.set_xticks(sorted(set(lags)))
         figure.subplots_adjust(
-            left=0.08, right=0.985, top=1 - 0.7 / height, bottom=0.5 / height, hspace=0.36
+            left=0.08, right=0.985, top=1 - 1.0 / height, bottom=0.5 / height, hspace=0.36
         )
         figure.subplots_adjust(wspace=0.42)
         _headings(figure, height, words)
+        _interval_keys(figure, height, curves, words)
     return figure
 
 
@@ -110,6 +115,16 @@ def _draw(panel: Axes, curve: pd.DataFrame, colours: Mapping[str, str]) -> None:
         lag = rows["lag"].astype(float) + (shift if len(colours) > 1 else 0.0)
         low, middle, high = (rows[name].astype(float) for name in ("lower", "estimate", "upper"))
         filled = colour if estimator != "multinomial logit" else "white"
+        outer_low, outer_high = (rows[name].astype(float) for name in BAND[:2])
+        panel.vlines(
+            lag,
+            outer_low,
+            outer_high,
+            color=colour,
+            linewidth=_BAND_WIDTH,
+            alpha=_BAND_ALPHA,
+            zorder=1.5,
+        )
         panel.vlines(lag, low, high, color=colour, linewidth=1.5, zorder=2)
         panel.plot(
             lag,
@@ -155,6 +170,28 @@ def _headings(figure: Figure, height: float, words: Words) -> None:
     for x, estimator in ((0.08, "hazard model"), (0.26, "multinomial logit")):
         _key(figure, (x, 1 - 0.25 / height), estimator, words)
     _key(figure, (0.61, 1 - 0.25 / height), "linear probability", words)
+
+
+def _interval_keys(figure: Figure, height: float, curves: pd.DataFrame, words: Words) -> None:
+    """What the dark and the light bars are, in a line of its own."""
+    percent = digits.number(100 * float(curves["ci_prob"].iloc[0]), 0, marks(words))
+    y, half = 1 - 0.55 / height, 0.08 / height
+    for x, name, width, alpha in (
+        (0.08, "lag_interval", 1.5, 1.0),
+        (0.43, "lag_band", _BAND_WIDTH, _BAND_ALPHA),
+    ):
+        bar = mpl.lines.Line2D(
+            [x, x],
+            [y - half, y + half],
+            color=INK,
+            linewidth=width,
+            alpha=alpha,
+            solid_capstyle="butt",
+            transform=figure.transFigure,
+        )
+        figure.add_artist(bar)
+        text = words[name].format(ci=percent, unit=words["unit"])
+        figure.text(x + 0.013, y, text, color=INK, va="center")
 
 
 def _key(figure: Figure, point: tuple[float, float], estimator: str, words: Words) -> None:

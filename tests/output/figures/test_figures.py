@@ -73,6 +73,16 @@ def test_lag_curves_draw_each_estimate_over_a_zero_line(view: View, curves: pd.D
             assert [0.0, 0.0] in [list(map(float, x.get_ydata())) for x in panel.get_lines()]
 
 
+def test_a_light_bar_is_the_band_of_the_hazard_model(view: View, curves: pd.DataFrame) -> None:
+    own = curves[curves["exit"].eq(view.exits[0]) & curves["estimator"].eq("hazard model")]
+    bars = [bar for bar in draw_lags(view, curves).get_axes()[0].collections if bar.get_alpha()]
+    drawn = [path.vertices[:, 1].tolist() for bar in bars for path in bar.get_paths()]
+    bands = own[["lower_simultaneous", "upper_simultaneous"]].astype(float).to_numpy()
+    np.testing.assert_allclose([ends for ends in drawn if np.isfinite(ends).all()], bands)
+    intervals = own[["lower", "upper"]].astype(float).to_numpy()  # negative control
+    assert not np.isclose(intervals, bands).any()
+
+
 def test_lag_curves_leave_out_what_is_not_finite(view: View, curves: pd.DataFrame) -> None:
     chosen = (curves["estimator"] == "multinomial logit") & (curves["lag"] == 2)
     lost = curves.astype({"estimate": float}).copy()
