@@ -25,7 +25,7 @@ _MARKS = MappingProxyType({"above": "^", "below": "v", "unclear": "."})
 _FILLS = MappingProxyType({"changed": "#f5c542", "undecided": "#dcdcdc"})
 _REFERENCE, _PRIOR = "#ececec", "#d0d0d0"
 _ROW = ["prior", "multiple", "engine"]
-_LEFT, _RIGHT = 1.62, 0.12  # inches
+_LEFT, _RIGHT = 1.72, 0.12  # inches
 _LINE = 0.2
 
 
@@ -73,7 +73,8 @@ def sensitivity(
         Columns of :func:`hazard.studies.sensitivity.table`. Shown is the term of the risk
         differences, or the first one where there are none. Above, one line per prior: estimate and
         interval of the last risk difference (else of the sum of the lags) of every exit, and the
-        conclusion on every published quantity. Below, one panel per exit and prior.
+        conclusion on every published quantity. Below, one panel per exit and family, with the one
+        of its priors that is nearest the model's own in width.
     labels : mapping of exit to text, optional
         Exits that are not in it keep their names.
     words : mapping, optional
@@ -88,7 +89,7 @@ def sensitivity(
     lines = rows[_ROW].drop_duplicates().reset_index(drop=True)
     data = _FigureData(rows, lines, labels or {}, words or languages.figure("sensitivity"))
     exits = data.exits()
-    upper, lower = 1.05 + _LINE * len(lines), 1.65 + 1.15 * len(exits)
+    upper, lower = 1.05 + _LINE * len(lines), 1.75 + 1.15 * len(exits)
     height = upper + lower
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
@@ -107,7 +108,7 @@ def sensitivity(
             lines["prior"].nunique(),
             left=0.075,
             right=1 - _RIGHT / 9,
-            top=floor - 1.1 / height,
+            top=floor - 1.2 / height,
             bottom=0.62 / height,
             wspace=0.1,
             hspace=0.16,
@@ -148,6 +149,7 @@ def sensitivity_text(
     return words["text"].format(
         event=_event(data, words),
         n=n,
+        multiples=", ".join(_times(m, words) for m in data["multiple"].dropna().unique()),
         exits=". ".join(parts),
         all=len(changes),
         same=(~changes & ~open_).sum(),
@@ -232,9 +234,13 @@ def _label(data: _FigureData, k: int) -> str:
     prior, multiple, engine = lines.iloc[k]
     repeated = k > 0 and lines["prior"].iloc[k - 1] == prior
     name = "" if repeated else _prior(prior, words)
-    number = "" if pd.isna(multiple) else f"×{_number(multiple, words)}"
+    number = "" if pd.isna(multiple) else _times(multiple, words)
     sampled = words["sampled"] if engine == "nuts" and (lines["engine"] != "nuts").any() else ""
     return "  ".join(part for part in (name, number, sampled) if part)
+
+
+def _times(multiple: float, words: Words) -> str:
+    return f"×{_number(multiple, words)}"
 
 
 def _prior(name: str, words: Words) -> str:
@@ -286,7 +292,7 @@ def _lag_panels(figure: Figure, grid: GridSpec, data: _FigureData) -> None:
         first = None
         for column, prior in enumerate(priors):
             panel = figure.add_subplot(grid[row, column], sharey=first)
-            _lag_panel(panel, of_exit[of_exit["prior"] == prior], colour)
+            _lag_panel(panel, _nearest(of_exit[of_exit["prior"] == prior]), colour)
             panel.yaxis.set_major_formatter(_even_ticks(panel, data.words))
             panel.tick_params(labelleft=column == 0, labelbottom=row == len(data.exits()) - 1)
             if first is None:
@@ -295,23 +301,24 @@ def _lag_panels(figure: Figure, grid: GridSpec, data: _FigureData) -> None:
                 panel.set_ylim(min(float(low), 0.0) - 0.1, max(float(high), 0.0) + 0.1)
                 panel.set_ylabel(label, color=colour, weight="bold")
             if row == 0:
-                panel.set_title(_prior(prior, data.words).replace(" ", "\n", 1), size=8)
+                panel.set_title(_prior(prior, data.words).replace(" ", "\n", 1), size=7)
+
+
+def _nearest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of the rows of a family those of the prior whose width is nearest the model's own."""
+    distance = np.abs(np.log(rows["multiple"].fillna(1.0).astype(float)))
+    return rows[distance == distance.min()]
 
 
 def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
-    """Wide bars: prior; narrow bars with a dot: posterior; the widest prior stands left."""
-    multiples = sorted(rows["multiple"].fillna(np.inf).unique(), reverse=True)
-    room = 0.84 / max(len(multiples), 2)
-    shifts = [room * (k - (len(multiples) - 1) / 2) for k in range(len(multiples))]
+    """Wide bars: prior; narrow bars with a dot: posterior."""
     panel.axhline(0.0, color=INK, linewidth=0.7, zorder=2)
-    for multiple, shift in zip(multiples, shifts, strict=True):
-        own = rows[rows["multiple"].fillna(np.inf) == multiple]
-        lag = own["lag"].astype(float) + shift
-        low, high = own["prior_lower"].astype(float), own["prior_upper"].astype(float)
-        panel.bar(lag, high - low, 0.86 * room, low, color=_PRIOR, linewidth=0, zorder=1)
-        ends = own["lower"].astype(float), own["upper"].astype(float)
-        panel.vlines(lag, *ends, color=colour, lw=1.2)
-        panel.plot(lag, own["estimate"].astype(float), ".", color=colour, markersize=2.8)
+    lag, low, high = (rows[name].astype(float) for name in ("lag", "prior_lower", "prior_upper"))
+    panel.bar(lag, high - low, 0.6, low, color=_PRIOR, linewidth=0, zorder=1)
+    panel.vlines(
+        lag, rows["lower"].astype(float), rows["upper"].astype(float), color=colour, lw=1.2
+    )
+    panel.plot(lag, rows["estimate"].astype(float), ".", color=colour, markersize=2.8)
     lags = rows["lag"].astype(int)
     panel.set_xticks(sorted({lags.min(), int(np.median(lags)), lags.max()}))
     panel.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
