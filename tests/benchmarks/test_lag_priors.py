@@ -26,8 +26,8 @@ OUTSIDE = {
     "normal": set(),
     "pooled": set(),
     "horseshoe": set(),
-    "hierarchical_random_walk": set(),
-    "random_walk": {"spike"},  # a first value and a step of four standard deviations each
+    "hierarchical_random_walk": {"spike"},
+    "random_walk": {"spike", "earlier"},  # steps have sd 0.11: falls by 1, and by 0.2 again
     "polynomial": {"decay", "hump", "spike", "earlier", "plateau"},  # not parabolas
     "monotone": {"hump", "earlier", "spike"},  # it grows, it changes sign, it is a corner
 }

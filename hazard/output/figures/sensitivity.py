@@ -307,7 +307,7 @@ def _lag_panels(figure: Figure, grid: GridSpec, data: _FigureData) -> None:
 def _nearest(rows: pd.DataFrame) -> pd.DataFrame:
     """Of the rows of a family those of the prior whose width is nearest the model's own."""
     distance = np.abs(np.log(rows["multiple"].fillna(1.0).astype(float)))
-    return rows[distance == distance.min()]
+    return pd.DataFrame(rows[distance == distance.min()])
 
 
 def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
