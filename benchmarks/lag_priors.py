@@ -5,9 +5,11 @@
 
 One small panel with two exits, a baseline, four centres and one lagged exposure; exits are drawn
 again and again from the hazard formula, the first with the planted curve, the second with none.
-Every family of lag priors is fitted at two scales to the same data sets. Judged are the seven lag
-coefficients on the first exit, their sum, and what one event adds to the probability of having left
-through this exit within 12 months. Intervals are equal-tailed.
+Every family of lag priors is fitted to the same data sets, with a 95 percent prior interval of the
+sum over the lags that is half, one and two times as wide as under independent coefficients with sd
+0.5, which is ``normal:1``. Judged are the seven lag coefficients on the first exit, their sum, and
+what one event adds to the probability of having left through this exit within 12 months. Intervals
+are equal-tailed.
 
 A Bayesian interval covers as often as it says on average over truths drawn from its prior, not for
 each truth by itself: shrinkage pulls towards what the prior expects, so that a fixed truth near the
@@ -16,7 +18,7 @@ it. The truth ``drawn`` is a new curve from the prior itself in each data set: t
 be nominal, up to the other parameters, which stay as they are planted.
 
 A family contains a truth when the truth is in its support, and when at least one in a hundred
-curves drawn from the prior is as far out (see ``tail``). Which it contains depends on the scale:
+curves drawn from the prior is as far out (see ``tail``). Which it contains depends on the width:
 
 * ``normal``, ``pooled``, ``horseshoe``: every curve is in the support, and none is preferred but
   small ones.
@@ -67,7 +69,7 @@ from hazard.spec.priors.monotone import MonotonePrior
 from hazard.spec.priors.polynomial import PolynomialPrior
 from hazard.studies.sbc import engine, outcomes, small_rows
 from hazard.studies.sbc.engines import Engine, EngineName
-from hazard.studies.sensitivity import SCALES, Cell, cells, scaled
+from hazard.studies.sensitivity import MULTIPLES, Cell, as_wide, cells
 from hazard.studies.sensitivity.engines import Sampler
 from hazard.studies.sensitivity.refit import with_priors
 
@@ -111,7 +113,7 @@ ENDS = (0.025, 0.25, 0.75, 0.975)
 DRAWS = {"laplace": 999, "nuts": 399}
 INCIDENCE_DRAWS = 199
 QUANTITIES = ("lag", "sum", "risk difference")
-COLUMNS = ("truth", "repetition", "prior", "scale", "quantity", "lag", "true", "estimate", "sd")
+COLUMNS = ("truth", "repetition", "prior", "multiple", "quantity", "lag", "true", "estimate", "sd")
 COLUMNS += ("lower_95", "lower_50", "upper_50", "upper_95")
 
 
@@ -198,16 +200,18 @@ class Study:
 
 
 def every_cell() -> dict[str, Cell]:
-    """Every family at every scale, by name."""
-    found = [cell for cell in cells(spec.load(MODEL)) if cell.scale is not None]
+    """Every family at every width, by name."""
+    wanted = spec.load(MODEL)
+    found = [cell for cell in cells(wanted) if cell.multiple is not None]
     steps = HierarchicalRandomWalkPrior(
         family="hierarchical_random_walk",
         scale=1.0,
         reason="neighbours are alike, how much is learned",
     )
-    for scale in SCALES:
-        prior = scaled(steps, scale, LAGS)
-        found.append(Cell("hierarchical_random_walk", scale, prior.reason, {TERM: prior}))
+    unit = as_wide(steps, wanted.lagged[0])
+    for multiple in MULTIPLES:
+        prior = unit.times(multiple)
+        found.append(Cell("hierarchical_random_walk", multiple, prior.reason, {TERM: prior}))
     return {cell.name: cell for cell in found}
 
 
@@ -238,7 +242,7 @@ def piece(setting: Setting, truth: str, repetition: int) -> list[str]:
             curve = priors.draws(cell.priors[TERM], LAGS, 1, rng)[:, 0]
         with threadpool_limits(1, user_api="blas"):
             numbers = judged(it, curve, fit, n=DRAWS[setting.engine], rng=rng)
-        key = f"{truth},{repetition},{cell.prior},{cell.scale:g}"
+        key = f"{truth},{repetition},{cell.prior},{cell.multiple:g}"
         names = [*(f"lag,{lag}" for lag in LAGS), "sum,", "risk difference,"]
         for name, values in zip(names, numbers, strict=True):
             lines.append(f"{key},{name}," + ",".join(f"{value:.6g}" for value in values) + "\n")
@@ -365,7 +369,7 @@ def scored(found: pd.DataFrame) -> pd.DataFrame:
         error=error,
         square=error**2,
         score=found["upper_95"] - found["lower_95"] + 2 / 0.05 * (below + above),
-        cell=found["prior"] + ":" + found["scale"].map("{:g}".format),
+        cell=found["prior"] + ":" + found["multiple"].map("{:g}".format),
     )
     measures = ["covered_95", "covered_50", "error", "square", "score", "sd"]
     known = each[each["estimate"].notna()]
@@ -453,13 +457,13 @@ def errors_text(found: pd.DataFrame) -> str:
         f"Monte Carlo error at nominal coverage: {100 * (0.95 * 0.05 / n) ** 0.5:.1f} points of "
         f"95, {100 * (0.25 / n) ** 0.5:.1f} points of 50 percent; averaged over lags at most "
         f"{100 * by_lag:.1f} points of 95 percent; of the bias of the sum at most {bias:.2f}. "
-        f"Median posterior sd of a coefficient under normal:0.5: {_median_sd(found):.2f}. "
+        f"Median posterior sd of a coefficient under normal:1: {_median_sd(found):.2f}. "
         "In brackets: the family does not contain the truth."
     )
 
 
 def _median_sd(found: pd.DataFrame) -> float:
-    own = found[(found["prior"] == "normal") & (found["scale"] == 0.5)]
+    own = found[(found["prior"] == "normal") & (found["multiple"] == 1)]
     return float(own.loc[own["quantity"] == "lag", "sd"].median())
 
 

@@ -460,19 +460,24 @@ def sensitivity(
 ) -> Sensitivity:
     """The model under every family of lag priors, on the same rows.
 
+    Each family is half, one and two times as wide as the model's own prior, in the 95 percent prior
+    interval of the sum over the lags.
+
     Parameters
     ----------
     panel : Panel
     model : ModelSpec, str or Path
     engine : {"laplace", "nuts"}
     repeat : sequence of str
-        Priors that are sampled beside the approximation, such as ``"horseshoe:0.5"``.
+        Priors that are sampled beside the approximation, such as ``"horseshoe:0.5"``, that is half
+        as wide.
     seed : int
 
     Returns
     -------
     Sensitivity
-        With ``table``, one row per prior, quantity, exit and lag or month.
+        With ``table``, one row per prior, quantity, exit and lag or month, ``summary()`` and
+        ``plot()``.
     """
     model_spec = _model_of(panel, model)
     plan = sensitivity_study.plan(model_spec, engine=engine, repeat=repeat, seed=seed)

@@ -364,6 +364,8 @@ def test_simulated_registers_are_a_panel(tmp_path: Path) -> None:
 def test_sensitivity_is_a_table(panel: hz.Panel) -> None:
     found = hz.sensitivity(panel, "jobs", seed=1)
     assert {"model", "normal", "horseshoe"} <= set(found.table["prior"])
+    assert set(found.summary()["quantity"]) <= {"cumulative_lag_effect", "risk_difference"}
+    assert len(found.plot().get_yticks()) == len(found.cells)
 
 
 # --- on in ArviZ --------------------------------------------------------------------------------

@@ -115,7 +115,10 @@ def sensitivity(
     seed: Seed = 0,
     lang: Language = "en",
 ) -> None:
-    """Refit a model under every lag prior; exit code 4 when sampling did not converge."""
+    """Refit a model under every lag prior, half, one and two times as wide as its own.
+
+    Exit code 4 when sampling did not converge.
+    """
     from hazard import spec
     from hazard.files.atomic import check_new
     from hazard.studies.sensitivity.folder import write_sensitivity

@@ -20,6 +20,8 @@ from hazard.output.tables import HAZARD_MODEL
 
 _WIDTH = 0.5  # of the places of all exits at one lag
 _COUNTED = "Aalen-Johansen"
+_BAND = "#ececec"
+_STATUS = {"same": INK, "undecided": "#9a9a9a", "changed": "#c23b22"}
 _LINES = {"with": "-", "without": "--", "always": "-", "never": "--", "observed": "-"}
 
 
@@ -163,6 +165,36 @@ def groups(effects: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     axes.plot(_floats(ordered, "estimate"), y, "o", color=INK, markersize=4)
     axes.axvline(0.0, color=INK, linewidth=0.8, zorder=0)
     axes.set_yticks(y, [str(level) for level in ordered["level"]])
+    return axes
+
+
+def sensitivity(sums: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Sum over the lags of one term under every lag prior, with intervals.
+
+    Parameters
+    ----------
+    sums : DataFrame
+        Of one term, exit and engine; the first row is that of the model's own priors, whose
+        interval is the grey band. Columns ``prior``, ``multiple``, ``estimate``, ``lower``,
+        ``upper``, ``unit``, ``status``.
+    ax : Axes, optional
+        To draw on; by default a new one, a fifth of an inch high per prior.
+    """
+    rows = sums.reset_index(drop=True)
+    axes = plt.subplots(figsize=(6.4, 1.5 + 0.2 * len(rows)))[1] if ax is None else ax
+    axes.axvspan(*_floats(rows.iloc[[0]], "lower"), *_floats(rows.iloc[[0]], "upper"), color=_BAND)
+    axes.axvline(0.0, color=INK, linewidth=0.8)
+    for status, colour in _STATUS.items():
+        lines = rows[rows["status"].eq(status)]
+        axes.hlines(lines.index, _floats(lines, "lower"), _floats(lines, "upper"), color=colour)
+        axes.plot(_floats(lines, "estimate"), lines.index, "o", color=colour, label=status)
+    names = rows["prior"] + [
+        "" if pd.isna(multiple) else f" ×{multiple:g}" for multiple in rows["multiple"]
+    ]
+    axes.set_yticks(rows.index, names)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel(f"sum over the lags, {rows['unit'].iloc[0]}")
+    _legend(axes, "conclusion, beside that under the first prior")
     return axes
 
 

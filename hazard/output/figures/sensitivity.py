@@ -22,9 +22,10 @@ from hazard.spec.priors import SHAPES
 
 _LABELS = MappingProxyType({shape.name: shape.label for shape in SHAPES})
 _MARKS = MappingProxyType({"above": "^", "below": "v", "unclear": "."})
-_CHANGED, _REFERENCE, _PRIOR = "#f5c542", "#ececec", "#d0d0d0"
-_ROW = ["prior", "scale", "engine"]
-_LEFT, _RIGHT = 1.62, 0.12  # inches
+_FILLS = MappingProxyType({"changed": "#f5c542", "undecided": "#dcdcdc"})
+_REFERENCE, _PRIOR = "#ececec", "#d0d0d0"
+_ROW = ["prior", "multiple", "engine"]
+_LEFT, _RIGHT = 1.72, 0.12  # inches
 _LINE = 0.2
 
 
@@ -72,7 +73,8 @@ def sensitivity(
         Columns of :func:`hazard.studies.sensitivity.table`. Shown is the term of the risk
         differences, or the first one where there are none. Above, one line per prior: estimate and
         interval of the last risk difference (else of the sum of the lags) of every exit, and the
-        conclusion on every published quantity. Below, one panel per exit and prior.
+        conclusion on every published quantity. Below, one panel per exit and family, with the one
+        of its priors that is nearest the model's own in width.
     labels : mapping of exit to text, optional
         Exits that are not in it keep their names.
     words : mapping, optional
@@ -87,7 +89,7 @@ def sensitivity(
     lines = rows[_ROW].drop_duplicates().reset_index(drop=True)
     data = _FigureData(rows, lines, labels or {}, words or languages.figure("sensitivity"))
     exits = data.exits()
-    upper, lower = 1.05 + _LINE * len(lines), 1.65 + 1.15 * len(exits)
+    upper, lower = 1.05 + _LINE * len(lines), 1.75 + 1.15 * len(exits)
     height = upper + lower
     with mpl.rc_context(dict(STYLE)):
         figure = Figure(figsize=(9.0, height))
@@ -106,7 +108,7 @@ def sensitivity(
             lines["prior"].nunique(),
             left=0.075,
             right=1 - _RIGHT / 9,
-            top=floor - 1.1 / height,
+            top=floor - 1.2 / height,
             bottom=0.62 / height,
             wspace=0.1,
             hspace=0.16,
@@ -128,7 +130,8 @@ def sensitivity_text(
     -------
     str
         One paragraph: for every published quantity its value under the model's own priors and the
-        number of the other priors under which the conclusion is the same.
+        number of the other priors under which the conclusion is the same, is another one beyond
+        Monte Carlo error, or is either.
     """
     words = words or languages.figure("sensitivity")
     main = estimates[estimates["engine"] == estimates["engine"].iloc[0]]
@@ -139,9 +142,19 @@ def sensitivity_text(
         texts = (_kept_text(estimand.rows_of(rows), words) for estimand in _estimands(rows))
         parts.append(f"{(labels or {}).get(str(exit_name), exit_name)}: {'; '.join(texts)}")
     lags = main[main["quantity"] == "lag_coefficient"]
-    stays = ~lags.groupby(["term", "exit", "lag"])["changed"].any()
+    changes, open_ = (
+        lags["status"].eq(status).groupby([lags[name] for name in ("term", "exit", "lag")]).any()
+        for status in ("changed", "undecided")
+    )
     return words["text"].format(
-        event=_event(data, words), n=n, exits=". ".join(parts), all=len(stays), same=stays.sum()
+        event=_event(data, words),
+        n=n,
+        multiples=", ".join(_times(m, words) for m in data["multiple"].dropna().unique()),
+        exits=". ".join(parts),
+        all=len(changes),
+        same=(~changes & ~open_).sum(),
+        changed=changes.sum(),
+        undecided=(~changes & open_).sum(),
     )
 
 
@@ -182,8 +195,10 @@ def _kept_text(rows: pd.DataFrame, words: Words) -> str:
     else:
         total = digits.logarithm(estimate, marks(words))
         number = words["sum"].format(estimate=total, unit=_unit(reference["unit"], words))
-    n_same, conclusion = int((~others["changed"]).sum()), words[reference["conclusion"]]
-    return words["kept"].format(number=number, conclusion=conclusion, same=n_same, all=len(others))
+    counts = {s: int((others["status"] == s).sum()) for s in ("same", "changed", "undecided")}
+    return words["kept"].format(
+        number=number, conclusion=words[reference["conclusion"]], all=len(others), **counts
+    )
 
 
 def _unit(name: str, words: Words) -> str:
@@ -214,14 +229,18 @@ def _forests(figure: Figure, grid: GridSpec, data: _FigureData) -> None:
 
 
 def _label(data: _FigureData, k: int) -> str:
-    """Name of the prior on the first of its lines, and its scale on each."""
+    """Name of the prior on the first of its lines, and its multiple on each."""
     lines, words = data.lines, data.words
-    prior, scale, engine = lines.iloc[k]
+    prior, multiple, engine = lines.iloc[k]
     repeated = k > 0 and lines["prior"].iloc[k - 1] == prior
     name = "" if repeated else _prior(prior, words)
-    number = "" if pd.isna(scale) else _number(scale, words)
+    number = "" if pd.isna(multiple) else _times(multiple, words)
     sampled = words["sampled"] if engine == "nuts" and (lines["engine"] != "nuts").any() else ""
     return "  ".join(part for part in (name, number, sampled) if part)
+
+
+def _times(multiple: float, words: Words) -> str:
+    return f"×{_number(multiple, words)}"
 
 
 def _prior(name: str, words: Words) -> str:
@@ -252,8 +271,8 @@ def _conclusions(figure: Figure, grid: GridSpec, data: _FigureData) -> None:
         for x, estimand in enumerate(estimands):
             rows = data.on_lines(exit_name, estimand)
             for y, row in enumerate(rows.to_dict("records")):
-                if row["changed"]:
-                    panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=_CHANGED, lw=0))
+                if fill := _FILLS.get(row["status"]):
+                    panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=fill, lw=0))
                 panel.plot(x, y, _MARKS[row["conclusion"]], color=colour, markersize=5)
         heads = ["Σ" if estimand.month is None else str(estimand.month) for estimand in estimands]
         panel.set_xticks(range(len(heads)), heads)
@@ -273,7 +292,7 @@ def _lag_panels(figure: Figure, grid: GridSpec, data: _FigureData) -> None:
         first = None
         for column, prior in enumerate(priors):
             panel = figure.add_subplot(grid[row, column], sharey=first)
-            _lag_panel(panel, of_exit[of_exit["prior"] == prior], colour)
+            _lag_panel(panel, _nearest(of_exit[of_exit["prior"] == prior]), colour)
             panel.yaxis.set_major_formatter(_even_ticks(panel, data.words))
             panel.tick_params(labelleft=column == 0, labelbottom=row == len(data.exits()) - 1)
             if first is None:
@@ -282,27 +301,24 @@ def _lag_panels(figure: Figure, grid: GridSpec, data: _FigureData) -> None:
                 panel.set_ylim(min(float(low), 0.0) - 0.1, max(float(high), 0.0) + 0.1)
                 panel.set_ylabel(label, color=colour, weight="bold")
             if row == 0:
-                panel.set_title(_prior(prior, data.words).replace(" ", "\n", 1), size=8)
+                panel.set_title(_prior(prior, data.words).replace(" ", "\n", 1), size=7)
+
+
+def _nearest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of the rows of a family those of the prior whose width is nearest the model's own."""
+    distance = np.abs(np.log(rows["multiple"].fillna(1.0).astype(float)))
+    return pd.DataFrame(rows[distance == distance.min()])
 
 
 def _lag_panel(panel: Axes, rows: pd.DataFrame, colour: str) -> None:
-    """Wide bars: prior; narrow bars with a dot: posterior; the larger scale stands left."""
-    scales = sorted(rows["scale"].fillna(np.inf).unique(), reverse=True)
-    shifts = [0.42 * (k - (len(scales) - 1) / 2) for k in range(len(scales))]
+    """Wide bars: prior; narrow bars with a dot: posterior."""
     panel.axhline(0.0, color=INK, linewidth=0.7, zorder=2)
-    for scale, shift in zip(scales, shifts, strict=True):
-        of_scale = rows[rows["scale"].fillna(np.inf) == scale]
-        lag = of_scale["lag"].astype(float) + shift
-        low, high = of_scale["prior_lower"].astype(float), of_scale["prior_upper"].astype(float)
-        panel.bar(lag, high - low, 0.36, low, color=_PRIOR, linewidth=0, zorder=1)
-        panel.vlines(
-            lag,
-            of_scale["lower"].astype(float),
-            of_scale["upper"].astype(float),
-            color=colour,
-            lw=1.2,
-        )
-        panel.plot(lag, of_scale["estimate"].astype(float), ".", color=colour, markersize=2.8)
+    lag, low, high = (rows[name].astype(float) for name in ("lag", "prior_lower", "prior_upper"))
+    panel.bar(lag, high - low, 0.6, low, color=_PRIOR, linewidth=0, zorder=1)
+    panel.vlines(
+        lag, rows["lower"].astype(float), rows["upper"].astype(float), color=colour, lw=1.2
+    )
+    panel.plot(lag, rows["estimate"].astype(float), ".", color=colour, markersize=2.8)
     lags = rows["lag"].astype(int)
     panel.set_xticks(sorted({lags.min(), int(np.median(lags)), lags.max()}))
     panel.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))

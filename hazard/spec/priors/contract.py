@@ -135,10 +135,6 @@ class PriorFamily(Record):
         The mean must be zero: surrogates and prior intervals are centred at it.
         """
 
-    def mean_variance(self, lag: FloatArray) -> float:
-        """Prior variance of a coefficient, averaged over lags."""
-        return float(np.mean(self.moments(lag).variance))
-
     def times(self, factor: float) -> Self:
         """The prior of the same shape, all its standard deviations times a factor."""
         return self.model_copy(update={name: getattr(self, name) * factor for name in self.lengths})

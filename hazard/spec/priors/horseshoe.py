@@ -63,13 +63,9 @@ class HorseshoePrior(TransformedFamily):
 
     def moments(self, lag: FloatArray) -> Moments:
         """Zero, and one variance for all lags."""
-        return Moments(np.zeros(len(lag)), np.full(len(lag), self.mean_variance(lag)))
-
-    def mean_variance(self, lag: FloatArray) -> float:
-        """Prior variance of a coefficient."""
         r = self.scale / self.slab
         variance_share = (r**2 - 2 / np.pi * r * np.log(r)) / (1 + r**2)
-        return float(self.slab**2 * variance_share)
+        return Moments(np.zeros(len(lag)), np.full(len(lag), self.slab**2 * variance_share))
 
     @classmethod
     def shapes(cls) -> tuple[Shape, ...]:

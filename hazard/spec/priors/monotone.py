@@ -64,11 +64,6 @@ class MonotonePrior(TransformedFamily):
         remaining = np.arange(n, 0, -1, dtype=np.float64)
         return Moments(np.zeros(n), self.scale**2 * remaining * (remaining + 1) / (n * (n + 1)))
 
-    def mean_variance(self, lag: FloatArray) -> float:
-        """Prior variance of a coefficient, averaged over lags: scale^2 (n + 2) / (3 n)."""
-        n = len(lag)
-        return self.scale**2 * (n + 2) / (3 * n)
-
     @classmethod
     def shapes(cls) -> tuple[Shape, ...]:
         """Any fall."""

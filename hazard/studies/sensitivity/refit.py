@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+from matplotlib.axes import Axes
 
 from hazard import units
 from hazard.errors import UsageError
@@ -22,11 +23,13 @@ from hazard.inference.nuts import SamplerSettings
 from hazard.inference.thinning import thinned
 from hazard.model import design, parameterisation
 from hazard.model.design import Design
+from hazard.output import plots
 from hazard.spec import IncidenceEstimand, ModelSpec
 from hazard.spec.priors import Prior
+from hazard.studies.sensitivity.conclusions import RULE
 from hazard.studies.sensitivity.engines import Sampler
-from hazard.studies.sensitivity.grid import Cell, cells, chosen
-from hazard.studies.sensitivity.tidy import Fitted, repeated, table
+from hazard.studies.sensitivity.grid import MULTIPLE_OF, Cell, cells, chosen
+from hazard.studies.sensitivity.tidy import Fitted, overview, repeated, table
 
 INCIDENCE_DRAWS = 500
 """Draws of which cumulative incidences are computed: evenly spaced ones of all."""
@@ -86,6 +89,45 @@ class Sensitivity:
     def passed(self) -> bool:
         """Whether everything that was sampled passed the gate."""
         return all(verdict.passed for verdict in self.gates.values())
+
+    def summary(self) -> pd.DataFrame:
+        """Each published conclusion, and under how many other priors it changes.
+
+        Returns
+        -------
+        DataFrame
+            See :func:`hazard.studies.sensitivity.tidy.overview`.
+        """
+        return overview(self.table)
+
+    def plot(
+        self, term: str | None = None, exit: str | None = None, *, ax: Axes | None = None
+    ) -> Axes:
+        """Sum over the lags of a term on an exit under every prior, with intervals.
+
+        What was sampled beside the approximation is left out; see
+        :func:`hazard.output.plots.sensitivity`.
+
+        Parameters
+        ----------
+        term, exit : str, optional
+            By default the first of each.
+        ax : Axes, optional
+            To draw on; a new one by default.
+
+        Raises
+        ------
+        UsageError
+            If there is no such term or exit.
+        """
+        sums = self.table[self.table["quantity"].eq("cumulative_lag_effect")]
+        sums = sums[sums["engine"].eq(sums["engine"].iloc[0])]
+        term_name = plots.chosen("term", term, list(sums["term"].unique()))
+        exit_name = plots.chosen("exit", exit, list(sums["exit"].unique()))
+        rows = sums[sums["term"].eq(term_name) & sums["exit"].eq(exit_name)]
+        axes = plots.sensitivity(rows, ax=ax)
+        axes.set_xlabel(f"{axes.get_xlabel()}, of {term_name} on {exit_name}")
+        return axes
 
 
 def plan(
@@ -153,6 +195,8 @@ def run(
             else None,
             "repeats": [cell.name for cell in sensitivity_plan.repeats],
             "incidence_draws": sensitivity_plan.incidence_draws,
+            "multiple": MULTIPLE_OF,
+            "rule": RULE,
             "seconds": round(time.perf_counter() - since, 2),
             "versions": versions(),
         },

@@ -15,15 +15,17 @@ from hazard.errors import EstimandError
 from hazard.inference.convergence import Gate
 from hazard.output import tables
 from hazard.output.digits import language_marks, number
+from hazard.output.summaries import DETAIL, Compared, detailed
 from hazard.spec import ModelSpec
 from hazard.spec.links import LINKS
-from hazard.studies.sensitivity.grid import REFERENCE, Cell
-from hazard.studies.sensitivity.prior_intervals import half_widths
+from hazard.studies.sensitivity.conclusions import STATUSES, conclusions, statuses
+from hazard.studies.sensitivity.grid import REFERENCE, Cell, cell_name
+from hazard.studies.sensitivity.prior_intervals import lag_half_widths, sum_half_width
 
 KEY = ("term", "exposure", "network", "exit", "quantity", "lag", "month")
 COLUMNS = (
     "prior",
-    "scale",
+    "multiple",
     "reason",
     "engine",
     "term",
@@ -44,11 +46,17 @@ COLUMNS = (
     "draws",
     "prior_lower",
     "prior_upper",
-    "probability_of_direction",
+    "lower_mcse",
+    "upper_mcse",
+    "p_direction",
+    "p_direction_mcse",
     "conclusion",
-    "changed",
+    "status",
 )
-_OVER = ("chain", "draw")
+_ERRORS = ["lower_mcse", "upper_mcse", "p_direction", "p_direction_mcse"]
+_PUBLISHED = ["term", "exit", "quantity", "month"]
+_SHOWN = (*_PUBLISHED, "estimate", "lower", "upper", "unit", "conclusion")
+_AS_THEY_COME: dict[str, Any] = {"sort": False, "dropna": False}
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ class Fitted:
 
 
 def table(fits: Sequence[Fitted], spec: ModelSpec) -> pd.DataFrame:
-    """Every quantity under every prior, with what the prior said, and whether it is concluded.
+    """Every quantity under every prior, with what the prior said, and whether that changes it.
 
     Parameters
     ----------
@@ -84,11 +92,16 @@ def table(fits: Sequence[Fitted], spec: ModelSpec) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per fit and number, in the order of the fits. ``prior_lower`` and ``prior_upper``
-        are the 95 percent interval of a lag or of a sum before the rows are seen, empty for risk
-        differences. ``probability_of_direction`` is the share of draws on the side of zero where
-        most are. ``conclusion`` is ``above`` or ``below`` where the interval excludes zero, else
-        ``unclear``; ``changed`` says that it is another one than under the reference.
+        One row per fit and number, in the order of the fits. ``multiple`` is the width of the 95
+        percent prior interval of the sum over the lags in units of that under the model's own
+        prior, empty for the latter. ``prior_lower`` and ``prior_upper`` are the 95 percent interval
+        of a lag or of a sum before the rows are seen, empty for risk differences. ``p_direction``
+        is the share of draws on the side of zero where most are. ``conclusion`` is ``above`` or
+        ``below`` where the interval excludes zero, else ``unclear``; ``status`` is ``same``,
+        ``changed`` or ``undecided``: whether the conclusion is another one than under the
+        reference, beyond the Monte Carlo errors ``lower_mcse`` and ``upper_mcse`` of the ends
+        (:func:`hazard.studies.sensitivity.conclusions.statuses`). Of the reference itself it is
+        ``undecided`` where its own errors leave two conclusions open.
 
     Raises
     ------
@@ -101,11 +114,45 @@ def table(fits: Sequence[Fitted], spec: ModelSpec) -> pd.DataFrame:
     ]
     if not reference_frames:
         raise EstimandError("sensitivity must have a fit under the model's own priors; got none.")
-    reference = reference_frames[0]["conclusion"].to_numpy()
-    marked = [frame.assign(changed=frame["conclusion"].to_numpy() != reference) for frame in frames]
+    marked = [frame.assign(status=statuses(frame, reference_frames[0])) for frame in frames]
     joined = pd.concat([frame.astype(object) for frame in marked], ignore_index=True)
     with np.errstate(invalid="ignore"):  # pandas tries whether infinite numbers are whole
         return joined.reindex(columns=list(COLUMNS)).convert_dtypes()
+
+
+def overview(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Each published conclusion under the model's own priors, and what the others do to it.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        From :func:`table`; what was sampled beside the approximation does not count.
+
+    Returns
+    -------
+    DataFrame
+        One row per term, exit and sum or risk difference: ``estimate``, ``lower``, ``upper``,
+        ``unit``, ``conclusion`` under the model's own priors; the number of other priors under
+        which it is ``same``, ``changed`` or ``undecided``; ``changed_under``, the names of those
+        that change it.
+    """
+    main = estimates[estimates["engine"] == estimates["engine"].iloc[0]]
+    published = main[main["quantity"] != "lag_coefficient"]
+    rows = [_overview_row(rows) for _, rows in published.groupby(_PUBLISHED, **_AS_THEY_COME)]
+    return pd.DataFrame(rows).convert_dtypes()
+
+
+def _overview_row(rows: pd.DataFrame) -> dict[str, Any]:
+    """One conclusion: ``rows`` are those of every prior."""
+    reference, others = rows[rows["prior"] == REFERENCE].iloc[0], rows[rows["prior"] != REFERENCE]
+    changing = others[others["status"] == "changed"]
+    names = map(cell_name, changing["prior"], changing["multiple"])
+    counts = {status: int((others["status"] == status).sum()) for status in STATUSES}
+    return {
+        **{name: reference[name] for name in _SHOWN},
+        **counts,
+        "changed_under": ", ".join(names),
+    }
 
 
 def repeated(estimates: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +168,7 @@ def repeated(estimates: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         From :func:`hazard.output.tables.apart`, with both conclusions.
     """
-    key = ["prior", "scale", *KEY]
+    key = ["prior", "multiple", *KEY]
     approximated, sampled = (estimates[estimates["engine"] == name] for name in ("laplace", "nuts"))
     distances = tables.apart(approximated, sampled, key)
     conclusion_rows = [rows[[*key, "conclusion"]] for rows in (approximated, sampled)]
@@ -137,9 +184,9 @@ def repeated_text(distances: pd.DataFrame, lang: str = languages.ENGLISH) -> lis
     """One sentence per prior that was repeated: how far approximation and sampling are apart."""
     text, marks = languages.words("commands.sensitivity", lang)["repeated"], language_marks(lang)
     lines = []
-    for _, rows in distances.groupby(["prior", "scale"], sort=False, dropna=False):
+    for _, rows in distances.groupby(["prior", "multiple"], sort=False, dropna=False):
         cell: Any = rows.iloc[0]
-        name = cell["prior"] if pd.isna(cell["scale"]) else f"{cell['prior']}:{cell['scale']:g}"
+        name = cell_name(cell["prior"], cell["multiple"])
         n_same = int((rows["conclusion"] == rows["conclusion_nuts"]).sum())
         estimate_distance = rows["apart"].astype(float).abs()
         end_distances = rows[["apart_lower", "apart_upper"]].astype(float).abs().to_numpy()
@@ -165,7 +212,7 @@ def _of_fit(fit: Fitted, spec: ModelSpec) -> pd.DataFrame:
     prior = _prior_half_widths(rows, fit.cell, spec)
     return rows.assign(
         prior=fit.cell.prior,
-        scale=np.nan if fit.cell.scale is None else fit.cell.scale,
+        multiple=np.nan if fit.cell.multiple is None else fit.cell.multiple,
         reason=fit.cell.reason,
         engine=fit.engine,
         exposure=rows["term"].map(exposure),
@@ -178,38 +225,19 @@ def _of_fit(fit: Fitted, spec: ModelSpec) -> pd.DataFrame:
 
 
 def _summary(draws: xr.DataArray, quantity: str) -> pd.DataFrame:
-    above, below = (draws > 0).mean(_OVER), (draws < 0).mean(_OVER)
-    directions = xr.Dataset(
-        {"probability_of_direction": above.where(above >= below, below)}
-    ).to_dataframe()
-    summary_rows = tables.summary(draws)
-    n = draws.sizes["chain"] * draws.sizes["draw"]
-    keys = [str(name) for name in directions.index.names]
-    return summary_rows.join(directions, on=keys).assign(quantity=quantity, draws=n)
-
-
-def conclusions(lower: pd.Series, upper: pd.Series) -> list[str]:
-    """What intervals say of the sign.
-
-    Examples
-    --------
-    >>> conclusions(pd.Series([0.1, -2.0, -0.1]), pd.Series([0.2, -0.5, 0.3]))
-    ['above', 'below', 'unclear']
-    """
-    return [
-        "above" if low > 0 else "below" if high < 0 else "unclear"
-        for low, high in zip(lower, upper, strict=True)
-    ]
+    rows = detailed(draws, Compared(0.0))
+    shown = rows.drop(columns=[name for name in DETAIL if name not in _ERRORS])
+    return shown.assign(quantity=quantity, draws=draws.sizes["chain"] * draws.sizes["draw"])
 
 
 def _prior_half_widths(rows: pd.DataFrame, cell: Cell, spec: ModelSpec) -> pd.Series:
     widths: dict[tuple[str, str, float], float] = {}
     for term in spec.lagged:
-        windows = term.coefficient_windows
-        *by_lag, total = half_widths(cell.priors[term.name], windows).tolist()
+        prior = cell.priors[term.name]
+        by_lag = lag_half_widths(term, prior).tolist()
         for lag, width in zip(term.every_lag, by_lag, strict=True):
             widths["lag_coefficient", term.name, float(lag)] = width
-        widths["cumulative_lag_effect", term.name, -np.inf] = total
+        widths["cumulative_lag_effect", term.name, -np.inf] = sum_half_width(term, prior)
     place = rows["lag"].astype(float).fillna(-np.inf)
     keys = pd.MultiIndex.from_arrays([rows["quantity"], rows["term"], place])
     return pd.Series([widths.get(key, np.nan) for key in keys], index=rows.index)

@@ -66,7 +66,6 @@ def test_variance_by_hand() -> None:
     """Of two lags the second keeps a uniform share, whose second moment is 1 / 3."""
     found = monotone(3.0)
     np.testing.assert_allclose(found.moments(lags(2)).variance, [9, 3], rtol=1e-12)
-    assert found.mean_variance(lags(2)) == 6
     assert (found.reach, found.symbols) == (
         3.0,
         "lag 0 ~ Normal(0, 3), falling, shares ~ Dirichlet(1)",

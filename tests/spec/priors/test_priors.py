@@ -104,7 +104,7 @@ print(json.dumps({
     "error": float((drawn**2).mean(axis=(0, 2, 3)).std() / drawn.shape[1] ** 0.5),
     "cells": [cell.name for cell in grid.cells(model)],
     "label": _LABELS["student"],
-    "half_widths": prior_intervals.half_widths(model.term[0].prior, ((0, 0), (1, 1))).tolist(),
+    "half_widths": prior_intervals.lag_half_widths(model.term[0], model.term[0].prior).tolist(),
 }))
 """
 
@@ -156,7 +156,7 @@ def test_a_new_family_is_a_module_and_a_line(copy: Path) -> None:
     # variance of a t with 5 degrees of freedom: 5 / 3 of the scale squared
     assert abs(found["variance"] - 0.25 * 5 / 3) < 5 * found["error"]
     assert abs(found["variance"] - 0.25) > 5 * found["error"]  # negative control: that of a normal
-    assert found["cells"][-2:] == ["student:0.5", "student:0.25"]
+    assert found["cells"][-2:] == ["student:1", "student:2"]
     assert found["label"] == "heavy tails"
     of = stats.t(5, scale=0.5)
     error = math.sqrt(0.05 * 0.95 / 100_000) / (2 * of.pdf(of.ppf(0.975)))

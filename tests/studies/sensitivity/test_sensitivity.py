@@ -12,24 +12,28 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib import pyplot as plt
+from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from scipy import integrate, optimize, stats
 
 from hazard import cli, fitting, languages
 from hazard import spec as specs
+from hazard.arrays import FloatArray
 from hazard.brief.folders import read as read_folder
 from hazard.errors import EstimandError, UsageError
 from hazard.inference.convergence import EXPLORE, Gate
 from hazard.inference.nuts import SamplerSettings
-from hazard.model.priors import covariance, draws
+from hazard.model.priors import draws
 from hazard.output import figures
-from hazard.spec import ModelSpec
-from hazard.spec.priors import SHAPES
+from hazard.spec import LaggedTerm, ModelSpec, tails
+from hazard.spec.priors import SHAPES, Prior
 from hazard.spec.priors.monotone import MonotonePrior
 from hazard.spec.priors.normal import NormalPrior
 from hazard.spec.priors.pooled import PooledPrior
 from hazard.spec.priors.random_walk import RandomWalkPrior
+from hazard.spec.tails import Contrasts
 from hazard.studies import sensitivity
 from hazard.studies.sensitivity import Cell, Fitted, Sensitivity, SensitivityPlan
 from hazard.studies.sensitivity.folder import write_sensitivity
@@ -51,51 +55,87 @@ SEAL = {"manifest.json", "manifest.sha256"}
 
 INCIDENCE = '[[estimand]]\nkind = "cumulative_incidence"\nterm = "visit_centre"\n'
 LAGS = np.arange(7)
-KEY = ["prior", "scale", "engine", "exposure", "network", "exit", "quantity", "lag", "month"]
+KEY = ["prior", "multiple", "engine", "exposure", "network", "exit", "quantity", "lag", "month"]
 NUMBERS = ["estimate", "lower", "upper", "mcse"]
 
 
-def shape_of(name: str) -> Any:
-    """The prior of one cell of the bundled model."""
-    every = {cell.name: cell for cell in sensitivity.cells(specs.read("oslo2016"))}
-    return every[name].priors["forced_return_centre"]
-
-
 FAMILIES = [
-    cell.name for cell in sensitivity.cells(specs.read("oslo2016")) if cell.scale is not None
+    cell.name for cell in sensitivity.cells(specs.read("oslo2016")) if cell.multiple is not None
 ]
 
 
 # --- cells --------------------------------------------------------------------------------------
-def test_cells_are_ten_families_at_two_scales_after_the_model_s_own() -> None:
+def test_cells_are_eleven_families_at_three_widths_after_the_model_s_own() -> None:
     spec = specs.read("oslo2016")
     every = sensitivity.cells(spec)
-    assert len({cell.name for cell in every}) == len(every) == 23
+    assert len({cell.name for cell in every}) == len(every) == 34
     assert every[0].priors == {term.name: term.prior for term in spec.lagged}
-    assert {cell.scale for cell in every[1:]} == {0.5, 0.25}
+    assert {cell.multiple for cell in every[1:]} == {0.5, 1.0, 2.0}
     assert {len(cell.priors) for cell in every} == {len(spec.lagged)}
-    assert len({cell.reason for cell in every}) == 23
+    assert len({cell.reason for cell in every}) == 34
+
+
+def sums(prior: Prior, term: LaggedTerm, n: int, rng: np.random.Generator) -> FloatArray:
+    """Sizes of draws of the sum over the lags."""
+    parts = tails.contrasts(term, "sum")
+    return np.abs(parts.weights @ draws(prior, parts.lag, n, rng))[0]
+
+
+def outside(found: FloatArray, size: float) -> float:
+    """How many standard errors the share of sizes beyond this one is from 5 percent.
+
+    Those of the draws, and of the 100,000 with which a prior that is not normal was scaled.
+    """
+    error = np.sqrt(0.05 * 0.95 * (1 / found.size + 1 / 100_000))
+    return float(abs((found > size).mean() - 0.05) / error)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_typical_prior_sd_is_the_scale(name: str, rng: np.random.Generator) -> None:
-    """Mean over lags of the squared draws, five of its own standard errors."""
-    scale = float(name.split(":")[1])
-    drawn = draws(shape_of(name), LAGS, 200_000, rng)
-    found = (drawn**2).mean(axis=0)
-    error = found.std() / np.sqrt(found.size)
-    assert abs(found.mean() - scale**2) < 5 * error
-    assert abs(found.mean() - (1.1 * scale) ** 2) > 5 * error  # negative control
+def test_the_sum_is_as_wide_as_the_multiple_says(name: str, rng: np.random.Generator) -> None:
+    """Draws of their own, beside the interval of the model's walk: 1.96 times sd 0.5 sqrt(140)."""
+    spec = specs.read("oslo2016")
+    walk = RandomWalkPrior(family="random_walk", start=0.5, scale=0.5, reason="an example")
+    term = spec.lagged[0].model_copy(update={"prior": walk})
+    spec = spec.model_copy(update={"term": (term,)})
+    [cell] = sensitivity.chosen(sensitivity.cells(spec), [name])
+    half = cell.multiple * stats.norm.ppf(0.975) * 0.5 * np.sqrt(140)
+    found = sums(cell.priors[term.name], term, 200_000, rng)
+    assert outside(found, half) < 5
+    assert outside(1.1 * found, half) > 5  # negative control
 
 
-@pytest.mark.parametrize("n", [1, 2, 7])
-def test_scaling_holds_for_any_number_of_lags(n: int) -> None:
-    walk = RandomWalkPrior(
-        family="random_walk", start=1.0, scale=0.25, order=2, reason="an example"
-    )
-    made = sensitivity.scaled(walk, 0.3, np.arange(n))
-    assert np.trace(covariance(made, np.arange(n))) / n == pytest.approx(0.09, rel=1e-12)
-    assert made.start / made.scale == pytest.approx(4.0, rel=1e-12)
+OWN = {shape.name: shape.prior.times(0.3) for shape in SHAPES}
+
+
+@pytest.mark.parametrize("own", OWN)
+@pytest.mark.parametrize("lags", ["[0, 6]", "[-2, 3]", "[-3, -1]", "[0, 0]"])
+def test_every_prior_of_a_model_is_bracketed(own: str, lags: str) -> None:
+    """Of any family of the model's own, of leads too; each term has its own width."""
+    first = model(VISIT.replace("[0, 2]", lags) + NORMAL).lagged[0]
+    second = model(VISIT.replace("centre", "nationality") + NORMAL).lagged[0]
+    terms = first.model_copy(update={"prior": OWN[own]}), second
+    spec = model(SEX + NORMAL).model_copy(update={"term": terms})
+    for cell in sensitivity.cells(spec)[1:]:
+        for term in terms:
+            mine = sensitivity.sum_half_width(term, term.prior)
+            width = sensitivity.sum_half_width(term, cell.priors[term.name])
+            assert width == pytest.approx(cell.multiple * mine, rel=1e-9)
+
+
+def test_the_variance_of_a_month_does_not_say_how_wide_the_sum_is() -> None:
+    """A negative control: with one variance of a month on average, sums differ by a factor above 2.
+
+    The sum of seven independent months has sd sqrt(7), and that of equal ones would have sd 7.
+    """
+    term = specs.read("oslo2016").lagged[0]
+    lag = LAGS.astype(float)
+    widths = {
+        shape.name: sensitivity.sum_half_width(term, shape.prior)
+        / np.sqrt(shape.prior.moments(lag).variance.mean())
+        for shape in SHAPES
+    }
+    assert widths["normal"] == pytest.approx(stats.norm.ppf(0.975) * np.sqrt(7), rel=1e-12)
+    assert max(widths.values()) > 2 * min(widths.values())
 
 
 def test_chosen_are_named_once_and_known() -> None:
@@ -117,24 +157,37 @@ def test_plan_refuses_to_repeat_what_is_sampled() -> None:
 
 
 # --- prior intervals ----------------------------------------------------------------------------
-def single(*lags: int) -> tuple[tuple[int, int], ...]:
-    """Windows of one lag each."""
-    return tuple((lag, lag) for lag in lags)
+def with_sum(*lags: int) -> Contrasts:
+    """Every lag, and their sum."""
+    weights = np.vstack([np.eye(len(lags)), np.ones(len(lags))])
+    return Contrasts(np.array(lags, dtype=float), weights, (*map(str, lags), "sum"))
 
 
 def test_prior_interval_by_hand() -> None:
     """A walk 1, 1 + 4 has variances 1 and 5; their sum 1 + 5 + 2 = 8."""
     walk = RandomWalkPrior(family="random_walk", start=1.0, scale=2.0, reason="an example")
     expected = stats.norm.ppf(0.975) * np.sqrt([1, 5, 8])
-    np.testing.assert_allclose(sensitivity.half_widths(walk, single(0, 1)), expected, rtol=1e-12)
+    np.testing.assert_allclose(sensitivity.half_widths(walk, with_sum(0, 1)), expected, rtol=1e-12)
 
 
 def test_leads_count_in_the_sum_only_alone() -> None:
-    prior = NormalPrior(family="normal", scale=1.0, reason="an example")
     both, leads = (
-        sensitivity.half_widths(prior, single(*lags))[-1] for lags in ((-1, 0), (-2, -1))
+        sensitivity.sum_half_width(term, term.prior)
+        for term in (
+            model(VISIT.replace("[0, 2]", lags) + NORMAL).lagged[0]
+            for lags in ("[-1, 0]", "[-2, -1]")
+        )
     )
     assert leads == pytest.approx(np.sqrt(2) * both, rel=1e-12)
+
+
+def test_lags_of_a_window_share_their_interval() -> None:
+    """A window of three lags counts three times in the sum: variance 1 + 9."""
+    windows = "windows = [[0, 0], [1, 3]]\n"
+    term = model(VISIT.replace("[0, 2]", "[0, 3]") + windows + NORMAL).lagged[0]
+    z = stats.norm.ppf(0.975)
+    assert sensitivity.lag_half_widths(term, term.prior) == pytest.approx([z] * 4, rel=1e-12)
+    assert sensitivity.sum_half_width(term, term.prior) == pytest.approx(z * np.sqrt(10), rel=1e-12)
 
 
 def within(found: float, exact: float, density: float) -> bool:
@@ -149,28 +202,27 @@ def test_simulated_interval_reference_normal() -> None:
     exact = stats.norm.ppf(0.975)
     density = 2 * stats.norm.pdf(exact)
     for lags in ((0,), (0, 1, 2)):
-        found = sensitivity.half_widths(prior, single(*lags))
+        found = sensitivity.half_widths(prior, with_sum(*lags))
         assert within(found[0], exact, density)
         assert not within(1.02 * found[0], exact, density)  # negative control
     assert (np.diff(found[:3]) < 0).all()
 
 
-def test_simulated_interval_reference_product_of_normals() -> None:
-    """P(|sigma z| < q) = 0.95 for a half-normal sigma and a normal z."""
+def test_learned_interval_reference_product_of_normals() -> None:
+    """P(|sigma z| < q) = 0.95 for a half-normal sigma and a normal z, by quadrature."""
 
     def missing(q: float) -> float:
         def at(s: float) -> float:
             return 2 * stats.norm.pdf(s) * (2 * stats.norm.cdf(q / s) - 1)
 
-        return integrate.quad(at, 0, 12)[0] - 0.95
+        return integrate.quad(at, 0, 12, epsabs=1e-11)[0] - 0.95
 
     exact = optimize.brentq(missing, 0.5, 5)
-    density = (missing(exact + 1e-3) - missing(exact - 1e-3)) / 2e-3
     prior = PooledPrior(family="pooled", scale=2.0, reason="an example")
-    found = sensitivity.half_widths(prior, single(0, 1))
-    assert within(found[0] / 2, exact, density)
-    assert within(found[2] / np.sqrt(8), exact, density)  # both lags share their sd
-    assert not within(found[0] / 2, stats.norm.ppf(0.975), density)
+    found = sensitivity.half_widths(prior, with_sum(0, 1))
+    # both lags share their sd; quadrature errs by 1e-11, on a density of 0.07
+    np.testing.assert_allclose(found, 2 * exact * np.sqrt([1, 1, 2]), rtol=1e-9)
+    assert found[0] / 2 != pytest.approx(stats.norm.ppf(0.975), rel=0.1)  # negative control
 
 
 # --- the table, from records --------------------------------------------------------------------
@@ -179,12 +231,16 @@ def spec() -> ModelSpec:
     return model(VISIT.replace("[0, 2]", "[0, 1]") + NORMAL, INCIDENCE, exits=2)
 
 
+UNIT = np.delete(np.linspace(-1, 1, 401), 200)
+
+
 def fit(middle: float, cell: Cell, *, engine: str = "laplace", half: float = 1.0) -> Fitted:
     """Draws spread evenly over ``middle`` plus or minus ``half``; the second exit has its mirror.
 
-    Two chains of 20 draws: the 95 percent interval is middle plus or minus 0.95 half.
+    Two chains of 200 draws, in an order without a trend: the 95 percent interval is middle plus or
+    minus 0.95 half, and its ends have errors of about half / 64.
     """
-    one = (middle + half * np.linspace(-1, 1, 41))[np.arange(41) != 20].reshape(20, 2).T
+    one = middle + half * np.random.default_rng(0).permutation(UNIT).reshape(2, 200)
     draws = np.stack([one, -one], axis=-1)
     coords = {"exit": ["assisted", "disappeared"], "term": ["visit_centre"]}
     by_lag = xr.DataArray(
@@ -198,9 +254,9 @@ def fit(middle: float, cell: Cell, *, engine: str = "laplace", half: float = 1.0
     return Fitted(cell, engine, {**quantities, "risk_difference": contrast})
 
 
-def cell(prior: str, scale: float | None, sd: float) -> Cell:
+def cell(prior: str, multiple: float | None, sd: float) -> Cell:
     made = NormalPrior(family="normal", scale=sd, reason="an example only")
-    return Cell(prior, scale, "an example only", {"visit_centre": made})
+    return Cell(prior, multiple, "an example only", {"visit_centre": made})
 
 
 MODEL, NARROW, SAME = cell("model", None, 1.0), cell("normal", 0.1, 0.1), cell("normal", 2.0, 2.0)
@@ -215,8 +271,8 @@ def test_table_by_hand(three: pd.DataFrame) -> None:
     assert three.columns.tolist() == list(sensitivity.COLUMNS)
     assert len(three) == 3 * 2 * (2 + 1 + 1)
     row = three[(three["quantity"] == "lag_coefficient") & (three["lag"] == 1)].iloc[0]
-    values = (-1 + np.delete(np.arange(41), 20) / 20) * 2 + 4
-    assert (row["prior"], row["exit"], row["draws"]) == ("model", "assisted", 40)
+    values = 2 * UNIT + 4
+    assert (row["prior"], row["exit"], row["draws"]) == ("model", "assisted", 400)
     assert (row["exposure"], row["network"], row["unit"]) == ("visit", "centre", "log-odds")
     assert row["estimate"] == pytest.approx(4.0, abs=1e-12)
     assert row["sd"] == pytest.approx(values.std(ddof=1), rel=1e-12)
@@ -233,10 +289,51 @@ def test_conclusions_by_hand(three: pd.DataFrame) -> None:
             *("unclear", "unclear"),
             *("above", "below"),
         ]
-        assert own["changed"].tolist() == [False, False, True, True, False, False]
-        # 30 of the 40 draws around 0.5 with half width 1 are above zero, one is zero
-        share = [1.0, 1.0, 29 / 40, 29 / 40, 1.0, 1.0]
-        assert own["probability_of_direction"].tolist() == pytest.approx(share, abs=0.026)
+        assert own["status"].tolist() == ["same", "same", "changed", "changed", "same", "same"]
+        # 299 of the 400 draws around 0.5 with half width 1 are above zero, one is zero
+        share = [1.0, 1.0, 299 / 400, 299 / 400, 1.0, 1.0]
+        assert own["p_direction"].tolist() == pytest.approx(share, abs=1.001 / 400)
+        # a quantile of evenly spaced draws: sqrt(0.025 0.975 / 400) over the density 1 / 2
+        first = own["lower_mcse"].iloc[0] / own["sd"].iloc[0] * UNIT.std()
+        assert first == pytest.approx(2 * np.sqrt(0.025 * 0.975 / 400), rel=0.5)
+
+
+def test_an_end_at_zero_is_undecided(spec: ModelSpec) -> None:
+    """The interval ends 0.95 from the middle, with an error of 0.016."""
+    open_ = sensitivity.table([fit(2.0, MODEL), fit(0.97, NARROW)], spec)
+    assert (open_.loc[open_["prior"] == "normal", "conclusion"] != "unclear").all()
+    assert open_.loc[open_["prior"] == "normal", "status"].unique().tolist() == ["undecided"]
+    own = sensitivity.table([fit(0.97, MODEL)], spec)  # the reference itself is not sure
+    assert own["status"].unique().tolist() == ["undecided"]
+
+
+def test_overview_by_hand(three: pd.DataFrame, record: Sensitivity) -> None:
+    found = sensitivity.overview(three)
+    assert found["quantity"].tolist() == 2 * ["cumulative_lag_effect"] + 2 * ["risk_difference"]
+    assert found["conclusion"].tolist() == ["above", "below"] * 2
+    assert found[["same", "changed", "undecided"]].to_numpy().tolist() == [[1, 1, 0]] * 4
+    assert found["changed_under"].unique().tolist() == ["normal:0.1"]
+    assert found["estimate"].to_numpy(dtype=float) == pytest.approx([2, -2, 0.02, -0.02])
+    own = record.summary()  # what was sampled beside it does not count
+    assert own[["same", "changed", "undecided"]].to_numpy().tolist() == [[0, 1, 0]] * 4
+
+
+def test_plot_has_a_line_per_prior(record: Sensitivity) -> None:
+    axes = record.plot(exit="disappeared")
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["model", "normal ×0.1"]
+    shown = {line.get_label(): line.get_xdata() for line in axes.get_lines()[1:]}
+    assert {status: len(x) for status, x in shown.items()} == {
+        "same": 1,
+        "changed": 1,
+        "undecided": 0,
+    }
+    assert [*shown["same"], *shown["changed"]] == pytest.approx([-2.0, -0.5], rel=1e-12)
+    assert axes.get_xlabel() == "sum over the lags, log-odds, of visit_centre on disappeared"
+    _, given = plt.subplots()
+    assert record.plot(ax=given) is given
+    with pytest.raises(UsageError, match="term must be one of"):
+        record.plot("visits")
+    plt.close("all")
 
 
 def test_prior_intervals_stand_beside_lags_and_sums(three: pd.DataFrame) -> None:
@@ -262,7 +359,7 @@ def test_repeated_by_hand(spec: ModelSpec) -> None:
     assert len(apart) == 8
     assert set(apart["prior"]) == {"model"}
     total = apart[(apart["quantity"] == "cumulative_lag_effect")].iloc[0]
-    sd = 0.5 * np.delete(np.linspace(-1, 1, 41), 20).std(ddof=1)
+    sd = 0.5 * UNIT.std(ddof=1)
     assert total["apart"] == pytest.approx(-0.5 / sd, rel=1e-9)
     assert total["sd_ratio"] == pytest.approx(2.0, rel=1e-9)
     assert total["apart_upper"] - total["apart"] == pytest.approx(0.95 * 0.5 / sd, rel=0.03)
@@ -305,16 +402,16 @@ def plan_of(spec: ModelSpec, *names: str, n: int = 10) -> SensitivityPlan:
 
 
 def test_every_family_fits(rows: fitting.Panel, wide: ModelSpec) -> None:
-    names = ["model", *FAMILIES[::2]]
+    names = ["model", *FAMILIES[::3]]
     found = sensitivity.run(rows, wide, plan_of(wide, *names)).table
-    assert found[["prior", "scale"]].drop_duplicates().shape[0] == 12
+    assert found[["prior", "multiple"]].drop_duplicates().shape[0] == 12
     assert len(found) == 12 * 2 * (3 + 1 + 2)
     assert found[["estimate", "lower", "upper", "sd"]].notna().all(axis=None)
     assert (found["lower"] < found["upper"]).all()
 
 
 def test_order_of_cells_does_not_matter(rows: fitting.Panel, wide: ModelSpec) -> None:
-    names = ["model", "horseshoe:0.5", "pooled:0.25", "polynomial:0.5"]
+    names = ["model", "horseshoe:0.5", "pooled:2", "polynomial:0.5"]
     tables = [
         sensitivity.run(rows, wide, plan_of(wide, *order)).table.sort_values(KEY)
         for order in (names, names[::-1])
@@ -330,8 +427,8 @@ def test_tight_prior_changes_the_conclusion(rows: fitting.Panel, wide: ModelSpec
     own = found[(found["exit"] == "assisted") & (found["lag"].fillna(0) == 0)]
     assert own.loc[own["prior"] == "model", "conclusion"].tolist() == ["above"] * 4
     assert own.loc[own["prior"] == "normal", "conclusion"].tolist() == ["unclear"] * 4
-    assert own.loc[own["prior"] == "normal", "changed"].all()
-    assert not found.loc[found["prior"] == "model", "changed"].any()
+    assert (own.loc[own["prior"] == "normal", "status"] == "changed").all()
+    assert not (found.loc[found["prior"] == "model", "status"] == "changed").any()
 
 
 def test_incidence_draws_are_evenly_spaced(rows: fitting.Panel, wide: ModelSpec) -> None:
@@ -377,7 +474,7 @@ def test_reused_graph_gives_the_draws_of_a_fresh_one() -> None:
     rows = rows_with_effect(spec, np.random.default_rng(5))
     every = sensitivity.cells(spec)
     settings = SamplerSettings(draws=50, tune=50, seed=3)
-    names = ("model", "decay:0.25"), ("decay:0.25", "model")
+    names = ("model", "decay:0.5"), ("decay:0.5", "model")
     both = [
         sensitivity.run(
             rows, spec, SensitivityPlan(sensitivity.chosen(every, some), settings)
@@ -389,25 +486,34 @@ def test_reused_graph_gives_the_draws_of_a_fresh_one() -> None:
 
 
 # --- figure, folder, command --------------------------------------------------------------------
-def yellow(figure: Figure) -> int:
-    """Number of marked cells: rectangles of the grid of conclusions."""
+def marked(figure: Figure, colour: str) -> int:
+    """Number of marked cells: rectangles of a colour in the grid of conclusions."""
     return sum(
-        1 for axes in figure.get_axes() for patch in axes.patches if patch.get_width() == 1.0
+        same_color(patch.get_facecolor(), colour)
+        for axes in figure.get_axes()
+        for patch in axes.patches
+        if patch.get_width() == 1.0
     )
+
+
+YELLOW, GREY = "#f5c542", "#dcdcdc"
 
 
 def test_figure_marks_what_changes(three: pd.DataFrame) -> None:
     figure = figures.sensitivity(three)
     # two exits: forests, conclusions, and one panel per exit and prior below
     assert len(figure.get_axes()) == 2 + 2 + 2 * 2
-    assert yellow(figure) == 2 * 2
+    assert (marked(figure, YELLOW), marked(figure, GREY)) == (2 * 2, 0)
     forest = figure.get_axes()[0]
     labels = [label.get_text() for label in forest.get_yticklabels()]
-    assert labels == ["model’s own", "independent  0.1", "2"]
+    assert labels == ["model’s own", "independent  ×0.1", "×2"]
     heights = np.concatenate([line.get_xdata() for line in forest.get_lines()[1:]])
     assert sorted(heights) == pytest.approx([0.005, 0.011, 0.02])
-    same = three[three["scale"].ne(0.1).fillna(True)]
-    assert yellow(figures.sensitivity(same)) == 0
+    same = three[three["multiple"].ne(0.1).fillna(True)]
+    assert marked(figures.sensitivity(same), YELLOW) == 0
+    open_ = three.assign(status=three["status"].replace("changed", "undecided"))
+    found = figures.sensitivity(open_)
+    assert (marked(found, YELLOW), marked(found, GREY)) == (0, 2 * 2)
     assert b"<svg" in figures.rendered(figure, "svg")
 
 
@@ -419,13 +525,18 @@ def test_figure_without_incidence_shows_sums(three: pd.DataFrame) -> None:
 
 def test_text_counts_the_cells(three: pd.DataFrame) -> None:
     text = figures.sensitivity_text(three)
-    assert "assisted: after 6 months +2 (+1 to +3) points, above, 1 of 2" in text.replace(
+    assert "assisted: after 6 months +2.0 (+1.0 to +3.0) points, above, 1 of 2" in text.replace(
         "\xa0", " "
     )
-    assert text.count("above, 1 of 2") == text.count("below, 1 of 2") == 2
-    assert text.endswith("lagged terms, 0 say the same of the sign under every prior.")
-    same = three[three["scale"].ne(0.1).fillna(True)]
-    assert figures.sensitivity_text(same).count("1 of 1") == 4
+    counts = "1 of 2 the same, 1 changed, 0 undecided"
+    assert text.count(f"above, {counts}") == text.count(f"below, {counts}") == 2
+    assert "intervals of the sum over the lags of ×0.1, ×2 the width of the model's own" in text
+    assert text.endswith(
+        "Of the 4 monthly coefficients of all lagged terms, 0 say the same of the sign under every "
+        "prior, 4 change under one at least, and 0 are undecided."
+    )
+    same = three[three["multiple"].ne(0.1).fillna(True)]
+    assert figures.sensitivity_text(same).count("1 of 1 the same") == 4
 
 
 def test_priors_have_the_names_of_their_families() -> None:
@@ -441,13 +552,12 @@ def test_figure_and_text_in_norwegian(three: pd.DataFrame) -> None:
     words, labels = languages.figure("sensitivity", "nb"), languages.words("shared.exit", "nb")
     text = figures.sensitivity_text(three, labels=labels, words=words)
     assert numbers(text, "nb") == numbers(figures.sensitivity_text(three), "en")
-    assert "Assistert retur: etter 6 måneder +2 (+1 til +3) prosentpoeng, over null, 1 av 2" in (
-        text.replace("\xa0", " ")
-    )
+    first = "Assistert retur: etter 6 måneder +2,0 (+1,0 til +3,0) prosentpoeng, over null, 1 av 2"
+    assert first in text.replace("\xa0", " ")
     figure = figures.sensitivity(three, labels=labels, words=words)
     forest = figure.get_axes()[0]
     names = [label.get_text() for label in forest.get_yticklabels()]
-    assert names == ["modellens egen", "uavhengig  0,1", "2"]
+    assert names == ["modellens egen", "uavhengig  ×0,1", "×2"]
     shown = [each.get_text() for each in figure.findobj(Text)]
     assert english(" ".join([text, *shown])) == []
     own = figures.sensitivity(three).findobj(Text)
@@ -482,7 +592,7 @@ def test_folder_holds_what_was_found(record: Sensitivity, tmp_path: Path) -> Non
 
 
 def test_folder_is_whole_or_absent(record: Sensitivity, tmp_path: Path) -> None:
-    broken = replace(record, table=record.table.drop(columns="changed"))
+    broken = replace(record, table=record.table.drop(columns="status"))
     with pytest.raises(KeyError):
         write_sensitivity(tmp_path / "out", broken)
     assert list(tmp_path.iterdir()) == []
@@ -527,8 +637,9 @@ def test_command_writes_every_quantity_of_every_cell(written: Path) -> None:
     assert len(found) == 4 * 3 * (4 * 7 + 4 + 3)
     assert set(found["engine"]) == {"laplace"}
     manifest = json.loads((written / "manifest.json").read_text(encoding="utf-8"))
-    assert list(manifest["cells"]) == ["model", "normal:0.5", "normal:0.25", "pooled:0.5"]
+    assert list(manifest["cells"]) == ["model", "normal:0.5", "normal:1", "normal:2"]
     assert manifest["incidence_draws"] == 40
+    assert manifest["rule"] == sensitivity.RULE
     assert (written / "sensitivity.png").stat().st_size > 50_000
     assert {path.name for path in written.parent.iterdir()} == {"registers", "sensitivity"}
 
@@ -545,14 +656,14 @@ def test_reference_cell_is_the_ordinary_run(written: Path, tmp_path: Path) -> No
     key = ["quantity", "exposure", "network", "exit", "lag", "month"]
 
     def apart(prior: str) -> float:
-        own = found[found["prior"] == prior]
+        own = found[(found["prior"] == prior) & found["multiple"].fillna(1).eq(1)]
         both = own.merge(ordinary, on=key, suffixes=("", "_run"), validate="one_to_one")
         assert len(both) == len(own) == 3 * (4 * 7 + 4 + 3)
         one, other = (both[[f"{c}{s}" for c in NUMBERS]].to_numpy(float) for s in ("", "_run"))
         return float(np.abs(one - other).max())
 
     assert apart("model") < 1e-12
-    assert apart("pooled") > 1e-3  # negative control: another prior
+    assert apart("normal") > 1e-3  # negative control: another prior
 
 
 SAID = {
@@ -605,7 +716,7 @@ def test_command_says_how_many_conclusions_stay(
     ("argv", "code", "said"),
     [
         (("oslo2016", "--registers", "a", "--panel", "b"), 2, "--registers or --panel, not both"),
-        (("oslo2016", "--registers", "a", "--repeat", "spike:1"), 2, "--repeat must be one of"),
+        (("oslo2016", "--registers", "a", "--repeat", "spike:3"), 2, "--repeat must be one of"),
         (("oslo2016", "--engine", "nuts", "--repeat", "model"), 2, "--engine laplace"),
         (("rossi",), 3, "must be of a model with a lagged term"),
         (("oslo2016",), 2, "pass --registers DIR or --panel FILE"),
