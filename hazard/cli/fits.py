@@ -310,7 +310,8 @@ def prior(
 ) -> None:
     """Prior predictive distribution of a model: monthly probabilities, incidences, lag curves.
 
-    Without data on a small generated panel. What priors claim is printed beside what they say.
+    Without data on a small generated panel. What priors claim is printed beside what they say, and
+    a picture of the lag curves lies beside the file.
     """
     import numpy as np
 
@@ -318,11 +319,14 @@ def prior(
     from hazard.files.atomic import write_file
     from hazard.files.tidy_csv import write_table
     from hazard.model import design, parameterisation
+    from hazard.output import figures
 
     model_spec = spec.read(model)
     if out.suffix != ".csv":
         raise UsageError(f"prior --out must end in .csv; got {str(out)!r}.")
+    drawn = out.with_suffix(".png")
     refuse_existing(out)
+    refuse_existing(drawn)
     with progress() as show_progress:
         show_progress("prior", 0.0)
         rows = read_rows_or_small("prior", model_spec, registers, panel)
@@ -335,6 +339,9 @@ def prior(
             coefficients, model_design, person=person, spec=model_spec
         )
     write_file(out, lambda draft: write_table(summary, draft))
+    if model_spec.lagged:
+        picture = figures.rendered(figures.prior(summary, unit=model_spec.table.unit), "png")
+        write_file(drawn, lambda draft: draft.write_bytes(picture))
     columns = ["quantity", "term", "exit", "arm", "p2_5", "p50", "p97_5", "above_half"]
     without_lags = summary.loc[summary["lag"].isna(), columns].fillna("")
     echo(without_lags.to_string(index=False, float_format=_to_thousandths))

@@ -28,6 +28,7 @@ from hazard.output.figures.predictive import (
     predictive_text,
     predictive_words,
 )
+from hazard.output.figures.prior import prior, prior_text
 from hazard.output.figures.published import published_lag_curves, published_lag_curves_text
 from hazard.output.figures.scenario import scenario, scenario_text
 from hazard.output.figures.sensitivity import sensitivity, sensitivity_text
@@ -60,6 +61,8 @@ __all__ = [
     "predictive",
     "predictive_text",
     "predictive_words",
+    "prior",
+    "prior_text",
     "published_lag_curves",
     "published_lag_curves_text",
     "rendered",
