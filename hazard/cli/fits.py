@@ -349,7 +349,11 @@ def prior(
     if len(claims):
         echo("What priors claim, and the probability that they give it:")
         echo(claims.fillna("").to_string(index=False, float_format=_to_thousandths))
-    echo(f"Written to {out}")
+    if model_spec.lagged:
+        echo(figures.prior_text(summary))
+        echo(f"Written to {out} and {drawn}")
+    else:
+        echo(f"Written to {out}")
 
 
 def _to_thousandths(value: float) -> str:

@@ -583,6 +583,11 @@ def test_prior_says_what_is_believed(hazard: Call, tmp_path: Path) -> None:
     again = hazard("prior", "mgus2", "--draws", "40", "--seed", "1", "--out", tmp_path / "b.csv")
     assert again.code == 0
     assert not rows.equals(pd.read_csv(tmp_path / "b.csv"))
+    assert not (tmp_path / "b.png").exists()  # a model without a lag curve
+    assert hazard("prior", "jobs", "--draws", "20", "--out", tmp_path / "c.csv").code == 0
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    refused = hazard("prior", "jobs", "--draws", "20", "--out", tmp_path / "c.csv")
+    assert refused.code == 2
 
 
 # --- the installed script -----------------------------------------------------------------------
