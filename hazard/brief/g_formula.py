@@ -127,8 +127,32 @@ def probability(rows: pd.DataFrame, view: View) -> str:
     unsigned = digits.signed(e.estimate, digits.place(-1, e.mcse))[:1] not in "+−"
     if unsigned or math.isnan(value):
         return digits.number(math.nan, 0)
-    power = max(0, digits.place(0, _HUNDRED * error / 2.67))
+    return _percent(value, error, view)
+
+
+def probability_above(rows: pd.DataFrame, view: View) -> str:
+    """Probability in percent that a quantity is above its null value."""
+    if not len(rows):
+        return digits.number(math.nan, 0)
+    names = ["p_positive", "p_positive_mcse"]
+    value, error = rows[names].astype(float).iloc[0].tolist()
+    if math.isnan(value):
+        return digits.number(math.nan, 0)
+    power = _power(error)
+    if _HUNDRED * value < 10**power:
+        return view.say("more.under", share=digits.number(10**power, power, view.language.marks))
+    return _percent(value, error, view)
+
+
+def _percent(value: float, error: float, view: View) -> str:
+    """A probability in percent, no digit finer than its Monte Carlo error, and never 100."""
+    power = _power(error)
     largest = 100 - 10**power
     if _HUNDRED * value > largest:
         return view.say("more.over", share=digits.number(largest, power, view.language.marks))
     return digits.number(_HUNDRED * value, power, view.language.marks)
+
+
+def _power(error: float) -> int:
+    """Power of ten of the last digit of a probability in percent with this Monte Carlo error."""
+    return max(0, digits.place(0, _HUNDRED * error / 2.67))

@@ -10,7 +10,13 @@ import xarray as xr
 
 from hazard import units
 from hazard.estimands import g_formula, survival
-from hazard.estimands.displacement import Event, event_of, more_or_earlier, per_forced_return
+from hazard.estimands.displacement import (
+    Event,
+    brought_forward_bounds,
+    event_of,
+    more_or_earlier,
+    per_forced_return,
+)
 from hazard.fitting.costs import change_of_costs
 from hazard.fitting.g_formula import Risks
 from hazard.output.summaries import Compared
@@ -170,18 +176,20 @@ def _contrasts(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
 
 
 def _decomposed(answer: GFormulaAnswer, arm: str, risks: xr.Dataset) -> Iterator[DescribedDraws]:
-    """Additional and brought forward, at the months that they are about."""
+    """Additional and displaced on balance, and what bounds who was brought forward."""
     if answer.event is None:
         return
-    parts = more_or_earlier(risks, answer.event, arms=(arm, answer.reference))
+    arms, versus = (arm, answer.reference), _versus(answer, arm)
+    parts = more_or_earlier(risks, answer.event, arms=arms)
     horizon, null = answer.estimand.horizon_months, Compared(0.0, answer.estimand.rope)
-    parts["fall_after_window"] = parts["at_window_end"] - parts["additional"]
-    for name in ("at_window_end", "additional", "brought_forward", "fall_after_window"):
+    for name in ("at_window_end", "additional", "net_displacement"):
         month = answer.event.window_end if name == "at_window_end" else horizon
-        description = _with_comparison(
-            _described(answer, name, PROBABILITY, _versus(answer, arm)), null
-        )
+        description = _with_comparison(_described(answer, name, PROBABILITY, versus), null)
         yield parts[name].expand_dims(month=[month], axis=-1), description
+    bounds = brought_forward_bounds(risks, answer.event, arms=arms)
+    for quantity, bound in bounds.items():
+        at_horizon = bound.expand_dims(month=[horizon], axis=-1)
+        yield at_horizon, _described(answer, f"brought_forward_{quantity}", PROBABILITY, versus)
 
 
 def _separated(answer: GFormulaAnswer) -> Iterator[DescribedDraws]:

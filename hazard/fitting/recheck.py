@@ -22,6 +22,7 @@ _TOLERANCE = 1e-9  # of a number that was computed twice from the same draws, by
 _COMPARED = (
     *("estimate", "sd", "mcse", "lower", "upper", "lower_50", "upper_50", "lower_80", "upper_80"),
     *("lower_mcse", "upper_mcse", "p_direction", "p_direction_mcse", "p_beyond_rope"),
+    *("p_positive", "p_positive_mcse", "p_above_rope", "p_below_rope", "p_rope_mcse"),
 )
 
 

@@ -138,6 +138,18 @@ def percent(e: Estimate, marks: Marks = ENGLISH) -> str:
     return _interval(e.times(100), share, -1, marks)
 
 
+def percent_span(e: Estimate, marks: Marks = ENGLISH) -> str:
+    r"""The interval of a share alone, as :func:`percent` prints it.
+
+    Examples
+    --------
+    >>> percent_span(Estimate(0.141, 0.113, 0.172, 0.0002))
+    '11.3\xa0to\xa017.2'
+    """
+    _, _, inside = percent(e, marks).partition("(")
+    return inside.removesuffix(")") or _UNKNOWN
+
+
 def points(e: Estimate, marks: Marks = ENGLISH) -> str:
     r"""A difference of probabilities in percentage points, with its interval.
 

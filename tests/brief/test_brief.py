@@ -320,9 +320,9 @@ def test_effects_are_named_where_the_model_file_declares_them() -> None:
 def test_more_or_earlier_by_hand(pages: dict[tuple[str, str], str]) -> None:
     page = Tree(pages["registers", "en"]).said().replace("\u00a0", " ")
     assert "+3.1 (+2.0 to +4.2) after 7 months; +2.2 (+1.1 to +3.3) after 24" in page
-    assert "Brought forward: +0.9 (−0.2 to +2.0)" in page
+    assert "the first less the second: +0.9 (−0.2 to +2.0); it is above 0 with 75 percent" in page
     assert "−1.7 (−2.8 to −0.6) after 7 months; −1.2 (−2.3 to −0.1) after 24." in page
-    assert page.count("Brought forward:") == 1  # fewer are not brought forward
+    assert "the first less the second: −0.5 (−1.6 to +0.6)" in page  # and is not cut at 0
     assert "Applied for assisted return: +0.43 (+0.23 to +0.63)" in page
     assert "on average 14.2 other families are there" in page
     assert "Caution: 3.1 percent of the months that are followed" in page

@@ -137,7 +137,7 @@ def test_arms_that_do_not_differ_give_exactly_nothing(fit: Fit) -> None:
     zero = [
         "risk_difference",
         "additional",
-        "brought_forward",
+        "net_displacement",
         "rmst_difference",
     ]
     zero += ["saved_months_per_event", "extra_exits_per_event"]
@@ -172,8 +172,17 @@ def test_estimates_follow_from_the_draws(fit: Fit) -> None:
     w, h = difference.sel(month=4), difference.sel(month=8)  # lags 0 to 3 of an event in month 1
     assert estimate(found, "at_window_end", **at, month=4) == pytest.approx(float(w.mean()))
     assert estimate(found, "additional", **at, month=8) == pytest.approx(float(h.mean()))
-    forward = float((w - h).clip(min=0).mean())
-    assert estimate(found, "brought_forward", **at) == pytest.approx(forward, abs=1e-15)
+    displaced = estimate(found, "net_displacement", **at)
+    assert displaced == pytest.approx(float((w - h).mean()), abs=1e-15)
+    row = found.estimates[found.estimates["quantity"] == "net_displacement"].iloc[0]
+    assert row["p_positive"] == pytest.approx(float((w > h).mean()))
+    names = ("lower_bound", "monotone_lower_bound", "upper_bound")
+    bounds = [estimate(found, f"brought_forward_{name}", **at) for name in names]
+    assert bounds == sorted(bounds)
+    early = left.sel(arm="with", exit="assisted", month=4)
+    none = left.sel(arm="without", exit="assisted")
+    most = np.minimum(early, none.sel(month=8) - none.sel(month=4))
+    assert bounds[2] == pytest.approx(float(most.mean()), abs=1e-15)
     extra = estimate(found, "extra_exits_per_event", **at, month=8)
     assert extra == pytest.approx(20 * float(h.mean()))
     stay = found.draws["survival"].shift(month=1, fill_value=1.0).sum("month")

@@ -102,7 +102,7 @@ def _incidence_rows(model: ModelSpec) -> list[dict[str, Any]]:
 
 
 def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
-    """More at first, of whom a part is brought forward; fewer; and the same of the third exit."""
+    """More at first than in the end; fewer; and the same of the third exit."""
     rows: list[dict[str, Any]] = []
     for wanted in model.estimand:
         if not isinstance(wanted, GFormulaEstimand):
@@ -111,11 +111,16 @@ def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
         labels |= {"estimator": "hazard model", "arm": "with - without", "unit": "probability"}
         for e, exit_name in enumerate(model.outcome.exits):
             own, peak = {**labels, "exit": exit_name}, (0.031, -0.017, 0.0)[e % 3]
-            told = {"at_window_end": (7, peak), "brought_forward": (24, max(0.3 * peak, 0))}
+            told = {"at_window_end": (7, peak), "net_displacement": (24, 0.3 * peak)}
             told |= {"additional": (24, 0.7 * peak)}
+            above = {"p_positive": 0.5 + 8 * peak, "p_positive_mcse": 0.002}
             for quantity, (month, value) in told.items():
-                shown = _interval(value, 0.011, "hazard model")
+                shown = _interval(value, 0.011, "hazard model") | above
                 rows.append({**own, "quantity": quantity, "month": month} | shown)
+            for e_bound, name in enumerate(("lower", "monotone_lower", "upper")):
+                shown = _interval(0.02 + 0.03 * e_bound, 0.01, "hazard model")
+                bound = {"quantity": f"brought_forward_{name}_bound", "month": 24}
+                rows.append({**own, **bound} | shown)
             for month in range(1, wanted.horizon_months + 1):
                 value = peak * (0.9 if month < 24 else 0.7)
                 sure = {"lower_50": value - 0.003, "upper_50": value + 0.003}
