@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from hazard.brief import displacement_groups
 from hazard.brief import rows as rows_
@@ -54,7 +53,7 @@ def _blocks(estimand: EstimandView) -> list[Block]:
         if any(arm.after == "drawn" for arm in estimand.spec.compared)
         else []
     )
-    how += [view.say("more.unlike")] if view.arms else []
+    how += [view.say("more.unlike")] if view.arms and view.standardised is None else []
     blocks: list[Block] = [
         Paragraph(" ".join(how)),
         Paragraph(estimand.say(f"effect_{estimand.spec.effect}", exit=estimand.exit)),
@@ -371,16 +370,11 @@ def _caption(view: View, costs: CostsSpec) -> str:
     if isinstance(costs.persons, str):
         per = view.say("costs.per_column", column=costs.persons)
     else:
-        per = view.say("costs.per_number", per=_as_stated(costs.persons, marks))
+        per = view.say("costs.per_number", per=digits.as_stated(costs.persons, marks))
     texts = [view.say("costs.caption", currency=costs.currency, per=per)]
     if costs.prices_of is not None:
         years = sorted({*costs.years, costs.prices_of})
-        index = "; ".join(f"{year}: {_as_stated(costs.index[year], marks)}" for year in years)
+        index = "; ".join(f"{year}: {digits.as_stated(costs.index[year], marks)}" for year in years)
         places = {"year": costs.prices_of, "index": index, "source": costs.index_source}
         texts.append(view.say("costs.converted", **places))
     return " ".join(texts)
-
-
-def _as_stated(value: float, marks: digits.Marks) -> str:
-    """A number with the digits that the model file gives."""
-    return digits.number(value, min(0, int(Decimal(repr(value)).as_tuple().exponent)), marks)

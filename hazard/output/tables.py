@@ -24,9 +24,11 @@ import xarray as xr
 
 from hazard.baselines import life_table
 from hazard.baselines.fit import BaselineFit
+from hazard.estimands.displacement import event_of
 from hazard.model.terms.lagged import window_labels, window_of_lag
 from hazard.output.summaries import DETAIL, NOT_COMPARED, Compared, detailed, summary
 from hazard.spec import ModelSpec
+from hazard.spec.estimands import ARMS
 from hazard.spec.links import LINKS
 
 __all__ = [
@@ -209,7 +211,11 @@ def lag_curve_estimates(curves: xr.Dataset, spec: ModelSpec) -> pd.DataFrame:
 
 
 def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | None) -> pd.DataFrame:
-    """Estimates of cumulative incidence per arm and, with two arms, of their difference."""
+    """Estimates of cumulative incidence per arm and, with two arms, of their difference.
+
+    Where the arms differ in one event whose window ends before the horizon, its net displacement
+    too (see :func:`hazard.estimands.displacement.more_or_earlier`).
+    """
     kind = "cumulative_incidence"
     share = QuantityDescription(kind, "probability", kind, _TOTAL, term)
     parts = [quantity_estimates(incidence, share, spec)]
@@ -223,7 +229,17 @@ def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | No
             comparison=Compared(0.0, _relevant(spec, kind)),
         )
         parts.append(quantity_estimates(contrast, difference, spec))
+        window_end, horizon = _window_end(spec, term), int(contrast["month"][-1])
+        if (without, with_) == ARMS["once"] and window_end < horizon:
+            displaced = contrast.sel(month=window_end, drop=True) - contrast.isel(month=[-1])
+            displacement = replace(difference, quantity="net_displacement")
+            parts.append(quantity_estimates(displaced, displacement, spec))
     return pd.concat(parts, ignore_index=True)
+
+
+def _window_end(spec: ModelSpec, term: str) -> int:
+    """Last month in which an event of the first month acts."""
+    return event_of(next(lagged for lagged in spec.lagged if lagged.name == term)).window_end
 
 
 def _relevant(spec: ModelSpec, label: str) -> float | None:

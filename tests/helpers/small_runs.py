@@ -95,7 +95,7 @@ def _incidence_rows(model: ModelSpec) -> list[dict[str, Any]]:
                 shown = _interval(value, 0.3 * value, "hazard model")
                 rows.append({**own, "quantity": "cumulative_incidence", "arm": arm} | shown)
             if term:
-                shown = _interval(more, 0.013, "hazard model")
+                shown = _interval(more, 0.013, "hazard model") | _sides(wanted, e)
                 contrast = {"quantity": "risk_difference", "arm": "with - without"}
                 rows.append({**own, **contrast} | shown)
     return rows
@@ -116,6 +116,7 @@ def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
             above = {"p_positive": 0.5 + 8 * peak, "p_positive_mcse": 0.002}
             for quantity, (month, value) in told.items():
                 shown = _interval(value, 0.011, "hazard model") | above
+                shown |= _sides(wanted, 2)  # net displacement is open
                 rows.append({**own, "quantity": quantity, "month": month} | shown)
             for e_bound, name in enumerate(("lower", "monotone_lower", "upper")):
                 shown = _interval(0.02 + 0.03 * e_bound, 0.01, "hazard model")
@@ -124,9 +125,13 @@ def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
             for month in range(1, wanted.horizon_months + 1):
                 value = peak * (0.9 if month < 24 else 0.7)
                 sure = {"lower_50": value - 0.003, "upper_50": value + 0.003}
-                sure |= {"p_direction": 0.876, "p_direction_mcse": 0.002}
+                sure |= {"p_direction": 0.876, "p_direction_mcse": 0.002} | _sides(wanted, e)
                 shown = _interval(value, 0.011, "hazard model") | sure
                 rows.append({**own, "quantity": "risk_difference", "month": month} | shown)
+                share = (0.04, 0.5, 0.2)[e % 3] * (1 - np.exp(-month / 9))
+                for arm, there in (("without", share), ("with", share + value)):
+                    level = {"quantity": "cumulative_incidence", "month": month, "arm": arm}
+                    rows.append({**own, **level} | _interval(there, 0.3 * there, "hazard model"))
             extra = _interval(14 * peak, 0.2, "hazard model")
             rows.append({**own, "quantity": "extra_exits_per_event", "month": 24} | extra)
         rows.append({**labels, "quantity": "rmst_difference"} | _interval(-0.41, 0.1, ""))
@@ -137,6 +142,13 @@ def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
         share = {"quantity": "positivity_violation_share", "arm": "with", "estimate": 0.031}
         rows.append({**labels, **share})
     return rows
+
+
+def _sides(wanted: GFormulaEstimand | IncidenceEstimand, e: int) -> dict[str, float | None]:
+    """Probabilities of sides: surely more of the first exit, fewer of the second, else open."""
+    above, below = ((0.99, 0.0), (0.0, 0.99), (0.4, 0.3))[e % 3]
+    names = {"p_above_rope": above, "p_below_rope": below, "p_rope_mcse": 0.005}
+    return {**names, "rope": wanted.rope}
 
 
 def _counted_rows(model: ModelSpec) -> list[dict[str, Any]]:
