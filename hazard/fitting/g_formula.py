@@ -14,11 +14,13 @@ from hazard import months, units
 from hazard.arrays import IntArray
 from hazard.errors import EstimandError
 from hazard.estimands import g_formula, incidence, interventions
+from hazard.estimands.displacement import present_at_events
 from hazard.estimands.interventions import PathEvents, Paths
 from hazard.estimands.interventions.event_histories import stock
 from hazard.fitting.costs import PersonRisks, person_risks, persons_of
 from hazard.fitting.records import Fit
 from hazard.fitting.remarks import columns
+from hazard.fitting.residents import has_own_event
 from hazard.inference.thinning import thinned
 from hazard.model.design import apply
 from hazard.predictive.levels import Grouping, groupings
@@ -44,16 +46,32 @@ class Risks:
         Of every arm: shares of the path-months with a history that nobody had (``unseen``), and
         that is far from all observed ones (``flagged``); the largest ``distance`` in lags.
     facts : mapping
-        Paths, months that repeat the last year, draws; persons per path, where they are counted.
-    person_risks : PersonRisks or None
-        The risks of persons that costs are counted from; None where the model file has no costs.
+        Paths, months that repeat the last year, draws.
     """
 
     everybody: xr.Dataset
     by: Mapping[str, xr.Dataset]
     support: Mapping[str, Mapping[str, float]]
     facts: Mapping[str, Any]
-    person_risks: PersonRisks | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RisksAtEvents:
+    """Risks averaged over the rows that were present at events, from the month of the event on.
+
+    Attributes
+    ----------
+    everybody : Dataset
+        As of :func:`hazard.estimands.g_formula.standardise`; a path is a row.
+    rows : int
+        Number of rows that were present.
+    person_risks : PersonRisks or None
+        The risks of persons that costs are counted from; None where the model file has no costs.
+    """
+
+    everybody: xr.Dataset
+    rows: int
+    person_risks: PersonRisks | None
 
 
 def risks(fit: Fit, estimand: GFormulaEstimand) -> Risks:
@@ -78,18 +96,13 @@ def risks(fit: Fit, estimand: GFormulaEstimand) -> Risks:
     histories = _path_histories(fit, paths, estimand.seed)
     support = {arm.name: _support(fit, histories, estimand, arm) for arm in estimand.compared}
     path_groupings = _groups(histories, estimand, fit.spec.table.unit)
-    rng = np.random.default_rng(estimand.seed)
-    posterior = thinned(fit.draws, estimand.draws)
-    first = next(_rows(fit, histories.part(slice(0, 1)), estimand))
-    beta = incidence.coefficients(posterior, next(iter(first.arms.values())), rng)
+    beta = _coefficients(fit, histories, estimand)
     standardised = g_formula.standardise_by(
         beta,
         _rows(fit, histories, estimand),
-        {grouping.name: grouping.code for grouping in path_groupings}
-        | persons_of(paths.starts(), fit.spec.costs),
+        {grouping.name: grouping.code for grouping in path_groupings},
         branches=_branches(fit.spec, estimand),
     )
-    counted_risks = person_risks(fit.spec.costs, standardised)
     return Risks(
         standardised[g_formula.EVERYBODY],
         {
@@ -104,14 +117,64 @@ def risks(fit: Fit, estimand: GFormulaEstimand) -> Risks:
             "changing_persons": interventions.changing_columns(paths, columns(fit.spec)),
             "draws": beta.sizes["chain"] * beta.sizes["draw"],
             "posterior_draws": fit.draws.sizes["chain"] * fit.draws.sizes["draw"],
-            **(
-                {}
-                if counted_risks is None
-                else {"persons_per_path": counted_risks.persons_per_path}
-            ),
         },
-        counted_risks,
     )
+
+
+def risks_at_events(fit: Fit, estimand: GFormulaEstimand) -> RisksAtEvents | None:
+    """Mean risks over the rows around which the event of an estimand happened in their month.
+
+    Rows of those who had the event themselves are not among them.
+
+    Parameters
+    ----------
+    fit : Fit
+    estimand : GFormulaEstimand
+        Its default arms have their event in the month of the start, which is that of an event.
+
+    Returns
+    -------
+    RisksAtEvents or None
+        None where nobody was present at an event, or the term does not tell of the month itself.
+
+    Raises
+    ------
+    EstimandError
+        As :func:`risks`, but for support.
+    """
+    history = fit.panel.histories[estimand.term]
+    if 0 not in history["lag"].values:
+        return None
+    (term,) = (lagged for lagged in fit.spec.lagged if lagged.name == estimand.term)
+    others = fit.design.row[~has_own_event(fit.panel, term)[fit.design.row]]
+    rows = present_at_events(history, others)
+    if not len(rows):
+        return None
+    at_start = estimand.model_copy(update={"event_month": 1})
+    paths = interventions.paths(
+        fit.panel.frame,
+        rows,
+        horizon=estimand.horizon_months,
+        beyond=estimand.beyond,
+        each="row",
+    )
+    histories = _path_histories(fit, paths, estimand.seed)
+    standardised = g_formula.standardise_by(
+        _coefficients(fit, histories, at_start),
+        _rows(fit, histories, at_start),
+        persons_of(paths.starts(), fit.spec.costs),
+        branches=_branches(fit.spec, at_start),
+    )
+    persons = person_risks(fit.spec.costs, standardised)
+    return RisksAtEvents(standardised[g_formula.EVERYBODY], len(rows), persons)
+
+
+def _coefficients(fit: Fit, histories: PathEvents, estimand: GFormulaEstimand) -> xr.DataArray:
+    """Coefficients of the draws that are used, those of a centre that was not seen included."""
+    first = next(_rows(fit, histories.part(slice(0, 1)), estimand))
+    rng = np.random.default_rng(estimand.seed)
+    posterior = thinned(fit.draws, estimand.draws)
+    return incidence.coefficients(posterior, next(iter(first.arms.values())), rng)
 
 
 # --- paths --------------------------------------------------------------------------------------

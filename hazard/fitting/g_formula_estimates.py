@@ -18,7 +18,7 @@ from hazard.estimands.displacement import (
     per_forced_return,
 )
 from hazard.fitting.costs import change_of_costs
-from hazard.fitting.g_formula import Risks
+from hazard.fitting.g_formula import Risks, RisksAtEvents
 from hazard.output.summaries import Compared
 from hazard.output.tables import QuantityDescription, known_values, quantity_estimates
 from hazard.spec import GFormulaEstimand, ModelSpec
@@ -38,12 +38,15 @@ class GFormulaAnswer:
     risks : Risks
     residents : float or None
         Families to whom one event happens; None where it is not known.
+    at_events : RisksAtEvents or None
+        Risks of those who were present at events; None where it is not known who they are.
     """
 
     spec: ModelSpec
     estimand: GFormulaEstimand
     risks: Risks
     residents: float | None
+    at_events: RisksAtEvents | None = None
 
     @property
     def arms(self) -> list[str]:
@@ -66,11 +69,11 @@ class GFormulaAnswer:
 
     def differences(self) -> xr.DataArray:
         """Risk differences of every compared arm, of the exits that can differ."""
-        risks = self._of_interest(self.risks.everybody)["cumulative_incidence"]
+        risks = self.of_interest(self.risks.everybody)["cumulative_incidence"]
         risks = risks.sel(arm=[self.reference, *self.arms])
         return g_formula.risk_difference(risks, reference=self.reference)
 
-    def _of_interest(self, risks: xr.Dataset) -> xr.Dataset:
+    def of_interest(self, risks: xr.Dataset) -> xr.Dataset:
         """Without the exits that nobody takes in a world where they are prevented."""
         if self.estimand.effect == "controlled_direct":
             return risks.sel(exit=[self.estimand.exit])
@@ -78,11 +81,11 @@ class GFormulaAnswer:
 
     def everybody(self) -> xr.Dataset:
         """Risks of everybody, of the exits that can differ."""
-        return self._of_interest(self.risks.everybody)
+        return self.of_interest(self.risks.everybody)
 
     def by(self) -> dict[str, xr.Dataset]:
         """Risks by grouping, of the exits that can differ."""
-        return {name: self._of_interest(risks) for name, risks in self.risks.by.items()}
+        return {name: self.of_interest(risks) for name, risks in self.risks.by.items()}
 
 
 def estimates_of(answer: GFormulaAnswer) -> list[pd.DataFrame]:
@@ -208,10 +211,11 @@ def _separated(answer: GFormulaAnswer) -> Iterator[DescribedDraws]:
 
 # --- per event ----------------------------------------------------------------------------------
 def _per_event(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
-    """What one event does to all families around it together."""
-    if answer.residents is None:
+    """What one event does to all families around it together, as they are by then."""
+    if answer.residents is None or answer.at_events is None:
         return
-    risks, versus = _two_arms(answer, answer.everybody(), arm), _versus(answer, arm)
+    present = answer.of_interest(answer.at_events.everybody)
+    risks, versus = _two_arms(answer, present, arm), _versus(answer, arm)
     changes = per_forced_return(risks, answer.residents, arms=(arm, answer.reference))
     months = _printed(answer)
     null = Compared(0.0)
@@ -232,15 +236,17 @@ def _per_event(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
 
 def _cost(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
     """What the families around an event cost more or less, where the model file has costs."""
-    costs, person_risks = answer.spec.costs, answer.risks.person_risks
+    costs, present = answer.spec.costs, answer.at_events
     if (
         costs is None
-        or person_risks is None
+        or present is None
+        or present.person_risks is None
         or answer.residents is None
         or answer.estimand.effect != "total"
     ):
         return
-    change = change_of_costs(costs, person_risks, answer.residents, arms=(arm, answer.reference))
+    arms = (arm, answer.reference)
+    change = change_of_costs(costs, present.person_risks, answer.residents, arms=arms)
     at_end = change.expand_dims(month=[answer.estimand.horizon_months], axis=-1)
     unit = f"{costs.currency}, prices of {' and '.join(map(str, costs.price_years))}"
     description = _described(answer, "cost_change_per_event", unit, _versus(answer, arm))

@@ -122,7 +122,8 @@ class GFormulaEstimand(_Named):
     persons are put together.
 
     ``residents`` is the number of families for whom the event happened: what is reported per event
-    is so many times that of one. ``observed``: as many others as there are at the centre.
+    is so many times the mean over the rows that were present at events, each followed from then on.
+    ``observed``: as many others as there are at the centre.
 
     ``centres``: ``new`` draws the effects of a centre that the model has not seen, ``observed``
     takes those of the centre of the start.

@@ -33,7 +33,7 @@ from hazard.estimands.displacement.decomposition import (
     event_of,
     more_or_earlier,
 )
-from hazard.estimands.displacement.per_event import per_forced_return
+from hazard.estimands.displacement.per_event import per_forced_return, present_at_events
 
 __all__ = [
     "Event",
@@ -42,4 +42,5 @@ __all__ = [
     "event_of",
     "more_or_earlier",
     "per_forced_return",
+    "present_at_events",
 ]
