@@ -299,15 +299,30 @@ def _after_window(estimand: EstimandView) -> str | None:
 
 
 def _support(estimand: EstimandView) -> str | None:
-    rows = estimand.select("positivity_violation_share")
-    if not len(rows):
+    """How much of the comparison was never observed, in the panel and within the network."""
+    if not len(estimand.select("positivity_violation_share")):
         return None
-    worst = float(rows["estimate"].max())
-    far_months = estimand.view.language.whole(estimand.spec.far)
-    if worst == 0:
-        return estimand.say("support_all", far=far_months)
-    share = digits.share(_HUNDRED * worst, -1, estimand.view.language.marks)
-    return estimand.say("support_some", far=far_months, share=share)
+    shares = {
+        f"{name}_{where}": _worst_share(estimand, f"{quantity}{ending}")
+        for name, quantity in (
+            ("flagged", "positivity_violation_share"),
+            ("unseen", "unseen_history_share"),
+        )
+        for where, ending in (("panel", ""), ("network", "_within_network"))
+    }
+    view, term = estimand.view, estimand.term
+    far = view.language.whole(estimand.spec.far)
+    if term.network == "own":
+        return estimand.say("support", far=far, **shares)
+    network = view.say(f"more.network_{term.network}")
+    return estimand.say("support_within", far=far, network=network, **shares)
+
+
+def _worst_share(estimand: EstimandView, quantity: str) -> str:
+    """The largest share of the arms, in percent."""
+    worst = _HUNDRED * float(estimand.select(quantity)["estimate"].max())
+    marks = estimand.view.language.marks
+    return digits.number(0.0, 0, marks) if worst == 0 else digits.share(worst, -1, marks)
 
 
 def identification(view: View) -> list[Section]:

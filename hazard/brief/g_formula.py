@@ -11,7 +11,7 @@ import pandas as pd
 from hazard.brief.view import View, estimate
 from hazard.languages import Words
 from hazard.output import digits
-from hazard.spec import GFormulaEstimand
+from hazard.spec import GFormulaEstimand, LaggedTerm
 
 _HUNDRED = 100
 
@@ -46,11 +46,15 @@ class EstimandView(NamedTuple):
         return int(rows["month"].iloc[0]) if len(rows) else None
 
     @property
+    def term(self) -> LaggedTerm:
+        """The lagged term of the event."""
+        return next(term for term in self.view.fit.spec.lagged if term.name == self.spec.term)
+
+    @property
     def reaches(self) -> bool:
         """Whether the event acts in the model up to the horizon."""
-        lagged = self.view.fit.spec.lagged
-        event = next(term.event for term in lagged if term.name == self.spec.term)
-        longest = max(term.lags[1] for term in lagged if term.event == event)
+        event = self.term.event
+        longest = max(term.lags[1] for term in self.view.fit.spec.lagged if term.event == event)
         return self.spec.event_month + longest >= self.spec.horizon_months
 
     @property

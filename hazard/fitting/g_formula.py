@@ -29,6 +29,7 @@ from hazard.spec import CENTRE_SIZE, SINCE_START, Arm, GFormulaEstimand, ModelSp
 _BATCH = 2000  # paths: it bounds the memory
 _SUPPORT_PATHS = 1000  # paths, evenly spaced, of which the support is looked up
 _SIZES = {"1-9": 1, "10-19": 10, "20-39": 20, "40 or more": 40}
+WITHIN_NETWORK = "_within_network"
 UNSEEN_CENTRE = "a centre that was not seen"
 
 
@@ -44,7 +45,8 @@ class Risks:
         The same by grouping, with the dimension ``level``.
     support : mapping of str to mapping
         Of every arm: shares of the path-months with a history that nobody had (``unseen``), and
-        that is far from all observed ones (``flagged``); the largest ``distance`` in lags.
+        that is far from all observed ones (``flagged``); the largest ``distance`` in lags. The same
+        among those of the network of the term (``unseen_within_network`` and so on), as the centre.
     facts : mapping
         Paths, months that repeat the last year, draws.
     """
@@ -292,14 +294,42 @@ def _support(
     step = max(1, len(histories.paths.row) // _SUPPORT_PATHS)
     sample = replace(histories.part(slice(None, None, step)), terms=terms)
     observed = {term.name: fit.panel.histories[term.name] for term in terms}
-    support_rows = interventions.support(
-        sample, interventions.histories(sample, arm), observed, far=estimand.far
-    )
-    last_term = support_rows[support_rows["term"] == support_rows["term"].iloc[-1]]
-    interventions.check_positivity(last_term, share=estimand.refuse_share)
-    weight = last_term["n_rows"] / last_term["n_rows"].sum()
+    arm_histories = interventions.histories(sample, arm)
+    tables = {
+        ending: _of_all_terms(
+            interventions.support(
+                sample, arm_histories, observed, far=estimand.far, within=columns_within
+            )
+        )
+        for ending, columns_within in (("", ()), (WITHIN_NETWORK, _network(fit, estimand)))
+    }
+    interventions.check_positivity(tables[""], share=estimand.refuse_share)
     return {
-        "unseen": float((last_term["unseen"] * weight).sum()),
-        "flagged": float((last_term["flagged"] * weight).sum()),
-        "distance": int(last_term["distance"].max()),
+        f"{name}{ending}": value
+        for ending, table in tables.items()
+        for name, value in _shares(table).items()
+    }
+
+
+def _network(fit: Fit, estimand: GFormulaEstimand) -> tuple[str, ...]:
+    """Columns of the panel by which the events of the term of an estimand are counted."""
+    term = next(lagged for lagged in fit.spec.lagged if lagged.name == estimand.term)
+    columns_of = {"own": (), "centre": ("centre",), "nationality": ("nationality",)}
+    network = columns_of.get(term.network, ("centre", "nationality"))
+    return tuple(name for name in network if name in fit.panel.frame)
+
+
+def _of_all_terms(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of all terms taken together, or of the only one."""
+    rows: pd.DataFrame = table[table["term"] == table["term"].iloc[-1]]
+    return rows
+
+
+def _shares(table: pd.DataFrame) -> dict[str, float]:
+    """Shares over all months of the paths, and the largest distance."""
+    weight = table["n_rows"] / table["n_rows"].sum()
+    return {
+        "unseen": float((table["unseen"] * weight).sum()),
+        "flagged": float((table["flagged"] * weight).sum()),
+        "distance": int(table["distance"].max()),
     }

@@ -18,7 +18,7 @@ from hazard.estimands.displacement import (
     per_forced_return,
 )
 from hazard.fitting.costs import change_of_costs
-from hazard.fitting.g_formula import Risks, RisksAtEvents
+from hazard.fitting.g_formula import WITHIN_NETWORK, Risks, RisksAtEvents
 from hazard.output.summaries import Compared
 from hazard.output.tables import QuantityDescription, known_values, quantity_estimates
 from hazard.spec import GFormulaEstimand, ModelSpec
@@ -106,7 +106,7 @@ def estimates_of(answer: GFormulaAnswer) -> list[pd.DataFrame]:
     tables = [
         quantity_estimates(draws, description, answer.spec) for draws, description in described
     ]
-    return [*tables, *_sizes(answer), _support(answer)]
+    return [*tables, *_sizes(answer), *_support(answer)]
 
 
 def _described(
@@ -291,14 +291,18 @@ def _sizes(answer: GFormulaAnswer) -> Iterator[pd.DataFrame]:
         )
 
 
-def _support(answer: GFormulaAnswer) -> pd.DataFrame:
-    """Shares of path-months beyond what was observed, one row per arm."""
+def _support(answer: GFormulaAnswer) -> Iterator[pd.DataFrame]:
+    """Shares of path-months beyond what was observed: in the panel, and within the network."""
     names = [*answer.risks.support]
-    flagged = [answer.risks.support[name]["flagged"] for name in names]
-    values = xr.DataArray(flagged, {"arm": names}, ("arm",))
-    return known_values(
-        values, _described(answer, "positivity_violation_share", PROBABILITY), answer.spec
-    )
+    for share, quantity in (
+        ("flagged", "positivity_violation_share"),
+        ("unseen", "unseen_history_share"),
+    ):
+        for ending in ("", WITHIN_NETWORK):
+            shares = [answer.risks.support[name][f"{share}{ending}"] for name in names]
+            values = xr.DataArray(shares, {"arm": names}, ("arm",))
+            description = _described(answer, f"{quantity}{ending}", PROBABILITY)
+            yield known_values(values, description, answer.spec)
 
 
 def _two_arms(answer: GFormulaAnswer, risks: xr.Dataset, arm: str) -> xr.Dataset:

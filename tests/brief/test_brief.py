@@ -360,7 +360,8 @@ def test_more_or_earlier_by_hand(pages: dict[tuple[str, str], str]) -> None:
     assert "the first less the second: −0.5 (−1.6 to +0.6)" in page  # and is not cut at 0
     assert "Applied for assisted return: +0.43 (+0.23 to +0.63)" in page
     assert "on average 14.2 other families are there" in page
-    assert "Caution: 3.1 percent of the months that are followed" in page
+    assert "0.2 percent have a history that nobody in the whole panel had, and 0 percent" in page
+    assert "Among those at the same centre it is 48.0 and 3.1 percent" in page
     assert "Caution: after 7 months the model lets" in page
     assert "total ones" in page
     norwegian = Tree(pages["registers", "nb"]).said().replace("\u00a0", " ")

@@ -202,7 +202,7 @@ def test_estimates_follow_from_the_draws(fit: Fit) -> None:
     assert tuple(found.estimates.columns) == COLUMNS
     assert not found.estimates.duplicated(list(KEY)).any()
     assert set(found.estimates["effect"]) == {"total"}
-    told = found.estimates[found.estimates["quantity"] != "positivity_violation_share"]
+    told = found.estimates[~found.estimates["quantity"].str.contains("_share")]
     assert told[["estimate", "lower", "upper", "mcse", "lower_50", "inner_mcse"]].notna().all(None)
     left = found.draws["cumulative_incidence"]
     difference = (left.sel(arm="with") - left.sel(arm="without")).sel(exit="assisted")
@@ -322,6 +322,25 @@ def test_support_is_a_number_of_the_table(fit: Fit) -> None:
     shares = [estimate(found, "positivity_violation_share", arm=name) for name in ARMS]
     assert shares == [each["flagged"] for each in found.facts["support"].values()]
     assert shares == [0.0, 0.0]
+    for quantity, name in (("positivity_violation", "flagged"), ("unseen_history", "unseen")):
+        for ending in ("", "_within_network"):
+            told = [estimate(found, f"{quantity}_share{ending}", arm=arm) for arm in ARMS]
+            facts = found.facts["support"].values()
+            assert told == [each[f"{name}{ending}"] for each in facts]
+
+
+def test_support_is_judged_within_the_centre_too(fit: Fit) -> None:
+    """An event was seen at one centre only: of the others its history is unseen there."""
+    panel, history = fit.panel.frame, fit.panel.histories[TERM]
+    where = panel["centre"].eq(panel["centre"].iloc[fit.design.row].mode().iloc[0]).to_numpy()
+    lone = replace(fit.panel, histories={TERM: history.where(xr.DataArray(where, dims="row"), 0.0)})
+    support = answer(replace(fit, rows=lone), refuse_share=1.0).facts["support"]["with"]
+    assert support["unseen"] <= 0.01
+    rows = interventions.first_rows(panel, fit.design.row)
+    elsewhere = 1 - where[rows].mean()
+    # Of the 8 months of a path elsewhere, those in which a lag from 0 to 3 sees the event: half.
+    assert support["unseen_within_network"] >= 0.9 * elsewhere / 2
+    assert support["unseen_within_network"] > support["unseen"]
 
 
 def test_arms_far_from_what_was_seen_are_refused(fit: Fit) -> None:

@@ -23,6 +23,12 @@ from hazard.spec import GFormulaEstimand, IncidenceEstimand, ModelSpec
 from hazard.studies import published
 from hazard.studies.published.folder import PublishedFolder
 
+SUPPORT = {
+    "positivity_violation_share": 0.0,
+    "positivity_violation_share_within_network": 0.031,
+    "unseen_history_share": 0.002,
+    "unseen_history_share_within_network": 0.48,
+}
 PASSED = {
     "passed": True,
     "failures": [],
@@ -139,8 +145,8 @@ def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
         if model.costs is not None:
             cost = _interval(-45000.0, 11000.0, "hazard model")
             rows.append({**labels, "quantity": "cost_change_per_event", "month": 24} | cost)
-        share = {"quantity": "positivity_violation_share", "arm": "with", "estimate": 0.031}
-        rows.append({**labels, **share})
+        for quantity, value in SUPPORT.items():
+            rows.append({**labels, "quantity": quantity, "arm": "with", "estimate": value})
     return rows
 
 
