@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hazard.brief import coefficients, outcome, rows, verdict
+from hazard.brief import coefficients, g_formula, outcome, rows, verdict
 from hazard.brief.blocks import Block, Paragraph, Points, Section
 from hazard.brief.view import View
 from hazard.output import digits
@@ -133,7 +133,10 @@ def _rules(view: View) -> list[str]:
         size = digits.as_stated(rope, marks, power=2)
         texts = [view.say("verdict.rule_size", rope=size)]
         texts += [view.say("verdict.rule_earlier")] if len(displaced) else []
-    return [*texts, *([] if view.standardised else [view.say("answer.frozen")])]
+    if view.standardised is None:
+        return [*texts, view.say("answer.frozen")]
+    held = g_formula.held_events(view, view.standardised)
+    return [*texts, *([held] if held else [])]
 
 
 def _plain(view: View, name: str, denominator: int) -> tuple[str, str]:

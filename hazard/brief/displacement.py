@@ -9,6 +9,7 @@ from hazard.brief import rows as rows_
 from hazard.brief.blocks import Block, Figure, Paragraph, Points, Section, Table
 from hazard.brief.g_formula import (
     EstimandView,
+    held_events,
     per_hundred,
     probability,
     probability_above,
@@ -56,7 +57,7 @@ def _blocks(estimand: EstimandView) -> list[Block]:
     how += [view.say("more.unlike")] if view.arms and view.standardised is None else []
     blocks: list[Block] = [
         Paragraph(" ".join(how)),
-        Paragraph(estimand.say(f"effect_{estimand.spec.effect}", exit=estimand.exit)),
+        Paragraph(" ".join(_what_differs(estimand))),
     ]
     for arm in estimand.compared:
         versus = estimand.versus(arm)
@@ -82,6 +83,13 @@ def _blocks(estimand: EstimandView) -> list[Block]:
     blocks += [Paragraph(text) for text in (_after_window(estimand), _support(estimand)) if text]
     blocks.append(Paragraph(view.say("more.right_identified" if view.identified else "more.right")))
     return blocks
+
+
+def _what_differs(estimand: EstimandView) -> list[str]:
+    """With regard to what the differences are total or direct."""
+    held = held_events(estimand.view, estimand.spec)
+    effect = estimand.say(f"effect_{estimand.spec.effect}", exit=estimand.exit)
+    return [effect, *([held] if held else [])]
 
 
 def _what_displacement_is(estimand: EstimandView, versus: str) -> list[str]:

@@ -113,6 +113,24 @@ class EstimandView(NamedTuple):
         return self.view.figure_words("odds")
 
 
+def held_events(view: View, spec: GFormulaEstimand) -> str:
+    """What happens around everybody that no arm sets, though it can follow the event; or nothing.
+
+    Returns
+    -------
+    str
+        A sentence that names these events; empty where the arms set all lagged terms.
+    """
+    named = {intervention.term for arm in spec.compared for intervention in arm.interventions} or {
+        spec.term
+    }
+    others = [term.name for term in view.fit.spec.lagged if not named.intersection(term.called)]
+    if not others:
+        return ""
+    names = [view.language.name("event", name) for name in others]
+    return view.say("more.held_events", others="; ".join(names))
+
+
 def per_hundred(rows: pd.DataFrame, view: View) -> str:
     """A difference of probabilities per 100."""
     return signed(estimate(rows).times(_HUNDRED), -1, view)

@@ -8,7 +8,8 @@ and their errors (see :func:`hazard.output.summaries.detailed`). A column that d
 empty. A lag has the coefficient of the window that holds it. ``level`` of the column ``by`` is the
 one whose own lag curve, risk or coefficient it is, relative to the level ``reference``. ``effect``
 says which one it is: ``conditional`` (a coefficient, given that the person is still there),
-``total``, ``controlled_direct`` or ``separable``. ``engine`` says of a number of the hazard model
+or, with regard to the competing exits, ``total``, ``controlled_direct`` or ``separable``, with
+events of others that no arm names held as observed. ``engine`` says of a number of the hazard model
 whether it was sampled (``nuts``) or approximated (``laplace``); :func:`flagged` says how far an
 approximation was checked.
 """

@@ -113,7 +113,10 @@ class GFormulaEstimand(_Named):
     ``beyond`` says what becomes of paths that go on after the last month of the panel: its last
     year comes again, or they are left out.
 
-    ``effect``: ``total`` leaves the competing exits as they are. ``controlled_direct`` sets the
+    ``effect`` is about the competing exits: ``total`` leaves them as they are. Events of terms that
+    no arm names, such as applications of others, are as observed in every arm, also after the event
+    that is compared. What that event changes by way of them is in no effect: with regard to them
+    all are controlled direct effects. ``controlled_direct`` sets the
     hazards of all but ``exit`` to zero. ``separable`` changes the hazard of ``exit`` only, or that
     of the others only: two parts of the total.
 

@@ -132,13 +132,14 @@ def test_after_the_window_it_is_said_what_acts(
 def test_figure_says_what_it_shows_in_both_languages(pages: dict[str, str]) -> None:
     english, norwegian = said(pages["en"]), said(pages["nb"])
     assert (
-        "total difference, averaged over 603 families. Line: estimate. Bands: 50 and 95" in english
-    )
+        "total difference with regard to the ways of leaving, averaged over 603 families. Line: "
+        "estimate. Bands: 50 and 95"
+    ) in english
     assert "Dotted: month 7, the last in which the event acts in the model, and month 24" in english
     assert (
-        "total forskjell, i gjennomsnitt for 603 familier. Linje: anslag. Bånd: 50- og 95-pro"
-        in norwegian
-    )
+        "total forskjell med hensyn til utfallene, i gjennomsnitt for 603 familier. Linje: anslag. "
+        "Bånd: 50- og 95-pro"
+    ) in norwegian
     assert "Prikket: måned 7, den siste der hendelsen virker i modellen, og måned 24" in norwegian
 
 
