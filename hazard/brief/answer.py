@@ -131,8 +131,7 @@ def _rules(view: View) -> list[str]:
     else:
         marks = view.language.marks
         size = digits.as_stated(rope, marks, power=2)
-        texts = [view.say("verdict.rule_size", rope=size)]
-        texts += [view.say("verdict.rule_earlier")] if len(displaced) else []
+        texts = [view.say(f"verdict.rule_{'window' if len(displaced) else 'size'}", rope=size)]
     if view.standardised is None:
         return [*texts, view.say("answer.frozen")]
     held = g_formula.held_events(view, view.standardised)

@@ -243,7 +243,7 @@ def test_a_wider_interval_at_the_horizon_is_no_verdict_on_the_change() -> None:
 @pytest.mark.parametrize(
     ("lang", "told", "rule"),
     [
-        ("en", "These numbers hold all else that happens around a family", "is not stated in the"),
+        ("en", "These numbers hold all else that happens around a family", "does not state which"),
         (
             "nb",
             "Disse tallene holder alt annet som skjer rundt en familie",
