@@ -69,7 +69,7 @@ MODELS = ("oslo2016", "more_or_earlier")
 QUANTITIES = (
     "at_window_end",
     "additional",
-    "brought_forward",
+    "net_displacement",
     "rmst_difference",
 )
 NEVER = -700.0  # of which the odds are next to nothing

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hazard.brief import coefficients, outcome, rows, verdict
+import math
+
+from hazard.brief import coefficients, g_formula, outcome, rows, verdict
 from hazard.brief.blocks import Block, Paragraph, Points, Section
 from hazard.brief.view import View
 from hazard.output import digits
@@ -33,6 +35,7 @@ def _answer(view: View) -> list[Block]:
     if view.arms and view.identified:
         opening = view.say(f"identified.first{view.regime}", section=view.say("identified.heading"))
     notes = [view.say(brackets_key, of=view.language.whole(denominator))]
+    notes += _rules(view) if view.arms else []
     if view.arms and not view.all_agree(_headline_months(view)[:1], 0, denominator):
         notes.append(view.say("answer.rounded"))
     if any(
@@ -40,7 +43,7 @@ def _answer(view: View) -> list[Block]:
         for name in view.exits
         for month in _headline_months(view)
     ):
-        reason = rows.held_fixed(view) or view.say("answer.apart_fit")
+        reason = rows.held_fixed(view, view.changing) or view.say("answer.apart_fit")
         notes.append(view.say("answer.apart", reason=reason))
     if not view.arms and not view.shown_terms:
         notes += [text for text in (coefficients.further(view),) if text]
@@ -116,13 +119,23 @@ def _contrast(view: View, name: str, denominator: int) -> tuple[str, str]:
         view.say("answer.later", month=view.language.whole(month), difference=texts[month])
         for month in later
     ]
-    return f"{label}: {_verdict(view, name)}.", " ".join(parts)
+    return f"{label}: {view.say(f'verdict.{view.verdict_on(name)}')}.", " ".join(parts)
 
 
-def _verdict(view: View, name: str) -> str:
-    """The verdict on the differences of all months up to the horizon."""
-    signs = [(month, verdict.sign(estimate)) for month, estimate in view.differences(name)]
-    return verdict.in_words(signs, view.language, view.unit)
+def _rules(view: View) -> list[str]:
+    """What the verdicts mean, and how the numbers beside them hold what else happens."""
+    rows, displaced = view.contrasts("risk_difference"), view.contrasts("net_displacement")
+    rope = float(rows["rope"].astype(float).iloc[0]) if len(rows) else math.nan
+    if math.isnan(rope):
+        texts = [view.say("verdict.rule_sign")]
+    else:
+        marks = view.language.marks
+        size = digits.as_stated(rope, marks, power=2)
+        texts = [view.say(f"verdict.rule_{'window' if len(displaced) else 'size'}", rope=size)]
+    if view.standardised is None:
+        return [*texts, view.say("answer.frozen")]
+    held = g_formula.held_events(view, view.standardised)
+    return [*texts, *([held] if held else [])]
 
 
 def _plain(view: View, name: str, denominator: int) -> tuple[str, str]:

@@ -12,7 +12,8 @@ def section(view: View) -> Section:
     """Caveats that hold for this run."""
     keys = _of_registers(view) if view.registers else ["panel"]
     if view.arms:
-        keys += ["first"] if view.regime else ["one", "first"]
+        keys += [] if view.regime else ["one"]
+        keys += ["first"] if view.standardised is None else ["stays"]
     keys += ["pool"] if view.fit.facts["panel"]["levels"] else []
     keys += [] if view.registers else ["model"]
     keys += _of_dependence(view)

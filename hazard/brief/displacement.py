@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from hazard.brief import displacement_groups
 from hazard.brief import rows as rows_
 from hazard.brief.blocks import Block, Figure, Paragraph, Points, Section, Table
-from hazard.brief.g_formula import EstimandView, per_hundred, probability, signed
+from hazard.brief.g_formula import (
+    EstimandView,
+    held_events,
+    per_hundred,
+    probability,
+    probability_above,
+    signed,
+)
 from hazard.brief.view import View, estimate, grouped
 from hazard.output import digits, figures
 from hazard.spec import CostsSpec, GFormulaEstimand
@@ -48,10 +54,10 @@ def _blocks(estimand: EstimandView) -> list[Block]:
         if any(arm.after == "drawn" for arm in estimand.spec.compared)
         else []
     )
-    how += [view.say("more.unlike")] if view.arms else []
+    how += [view.say("more.unlike")] if view.arms and view.standardised is None else []
     blocks: list[Block] = [
         Paragraph(" ".join(how)),
-        Paragraph(estimand.say(f"effect_{estimand.spec.effect}", exit=estimand.exit)),
+        Paragraph(" ".join(_what_differs(estimand))),
     ]
     for arm in estimand.compared:
         versus = estimand.versus(arm)
@@ -63,7 +69,7 @@ def _blocks(estimand: EstimandView) -> list[Block]:
         lines.append(estimand.say("lines", **estimand.arms(arm)))
         blocks.append(Paragraph(" ".join(lines)))
         blocks.append(Points(tuple(_lines(estimand, versus))))
-        blocks += [] if _falls_agree(estimand, versus) else [Paragraph(view.say("more.fall"))]
+        blocks += [Paragraph(text) for text in _what_displacement_is(estimand, versus)]
         blocks += [
             _figure(estimand, arm),
             _table(estimand, arm),
@@ -77,6 +83,22 @@ def _blocks(estimand: EstimandView) -> list[Block]:
     blocks += [Paragraph(text) for text in (_after_window(estimand), _support(estimand)) if text]
     blocks.append(Paragraph(view.say("more.right_identified" if view.identified else "more.right")))
     return blocks
+
+
+def _what_differs(estimand: EstimandView) -> list[str]:
+    """With regard to what the differences are total or direct."""
+    held = held_events(estimand.view, estimand.spec)
+    effect = estimand.say(f"effect_{estimand.spec.effect}", exit=estimand.exit)
+    return [effect, *([held] if held else [])]
+
+
+def _what_displacement_is(estimand: EstimandView, versus: str) -> list[str]:
+    """What the contrast of the two months is and is not, and where rounding shows."""
+    if estimand.window is None:
+        return []
+    texts = [estimand.say("net")]
+    texts += [] if _displacements_agree(estimand, versus) else [estimand.say("net_rounded")]
+    return [" ".join(texts)]
 
 
 def _covariates_changing(estimand: EstimandView) -> Mapping[str, int]:
@@ -95,15 +117,11 @@ def _lines(estimand: EstimandView, versus: str) -> list[tuple[str, str]]:
         )
         if not len(end):
             continue
-        key, places = "line_whole", {"additional": per_hundred(end, estimand.view)}
-        if estimand.window is not None:
-            at_window = estimand.select("at_window_end", exit=name, arm=versus)
-            key, places["at_window"] = "line_fewer", per_hundred(at_window, estimand.view)
-            # Fewer at the window are not brought forward, nor more than those who were more there.
-            if estimate(at_window).estimate > 0 and estimate(end).estimate >= 0:
-                forward = estimand.select("brought_forward", exit=name, arm=versus)
-                key, places["forward"] = "line", per_hundred(forward, estimand.view)
-        lines.append((f"{label}:", estimand.say(key, **places)))
+        additional = per_hundred(end, estimand.view)
+        if estimand.window is None:
+            lines.append((f"{label}:", estimand.say("line_whole", additional=additional)))
+        else:
+            lines.append((f"{label}:", _displacement(estimand, name, versus, additional)))
     stay = estimand.select("rmst_difference", arm=versus)
     if len(stay):
         text = estimand.say("stay", stay=signed(estimate(stay), -2, estimand.view))
@@ -111,15 +129,38 @@ def _lines(estimand: EstimandView, versus: str) -> list[tuple[str, str]]:
     return lines
 
 
-def _falls_agree(estimand: EstimandView, versus: str) -> bool:
-    """Whether exits brought forward are printed as the fall between the numbers beside them."""
+def _displacement(estimand: EstimandView, exit_name: str, versus: str, additional: str) -> str:
+    """Differences at both months, their contrast, and the bounds of what is brought forward."""
+    view = estimand.view
+    at_window, displacement = (
+        estimand.select(quantity, exit=exit_name, arm=versus)
+        for quantity in ("at_window_end", "net_displacement")
+    )
+    line = estimand.say(
+        "line",
+        at_window=per_hundred(at_window, view),
+        additional=additional,
+        displacement=per_hundred(displacement, view),
+        positive=probability_above(displacement, view),
+    )
+    bounds = {
+        name: digits.percent_span(
+            estimate(estimand.select(f"brought_forward_{name}", exit=exit_name, arm=versus)),
+            view.language.marks,
+        )
+        for name in ("lower_bound", "monotone_lower_bound", "upper_bound")
+    }
+    return f"{line} {estimand.say('bounds', **bounds)}"
+
+
+def _displacements_agree(estimand: EstimandView, versus: str) -> bool:
+    """Whether net displacements are printed as the difference of the numbers beside them."""
     for name in estimand.view.exits if estimand.window is not None else ():
-        quantities = ("at_window_end", "risk_difference", "brought_forward")
+        quantities = ("at_window_end", "risk_difference", "net_displacement")
         rows = [estimand.select(quantity, exit=name, arm=versus) for quantity in quantities]
         rows[1] = rows[1][rows[1]["month"] == estimand.spec.horizon_months]
-        at_window, end, forward = (estimate(row).times(_HUNDRED) for row in rows)
-        is_printed = at_window.estimate > 0 and end.estimate >= 0
-        if is_printed and not digits.agree((at_window, end, forward), -1):
+        at_window, end, displacement = (estimate(row).times(_HUNDRED) for row in rows)
+        if len(rows[1]) and not digits.agree((at_window, end, displacement), -1):
             return False
     return True
 
@@ -266,15 +307,30 @@ def _after_window(estimand: EstimandView) -> str | None:
 
 
 def _support(estimand: EstimandView) -> str | None:
-    rows = estimand.select("positivity_violation_share")
-    if not len(rows):
+    """How much of the comparison was never observed, in the panel and within the network."""
+    if not len(estimand.select("positivity_violation_share")):
         return None
-    worst = float(rows["estimate"].max())
-    far_months = estimand.view.language.whole(estimand.spec.far)
-    if worst == 0:
-        return estimand.say("support_all", far=far_months)
-    share = digits.share(_HUNDRED * worst, -1, estimand.view.language.marks)
-    return estimand.say("support_some", far=far_months, share=share)
+    shares = {
+        f"{name}_{where}": _worst_share(estimand, f"{quantity}{ending}")
+        for name, quantity in (
+            ("flagged", "positivity_violation_share"),
+            ("unseen", "unseen_history_share"),
+        )
+        for where, ending in (("panel", ""), ("network", "_within_network"))
+    }
+    view, term = estimand.view, estimand.term
+    far = view.language.whole(estimand.spec.far)
+    if term.network == "own":
+        return estimand.say("support", far=far, **shares)
+    network = view.say(f"more.network_{term.network}")
+    return estimand.say("support_within", far=far, network=network, **shares)
+
+
+def _worst_share(estimand: EstimandView, quantity: str) -> str:
+    """The largest share of the arms, in percent."""
+    worst = _HUNDRED * float(estimand.select(quantity)["estimate"].max())
+    marks = estimand.view.language.marks
+    return digits.number(0.0, 0, marks) if worst == 0 else digits.share(worst, -1, marks)
 
 
 def identification(view: View) -> list[Section]:
@@ -337,16 +393,11 @@ def _caption(view: View, costs: CostsSpec) -> str:
     if isinstance(costs.persons, str):
         per = view.say("costs.per_column", column=costs.persons)
     else:
-        per = view.say("costs.per_number", per=_as_stated(costs.persons, marks))
+        per = view.say("costs.per_number", per=digits.as_stated(costs.persons, marks))
     texts = [view.say("costs.caption", currency=costs.currency, per=per)]
     if costs.prices_of is not None:
         years = sorted({*costs.years, costs.prices_of})
-        index = "; ".join(f"{year}: {_as_stated(costs.index[year], marks)}" for year in years)
+        index = "; ".join(f"{year}: {digits.as_stated(costs.index[year], marks)}" for year in years)
         places = {"year": costs.prices_of, "index": index, "source": costs.index_source}
         texts.append(view.say("costs.converted", **places))
     return " ".join(texts)
-
-
-def _as_stated(value: float, marks: digits.Marks) -> str:
-    """A number with the digits that the model file gives."""
-    return digits.number(value, min(0, int(Decimal(repr(value)).as_tuple().exponent)), marks)

@@ -11,7 +11,7 @@ import pandas as pd
 from hazard.brief.view import View, estimate
 from hazard.languages import Words
 from hazard.output import digits
-from hazard.spec import GFormulaEstimand
+from hazard.spec import GFormulaEstimand, LaggedTerm
 
 _HUNDRED = 100
 
@@ -46,11 +46,15 @@ class EstimandView(NamedTuple):
         return int(rows["month"].iloc[0]) if len(rows) else None
 
     @property
+    def term(self) -> LaggedTerm:
+        """The lagged term of the event."""
+        return next(term for term in self.view.fit.spec.lagged if term.name == self.spec.term)
+
+    @property
     def reaches(self) -> bool:
         """Whether the event acts in the model up to the horizon."""
-        lagged = self.view.fit.spec.lagged
-        event = next(term.event for term in lagged if term.name == self.spec.term)
-        longest = max(term.lags[1] for term in lagged if term.event == event)
+        event = self.term.event
+        longest = max(term.lags[1] for term in self.view.fit.spec.lagged if term.event == event)
         return self.spec.event_month + longest >= self.spec.horizon_months
 
     @property
@@ -109,6 +113,24 @@ class EstimandView(NamedTuple):
         return self.view.figure_words("odds")
 
 
+def held_events(view: View, spec: GFormulaEstimand) -> str:
+    """What happens around everybody that no arm sets, though it can follow the event; or nothing.
+
+    Returns
+    -------
+    str
+        A sentence that names these events; empty where the arms set all lagged terms.
+    """
+    named = {intervention.term for arm in spec.compared for intervention in arm.interventions} or {
+        spec.term
+    }
+    others = [term.name for term in view.fit.spec.lagged if not named.intersection(term.called)]
+    if not others:
+        return ""
+    names = [view.language.name("event", name) for name in others]
+    return view.say("more.held_events", others="; ".join(names))
+
+
 def per_hundred(rows: pd.DataFrame, view: View) -> str:
     """A difference of probabilities per 100."""
     return signed(estimate(rows).times(_HUNDRED), -1, view)
@@ -127,8 +149,32 @@ def probability(rows: pd.DataFrame, view: View) -> str:
     unsigned = digits.signed(e.estimate, digits.place(-1, e.mcse))[:1] not in "+−"
     if unsigned or math.isnan(value):
         return digits.number(math.nan, 0)
-    power = max(0, digits.place(0, _HUNDRED * error / 2.67))
+    return _percent(value, error, view)
+
+
+def probability_above(rows: pd.DataFrame, view: View) -> str:
+    """Probability in percent that a quantity is above its null value."""
+    if not len(rows):
+        return digits.number(math.nan, 0)
+    names = ["p_positive", "p_positive_mcse"]
+    value, error = rows[names].astype(float).iloc[0].tolist()
+    if math.isnan(value):
+        return digits.number(math.nan, 0)
+    power = _power(error)
+    if _HUNDRED * value < 10**power:
+        return view.say("more.under", share=digits.number(10**power, power, view.language.marks))
+    return _percent(value, error, view)
+
+
+def _percent(value: float, error: float, view: View) -> str:
+    """A probability in percent, no digit finer than its Monte Carlo error, and never 100."""
+    power = _power(error)
     largest = 100 - 10**power
     if _HUNDRED * value > largest:
         return view.say("more.over", share=digits.number(largest, power, view.language.marks))
     return digits.number(_HUNDRED * value, power, view.language.marks)
+
+
+def _power(error: float) -> int:
+    """Power of ten of the last digit of a probability in percent with this Monte Carlo error."""
+    return max(0, digits.place(0, _HUNDRED * error / 2.67))

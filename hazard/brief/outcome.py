@@ -27,16 +27,26 @@ _ESTIMATORS = ("hazard model", "multinomial logit", "linear probability")
 def incidence(view: View) -> Section:
     """How many left in each way, with and without the event, or as the panel was."""
     kind = "arms" if view.arms else "plain"
-    texts = [f"arms.how{view.regime}", f"arms.observed{view.regime}"]
+    how = "arms.how" if view.standardised is None else "arms.how_paths"
+    texts = [f"{how}{view.regime}", f"arms.observed{view.regime}"]
     if not view.arms:
         texts = ["plain.how" if view.modelled else "plain.how_counted"]
     texts += ["arms.start"] if view.registers else []
-    blocks: list[Block] = [Paragraph(view.say(key)) for key in texts]
-    blocks += [Paragraph(text) for text in (rows.held_fixed(view),) if text and view.modelled]
+    blocks: list[Block] = [Paragraph(view.say(key, **_paths(view))) for key in texts]
+    held = rows.held_fixed(view, view.changing)
+    blocks += [Paragraph(text) for text in (held,) if text and view.modelled]
     blocks += [_incidence_figure(view, kind), _incidence_table(view, kind)]
     if view.arms and not view.regime:
         blocks.append(Paragraph(view.say("arms.reading")))
     return Section("incidence", view.say(f"{kind}.heading"), tuple(blocks))
+
+
+def _paths(view: View) -> dict[str, str]:
+    """Number of persons who are followed, where that is by the g-formula."""
+    if view.standardised is None:
+        return {}
+    facts = view.fit.facts.get("answers", {}).get(view.standardised.label, {})
+    return {"paths": view.language.count(int(facts.get("paths", 0)))}
 
 
 def _incidence_figure(view: View, kind: str) -> Figure:

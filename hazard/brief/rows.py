@@ -79,17 +79,15 @@ def states(view: View) -> list[tuple[str, str]]:
     ]
 
 
-def held_fixed(view: View, changes: Mapping[str, int] | None = None) -> str:
+def held_fixed(view: View, changes: Mapping[str, int]) -> str:
     """Covariates held at their baseline values, though they change for some; empty for none.
 
     Parameters
     ----------
     view : View
-    changes : mapping of str to int, optional
-        Number of persons by column; by default those of the cumulative incidence.
+    changes : mapping of str to int
+        Number of persons by column.
     """
-    if changes is None:
-        changes = view.fit.facts.get("notes", {}).get("held", {})
     if not changes:
         return ""
     name, count = view.language.name, view.language.count

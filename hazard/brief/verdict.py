@@ -1,24 +1,97 @@
-"""In which months there is clearly more, clearly fewer, or no clear difference, in words."""
+"""More, fewer, as many but earlier or later, no relevant difference, or not to be told."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Literal, NamedTuple
 
-from hazard.brief.language import Language
 from hazard.output import digits
 
 Sign = Literal["up", "down", "flat", "unknown"]
-_MOST = 4  # stretches that a reader can follow in one line
+Verdict = Literal["more", "fewer", "earlier", "later", "none", "unclear", "unknown"]
+CERTAINTY = 0.95
+"""Probability from which on a verdict is given."""
 
 
-class Stretch(NamedTuple):
-    """Neighbouring months with the same sign, up to ``last``."""
+class Sides(NamedTuple):
+    """Probabilities that a difference lies above and below the region of practical equivalence.
 
-    sign: Sign
-    last: int
+    Attributes
+    ----------
+    above, below : float
+        P(difference > rope) and P(difference < -rope); the rest is that of lying within.
+    mcse : float
+        The largest Monte Carlo error of the three.
+    """
+
+    above: float
+    below: float
+    mcse: float
+
+    @property
+    def clear(self) -> Literal["above", "below", "within"] | None:
+        """Where it lies with a probability of :data:`CERTAINTY`, less its Monte Carlo error."""
+        within = 1.0 - (self.above + self.below)
+        if self.above - self.mcse >= CERTAINTY:
+            return "above"
+        if self.below - self.mcse >= CERTAINTY:
+            return "below"
+        return "within" if within - self.mcse >= CERTAINTY else None
+
+
+def verdict(additional: Sides, displacement: Sides | None) -> Verdict:
+    """The verdict on an exit, from its difference at the horizon and its net displacement.
+
+    Parameters
+    ----------
+    additional : Sides
+        Of A(H), the difference in cumulative incidence at the horizon.
+    displacement : Sides or None
+        Of D = A(w) - A(H), with w the end of the window of the event; None where there is no
+        window that ends before the horizon.
+
+    Returns
+    -------
+    str
+        With r the half width of the region of practical equivalence (0 where none is stated), s the
+        Monte Carlo error of the probability, and "surely" for P - s >= 0.95:
+
+        ``more``      surely A(H) > r
+        ``fewer``     surely A(H) < -r
+        ``earlier``   surely |A(H)| <= r, and surely D > r
+        ``later``     surely |A(H)| <= r, and surely D < -r
+        ``none``      surely |A(H)| <= r, and surely |D| <= r, where D is there
+        ``unclear``   anything else
+        ``unknown``   a probability is not known
+
+    Notes
+    -----
+    No rule looks at whether one interval holds 0 where another does not: that the difference is
+    clear in one month and not in another says nothing about the change between them. Of the rules
+    at most one holds. ``earlier`` is net: as many have left by the horizon, and more of them by the
+    end of the window. That an event brings some forward and adds as many later is ``more``.
+
+    Examples
+    --------
+    >>> surely_more, within, open_ = Sides(0.97, 0, 0.01), Sides(0.01, 0, 0.01), Sides(0.9, 0, 0.01)
+    >>> verdict(surely_more, open_), verdict(within, surely_more), verdict(within, within)
+    ('more', 'earlier', 'none')
+    >>> verdict(open_, surely_more), verdict(within, open_), verdict(within, None)
+    ('unclear', 'unclear', 'none')
+    """
+    sides = [additional, *([] if displacement is None else [displacement])]
+    if any(math.isnan(value) for side in sides for value in side):
+        return "unknown"
+    at_horizon = additional.clear
+    if at_horizon == "above":
+        return "more"
+    if at_horizon == "below":
+        return "fewer"
+    moved = "within" if displacement is None else displacement.clear
+    if at_horizon is None or moved is None:
+        return "unclear"
+    by_displacement: dict[str, Verdict] = {"above": "earlier", "below": "later", "within": "none"}
+    return by_displacement[moved]
 
 
 def sign(e: digits.Estimate) -> Sign:
@@ -40,71 +113,3 @@ def sign(e: digits.Estimate) -> Sign:
     if e.lower > 0:
         return "up"
     return "down" if e.upper < 0 else "flat"
-
-
-def stretches(signs: Iterable[tuple[int, Sign]]) -> tuple[Stretch, ...]:
-    """Months with their signs, neighbours of one sign put together.
-
-    Parameters
-    ----------
-    signs : iterable of (month, sign)
-        In the order of the months.
-
-    Examples
-    --------
-    >>> [tuple(run) for run in stretches([(1, "up"), (2, "up"), (3, "flat"), (4, "down")])]
-    [('up', 2), ('flat', 3), ('down', 4)]
-    """
-    runs = groupby(signs, key=lambda pair: pair[1])
-    return tuple(Stretch(name, [month for month, _ in run][-1]) for name, run in runs)
-
-
-def in_words(signs: Sequence[tuple[int, Sign]], language: Language, unit: str) -> str:
-    """The verdict on a difference that is known month by month.
-
-    Parameters
-    ----------
-    signs : sequence of (month, sign)
-        Every month up to the horizon, in order.
-    language : Language
-    unit : str
-        Of time, in words: month.
-
-    Returns
-    -------
-    str
-        One word where all months agree; else every stretch of months, up to which month it lasts,
-        the last without. Of more than four stretches, how many months are of each sign.
-
-    Notes
-    -----
-    A verdict is about the difference between shares that have left by the end of a month, and
-    speaks of all months up to the horizon. It never says that there is no difference: an interval
-    that holds 0 leaves one open.
-    """
-    if not signs:
-        return language.say("verdict.unknown")
-    runs = stretches(signs)
-    if len(runs) > _MOST:
-        return _counted([name for _, name in signs], language, unit)
-    words = [language.say(f"verdict.{run.sign}") for run in runs]
-    until = [
-        language.say("verdict.until", sign=word, unit=unit, month=language.whole(run.last))
-        for word, run in zip(words[:-1], runs, strict=False)
-    ]
-    return language.say("verdict.then").join([*until, words[-1]])
-
-
-def _counted(signs: Sequence[Sign], language: Language, unit: str) -> str:
-    """How many months have each sign, of a difference that changes too often to be followed."""
-    kinds: tuple[Sign, ...] = ("up", "down", "flat", "unknown")
-    parts = [
-        language.say(
-            "verdict.count", sign=language.say(f"verdict.{kind}"), n=language.whole(number)
-        )
-        for kind in kinds
-        if (number := signs.count(kind))
-    ]
-    return language.say(
-        "verdict.changes", unit=unit, all=language.whole(len(signs)), parts=", ".join(parts)
-    )

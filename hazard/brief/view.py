@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from hazard import predictive, units
+from hazard.brief import verdict
 from hazard.brief.language import Language
 from hazard.fitting.records import Fit
 from hazard.languages import Words
@@ -97,14 +98,53 @@ class View:
         return self.fit.spec.identification.declared
 
     @cached_property
-    def incidence_term(self) -> str | None:
-        """The lagged term with and without which incidences were computed."""
-        estimands = [
+    def standardised(self) -> GFormulaEstimand | None:
+        """The estimand whose risks by the g-formula are the numbers of page one.
+
+        It is about the total effect of one event in the first month, or of one in every month, of
+        everybody from the first month at risk on, and was answered. Without such an estimand page
+        one has incidences that hold everything else as in the first month.
+        """
+        asked = next((estimand.term for estimand in self._incidences if estimand.term), None)
+        rows = self.fit.estimates
+        answered = set(rows.loc[rows["quantity"].eq("cumulative_incidence"), "estimand"].dropna())
+        for estimand in self.fit.spec.estimand:
+            if (
+                isinstance(estimand, GFormulaEstimand)
+                and estimand.label in answered
+                and asked in (None, estimand.term)
+                and (estimand.arms, estimand.effect) == (None, "total")
+                and (estimand.starts, estimand.event_month) == ("first", 1)
+                and estimand.centres == "observed"
+            ):
+                return estimand
+        return None
+
+    @property
+    def _incidences(self) -> list[IncidenceEstimand]:
+        return [
             estimand
             for estimand in self.fit.spec.estimand
             if isinstance(estimand, IncidenceEstimand)
         ]
-        return next((estimand.term for estimand in estimands if estimand.term is not None), None)
+
+    @cached_property
+    def incidence_term(self) -> str | None:
+        """The lagged term with and without which incidences were computed."""
+        if self.standardised is not None:
+            return self.standardised.term
+        return next((estimand.term for estimand in self._incidences if estimand.term), None)
+
+    @property
+    def changing(self) -> Mapping[str, int]:
+        """Covariates that page one holds as at the start, with the persons in whom they change."""
+        facts, held = self.fit.facts, {}
+        if self.standardised is None:
+            held = facts.get("notes", {}).get("held", {})
+        else:
+            held = facts.get("answers", {}).get(self.standardised.label, {})
+            held = held.get("changing_persons", {})
+        return dict(held)
 
     @property
     def arms(self) -> bool:
@@ -114,14 +154,8 @@ class View:
     @property
     def regime(self) -> str:
         """Ending of the texts about an exposure that goes on; empty for one event."""
-        estimands = [
-            estimand
-            for estimand in self.fit.spec.estimand
-            if isinstance(estimand, IncidenceEstimand)
-        ]
-        return (
-            "_sustained" if any(estimand.exposure == "sustained" for estimand in estimands) else ""
-        )
+        shown = self._incidences if self.standardised is None else [self.standardised]
+        return "_sustained" if any(one.exposure == "sustained" for one in shown) else ""
 
     @property
     def event(self) -> str:
@@ -137,12 +171,7 @@ class View:
         """
         rows = self.fit.estimates
         rows = rows[rows["quantity"].isin(["cumulative_incidence", "risk_difference"])]
-        standardised = [
-            estimand.label
-            for estimand in self.fit.spec.estimand
-            if isinstance(estimand, GFormulaEstimand)
-        ]
-        rows = rows[~rows["estimand"].isin(standardised)]
+        rows = rows[self._of_page_one(rows) | rows["estimator"].ne(HAZARD_MODEL)]
         is_modelled = rows["estimator"] == HAZARD_MODEL
         if self.incidence_term is not None:
             other_term = is_modelled & rows["term"].ne(self.incidence_term)
@@ -157,6 +186,17 @@ class View:
         printed: pd.DataFrame = rows[rows["month"] <= last].astype({"mcse": float})
         mcse_groups = printed.groupby(["estimator", "exit"])["mcse"]
         return printed.assign(mcse=mcse_groups.transform("max"))
+
+    def _of_page_one(self, rows: pd.DataFrame) -> pd.Series:
+        """Which rows of the hazard model are of the estimand that page one shows, of everybody."""
+        if self.standardised is not None:
+            return rows["estimand"].eq(self.standardised.label) & rows["by"].isna()
+        others = [
+            estimand.label
+            for estimand in self.fit.spec.estimand
+            if isinstance(estimand, GFormulaEstimand)
+        ]
+        return ~rows["estimand"].isin(others)
 
     @property
     def modelled(self) -> bool:
@@ -215,16 +255,26 @@ class View:
         rows = rows[rows["exit"].eq(exit_name) & rows["month"].eq(month)]
         return estimate(rows) if len(rows) else None
 
-    def differences(self, exit_name: str) -> list[tuple[int, digits.Estimate]]:
-        """Difference with and without the event in every month up to the horizon, in order."""
-        rows = self.incidence
-        contrasts = rows[rows["arm"].eq("with - without") & rows["exit"].eq(exit_name)]
-        contrasts = contrasts.sort_values("month")
-        numbers = (
-            contrasts[["estimate", "lower", "upper", "mcse"]].astype(float).to_numpy().tolist()
-        )
-        months = contrasts["month"].astype(int).tolist()
-        return [(month, digits.Estimate(*row)) for month, row in zip(months, numbers, strict=True)]
+    def verdict_on(self, exit_name: str) -> verdict.Verdict:
+        """The verdict on the difference with and without the event."""
+        additional = self._sides("risk_difference", exit_name)
+        if additional is None:
+            return "unknown"
+        return verdict.verdict(additional, self._sides("net_displacement", exit_name))
+
+    def _sides(self, quantity: str, exit_name: str) -> verdict.Sides | None:
+        """Probabilities of a difference of page one at the horizon; None where it is not there."""
+        rows = self.contrasts(quantity)
+        rows = rows[rows["exit"].eq(exit_name) & rows["month"].eq(self.months[-1])]
+        names = ["p_above_rope", "p_below_rope", "p_rope_mcse"]
+        return verdict.Sides(*rows[names].astype(float).iloc[0]) if len(rows) else None
+
+    def contrasts(self, quantity: str) -> pd.DataFrame:
+        """Rows of a quantity that compares the arms of page one."""
+        rows = self.fit.estimates
+        rows = rows[rows["quantity"].eq(quantity) & rows["estimator"].eq(HAZARD_MODEL)]
+        versus = rows["arm"].replace(_ARMS).eq("with - without")
+        return rows[versus & self._of_page_one(rows) & rows["term"].eq(self.incidence_term or "")]
 
     def all_agree(self, months: Iterable[int], finest: int, denominator: float) -> bool:
         """Whether each printed difference is that of its printed arms, per ``denominator``."""

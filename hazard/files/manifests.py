@@ -83,6 +83,7 @@ class AnswerFacts(TypedDict):
     changing_persons: NotRequired[Numbers]
     persons_per_path: NotRequired[float]
     residents_per_event: NotRequired[float | None]
+    rows_at_events: NotRequired[int]
     support: NotRequired[dict[str, dict[str, float]]]
 
 

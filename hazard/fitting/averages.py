@@ -12,7 +12,7 @@ import xarray as xr
 from hazard import units
 from hazard.errors import EstimandError
 from hazard.estimands import incidence, marginal_effects
-from hazard.fitting.g_formula import risks
+from hazard.fitting.g_formula import RisksAtEvents, risks, risks_at_events
 from hazard.fitting.g_formula_estimates import GFormulaAnswer, estimates_of
 from hazard.fitting.quantities import joined
 from hazard.fitting.records import Fit
@@ -127,7 +127,8 @@ def _g_formula(fit: Fit, estimand: GFormulaEstimand) -> AveragedEstimand:
     standardised_risks = risks(fit, estimand)
     term = next(lagged for lagged in fit.spec.lagged if lagged.name == estimand.term)
     residents = mean_residents(fit.panel, term, estimand.residents)
-    answer = GFormulaAnswer(fit.spec, estimand, standardised_risks, residents)
+    at_events = None if residents is None else risks_at_events(fit, estimand)
+    answer = GFormulaAnswer(fit.spec, estimand, standardised_risks, residents, at_events)
     months = [*units.printed(estimand.horizon_months, fit.spec.table.unit)]
     difference = answer.differences().sel(month=months)
     return AveragedEstimand(
@@ -139,11 +140,21 @@ def _g_formula(fit: Fit, estimand: GFormulaEstimand) -> AveragedEstimand:
             **standardised_risks.facts,
             "effect": estimand.effect,
             "residents_per_event": residents,
+            **_present(at_events),
             "support": {
                 name: dict(support) for name, support in standardised_risks.support.items()
             },
         },
     )
+
+
+def _present(at_events: RisksAtEvents | None) -> dict[str, Any]:
+    """How many rows were present at events, and how many persons are in one of them."""
+    if at_events is None:
+        return {}
+    persons = at_events.person_risks
+    of_persons = {} if persons is None else {"persons_per_path": persons.persons_per_path}
+    return {"rows_at_events": at_events.rows, **of_persons}
 
 
 def _flat(everybody: xr.Dataset, by: Mapping[str, xr.Dataset]) -> xr.Dataset:

@@ -14,11 +14,13 @@ from hazard import months, units
 from hazard.arrays import IntArray
 from hazard.errors import EstimandError
 from hazard.estimands import g_formula, incidence, interventions
+from hazard.estimands.displacement import present_at_events
 from hazard.estimands.interventions import PathEvents, Paths
 from hazard.estimands.interventions.event_histories import stock
 from hazard.fitting.costs import PersonRisks, person_risks, persons_of
 from hazard.fitting.records import Fit
 from hazard.fitting.remarks import columns
+from hazard.fitting.residents import has_own_event
 from hazard.inference.thinning import thinned
 from hazard.model.design import apply
 from hazard.predictive.levels import Grouping, groupings
@@ -27,6 +29,7 @@ from hazard.spec import CENTRE_SIZE, SINCE_START, Arm, GFormulaEstimand, ModelSp
 _BATCH = 2000  # paths: it bounds the memory
 _SUPPORT_PATHS = 1000  # paths, evenly spaced, of which the support is looked up
 _SIZES = {"1-9": 1, "10-19": 10, "20-39": 20, "40 or more": 40}
+WITHIN_NETWORK = "_within_network"
 UNSEEN_CENTRE = "a centre that was not seen"
 
 
@@ -42,18 +45,35 @@ class Risks:
         The same by grouping, with the dimension ``level``.
     support : mapping of str to mapping
         Of every arm: shares of the path-months with a history that nobody had (``unseen``), and
-        that is far from all observed ones (``flagged``); the largest ``distance`` in lags.
+        that is far from all observed ones (``flagged``); the largest ``distance`` in lags. The same
+        among those of the network of the term (``unseen_within_network`` and so on), as the centre.
     facts : mapping
-        Paths, months that repeat the last year, draws; persons per path, where they are counted.
-    person_risks : PersonRisks or None
-        The risks of persons that costs are counted from; None where the model file has no costs.
+        Paths, months that repeat the last year, draws.
     """
 
     everybody: xr.Dataset
     by: Mapping[str, xr.Dataset]
     support: Mapping[str, Mapping[str, float]]
     facts: Mapping[str, Any]
-    person_risks: PersonRisks | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RisksAtEvents:
+    """Risks averaged over the rows that were present at events, from the month of the event on.
+
+    Attributes
+    ----------
+    everybody : Dataset
+        As of :func:`hazard.estimands.g_formula.standardise`; a path is a row.
+    rows : int
+        Number of rows that were present.
+    person_risks : PersonRisks or None
+        The risks of persons that costs are counted from; None where the model file has no costs.
+    """
+
+    everybody: xr.Dataset
+    rows: int
+    person_risks: PersonRisks | None
 
 
 def risks(fit: Fit, estimand: GFormulaEstimand) -> Risks:
@@ -78,18 +98,13 @@ def risks(fit: Fit, estimand: GFormulaEstimand) -> Risks:
     histories = _path_histories(fit, paths, estimand.seed)
     support = {arm.name: _support(fit, histories, estimand, arm) for arm in estimand.compared}
     path_groupings = _groups(histories, estimand, fit.spec.table.unit)
-    rng = np.random.default_rng(estimand.seed)
-    posterior = thinned(fit.draws, estimand.draws)
-    first = next(_rows(fit, histories.part(slice(0, 1)), estimand))
-    beta = incidence.coefficients(posterior, next(iter(first.arms.values())), rng)
+    beta = _coefficients(fit, histories, estimand)
     standardised = g_formula.standardise_by(
         beta,
         _rows(fit, histories, estimand),
-        {grouping.name: grouping.code for grouping in path_groupings}
-        | persons_of(paths.starts(), fit.spec.costs),
+        {grouping.name: grouping.code for grouping in path_groupings},
         branches=_branches(fit.spec, estimand),
     )
-    counted_risks = person_risks(fit.spec.costs, standardised)
     return Risks(
         standardised[g_formula.EVERYBODY],
         {
@@ -104,14 +119,64 @@ def risks(fit: Fit, estimand: GFormulaEstimand) -> Risks:
             "changing_persons": interventions.changing_columns(paths, columns(fit.spec)),
             "draws": beta.sizes["chain"] * beta.sizes["draw"],
             "posterior_draws": fit.draws.sizes["chain"] * fit.draws.sizes["draw"],
-            **(
-                {}
-                if counted_risks is None
-                else {"persons_per_path": counted_risks.persons_per_path}
-            ),
         },
-        counted_risks,
     )
+
+
+def risks_at_events(fit: Fit, estimand: GFormulaEstimand) -> RisksAtEvents | None:
+    """Mean risks over the rows around which the event of an estimand happened in their month.
+
+    Rows of those who had the event themselves are not among them.
+
+    Parameters
+    ----------
+    fit : Fit
+    estimand : GFormulaEstimand
+        Its default arms have their event in the month of the start, which is that of an event.
+
+    Returns
+    -------
+    RisksAtEvents or None
+        None where nobody was present at an event, or the term does not tell of the month itself.
+
+    Raises
+    ------
+    EstimandError
+        As :func:`risks`, but for support.
+    """
+    history = fit.panel.histories[estimand.term]
+    if 0 not in history["lag"].values:
+        return None
+    (term,) = (lagged for lagged in fit.spec.lagged if lagged.name == estimand.term)
+    others = fit.design.row[~has_own_event(fit.panel, term)[fit.design.row]]
+    rows = present_at_events(history, others)
+    if not len(rows):
+        return None
+    at_start = estimand.model_copy(update={"event_month": 1})
+    paths = interventions.paths(
+        fit.panel.frame,
+        rows,
+        horizon=estimand.horizon_months,
+        beyond=estimand.beyond,
+        each="row",
+    )
+    histories = _path_histories(fit, paths, estimand.seed)
+    standardised = g_formula.standardise_by(
+        _coefficients(fit, histories, at_start),
+        _rows(fit, histories, at_start),
+        persons_of(paths.starts(), fit.spec.costs),
+        branches=_branches(fit.spec, at_start),
+    )
+    persons = person_risks(fit.spec.costs, standardised)
+    return RisksAtEvents(standardised[g_formula.EVERYBODY], len(rows), persons)
+
+
+def _coefficients(fit: Fit, histories: PathEvents, estimand: GFormulaEstimand) -> xr.DataArray:
+    """Coefficients of the draws that are used, those of a centre that was not seen included."""
+    first = next(_rows(fit, histories.part(slice(0, 1)), estimand))
+    rng = np.random.default_rng(estimand.seed)
+    posterior = thinned(fit.draws, estimand.draws)
+    return incidence.coefficients(posterior, next(iter(first.arms.values())), rng)
 
 
 # --- paths --------------------------------------------------------------------------------------
@@ -229,14 +294,42 @@ def _support(
     step = max(1, len(histories.paths.row) // _SUPPORT_PATHS)
     sample = replace(histories.part(slice(None, None, step)), terms=terms)
     observed = {term.name: fit.panel.histories[term.name] for term in terms}
-    support_rows = interventions.support(
-        sample, interventions.histories(sample, arm), observed, far=estimand.far
-    )
-    last_term = support_rows[support_rows["term"] == support_rows["term"].iloc[-1]]
-    interventions.check_positivity(last_term, share=estimand.refuse_share)
-    weight = last_term["n_rows"] / last_term["n_rows"].sum()
+    arm_histories = interventions.histories(sample, arm)
+    tables = {
+        ending: _of_all_terms(
+            interventions.support(
+                sample, arm_histories, observed, far=estimand.far, within=columns_within
+            )
+        )
+        for ending, columns_within in (("", ()), (WITHIN_NETWORK, _network(fit, estimand)))
+    }
+    interventions.check_positivity(tables[""], share=estimand.refuse_share)
     return {
-        "unseen": float((last_term["unseen"] * weight).sum()),
-        "flagged": float((last_term["flagged"] * weight).sum()),
-        "distance": int(last_term["distance"].max()),
+        f"{name}{ending}": value
+        for ending, table in tables.items()
+        for name, value in _shares(table).items()
+    }
+
+
+def _network(fit: Fit, estimand: GFormulaEstimand) -> tuple[str, ...]:
+    """Columns of the panel by which the events of the term of an estimand are counted."""
+    term = next(lagged for lagged in fit.spec.lagged if lagged.name == estimand.term)
+    columns_of = {"own": (), "centre": ("centre",), "nationality": ("nationality",)}
+    network = columns_of.get(term.network, ("centre", "nationality"))
+    return tuple(name for name in network if name in fit.panel.frame)
+
+
+def _of_all_terms(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of all terms taken together, or of the only one."""
+    rows: pd.DataFrame = table[table["term"] == table["term"].iloc[-1]]
+    return rows
+
+
+def _shares(table: pd.DataFrame) -> dict[str, float]:
+    """Shares over all months of the paths, and the largest distance."""
+    weight = table["n_rows"] / table["n_rows"].sum()
+    return {
+        "unseen": float((table["unseen"] * weight).sum()),
+        "flagged": float((table["flagged"] * weight).sum()),
+        "distance": int(table["distance"].max()),
     }

@@ -10,9 +10,15 @@ import xarray as xr
 
 from hazard import units
 from hazard.estimands import g_formula, survival
-from hazard.estimands.displacement import Event, event_of, more_or_earlier, per_forced_return
+from hazard.estimands.displacement import (
+    Event,
+    brought_forward_bounds,
+    event_of,
+    more_or_earlier,
+    per_forced_return,
+)
 from hazard.fitting.costs import change_of_costs
-from hazard.fitting.g_formula import Risks
+from hazard.fitting.g_formula import WITHIN_NETWORK, Risks, RisksAtEvents
 from hazard.output.summaries import Compared
 from hazard.output.tables import QuantityDescription, known_values, quantity_estimates
 from hazard.spec import GFormulaEstimand, ModelSpec
@@ -32,12 +38,15 @@ class GFormulaAnswer:
     risks : Risks
     residents : float or None
         Families to whom one event happens; None where it is not known.
+    at_events : RisksAtEvents or None
+        Risks of those who were present at events; None where it is not known who they are.
     """
 
     spec: ModelSpec
     estimand: GFormulaEstimand
     risks: Risks
     residents: float | None
+    at_events: RisksAtEvents | None = None
 
     @property
     def arms(self) -> list[str]:
@@ -60,11 +69,11 @@ class GFormulaAnswer:
 
     def differences(self) -> xr.DataArray:
         """Risk differences of every compared arm, of the exits that can differ."""
-        risks = self._of_interest(self.risks.everybody)["cumulative_incidence"]
+        risks = self.of_interest(self.risks.everybody)["cumulative_incidence"]
         risks = risks.sel(arm=[self.reference, *self.arms])
         return g_formula.risk_difference(risks, reference=self.reference)
 
-    def _of_interest(self, risks: xr.Dataset) -> xr.Dataset:
+    def of_interest(self, risks: xr.Dataset) -> xr.Dataset:
         """Without the exits that nobody takes in a world where they are prevented."""
         if self.estimand.effect == "controlled_direct":
             return risks.sel(exit=[self.estimand.exit])
@@ -72,11 +81,11 @@ class GFormulaAnswer:
 
     def everybody(self) -> xr.Dataset:
         """Risks of everybody, of the exits that can differ."""
-        return self._of_interest(self.risks.everybody)
+        return self.of_interest(self.risks.everybody)
 
     def by(self) -> dict[str, xr.Dataset]:
         """Risks by grouping, of the exits that can differ."""
-        return {name: self._of_interest(risks) for name, risks in self.risks.by.items()}
+        return {name: self.of_interest(risks) for name, risks in self.risks.by.items()}
 
 
 def estimates_of(answer: GFormulaAnswer) -> list[pd.DataFrame]:
@@ -97,7 +106,7 @@ def estimates_of(answer: GFormulaAnswer) -> list[pd.DataFrame]:
     tables = [
         quantity_estimates(draws, description, answer.spec) for draws, description in described
     ]
-    return [*tables, *_sizes(answer), _support(answer)]
+    return [*tables, *_sizes(answer), *_support(answer)]
 
 
 def _described(
@@ -170,18 +179,20 @@ def _contrasts(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
 
 
 def _decomposed(answer: GFormulaAnswer, arm: str, risks: xr.Dataset) -> Iterator[DescribedDraws]:
-    """Additional and brought forward, at the months that they are about."""
+    """Additional and displaced on balance, and what bounds who was brought forward."""
     if answer.event is None:
         return
-    parts = more_or_earlier(risks, answer.event, arms=(arm, answer.reference))
+    arms, versus = (arm, answer.reference), _versus(answer, arm)
+    parts = more_or_earlier(risks, answer.event, arms=arms)
     horizon, null = answer.estimand.horizon_months, Compared(0.0, answer.estimand.rope)
-    parts["fall_after_window"] = parts["at_window_end"] - parts["additional"]
-    for name in ("at_window_end", "additional", "brought_forward", "fall_after_window"):
+    for name in ("at_window_end", "additional", "net_displacement"):
         month = answer.event.window_end if name == "at_window_end" else horizon
-        description = _with_comparison(
-            _described(answer, name, PROBABILITY, _versus(answer, arm)), null
-        )
+        description = _with_comparison(_described(answer, name, PROBABILITY, versus), null)
         yield parts[name].expand_dims(month=[month], axis=-1), description
+    bounds = brought_forward_bounds(risks, answer.event, arms=arms)
+    for quantity, bound in bounds.items():
+        at_horizon = bound.expand_dims(month=[horizon], axis=-1)
+        yield at_horizon, _described(answer, f"brought_forward_{quantity}", PROBABILITY, versus)
 
 
 def _separated(answer: GFormulaAnswer) -> Iterator[DescribedDraws]:
@@ -200,10 +211,11 @@ def _separated(answer: GFormulaAnswer) -> Iterator[DescribedDraws]:
 
 # --- per event ----------------------------------------------------------------------------------
 def _per_event(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
-    """What one event does to all families around it together."""
-    if answer.residents is None:
+    """What one event does to all families around it together, as they are by then."""
+    if answer.residents is None or answer.at_events is None:
         return
-    risks, versus = _two_arms(answer, answer.everybody(), arm), _versus(answer, arm)
+    present = answer.of_interest(answer.at_events.everybody)
+    risks, versus = _two_arms(answer, present, arm), _versus(answer, arm)
     changes = per_forced_return(risks, answer.residents, arms=(arm, answer.reference))
     months = _printed(answer)
     null = Compared(0.0)
@@ -224,15 +236,17 @@ def _per_event(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
 
 def _cost(answer: GFormulaAnswer, arm: str) -> Iterator[DescribedDraws]:
     """What the families around an event cost more or less, where the model file has costs."""
-    costs, person_risks = answer.spec.costs, answer.risks.person_risks
+    costs, present = answer.spec.costs, answer.at_events
     if (
         costs is None
-        or person_risks is None
+        or present is None
+        or present.person_risks is None
         or answer.residents is None
         or answer.estimand.effect != "total"
     ):
         return
-    change = change_of_costs(costs, person_risks, answer.residents, arms=(arm, answer.reference))
+    arms = (arm, answer.reference)
+    change = change_of_costs(costs, present.person_risks, answer.residents, arms=arms)
     at_end = change.expand_dims(month=[answer.estimand.horizon_months], axis=-1)
     unit = f"{costs.currency}, prices of {' and '.join(map(str, costs.price_years))}"
     description = _described(answer, "cost_change_per_event", unit, _versus(answer, arm))
@@ -277,14 +291,18 @@ def _sizes(answer: GFormulaAnswer) -> Iterator[pd.DataFrame]:
         )
 
 
-def _support(answer: GFormulaAnswer) -> pd.DataFrame:
-    """Shares of path-months beyond what was observed, one row per arm."""
+def _support(answer: GFormulaAnswer) -> Iterator[pd.DataFrame]:
+    """Shares of path-months beyond what was observed: in the panel, and within the network."""
     names = [*answer.risks.support]
-    flagged = [answer.risks.support[name]["flagged"] for name in names]
-    values = xr.DataArray(flagged, {"arm": names}, ("arm",))
-    return known_values(
-        values, _described(answer, "positivity_violation_share", PROBABILITY), answer.spec
-    )
+    for share, quantity in (
+        ("flagged", "positivity_violation_share"),
+        ("unseen", "unseen_history_share"),
+    ):
+        for ending in ("", WITHIN_NETWORK):
+            shares = [answer.risks.support[name][f"{share}{ending}"] for name in names]
+            values = xr.DataArray(shares, {"arm": names}, ("arm",))
+            description = _described(answer, f"{quantity}{ending}", PROBABILITY)
+            yield known_values(values, description, answer.spec)
 
 
 def _two_arms(answer: GFormulaAnswer, risks: xr.Dataset, arm: str) -> xr.Dataset:

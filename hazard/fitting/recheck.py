@@ -29,6 +29,7 @@ _COMPARED = (
     *("estimate", "sd", "mcse", "lower", "upper", "lower_50", "upper_50", "lower_80", "upper_80"),
     *("lower_mcse", "upper_mcse", "p_direction", "p_direction_mcse", "p_beyond_rope"),
     *BAND,
+    *("p_positive", "p_positive_mcse", "p_above_rope", "p_below_rope", "p_rope_mcse"),
 )
 
 

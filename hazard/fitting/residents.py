@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hazard.arrays import FloatArray
+from hazard.arrays import BoolArray, FloatArray
 from hazard.errors import EstimandError
 from hazard.fitting.records import Panel
 from hazard.spec import LaggedTerm
@@ -56,6 +56,37 @@ def residents_of_events(rows: Panel, term: LaggedTerm) -> FloatArray:
     with_event = panel.merge(events, on=["person", *key]).groupby(key).size()
     others = at_risk - with_event.reindex(happened.index, fill_value=0)
     return np.asarray(others, dtype=np.float64)
+
+
+def has_own_event(rows: Panel, term: LaggedTerm) -> BoolArray:
+    """Rows of persons who have the event themselves in that month.
+
+    Parameters
+    ----------
+    rows : Panel
+    term : LaggedTerm
+
+    Returns
+    -------
+    ndarray of bool, shape (row,)
+        All False for a ready table, which does not tell of them.
+
+    Examples
+    --------
+    >>> prior = {"family": "normal", "scale": 1.0, "reason": "an example only"}
+    >>> term = LaggedTerm(kind="lagged", exposure="event", network="centre", lags=(0, 6),
+    ...                   history_before_start="missing", prior=prior)
+    >>> import pandas as pd
+    >>> has_own_event(Panel(pd.DataFrame({"person": [0, 1]}), {}, pd.DataFrame(), "table"), term)
+    array([False, False])
+    """
+    if rows.registers is None:
+        return np.zeros(len(rows.frame), dtype=np.bool_)
+    key = ["person", "calendar"]
+    events = rows.registers.events
+    events = events.loc[events["exposure"] == term.exposure, key].drop_duplicates()
+    matched = rows.frame[key].merge(events.assign(own=True), on=key, how="left")
+    return matched["own"].notna().to_numpy()
 
 
 def mean_residents(rows: Panel, term: LaggedTerm, stated: float | str) -> float | None:

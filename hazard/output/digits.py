@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 from hazard import languages
@@ -102,6 +103,18 @@ def number(value: float, power: int, marks: Marks = ENGLISH) -> str:
     return f"{whole}{marks.decimal}{part}" if part else whole
 
 
+def as_stated(value: float, marks: Marks = ENGLISH, *, power: int = 0) -> str:
+    """A number, times a power of ten, with the digits that a file gives.
+
+    Examples
+    --------
+    >>> as_stated(0.25), as_stated(0.005, power=2), as_stated(20.0)
+    ('0.25', '0.5', '20.0')
+    """
+    stated = Decimal(repr(value)).scaleb(power)
+    return number(float(stated), min(0, int(stated.as_tuple().exponent)), marks)
+
+
 def share(value: float, power: int, marks: Marks = ENGLISH) -> str:
     r"""A number that is never negative; what would round to 0 is said to be under one unit.
 
@@ -136,6 +149,18 @@ def percent(e: Estimate, marks: Marks = ENGLISH) -> str:
     '14.1 (11.3\xa0to\xa017.2)'
     """
     return _interval(e.times(100), share, -1, marks)
+
+
+def percent_span(e: Estimate, marks: Marks = ENGLISH) -> str:
+    r"""The interval of a share alone, in percent; an end at 0 is 0.
+
+    Examples
+    --------
+    >>> percent_span(Estimate(0.141, 0.0, 0.172, 0.0002))
+    '0.0\xa0to\xa017.2'
+    """
+    _, _, inside = _interval(e.times(100), number, -1, marks).partition("(")
+    return inside.removesuffix(")") or _UNKNOWN
 
 
 def points(e: Estimate, marks: Marks = ENGLISH) -> str:

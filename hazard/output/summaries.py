@@ -22,7 +22,12 @@ DETAIL = (
     "p_direction_mcse",
     "rope",
     "p_beyond_rope",
-    "p_relevant_mcse",
+    "p_beyond_rope_mcse",
+    "p_positive",
+    "p_positive_mcse",
+    "p_above_rope",
+    "p_below_rope",
+    "p_rope_mcse",
 )
 """Columns that only quantities of a posterior have."""
 _OVER = ("chain", "draw")
@@ -93,7 +98,10 @@ def detailed(draws: xr.DataArray, comparison: Compared = NOT_COMPARED) -> pd.Dat
         Also ``lower_50`` to ``upper_80``; ``lower_mcse`` and ``upper_mcse`` of the ends of the
         interval of 95 percent, ``inner_mcse`` the largest of the other four; ``p_direction``, the
         probability of lying on that side of ``null`` on which more draws lie;
-        ``p_beyond_rope``, that of lying there beyond ``rope``; their Monte Carlo errors.
+        ``p_beyond_rope``, that of lying there beyond ``rope``; ``p_positive``, the probability of
+        lying above ``null``; ``p_above_rope`` and ``p_below_rope``, those of lying above and below
+        ``null`` by more than ``rope``, taken as 0 where there is none; their Monte Carlo errors,
+        ``p_rope_mcse`` the largest of above, below and between.
 
     Notes
     -----
@@ -108,6 +116,8 @@ def detailed(draws: xr.DataArray, comparison: Compared = NOT_COMPARED) -> pd.Dat
     >>> rows = detailed(draws.expand_dims(exit=["a"]), Compared(0.0, 10.0))
     >>> (41 * rows[["p_direction", "p_beyond_rope"]]).round(9).values.tolist()
     [[30.0, 20.0]]
+    >>> (41 * rows[["p_positive", "p_above_rope", "p_below_rope"]]).round(9).values.tolist()
+    [[30.0, 20.0, 0.0]]
     >>> rows[["lower_50", "upper_50"]].values.tolist()
     [[0.0, 20.0]]
     """
@@ -160,17 +170,29 @@ def _inner(draws: xr.DataArray) -> dict[str, xr.DataArray]:
 
 
 def _probabilities(distance: xr.DataArray, rope: float | None) -> dict[str, xr.DataArray]:
-    """Probability of the likelier side of 0, and of lying there beyond the ROPE."""
-    all_known = distance.notnull().all(_OVER)  # noqa: PD004 - of xarray
+    """Probabilities of the sides of 0 and of the ROPE, and of the likelier side."""
     positive = (distance > 0).mean(_OVER) >= (distance < 0).mean(_OVER)
     signed = distance.where(positive, -distance)
-    indicators = {"p_direction": signed > 0}
+    parts = _probability(distance, "p_direction", signed > 0)
     if rope is not None:
-        indicators["p_beyond_rope"] = signed > rope
-    parts: dict[str, xr.DataArray] = {}
-    for name, inside in indicators.items():
-        parts[name], parts[f"{name}_mcse"] = _share(inside, all_known)
-    return parts
+        parts |= _probability(distance, "p_beyond_rope", signed > rope)
+    parts |= _probability(distance, "p_positive", distance > 0)
+    width = rope or 0.0
+    sides = {"p_above_rope": distance > width, "p_below_rope": distance < -width}
+    indicators = [*sides.items(), ("p_within_rope", abs(distance) <= width)]
+    of_rope = [_probability(distance, name, inside) for name, inside in indicators]
+    errors = [part[f"{name}_mcse"] for part, (name, _) in zip(of_rope, indicators, strict=True)]
+    parts |= {name: part[name] for part, name in zip(of_rope, sides, strict=False)}
+    return {**parts, "p_rope_mcse": xr.concat(errors, dim="side").max("side", skipna=False)}
+
+
+def _probability(
+    distance: xr.DataArray, name: str, inside: xr.DataArray
+) -> dict[str, xr.DataArray]:
+    """Share of the draws inside, and its Monte Carlo error; missing where a draw is no number."""
+    all_known = distance.notnull().all(_OVER)  # noqa: PD004 - of xarray
+    share, error = _share(inside, all_known)
+    return {name: share, f"{name}_mcse": error}
 
 
 def _share(inside: xr.DataArray, all_known: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:

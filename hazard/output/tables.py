@@ -9,8 +9,9 @@ holds all of it with probability ci_prob, with its error
 (:func:`hazard.output.simultaneous.simultaneous_band`). A column that does not apply is empty. A lag
 has the coefficient of the window that holds it. ``level`` of the column ``by`` is the one whose own
 lag curve, risk or coefficient it is, relative to the level ``reference``. ``effect`` says which one
-it is: ``conditional`` (a coefficient, given that the person is still there), ``total``,
-``controlled_direct`` or ``separable``. ``engine`` says of a number of the hazard model
+it is: ``conditional`` (a coefficient, given that the person is still there), or, with regard to the
+competing exits, ``total``, ``controlled_direct`` or ``separable``, with events of others that no
+arm names held as observed. ``engine`` says of a number of the hazard model
 whether it was sampled (``nuts``) or approximated (``laplace``); :func:`flagged` says how far an
 approximation was checked.
 """
@@ -26,10 +27,12 @@ import xarray as xr
 
 from hazard.baselines import life_table
 from hazard.baselines.fit import BaselineFit
+from hazard.estimands.displacement import event_of
 from hazard.model.terms.lagged import window_labels, window_of_lag
 from hazard.output.simultaneous import BAND, simultaneous_band
 from hazard.output.summaries import DETAIL, NOT_COMPARED, Compared, detailed, summary
 from hazard.spec import IncidenceEstimand, LagCurveEstimand, ModelSpec
+from hazard.spec.estimands import ARMS
 from hazard.spec.links import LINKS
 
 __all__ = [
@@ -242,7 +245,11 @@ def _with_band(rows: pd.DataFrame, curves: xr.DataArray) -> pd.DataFrame:
 
 
 def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | None) -> pd.DataFrame:
-    """Estimates of cumulative incidence per arm and, with two arms, of their difference."""
+    """Estimates of cumulative incidence per arm and, with two arms, of their difference.
+
+    Where the arms differ in one event whose window ends before the horizon, its net displacement
+    too (see :func:`hazard.estimands.displacement.more_or_earlier`).
+    """
     kind = "cumulative_incidence"
     share = QuantityDescription(kind, "probability", kind, _TOTAL, term)
     parts = [quantity_estimates(incidence, share, spec)]
@@ -256,7 +263,17 @@ def incidence_estimates(incidence: xr.DataArray, spec: ModelSpec, term: str | No
             comparison=Compared(0.0, _relevant(spec, kind)),
         )
         parts.append(quantity_estimates(contrast, difference, spec))
+        window_end, horizon = _window_end(spec, term), int(contrast["month"][-1])
+        if (without, with_) == ARMS["once"] and window_end < horizon:
+            displaced = contrast.sel(month=window_end, drop=True) - contrast.isel(month=[-1])
+            displacement = replace(difference, quantity="net_displacement")
+            parts.append(quantity_estimates(displaced, displacement, spec))
     return pd.concat(parts, ignore_index=True)
+
+
+def _window_end(spec: ModelSpec, term: str) -> int:
+    """Last month in which an event of the first month acts."""
+    return event_of(next(lagged for lagged in spec.lagged if lagged.name == term)).window_end
 
 
 def _relevant(spec: ModelSpec, label: str) -> float | None:

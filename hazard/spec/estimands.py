@@ -129,7 +129,10 @@ class GFormulaEstimand(_Named):
     ``beyond`` says what becomes of paths that go on after the last month of the panel: its last
     year comes again, or they are left out.
 
-    ``effect``: ``total`` leaves the competing exits as they are. ``controlled_direct`` sets the
+    ``effect`` is about the competing exits: ``total`` leaves them as they are. Events of terms that
+    no arm names, such as applications of others, are as observed in every arm, also after the event
+    that is compared. What that event changes by way of them is in no effect: with regard to them
+    all are controlled direct effects. ``controlled_direct`` sets the
     hazards of all but ``exit`` to zero. ``separable`` changes the hazard of ``exit`` only, or that
     of the others only: two parts of the total.
 
@@ -138,7 +141,8 @@ class GFormulaEstimand(_Named):
     persons are put together.
 
     ``residents`` is the number of families for whom the event happened: what is reported per event
-    is so many times that of one. ``observed``: as many others as there are at the centre.
+    is so many times the mean over the rows that were present at events, each followed from then on.
+    ``observed``: as many others as there are at the centre.
 
     ``centres``: ``new`` draws the effects of a centre that the model has not seen, ``observed``
     takes those of the centre of the start.

@@ -134,7 +134,8 @@ def test_a_changed_number_is_seen(pages: dict[tuple[str, str], str]) -> None:
 
 def printed_problems(page: str, run: Fit) -> list[str]:
     """Cells of the table of results that are not a rounded number of the estimates."""
-    own = run.estimates[run.estimates["estimator"] == "hazard model"]
+    own = run.estimates[run.estimates["estimand"] == "g_formula"]
+    own = own[own["quantity"].isin(["cumulative_incidence", "risk_difference"])]
     problems = []
     cells = [row[-4:] for row in rows_of(page, "table-incidence")]
     labels = [(exit_name, month) for exit_name in run.spec.outcome.exits for month in (6, 12, 24)]
@@ -191,44 +192,78 @@ def test_numbers_that_stand_together_have_as_many_digits() -> None:
     assert [cell for cell in shares if "." in cell] == []
 
 
-# Months 12 and 24 of the first exit, by hand: 40 (1 - exp(-12/9)) = 29.5 of 1,000 without,
-# 21 (1 - exp(-3)) = 20.0 more with.
+# Months 12 and 24 of the first exit, by hand: 40 (1 - exp(-12/9)) = 29.5 of 1,000 without, and with
+# it 0.9 x 31 = 27.9 more; in the end 0.7 x 31 = 21.7 more.
 def test_answer_by_hand(pages: dict[tuple[str, str], str]) -> None:
     english = Tree(pages["registers", "en"]).said().replace("\u00a0", " ")
     assert (
-        "With a forced return at the same centre, about 49 (35 to 64) of 1,000 families have "
+        "With a forced return at the same centre, about 57 (40 to 75) of 1,000 families have "
         "applied for assisted return within 12 months; without, 29 (21 to 38). "
-        "Difference: +20 (+7 to +33). After 24 months: +21 (+8 to +34)."
+        "Difference: +28 (+17 to +39). After 24 months: +22 (+11 to +33)."
     ) in english
     norwegian = Tree(pages["registers", "nb"]).said().replace("\u00a0", " ")
     assert (
-        "Med en tvangsretur på samme mottak: Om lag 49 (35 til 64) av 1\u202f000 familier har søkt "
+        "Med en tvangsretur på samme mottak: Om lag 57 (40 til 75) av 1\u202f000 familier har søkt "
         "om assistert retur innen 12 måneder. Uten: 29 (21 til 38). "
-        "Forskjell: +20 (+7 til +33). Etter 24 måneder: +21 (+8 til +34)."
+        "Forskjell: +28 (+17 til +39). Etter 24 måneder: +22 (+11 til +33)."
     ) in norwegian
 
 
-def test_verdicts_follow_the_intervals(pages: dict[tuple[str, str], str]) -> None:
+def test_verdicts_follow_the_probabilities(pages: dict[tuple[str, str], str]) -> None:
     page = Tree(pages["registers", "en"]).said()
-    # Give or take 13 of 1,000: 21 (1 - exp(-m/4)) is above that from month 4 on, 34 (1 - exp(-m/4))
-    # from month 2 on.
-    assert "assisted return: no clear difference until month 3, then more." in page
-    assert "from the centre: no clear difference until month 1, then fewer." in page
-    assert "Returned by force: no clear difference." in page
+    assert "Applied for assisted return: more." in page
+    assert "Disappeared from the centre: fewer." in page
+    assert "Returned by force: cannot tell." in page
+    assert "after 24 months is larger than 0.5 per 100, the least that matters" in page
+    norwegian = Tree(pages["registers", "nb"]).said()
+    assert "Søkt om assistert retur: flere." in norwegian
+    assert "større enn 0,5 per 100, det minste som betyr noe" in norwegian
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_difference_that_goes_away_is_more_at_first() -> None:
+def test_a_wider_interval_at_the_horizon_is_no_verdict_on_the_change() -> None:
     run = small_run()
-    last = run.estimates["quantity"].eq("risk_difference") & run.estimates["month"].eq(24)
-    run.estimates.loc[last, "lower"] = -0.1
-    run.estimates.loc[last, "upper"] = 0.1
+    rows = run.estimates
+    last = rows["quantity"].eq("risk_difference") & rows["month"].eq(24)
+    rows.loc[last, "lower"], rows.loc[last, "upper"] = -0.1, 0.1
+    rows.loc[last, ["p_above_rope", "p_below_rope"]] = 0.6, 0.2
     page = Tree(brief.html(run, "en")).said()
-    told = "until month 23, then no clear difference."
-    # 21 (1 - exp(-3/4)) = 11.1 and 21 (1 - exp(-1)) = 13.3 of 1,000, give or take 13.
-    assert "assisted return: no clear difference until month 3, then more until month 23" in page
-    assert f"more {told}" in page
-    assert f"fewer {told}" in page
+    assert page.count(": cannot tell.") == 3
+    assert "no clear difference" not in page[: page.index("How sure")]
+    within = last & rows["exit"].eq("assisted")
+    rows.loc[within, ["p_above_rope", "p_below_rope"]] = 0.01, 0.01
+    displaced = rows["quantity"].eq("net_displacement") & rows["exit"].eq("assisted")
+    rows.loc[displaced, ["p_above_rope", "p_below_rope"]] = 0.99, 0.0
+    page = Tree(brief.html(run, "en")).said()
+    assert "Applied for assisted return: as many, but earlier." in page
+    assert page.count(": cannot tell.") == 2
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("lang", "told", "rule"),
+    [
+        ("en", "These numbers hold all else that happens around a family", "does not state which"),
+        (
+            "nb",
+            "Disse tallene holder alt annet som skjer rundt en familie",
+            "sier ikke hvilken",
+        ),
+    ],
+)
+def test_without_an_answer_by_the_g_formula_page_one_says_what_it_holds(
+    lang: str, told: str, rule: str
+) -> None:
+    run = small_run()
+    kept = run.estimates[run.estimates["estimand"].isna()]
+    page = Tree(brief.html(replace(run, estimates=kept), lang)).said().replace("\u00a0", " ")
+    assert page.count(told) == 1
+    assert rule in page  # the incidence of the model file has no region of practical equivalence
+    # 21 (1 - exp(-3)) = 20 of 1,000 after 12 months, as the first month goes on
+    assert {"en": "Difference: +20 (+7", "nb": "Forskjell: +20 (+7"}[lang] in page
+    paths = Tree(brief.html(run, lang)).said()  # negative control
+    assert told not in paths
+    assert {"en": "Time passes, and other events", "nb": "Tiden går, og andre"}[lang] in paths
 
 
 # Every share is 0.1 larger, so that none is below 5 in 100; all differences are one and the same.
@@ -320,25 +355,33 @@ def test_effects_are_named_where_the_model_file_declares_them() -> None:
 def test_more_or_earlier_by_hand(pages: dict[tuple[str, str], str]) -> None:
     page = Tree(pages["registers", "en"]).said().replace("\u00a0", " ")
     assert "+3.1 (+2.0 to +4.2) after 7 months; +2.2 (+1.1 to +3.3) after 24" in page
-    assert "Brought forward: +0.9 (−0.2 to +2.0)" in page
+    assert "the first less the second: +0.9 (−0.2 to +2.0); it is above 0 with 75 percent" in page
     assert "−1.7 (−2.8 to −0.6) after 7 months; −1.2 (−2.3 to −0.1) after 24." in page
-    assert page.count("Brought forward:") == 1  # fewer are not brought forward
+    assert "the first less the second: −0.5 (−1.6 to +0.6)" in page  # and is not cut at 0
     assert "Applied for assisted return: +0.43 (+0.23 to +0.63)" in page
     assert "on average 14.2 other families are there" in page
-    assert "Caution: 3.1 percent of the months that are followed" in page
+    assert "0.2 percent have a history that nobody in the whole panel had, and 0 percent" in page
+    assert "Among those at the same centre it is 48.0 and 3.1 percent" in page
     assert "Caution: after 7 months the model lets" in page
-    assert "total ones" in page
+    assert "total with regard to the ways of leaving" in page
+    held = "Held as observed with the event and without, afterwards too: a forced return of someone"
+    assert page.count(held) == 2  # on page one, and where the differences are explained
+    assert "; an application for assisted return at the same centre; " in page
     norwegian = Tree(pages["registers", "nb"]).said().replace("\u00a0", " ")
     assert "+3,1 (+2,0 til +4,2) etter 7 måneder; +2,2 (+1,1 til +3,3) etter 24" in norwegian
 
 
-def test_incidences_above_are_not_those_of_the_paths(pages: dict[tuple[str, str], str]) -> None:
-    """The table of the first section has the numbers of its own estimand."""
+def test_incidences_above_are_those_of_the_paths(pages: dict[tuple[str, str], str]) -> None:
+    """The first sections have the numbers of the g-formula, not those of the first month held."""
     run = small_run()
-    kept = run.estimates[run.estimates["estimand"].isna()]
-    alone = brief.html(replace(run, estimates=kept), "en")
+    kept = run.estimates[run.estimates["estimand"].eq("g_formula")]
+    counted = run.estimates[run.estimates["estimator"].ne("hazard model")]
+    alone = brief.html(replace(run, estimates=pd.concat([counted, kept])), "en")
     shown = rows_of(pages["registers", "en"], "table-incidence")
     assert shown == rows_of(alone, "table-incidence")
+    held = run.estimates[run.estimates["estimand"].isna()]  # negative control
+    other = brief.html(replace(run, estimates=held), "en")
+    assert shown != rows_of(other, "table-incidence")
 
 
 def test_costs_are_told_with_year_and_source(pages: dict[tuple[str, str], str]) -> None:

@@ -132,13 +132,14 @@ def test_after_the_window_it_is_said_what_acts(
 def test_figure_says_what_it_shows_in_both_languages(pages: dict[str, str]) -> None:
     english, norwegian = said(pages["en"]), said(pages["nb"])
     assert (
-        "total difference, averaged over 603 families. Line: estimate. Bands: 50 and 95" in english
-    )
+        "total difference with regard to the ways of leaving, averaged over 603 families. Line: "
+        "estimate. Bands: 50 and 95"
+    ) in english
     assert "Dotted: month 7, the last in which the event acts in the model, and month 24" in english
     assert (
-        "total forskjell, i gjennomsnitt for 603 familier. Linje: anslag. Bånd: 50- og 95-pro"
-        in norwegian
-    )
+        "total forskjell med hensyn til utfallene, i gjennomsnitt for 603 familier. Linje: anslag. "
+        "Bånd: 50- og 95-pro"
+    ) in norwegian
     assert "Prikket: måned 7, den siste der hendelsen virker i modellen, og måned 24" in norwegian
 
 
@@ -201,7 +202,7 @@ def test_one_panel_has_no_scale_of_its_own() -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_without_a_window_only_the_horizon_is_told() -> None:
     run = grouped_run(("nationality",))
-    kept = run.estimates[~run.estimates["quantity"].isin(["at_window_end", "brought_forward"])]
+    kept = run.estimates[~run.estimates["quantity"].isin(["at_window_end", "net_displacement"])]
     page = brief.html(replace(run, estimates=kept), "en")
     assert "Dotted: month 24, with the difference there." in said(page)
     assert rows_of(page, "table-more-g_formula-nationality-with")[1][-2:] == [
@@ -365,7 +366,7 @@ def test_order_of_other_rows_changes_nothing(
     assert brief.html(swapped, "en") != pages["en"]  # negative control
 
 
-# --- brought forward ----------------------------------------------------------------------------
+# --- net displacement ---------------------------------------------------------------------------
 def first_exit(run: Fit, quantity: str, month: int, value: float) -> None:
     """Another estimate of the first exit, interval and all."""
     rows = run.estimates
@@ -378,25 +379,50 @@ def first_exit(run: Fit, quantity: str, month: int, value: float) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize(("at_horizon", "told"), [(0.0217, 1), (0.0, 1), (-0.001, 0)])
-def test_nothing_is_brought_forward_of_what_is_rarer_in_the_end(
-    at_horizon: float, told: int
+@pytest.mark.parametrize(
+    ("positive", "told"),
+    [(0.748, "75 percent"), (0.0, "under 1 percent"), (1.0, "over 99 percent")],
+)
+def test_net_displacement_is_printed_with_the_probability_that_it_is_above_zero(
+    positive: float, told: str
 ) -> None:
     run = small_run()
-    first_exit(run, "risk_difference", 24, at_horizon)
-    assert said(brief.html(run, "en")).count("Brought forward:") == told
-
-
-# 3.1 at the end of the window and 2.17 at the horizon: +3.1, +2.2, and +0.9 brought forward.
-@pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize(("forward", "noted"), [(0.0093, 0), (0.0120, 1)])
-def test_what_is_brought_forward_agrees_with_its_ends_or_is_explained(
-    forward: float, noted: int
-) -> None:
-    run = small_run()
-    first_exit(run, "brought_forward", 24, forward)
+    rows = run.estimates
+    rows.loc[rows["quantity"].eq("net_displacement"), "p_positive"] = positive
     page = said(brief.html(run, "en"))
-    assert page.count("What is brought forward is the fall from the first number") == noted
+    assert page.count(f"it is above 0 with {told} probability") == 3
+
+
+# Intervals of the three bounds: 0.02, 0.05 and 0.08, one in 100 to either side.
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        (
+            "en",
+            "at most 7.0 to 9.0 whatever the event does; at least 1.0 to 3.0, or at least 4.0 to",
+        ),
+        ("nb", "høyst 7,0 til 9,0, uansett hva hendelsen gjør; minst 1,0 til 3,0, eller minst 4,0"),
+    ],
+)
+def test_what_is_brought_forward_lies_between_bounds(
+    pages: dict[str, str], lang: str, told: str
+) -> None:
+    page = said(pages[lang])
+    assert page.count(told) == 3
+    assert "Brought forward: +" not in page
+    assert page.count({"en": "is not the number", "nb": "er ikke antallet"}[lang]) == 1
+
+
+# 3.1 at the end of the window and 2.17 at the horizon: +3.1, +2.2, and +0.9 between them.
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("displacement", "noted"), [(0.0093, 0), (0.0120, 1)])
+def test_net_displacement_agrees_with_its_ends_or_is_explained(
+    displacement: float, noted: int
+) -> None:
+    run = small_run()
+    first_exit(run, "net_displacement", 24, displacement)
+    page = said(brief.html(run, "en"))
+    assert page.count("so a net displacement can be one off") == noted
 
 
 @pytest.mark.usefixtures("undrawn")

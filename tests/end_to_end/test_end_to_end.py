@@ -207,7 +207,13 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-WITHOUT_INTERVAL = ("positivity_violation_share", "shape_probability", "prior_shape_probability")
+SHARES = tuple(
+    f"{name}_share{within}"
+    for name in ("positivity_violation", "unseen_history")
+    for within in ("", "_within_network")
+)
+SHAPES = ("shape_probability", "prior_shape_probability")
+WITHOUT_INTERVAL = (*SHARES, *SHAPES)
 
 
 def test_estimates_are_complete(runs: dict[str, Path], oslo: ModelSpec) -> None:
@@ -229,7 +235,7 @@ def test_estimates_are_complete(runs: dict[str, Path], oslo: ModelSpec) -> None:
     assert banded.equals(curves["estimator"] == "hazard model")
     assert (curves["lower_simultaneous"] <= curves["lower"])[banded].all()
     assert (curves["upper_simultaneous"] >= curves["upper"])[banded].all()
-    shapes = rows[rows["quantity"].isin(WITHOUT_INTERVAL[1:])]
+    shapes = rows[rows["quantity"].isin(SHAPES)]
     assert len(shapes) == 2 * len(oslo.lag_shapes) * len(oslo.outcome.exits)
     assert shapes["estimate"].between(0, 1).all()
     per_estimator = curves.groupby("estimator").size()

@@ -19,9 +19,9 @@ from hazard.estimands import g_formula, incidence, interventions, marginal_effec
 from hazard.fitting import Fit
 from hazard.fitting.averages import AveragedEstimand, averages_of
 from hazard.fitting.costs import PersonRisks
-from hazard.fitting.g_formula import Risks
+from hazard.fitting.g_formula import Risks, RisksAtEvents, risks_at_events
 from hazard.fitting.g_formula_estimates import GFormulaAnswer, estimates_of
-from hazard.fitting.residents import mean_residents, residents_of_events
+from hazard.fitting.residents import has_own_event, mean_residents, residents_of_events
 from hazard.inference import laplace_draws, nuts
 from hazard.model import design, parameterisation
 from hazard.model.links import exit_probabilities
@@ -99,10 +99,10 @@ def estimate(found: AveragedEstimand, quantity: str, **where: object) -> float:
 
 
 # --- against a loop -----------------------------------------------------------------------------
-def looped(fit: Fit, *, month: int) -> np.ndarray:
+def looped(fit: Fit, rows: np.ndarray, *, month: int) -> np.ndarray:
     """Cumulative incidence after 8 months with one event in a month, in the first draw."""
     spec, panel = fit.spec, fit.panel.frame
-    of = interventions.paths(panel, interventions.first_rows(panel, fit.design.row), horizon=8)
+    of = interventions.paths(panel, rows, horizon=8, each="row")
     around = interventions.from_registers(of, fit.panel.registers, spec.lagged)
     arm = specs.Arm(name="with", interventions=(specs.OneInMonth(term=TERM, month=month),))
     applied = design.apply(fit.design, of.frame(), interventions.histories(around, arm), spec)
@@ -119,9 +119,47 @@ def looped(fit: Fit, *, month: int) -> np.ndarray:
 def test_risks_against_a_loop(fit: Fit) -> None:
     found = answer(fit).draws["cumulative_incidence"].sel(arm="with", month=8)
     own = found.isel(chain=0, draw=0).values
-    np.testing.assert_allclose(own, looped(fit, month=1), rtol=1e-10)  # sums of 8 x 1e3 products
-    away = np.abs(own - looped(fit, month=2)).max()  # negative control: a month later
+    rows = interventions.first_rows(fit.panel.frame, fit.design.row)
+    slow = looped(fit, rows, month=1)
+    np.testing.assert_allclose(own, slow, rtol=1e-10)  # sums of 8 x 1e3 products
+    away = np.abs(own - looped(fit, rows, month=2)).max()  # negative control: a month later
     assert away > 1e-6
+
+
+def test_risks_of_those_who_were_there_against_a_loop(fit: Fit) -> None:
+    wanted = GFormulaEstimand(kind="g_formula", term=TERM, horizon_months=8, event_month=3)
+    present = risks_at_events(fit, wanted)
+    assert present is not None
+    own = present.everybody["cumulative_incidence"].isel(chain=0, draw=0)
+    own = own.sel(arm="with", month=8).values
+    rows = present_rows(fit)
+    assert present.rows == len(rows)
+    np.testing.assert_allclose(own, looped(fit, rows, month=1), rtol=1e-10)
+    first = interventions.first_rows(fit.panel.frame, fit.design.row)
+    assert np.abs(own - looped(fit, first, month=1)).max() > 1e-6  # negative control: entrants
+
+
+def present_rows(fit: Fit) -> np.ndarray:
+    """Rows of the design around which, and not to whom, the event happened in their month."""
+    panel, found = fit.panel.frame, fit.panel.registers
+    assert found is not None
+    forced = found.events[found.events["exposure"].eq("forced_return")]
+    own = set(zip(forced["person"], forced["calendar"], strict=True))
+    happened = fit.panel.histories[TERM].sel(lag=0).values > 0
+    others = [pair not in own for pair in zip(panel["person"], panel["calendar"], strict=True)]
+    return fit.design.row[(happened & others)[fit.design.row]]
+
+
+def test_those_who_were_there_are_the_residents_of_all_events(fit: Fit) -> None:
+    """But for those whose history is unknown, who are on no path."""
+    (term,) = fit.spec.lagged
+    unknown = np.isnan(fit.panel.histories[TERM].values).any(axis=1).sum()
+    total = residents_of_events(fit.panel, term).sum()
+    assert len(present_rows(fit)) <= total <= len(present_rows(fit)) + unknown
+    own = has_own_event(fit.panel, term)[fit.design.row]
+    seen = fit.panel.histories[TERM].sel(lag=0).values[fit.design.row] > 0
+    assert seen[own].any()  # negative control: some see the event of another in their own month
+    assert (fit.design.row[seen & ~own] == present_rows(fit)).all()
 
 
 def test_probabilities_sum_to_one_in_every_draw(fit: Fit) -> None:
@@ -137,7 +175,7 @@ def test_arms_that_do_not_differ_give_exactly_nothing(fit: Fit) -> None:
     zero = [
         "risk_difference",
         "additional",
-        "brought_forward",
+        "net_displacement",
         "rmst_difference",
     ]
     zero += ["saved_months_per_event", "extra_exits_per_event"]
@@ -164,7 +202,7 @@ def test_estimates_follow_from_the_draws(fit: Fit) -> None:
     assert tuple(found.estimates.columns) == COLUMNS
     assert not found.estimates.duplicated(list(KEY)).any()
     assert set(found.estimates["effect"]) == {"total"}
-    told = found.estimates[found.estimates["quantity"] != "positivity_violation_share"]
+    told = found.estimates[~found.estimates["quantity"].str.contains("_share")]
     assert told[["estimate", "lower", "upper", "mcse", "lower_50", "inner_mcse"]].notna().all(None)
     left = found.draws["cumulative_incidence"]
     difference = (left.sel(arm="with") - left.sel(arm="without")).sel(exit="assisted")
@@ -172,14 +210,30 @@ def test_estimates_follow_from_the_draws(fit: Fit) -> None:
     w, h = difference.sel(month=4), difference.sel(month=8)  # lags 0 to 3 of an event in month 1
     assert estimate(found, "at_window_end", **at, month=4) == pytest.approx(float(w.mean()))
     assert estimate(found, "additional", **at, month=8) == pytest.approx(float(h.mean()))
-    forward = float((w - h).clip(min=0).mean())
-    assert estimate(found, "brought_forward", **at) == pytest.approx(forward, abs=1e-15)
+    displaced = estimate(found, "net_displacement", **at)
+    assert displaced == pytest.approx(float((w - h).mean()), abs=1e-15)
+    row = found.estimates[found.estimates["quantity"] == "net_displacement"].iloc[0]
+    assert row["p_positive"] == pytest.approx(float((w > h).mean()))
+    names = ("lower_bound", "monotone_lower_bound", "upper_bound")
+    bounds = [estimate(found, f"brought_forward_{name}", **at) for name in names]
+    assert bounds == sorted(bounds)
+    early = left.sel(arm="with", exit="assisted", month=4)
+    none = left.sel(arm="without", exit="assisted")
+    most = np.minimum(early, none.sel(month=8) - none.sel(month=4))
+    assert bounds[2] == pytest.approx(float(most.mean()), abs=1e-15)
+    present = risks_at_events(fit, GFormulaEstimand(kind="g_formula", term=TERM, horizon_months=8))
+    assert present is not None
+    gone = present.everybody["cumulative_incidence"].sel(exit="assisted", month=8)
+    there = float((gone.sel(arm="with") - gone.sel(arm="without")).mean())
     extra = estimate(found, "extra_exits_per_event", **at, month=8)
-    assert extra == pytest.approx(20 * float(h.mean()))
+    assert extra == pytest.approx(20 * there)
+    assert extra != pytest.approx(20 * float(h.mean()))  # negative control: those who just came
     stay = found.draws["survival"].shift(month=1, fill_value=1.0).sum("month")
     shorter = float((stay.sel(arm="with") - stay.sel(arm="without")).mean())
     assert estimate(found, "rmst_difference") == pytest.approx(shorter)
-    assert estimate(found, "saved_months_per_event") == pytest.approx(-20 * shorter)
+    stay = present.everybody["survival"].shift(month=1, fill_value=1.0).sum("month")
+    saved = -20 * float((stay.sel(arm="with") - stay.sel(arm="without")).mean())
+    assert estimate(found, "saved_months_per_event") == pytest.approx(saved)
     row = found.estimates[found.estimates["quantity"] == "additional"].iloc[0]
     side = max(float((h > 0).mean()), float((h < 0).mean()))
     assert row["p_direction"] == pytest.approx(side)
@@ -268,6 +322,25 @@ def test_support_is_a_number_of_the_table(fit: Fit) -> None:
     shares = [estimate(found, "positivity_violation_share", arm=name) for name in ARMS]
     assert shares == [each["flagged"] for each in found.facts["support"].values()]
     assert shares == [0.0, 0.0]
+    for quantity, name in (("positivity_violation", "flagged"), ("unseen_history", "unseen")):
+        for ending in ("", "_within_network"):
+            told = [estimate(found, f"{quantity}_share{ending}", arm=arm) for arm in ARMS]
+            facts = found.facts["support"].values()
+            assert told == [each[f"{name}{ending}"] for each in facts]
+
+
+def test_support_is_judged_within_the_centre_too(fit: Fit) -> None:
+    """An event was seen at one centre only: of the others its history is unseen there."""
+    panel, history = fit.panel.frame, fit.panel.histories[TERM]
+    where = panel["centre"].eq(panel["centre"].iloc[fit.design.row].mode().iloc[0]).to_numpy()
+    lone = replace(fit.panel, histories={TERM: history.where(xr.DataArray(where, dims="row"), 0.0)})
+    support = answer(replace(fit, rows=lone), refuse_share=1.0).facts["support"]["with"]
+    assert support["unseen"] <= 0.01
+    rows = interventions.first_rows(panel, fit.design.row)
+    elsewhere = 1 - where[rows].mean()
+    # Of the 8 months of a path elsewhere, those in which a lag from 0 to 3 sees the event: half.
+    assert support["unseen_within_network"] >= 0.9 * elsewhere / 2
+    assert support["unseen_within_network"] > support["unseen"]
 
 
 def test_arms_far_from_what_was_seen_are_refused(fit: Fit) -> None:
@@ -349,7 +422,8 @@ def test_worked_example_of_the_report() -> None:
     wanted = GFormulaEstimand(kind="g_formula", term=TERM, horizon_months=6)
     spec = spec_of(horizon_months=6).model_copy(update={"costs": CostsSpec.model_validate(costs)})
     support = {name: {"flagged": 0.0} for name in ARMS}
-    of = GFormulaAnswer(spec, wanted, Risks(risks, {}, support, {}, PersonRisks(risks, 1.0)), 20.0)
+    present = RisksAtEvents(risks, 20, PersonRisks(risks, 1.0))
+    of = GFormulaAnswer(spec, wanted, Risks(risks, {}, support, {}), 20.0, present)
     told = pd.concat(estimates_of(of), ignore_index=True)
     extra = told[(told["quantity"] == "extra_exits_per_event") & (told["month"] == 6)]
     assert extra["estimate"].item() == pytest.approx(0.5)
@@ -395,13 +469,12 @@ def test_costs_are_those_of_every_path_by_itself(fit: Fit) -> None:
     given = with_costs(fit, persons="family_size")
     [wanted] = given.spec.estimand
     assert isinstance(wanted, GFormulaEstimand)
-    of = interventions.paths(
-        fit.panel.frame, interventions.first_rows(fit.panel.frame, fit.design.row), horizon=8
-    )
+    rows = present_rows(fit)
+    of = interventions.paths(fit.panel.frame, rows, horizon=8, each="row")
     around = interventions.from_registers(of, fit.panel.registers, fit.spec.lagged)
     beta = incidence.coefficients(fit.draws, fit.design)
-    rows = g_formula.path_rows(around, wanted.compared, fit.design, fit.spec)
-    each = g_formula.standardise_by(beta, rows, {"path": np.arange(len(of.row))})["path"]
+    parts = g_formula.path_rows(around, wanted.compared, fit.design, fit.spec)
+    each = g_formula.standardise_by(beta, parts, {"path": np.arange(len(of.row))})["path"]
     left = each["cumulative_incidence"].sel(month=8)
     paid = 3000 * left.sel(exit="assisted") + 5000 * left.sel(exit="forced")
     paid = paid + 1000 * each["survival"].sel(month=slice(1, 7)).sum("month")

@@ -24,6 +24,12 @@ from hazard.spec import GFormulaEstimand, IncidenceEstimand, ModelSpec
 from hazard.studies import published
 from hazard.studies.published.folder import PublishedFolder
 
+SUPPORT = {
+    "positivity_violation_share": 0.0,
+    "positivity_violation_share_within_network": 0.031,
+    "unseen_history_share": 0.002,
+    "unseen_history_share_within_network": 0.48,
+}
 PASSED = {
     "passed": True,
     "failures": [],
@@ -112,14 +118,14 @@ def _incidence_rows(model: ModelSpec) -> list[dict[str, Any]]:
                 shown = _interval(value, 0.3 * value, "hazard model")
                 rows.append({**own, "quantity": "cumulative_incidence", "arm": arm} | shown)
             if term:
-                shown = _interval(more, 0.013, "hazard model")
+                shown = _interval(more, 0.013, "hazard model") | _sides(wanted, e)
                 contrast = {"quantity": "risk_difference", "arm": "with - without"}
                 rows.append({**own, **contrast} | shown)
     return rows
 
 
 def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
-    """More at first, of whom a part is brought forward; fewer; and the same of the third exit."""
+    """More at first than in the end; fewer; and the same of the third exit."""
     rows: list[dict[str, Any]] = []
     for wanted in model.estimand:
         if not isinstance(wanted, GFormulaEstimand):
@@ -128,17 +134,27 @@ def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
         labels |= {"estimator": "hazard model", "arm": "with - without", "unit": "probability"}
         for e, exit_name in enumerate(model.outcome.exits):
             own, peak = {**labels, "exit": exit_name}, (0.031, -0.017, 0.0)[e % 3]
-            told = {"at_window_end": (7, peak), "brought_forward": (24, max(0.3 * peak, 0))}
+            told = {"at_window_end": (7, peak), "net_displacement": (24, 0.3 * peak)}
             told |= {"additional": (24, 0.7 * peak)}
+            above = {"p_positive": 0.5 + 8 * peak, "p_positive_mcse": 0.002}
             for quantity, (month, value) in told.items():
-                shown = _interval(value, 0.011, "hazard model")
+                shown = _interval(value, 0.011, "hazard model") | above
+                shown |= _sides(wanted, 2)  # net displacement is open
                 rows.append({**own, "quantity": quantity, "month": month} | shown)
+            for e_bound, name in enumerate(("lower", "monotone_lower", "upper")):
+                shown = _interval(0.02 + 0.03 * e_bound, 0.01, "hazard model")
+                bound = {"quantity": f"brought_forward_{name}_bound", "month": 24}
+                rows.append({**own, **bound} | shown)
             for month in range(1, wanted.horizon_months + 1):
                 value = peak * (0.9 if month < 24 else 0.7)
                 sure = {"lower_50": value - 0.003, "upper_50": value + 0.003}
-                sure |= {"p_direction": 0.876, "p_direction_mcse": 0.002}
+                sure |= {"p_direction": 0.876, "p_direction_mcse": 0.002} | _sides(wanted, e)
                 shown = _interval(value, 0.011, "hazard model") | sure
                 rows.append({**own, "quantity": "risk_difference", "month": month} | shown)
+                share = (0.04, 0.5, 0.2)[e % 3] * (1 - np.exp(-month / 9))
+                for arm, there in (("without", share), ("with", share + value)):
+                    level = {"quantity": "cumulative_incidence", "month": month, "arm": arm}
+                    rows.append({**own, **level} | _interval(there, 0.3 * there, "hazard model"))
             extra = _interval(14 * peak, 0.2, "hazard model")
             rows.append({**own, "quantity": "extra_exits_per_event", "month": 24} | extra)
         rows.append({**labels, "quantity": "rmst_difference"} | _interval(-0.41, 0.1, ""))
@@ -146,9 +162,16 @@ def _standardised_rows(model: ModelSpec) -> list[dict[str, Any]]:
         if model.costs is not None:
             cost = _interval(-45000.0, 11000.0, "hazard model")
             rows.append({**labels, "quantity": "cost_change_per_event", "month": 24} | cost)
-        share = {"quantity": "positivity_violation_share", "arm": "with", "estimate": 0.031}
-        rows.append({**labels, **share})
+        for quantity, value in SUPPORT.items():
+            rows.append({**labels, "quantity": quantity, "arm": "with", "estimate": value})
     return rows
+
+
+def _sides(wanted: GFormulaEstimand | IncidenceEstimand, e: int) -> dict[str, float | None]:
+    """Probabilities of sides: surely more of the first exit, fewer of the second, else open."""
+    above, below = ((0.99, 0.0), (0.0, 0.99), (0.4, 0.3))[e % 3]
+    names = {"p_above_rope": above, "p_below_rope": below, "p_rope_mcse": 0.005}
+    return {**names, "rope": wanted.rope}
 
 
 def _counted_rows(model: ModelSpec) -> list[dict[str, Any]]:

@@ -1,8 +1,10 @@
-"""More, or only earlier: what an event adds to an exit, and what it merely brings forward.
+"""More, or only earlier: what an event adds to an exit, and what it displaces on balance.
 
 A(t) is the difference in cumulative incidence, with minus without the event. At the end w of the
 window in which the lags of the event act it says how many more have left by then; at the horizon H
-how many more have left at all. Who would have left later anyway is in A(w) and no longer in A(H).
+how many more have left at all. Who would have left later anyway is in A(w) and no longer in A(H),
+but who left after w because of the event is in A(H) only: D = A(w) - A(H) is the net displacement,
+and how many were brought forward lies between bounds.
 
 A model can only tell the two apart if it can say that exposed persons leave less often *after* the
 window. With lags that end with the window everybody's hazards are then the same. Of those who left
@@ -24,7 +26,21 @@ number of events seen, as if events made nobody leave earlier. A hazard that is 
 cannot follow a share; a model with two kinds of persons could.
 """
 
-from hazard.estimands.displacement.decomposition import Event, difference, event_of, more_or_earlier
-from hazard.estimands.displacement.per_event import per_forced_return
+from hazard.estimands.displacement.decomposition import (
+    Event,
+    brought_forward_bounds,
+    difference,
+    event_of,
+    more_or_earlier,
+)
+from hazard.estimands.displacement.per_event import per_forced_return, present_at_events
 
-__all__ = ["Event", "difference", "event_of", "more_or_earlier", "per_forced_return"]
+__all__ = [
+    "Event",
+    "brought_forward_bounds",
+    "difference",
+    "event_of",
+    "more_or_earlier",
+    "per_forced_return",
+    "present_at_events",
+]

@@ -1,4 +1,4 @@
-"""What one event at a centre does, given how many live there."""
+"""What one event at a centre does to those who live there then."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hazard.arrays import IntArray
 from hazard.errors import EstimandError
 from hazard.estimands.displacement.decomposition import difference
 from hazard.estimands.survival import restricted_mean_time
@@ -22,7 +23,10 @@ def per_forced_return(
     Parameters
     ----------
     risks : Dataset
-        As for :func:`more_or_earlier`.
+        As for :func:`more_or_earlier`, standardised over the rows that were present at events
+        (:func:`present_at_events`): every path starts in the month of an event, with the time at
+        risk and the history that the family has by then. Risks of entrants say what an event does
+        to those who have just come.
     residents : array_like of float
         Number of other families at the centre of the event: one number, or one for each event that
         happened, of which the mean is taken.
@@ -42,10 +46,11 @@ def per_forced_return(
 
     Notes
     -----
-    n A_j(t) and -n (change in expected months of stay), n the mean number of residents: the mean
-    over events of a sum over residents, each of whom reacts as the average person does. Where the
-    reaction goes with the size of the centre, take the risks by size. What they make others do in
-    turn is left out.
+    Per event, sum over its residents i of F_ij(t; with) - F_ij(t; without), averaged over events:
+    n A_j(t), with A_j(t) the mean over all rows present at events and n the mean number of
+    residents; and -n (change in expected months of stay). Residents whose history is not known, and
+    who are therefore on no path, are counted in n as the others. What they make others do in turn
+    is left out.
 
     References
     ----------
@@ -72,6 +77,46 @@ def per_forced_return(
             "saved_months": -number * difference(stay, arms),
         }
     )
+
+
+def present_at_events(history: xr.DataArray, among: IntArray) -> IntArray:
+    """Positions of the rows around which the event happened in their own month.
+
+    Parameters
+    ----------
+    history : DataArray, dims (row, lag)
+        Of the term of the event, in all rows of the panel; own events are no part of it. Lag 0 is
+        the month of the row.
+    among : ndarray of int64
+        Positions to choose from, ascending, such as the ``row`` of a design, without those who had
+        the event themselves.
+
+    Returns
+    -------
+    ndarray of int64
+        Ascending. A person who was present at several events has a row for each.
+
+    Raises
+    ------
+    EstimandError
+        If the history does not tell of the month of the row.
+
+    Examples
+    --------
+    >>> history = xr.DataArray([[0.0, 1.0], [1.0, 0.0], [np.nan, 1.0], [1.0, 1.0]],
+    ...                        {"lag": [0, 1]}, ("row", "lag"))
+    >>> present_at_events(history, np.array([0, 1, 2])).tolist()
+    [1]
+    """
+    if 0 not in history["lag"].values:
+        raise EstimandError(
+            "history of an event must tell of the month of the row, lag 0, to find who was there; "
+            f"got lags {[int(lag) for lag in history['lag'].values]}. Let the lags of the term "
+            "begin with 0."
+        )
+    happened = history.sel(lag=0).values[among] > 0
+    present: IntArray = np.asarray(among, dtype=np.int64)[happened]
+    return present
 
 
 def _mean_number(residents: npt.ArrayLike) -> float:

@@ -81,12 +81,14 @@ class Branch:
 
 
 def total(arms: Sequence[str]) -> tuple[Branch, ...]:
-    """The arms as they are: their contrast is the total effect.
+    """The arms as they are: their contrast is total with regard to the competing exits.
 
     Notes
     -----
     It includes what an event does to an exit by way of the others, for who has left through
-    another exit cannot leave through this one.
+    another exit cannot leave through this one. It does not include what the event does by way of
+    exposures that the arms hold as observed, such as applications of others: with regard to these
+    it is a controlled direct effect.
 
     Examples
     --------

@@ -15,6 +15,7 @@ from hazard.data.registers.keys import is_first
 from hazard.errors import EstimandError
 
 Beyond = Literal["repeat", "leave_out", "refuse"]
+Each = Literal["person", "row"]
 _YEAR = 12
 
 
@@ -27,7 +28,7 @@ class Paths:
     panel : DataFrame
         The rows from which the paths start.
     row : ndarray of int64, shape (path,)
-        Position of the start of every path; ascending, one of each person.
+        Position of the start of every path; ascending.
     horizon : int
         Months of a path; month 1 is that of the start.
     left_out : mapping of str to int
@@ -114,7 +115,12 @@ class Paths:
 
 
 def paths(
-    panel: pd.DataFrame, rows: IntArray, *, horizon: int = 24, beyond: Beyond = "repeat"
+    panel: pd.DataFrame,
+    rows: IntArray,
+    *,
+    horizon: int = 24,
+    beyond: Beyond = "repeat",
+    each: Each = "person",
 ) -> Paths:
     """Paths of so many months from rows of a panel.
 
@@ -123,13 +129,15 @@ def paths(
     panel : DataFrame
         As in :mod:`hazard.data.contracts`; without ``calendar`` no month is beyond the panel.
     rows : ndarray of int64
-        Positions of the starts, ascending, at most one of each person: :func:`first_rows`,
-        :func:`rows_of_month`, or some of them.
+        Positions of the starts, ascending: :func:`first_rows`, :func:`rows_of_month`, or some of
+        them.
     horizon : int
         Months, the first one included.
     beyond : {"repeat", "leave_out", "refuse"}
         Of paths that go on after the last calendar month of the panel: its last twelve months come
         again, events included; the path is left out, and counted; or an error.
+    each : {"person", "row"}
+        What a path is one of: a person, who then has one start at most, or a row.
 
     Returns
     -------
@@ -152,7 +160,7 @@ def paths(
     >>> set(frame["exit"])
     {'stay'}
     """
-    _check_rows(panel, rows, horizon)
+    _check_rows(panel, rows, horizon, each)
     all_paths = Paths(panel, np.asarray(rows, dtype=np.int64), horizon, {})
     if "calendar" not in panel:
         return all_paths
@@ -247,12 +255,12 @@ def changing_columns(virtual: Paths, columns: Sequence[str] | None = None) -> di
     return {name: n for name, n in changes.items() if n}
 
 
-def _check_rows(panel: pd.DataFrame, rows: IntArray, horizon: int) -> None:
+def _check_rows(panel: pd.DataFrame, rows: IntArray, horizon: int, each: Each) -> None:
     if horizon < 1:
         raise EstimandError(f"paths must have a horizon of at least 1 month; got {horizon}.")
     if not len(rows):
         raise EstimandError("paths must start at one row of the panel or more; got none.")
-    repeated = ~is_first(panel["person"].to_numpy()[rows])
+    repeated = ~is_first(panel["person"].to_numpy()[rows]) & (each == "person")
     if repeated.any() or (np.diff(rows) <= 0).any():
         raise EstimandError(
             "paths must start at ascending rows, one of each person; got a person again, or "

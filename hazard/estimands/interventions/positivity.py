@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,7 +29,7 @@ def support(
     observed: Histories,
     *,
     far: int = 1,
-    within: str | None = None,
+    within: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Number of observed person-months with the histories of an arm, and the distance if none has.
 
@@ -42,9 +42,9 @@ def support(
         Of all rows of the panel; those with an unknown history are left aside.
     far : int
         Rows that differ in more lags than this from every observed history are flagged.
-    within : str, optional
-        Column of the panel; only rows with the same level are compared. A history at a level
-        without any that is known differs in all lags.
+    within : sequence of str
+        Columns of the panel, such as those of the network of a term; only rows with the same levels
+        are compared. Where nothing is known at a level, a history differs in all lags.
 
     Returns
     -------
@@ -135,12 +135,13 @@ def _known(histories: Histories) -> BoolArray:
     return known
 
 
-def _levels(path_events: PathEvents, within: str | None) -> tuple[IntArray, IntArray]:
+def _levels(path_events: PathEvents, within: Sequence[str]) -> tuple[IntArray, IntArray]:
     """Level of every row of the panel, and of the paths."""
     panel, paths = path_events.paths.panel, path_events.paths
     level = np.zeros(len(panel), dtype=np.int64)
-    if within is not None:
-        level = pd.factorize(panel[within])[0].astype(np.int64)
+    for column in within:
+        level = pd.factorize(pd.factorize(panel[column])[0] + level * (len(panel) + 1))[0]
+        level = level.astype(np.int64)
     return level, np.repeat(level[paths.row], paths.horizon)
 
 

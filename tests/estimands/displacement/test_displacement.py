@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from types import ModuleType
 
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import optimize
 
 from hazard.errors import EstimandError
 from hazard.estimands import survival
-from hazard.estimands.displacement import Event, event_of, more_or_earlier, per_forced_return
+from hazard.estimands.displacement import (
+    Event,
+    brought_forward_bounds,
+    event_of,
+    more_or_earlier,
+    per_forced_return,
+)
 from hazard.spec import LaggedTerm
 from places import BENCHMARKS
 
@@ -23,7 +31,9 @@ ARMS = {"arm": ["with", "without"]}
 ROUNDING = 1e-13
 
 
-def risks_of(with_: list[int], without: list[int | None], horizon: int) -> xr.Dataset:
+def risks_of(
+    with_: Sequence[int | None], without: Sequence[int | None], horizon: int
+) -> xr.Dataset:
     """Ten families, of whom some apply in these months; None for who stays like the others."""
     month = np.arange(1, horizon + 1)
     gone = [
@@ -50,7 +60,7 @@ def by_hazards(*arms: np.ndarray) -> xr.Dataset:
 # --- by hand ------------------------------------------------------------------------------------
 # Ten families. Two of them apply in month 2 because of an event in month 1, whose window ends with
 # month 3. Without it:
-#           they apply in   A(3)   A(8)   additional  earlier   months of stay less
+#           they apply in   A(3)   A(8)   additional  D         months of stay less
 # earlier   months 5 and 6   0.2      0            0      0.2   (3 + 4) / 10
 # more      never            0.2    0.2          0.2        0   (6 + 6) / 10, months 3 to 8
 # both      never, month 6   0.2    0.1          0.1      0.1   (6 + 4) / 10
@@ -59,7 +69,8 @@ BY_HAND = {
     "more": ([None, None], (0.2, 0.2, 0.0, -1.2)),
     "both": ([None, 6], (0.2, 0.1, 0.1, -1.0)),
 }
-NAMES = ("at_window_end", "additional", "brought_forward", "rmst_difference")
+BOUNDS = ("lower_bound", "monotone_lower_bound", "upper_bound")
+NAMES = ("at_window_end", "additional", "net_displacement", "rmst_difference")
 
 
 @pytest.mark.parametrize("name", BY_HAND)
@@ -70,17 +81,101 @@ def test_more_or_earlier_by_hand(name: str) -> None:
     for quantity, value in zip(NAMES, expected, strict=True):
         np.testing.assert_allclose(found[quantity], value, rtol=0, atol=ROUNDING)
     swapped = more_or_earlier(risks, Event(1, 3), arms=("without", "with"))  # negative control
-    assert (swapped["brought_forward"] == 0.0).all()
+    np.testing.assert_allclose(
+        swapped["net_displacement"], -found["net_displacement"], rtol=0, atol=ROUNDING
+    )
     assert not np.allclose(swapped["at_window_end"], found["at_window_end"])
 
 
 def test_every_draw_by_itself() -> None:
-    """What is brought forward is cut off draw by draw, not on average."""
+    """Net displacement has its sign in every draw, and no draw is cut at zero."""
     one = risks_of([2, 2], [5, 6], 8)
     two = risks_of([6, 6], [None, None], 8)
     both = xr.concat([one, two], dim="draw")
-    found = more_or_earlier(both, Event(1, 3))["brought_forward"].sel(exit="assisted")
-    np.testing.assert_allclose(found, [0.2, 0.0], rtol=0, atol=ROUNDING)
+    found = more_or_earlier(both, Event(1, 3))["net_displacement"].sel(exit="assisted")
+    np.testing.assert_allclose(found, [0.2, -0.2], rtol=0, atol=ROUNDING)
+
+
+# --- bounds of what is brought forward -----------------------------------------------------------
+# Ten families, an event in month 1 whose window ends with month 3, horizon 8. Months in which they
+# apply with the event, and without it, family by family:
+#                  with           without     BF    D    lower  monotone  upper
+# one for one      2, 6           6, never   0.1   0      0        0       0.1
+# earlier          2, 2           5, 6       0.2   0.2    0        0.2     0.2
+# kept from it     never, never   5, 6       0     0.2    0        0       0
+# others           2, never       never, 5   0     0.1    0        0.1 (*) 0.1
+# all earlier      2 (ten times)  5 (ten)    1     1      1        1       1
+# (*) one is kept from it and one is added, so that the difference at the horizon shows neither: the
+# monotone bound does not hold, and is not said to.
+BOUNDED: dict[str, tuple[list[int | None], list[int | None], tuple[float, float, float]]] = {
+    "one for one": ([2, 6], [6, None], (0.0, 0.0, 0.1)),
+    "earlier": ([2, 2], [5, 6], (0.0, 0.2, 0.2)),
+    "kept from it": ([None, None], [5, 6], (0.0, 0.0, 0.0)),
+    "others": ([2, None], [None, 5], (0.0, 0.1, 0.1)),
+    "all earlier": ([2] * 10, [5] * 10, (1.0, 1.0, 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_bounds_of_what_is_brought_forward_by_hand(name: str) -> None:
+    with_, without, expected = BOUNDED[name]
+    bounds = brought_forward_bounds(risks_of(with_, without, 8), Event(1, 3))
+    found = [bounds[bound].item() for bound in BOUNDS]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
+    pairs = zip(with_, without, strict=True)
+    forward = sum(
+        one is not None and one <= 3 and none is not None and none > 3 for one, none in pairs
+    )
+    assert expected[0] - ROUNDING <= forward / 10 <= expected[2] + ROUNDING
+
+
+def test_net_displacement_is_no_number_of_exits_brought_forward() -> None:
+    """Five are brought forward and five added after the window: D is 0, the upper bound is five."""
+    risks = risks_of([2] * 5 + [7] * 5, [6] * 5 + [None] * 5, 8)
+    effects, bounds = (f(risks, Event(1, 3)) for f in (more_or_earlier, brought_forward_bounds))
+    np.testing.assert_allclose(effects["net_displacement"], 0.0, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(bounds["upper_bound"], 0.5, rtol=0, atol=ROUNDING)
+
+
+def least_and_most(with_: np.ndarray, without: np.ndarray, kept: float | None) -> list[float]:
+    """Ends of P(early with, late without) over all joint tables with these margins.
+
+    Margins are the shares that leave early, late and not; ``kept`` is the share that leaves without
+    the event only, where it is set.
+    """
+    table = np.arange(9).reshape(3, 3)  # without the event by row, with it by column
+    sums = [(row, share) for row, share in zip(table, without, strict=True)]
+    sums += [(column, share) for column, share in zip(table.T, with_, strict=True)]
+    sums += [] if kept is None else [(table[:2, 2], kept)]
+    equal = np.array([np.isin(np.arange(9), cells) for cells, _ in sums], dtype=float)
+    cell = np.eye(9)[table[1, 0]]
+    ends = [
+        optimize.linprog(sign * cell, A_eq=equal, b_eq=[share for _, share in sums], bounds=(0, 1))
+        for sign in (1, -1)
+    ]
+    assert all(end.success for end in ends)
+    return [ends[0].fun, -ends[1].fun]
+
+
+# A linear programme of nine cells solves its constraints to 1e-7 (the default of HiGHS).
+def test_bounds_are_sharp(rng: np.random.Generator) -> None:
+    moved = 0.0
+    for _ in range(40):
+        with_, without = rng.dirichlet(np.ones(3), 2)
+        gone = np.cumsum([with_, without], axis=1)[:, None, :2]
+        risks = labelled(gone)
+        bounds = brought_forward_bounds(risks, Event(1, 1))
+        lower, monotone, upper = (bounds[name].item() for name in BOUNDS)
+        kept = max(0.0, float(gone[1, 0, 1] - gone[0, 0, 1]))
+        np.testing.assert_allclose(
+            [lower, upper], least_and_most(with_, without, None), rtol=0, atol=1e-7
+        )
+        np.testing.assert_allclose(
+            [monotone, upper], least_and_most(with_, without, kept), rtol=0, atol=1e-7
+        )
+        net = max(0.0, more_or_earlier(risks, Event(1, 1))["net_displacement"].item())
+        moved = max(moved, net - upper)  # negative control: max(0, D) alone bounds nothing
+    assert moved > 0.01
 
 
 def test_lags_that_end_with_the_window_have_their_answer_built_in(rng: np.random.Generator) -> None:
@@ -219,8 +314,8 @@ def test_plans_say_what_is_true(planted: dict[str, xr.Dataset]) -> None:
     expected = 100 * 0.1 * react * 17 / 24
     np.testing.assert_allclose(earlier["at_window_end"], expected, rtol=0, atol=in_points)
     np.testing.assert_allclose(earlier["additional"], 0.0, rtol=0, atol=in_points)
-    np.testing.assert_allclose(earlier["brought_forward"], expected, rtol=0, atol=in_points)
-    np.testing.assert_allclose(more["brought_forward"], 0.0, rtol=0, atol=in_points)
+    np.testing.assert_allclose(earlier["net_displacement"], expected, rtol=0, atol=in_points)
+    np.testing.assert_allclose(more["net_displacement"], 0.0, rtol=0, atol=in_points)
     assert 0 < more["additional"] < 100 * 0.9 * np.exp(-4.6)
 
 
@@ -229,5 +324,5 @@ def test_more_memory_adds_less(planted: dict[str, xr.Dataset]) -> None:
     none, half, all_ = (planted[name] for name in ("brought_forward", "partly_added", "added"))
     for quantity in ("at_window_end", "additional"):
         assert none[quantity] < half[quantity] < all_[quantity]
-    assert none["brought_forward"] > half["brought_forward"] > all_["brought_forward"] > 0
+    assert none["net_displacement"] > half["net_displacement"] > all_["net_displacement"] > 0
     assert all_["additional"] > 0 > none["additional"]

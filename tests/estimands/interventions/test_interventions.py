@@ -551,7 +551,7 @@ def test_observed_histories_are_supported_and_others_at_their_distance(
     assert (at_start["seen_least"] >= 1).all()
     assert observed["term"].unique().tolist() == [*(one.name for one in asked), ALL_TERMS]
     one = iv.histories(around, arm(iv.OneInMonth(term=FORCED, month=2, events=3)))
-    for within in (None, "centre"):
+    for within in ((), ("centre",), ("centre", "nationality")):
         table = iv.support(around, one, of_panel, far=2, within=within)
         for name, terms_of in [(asked[2].name, asked[2:3]), (ALL_TERMS, asked)]:
             slow = slow_support(around, one, of_panel, terms_of, within)
@@ -570,7 +570,7 @@ def slow_support(
     found: dict[str, xr.DataArray],
     observed: dict[str, xr.DataArray],
     asked: list[LaggedTerm],
-    within: str | None,
+    within: tuple[str, ...],
 ) -> pd.DataFrame:
     """Support of every row of an arm, by the distance of all pairs of rows."""
     left = np.hstack([found[one.name].values for one in asked])
@@ -580,8 +580,8 @@ def slow_support(
     panel = around.paths.panel
     apart[:, ~known] = left.shape[1]
     never = np.broadcast_to(~known, apart.shape).copy()
-    if within is not None:
-        level = panel[within].astype(str).to_numpy()
+    for column in within:
+        level = panel[column].astype(str).to_numpy()
         own = level[np.repeat(around.paths.row, around.paths.horizon)]
         never |= own[:, None] != level
         apart[never] = left.shape[1]
