@@ -24,21 +24,20 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
 
 from hazard import spec as specs
 from hazard.arrays import FloatArray, IntArray
 from hazard.estimands import incidence
 from hazard.files.atomic import write_file
-from hazard.inference import laplace_draws, sandwich
+from hazard.inference import laplace_draws
 from hazard.model import design, parameterisation
-from hazard.model.dependence import DependentRows
 from hazard.spec import GroupTerm, LaggedTerm, ModelSpec
 
 EXITS = ("assisted", "disappeared", "forced")
@@ -172,22 +171,14 @@ def model() -> ModelSpec:
     return whole.replace(term=kept, estimand=(), name="coverage")
 
 
-def intervals(made: World, spec: ModelSpec, reach: list[int]) -> Iterator[pd.DataFrame]:
+def intervals(made: World, spec: ModelSpec) -> Iterator[pd.DataFrame]:
     """Intervals of every lag and sum, of either kind, with the truth beside them."""
     built = design.build(made.frame, made.histories, spec)
-    around = laplace_draws.fit(parameterisation.standard(built))
+    around = laplace_draws.fit(parameterisation.standard(replace(built, dependence=None)))
     draws = laplace_draws.draws(around, DRAWS, np.random.default_rng(0))
     yield _table(draws, made, spec).assign(kind="independent")
-    precision = around.coordinates.prior_precision(around.theta)
-    rows = made.frame.iloc[built.row]
-    codes = tuple(pd.factorize(rows[name])[0].astype(np.int64) for name in NETWORKS)
-    for months in reach:
-        dependent = DependentRows(
-            NETWORKS, codes, rows["calendar"].to_numpy(dtype=np.int64), months
-        )
-        widened = sandwich.widening(around.coordinates, around.mode, precision, dependent)
-        moved = sandwich.moved(draws, around.coordinates, widened)
-        yield _table(moved, made, spec).assign(kind=f"dependent_{months}")
+    wide = replace(around, coordinates=replace(around.coordinates, original=built))
+    yield _table(wide.as_wide_as_rows(draws), made, spec).assign(kind="dependent")
 
 
 def _table(draws: xr.Dataset, made: World, spec: ModelSpec) -> pd.DataFrame:
@@ -215,7 +206,7 @@ def cells() -> list[Cell]:
     return [Cell(*values) for values in itertools.product(SHOCKS, SIZES, EFFECTS)]
 
 
-def complete(path: Path, chosen: list[Cell], n_sets: int, reach: list[int]) -> None:
+def complete(path: Path, chosen: list[Cell], n_sets: int) -> None:
     """Add the data sets that a file lacks."""
     spec = model()
     for number in range(n_sets):
@@ -225,19 +216,36 @@ def complete(path: Path, chosen: list[Cell], n_sets: int, reach: list[int]) -> N
                 continue
             seed = [number, cells().index(cell)]
             made = world(cell, np.random.default_rng(seed))
-            found = pd.concat(intervals(made, spec, reach))
+            found = pd.concat(intervals(made, spec))
             both = pd.concat([known, found.assign(cell=cell.label, set=number)])
             write_file(path, lambda draft, both=both: both.to_csv(draft, index=False))
         print(f"{number + 1} of {n_sets}", flush=True)
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """Share of intervals that hold the truth, by cell, kind and whether a lag or the sum."""
-    covered = (found["lower"] <= found["truth"]) & (found["truth"] <= found["upper"])
-    what = np.where(found["lag"] == "sum", "sum", "lag")
-    table = found.assign(covered=covered, what=what, width=found["upper"] - found["lower"])
-    by = ["cell", "kind", "term", "exit", "what"]
-    return table.groupby(by, sort=False)[["covered", "width"]].mean().reset_index()
+    """Coverage in percent, by cell, network, and whether the exposure is others' same exit.
+
+    ``bias`` is the mean of estimate less truth, ``sd`` the mean width by 3.92, ``spread`` the
+    standard deviation of the estimates over data sets.
+    """
+    event = found["term"].str.replace(r"_(centre|nationality)$", "", regex=True)
+    table = found.assign(
+        network=found["term"].str.extract(r"_(centre|nationality)$")[0],
+        exposure=np.where(event.map(EVENTS) == found["exit"], "same exit", "another"),
+        what=np.where(found["lag"] == "sum", "sum", "lag"),
+        covered=100.0 * ((found["lower"] <= found["truth"]) & (found["truth"] <= found["upper"])),
+        bias=found["estimate"] - found["truth"],
+        sd=(found["upper"] - found["lower"]) / 3.92,
+    )
+    by = ["cell", "network", "exposure", "what", "kind"]
+    curve = table.groupby([*by, "term", "exit", "lag"], sort=False)
+    each = curve.agg(
+        covered=("covered", "mean"),
+        bias=("bias", "mean"),
+        spread=("estimate", "std"),
+        sd=("sd", "mean"),
+    )
+    return each.groupby(by, sort=False).mean().reset_index()
 
 
 def main() -> None:
@@ -245,15 +253,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv")
     parser.add_argument("--sets", type=int, default=200, metavar="N")
-    parser.add_argument("--reach", type=int, nargs="*", default=[12], metavar="MONTHS")
     parser.add_argument("--cell", nargs="*", default=None, metavar="CELL")
     given = parser.parse_args()
     chosen = [c for c in cells() if given.cell is None or c.label in given.cell]
-    complete(given.out, chosen, given.sets, given.reach)
+    complete(given.out, chosen, given.sets)
     found = pd.read_csv(given.out, dtype={"lag": str})
-    print(summary(found).to_string(index=False, float_format="{:.3g}".format))
-    n = given.sets
-    print(f"95 percent of {n}: {stats.binom.ppf([0.005, 0.995], n, 0.95) / n}")
+    print(summary(found).round(2).to_string(index=False))
 
 
 if __name__ == "__main__":
