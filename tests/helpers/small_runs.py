@@ -284,6 +284,7 @@ def small_run(name: str = "oslo2016", *, source: str | None = None, passed: bool
 def facts(source: str, exits: dict[str, int]) -> dict[str, Any]:
     """What a run says of its panel, its baselines and how it was made."""
     return {
+        "sd_ratios": {"forced_return_centre": {"assisted": 1.1, "disappeared": 1.3, "forced": 1.0}},
         "source": source,
         "panel": {
             "rows": 5910,
