@@ -74,13 +74,13 @@ class Clusters:
         Examples
         --------
         >>> Clusters(("a",), (np.array([0, 0, 1, 2]),)).jackknife_name
-        'clustered by a (jackknife, 2.7 effective of 3)'
+        'clustered by a (jackknife; 2.7 effective of 3)'
         """
         counts = [
             f"{effective:,.1f} effective of {int(code.max()) + 1:,}"
             for effective, code in zip(self.effective, self.codes, strict=True)
         ]
-        return f"{self.name} ({', '.join(['jackknife', *counts])})"
+        return f"{self.name} ({'; '.join(['jackknife', *counts])})"
 
     def signed(self) -> list[tuple[int, IntArray]]:
         """Groups whose sums of scores make the meat, with their sign: V1 + V2 - V12.

@@ -40,14 +40,14 @@ class Language:
         name, _, _ = text.partition(" (")
         counts = self.effective_clusters(text)
         label = self.name("comparison_errors", name)
-        return f"{label} ({', '.join(counts)})" if counts else label
+        return f"{label} ({'; '.join(counts)})" if counts else label
 
     def effective_clusters(self, text: str) -> list[str]:
         """Effective number of clusters of all, way by way, from the text of a table.
 
         Examples
         --------
-        >>> text = "clustered by centre (jackknife, 14.1 effective of 1,264)"
+        >>> text = "clustered by centre (jackknife; 14.1 effective of 1,264)"
         >>> language("en").effective_clusters(text)
         ['14.1 effective of 1,264']
         """

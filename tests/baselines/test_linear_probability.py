@@ -174,7 +174,7 @@ def test_clustered_errors_by_hand() -> None:
     # HC1: (12/16 + 12/16) / 16 * 8 / 6; clusters: 1/2 * (1/4 + 1/4)
     assert one.standard_error[1, 0] == pytest.approx(np.sqrt(1 / 8))
     assert two.standard_error[1, 0] == pytest.approx(1 / 2)
-    name = "clustered by person (jackknife, 2.0 effective of 2)"
+    name = "clustered by person (jackknife; 2.0 effective of 2)"
     assert (two.errors, two.freedom) == (name, 1.0)
     # 0.975 quantile of t with one degree of freedom, a Cauchy distribution: tan(0.475 pi)
     upper = two.table()["upper"][1]

@@ -50,7 +50,7 @@ def test_errors_are_those_asked_for(small: SmallPanel, spec: ModelSpec) -> None:
     made = design.build(small.panel, small.histories, spec)
     groups = robust.clusters(made, small.panel, ["centre"])
     assert set(grouped["errors"]) == {groups.jackknife_name}
-    assert groups.jackknife_name.startswith("clustered by centre (jackknife, ")
+    assert groups.jackknife_name.startswith("clustered by centre (jackknife; ")
     for fit in (
         linear_probability.fit(made, errors=groups),
         multinomial_logit.fit(made, errors=groups),
@@ -71,7 +71,7 @@ def test_other_columns_can_be_asked_for(
 ) -> None:
     found = lags(small, with_clusters(spec, *by))
     [name] = set(found["errors"])
-    assert name.startswith(f"clustered by {' and '.join(by)} (jackknife, ")
+    assert name.startswith(f"clustered by {' and '.join(by)} (jackknife; ")
     assert name.count(" effective of ") == len(by)
 
 
