@@ -16,9 +16,9 @@ from hazard.arrays import BoolArray, FloatArray, IntArray
 from hazard.baselines.robust import Clusters, sandwich
 from hazard.compiled import compiled
 
-_LEVERAGE = 0.5  # of all parameters together: below it none can be the cluster's alone
-_ALONE = 1e-9
-_PART = 1e-6
+_LEVERAGE = 0.5  # the shares of a cluster summed: below 1 no direction can be its alone
+_ALONE = 1e-9  # a share that is 1 but for rounding, as in the choice of independent columns
+_PART = 1e-6  # of the standard deviation of a parameter: less is rounding in a direction
 
 
 @dataclass(frozen=True, eq=False)
