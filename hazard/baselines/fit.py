@@ -35,7 +35,8 @@ class BaselineFit:
     terms : DataFrame, columns term, level
         Label of each coefficient.
     estimate, standard_error : ndarray, shape (coefficient, exit)
-        NaN where the data do not identify the coefficient, minus infinity where it is separated.
+        NaN where the data do not identify the coefficient, minus infinity where it is separated;
+        the error is NaN too where one cluster alone identifies it.
     remarks : tuple of str
         Plain sentences: what was left out and why.
     errors : str
@@ -98,8 +99,8 @@ class BaselineFit:
         -------
         DataArray, dims (chain, draw, coefficient, exit)
             One chain. A coefficient that is not identified is 0, as its reference; an infinite one
-            stays at the limit, so far out that no row can tell. Directions in which a covariance
-            of two ways of clusters is negative have no spread.
+            stays at the limit, so far out that no row can tell. Coefficients without an error, and
+            directions in which a covariance of two ways of clusters is negative, have no spread.
 
         Raises
         ------

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from hazard.arrays import BoolArray, FloatArray
-from hazard.baselines import robust
+from hazard.baselines import jackknife, robust
 from hazard.baselines.columns import independent_columns, inverse
 from hazard.baselines.fit import BaselineFit, errors_of, spread_out
+from hazard.baselines.partial_likelihood import columns
 from hazard.baselines.remarks import (
+    by_one_cluster,
     coefficient_labels,
     not_identified,
     reference_curves,
@@ -51,8 +53,10 @@ def fit(design: Design, *, errors: Errors = "rows") -> BaselineFit:
     Without an error, and with a remark, where there are as many coefficients as person-months.
 
     b = (X'X)^-1 X'y with y the indicator of the exit. HC1 is
-    n / (n - k) (X'X)^-1 X' diag(e^2) X (X'X)^-1; with clusters g the middle is the sum of
-    X_g' e_g e_g' X_g, and the factor that of :func:`hazard.baselines.robust.small_sample`.
+    n / (n - k) (X'X)^-1 X' diag(e^2) X (X'X)^-1. Errors of clusters are those of the cluster
+    jackknife (:func:`hazard.baselines.jackknife.covariance`), which hold with few and unequal
+    clusters better than the sandwich [2]_. A coefficient that cannot be estimated without one of
+    the clusters, such as that of its own dummy, has none.
     Cross-products come from tables of pairs of levels, so hundreds of dummies cost one pass over
     the rows; absorbing their effects gives the same estimates.
 
@@ -60,8 +64,8 @@ def fit(design: Design, *, errors: Errors = "rows") -> BaselineFit:
     ----------
     .. [1] MacKinnon and White (1985), Some heteroskedasticity-consistent covariance matrix
        estimators with improved finite sample properties, Journal of Econometrics 29(3).
-    .. [2] Cameron, Gelbach and Miller (2011), Robust inference with multiway clustering, Journal of
-       Business and Economic Statistics 29(2).
+    .. [2] MacKinnon, Nielsen and Webb (2023), Cluster-robust inference: a guide to empirical
+       practice, Journal of Econometrics 232(2).
     """
     return fit_each(design, [errors])[0]
 
@@ -95,7 +99,7 @@ def fit_each(design: Design, kinds: Sequence[Errors]) -> list[BaselineFit]:
                 estimate=solution.estimate,
                 standard_error=errors_of(covariance, ways=robust.ways(errors)),
                 remarks=(*remarks, *further_remarks),
-                errors=errors.name if isinstance(errors, Clusters) else "HC1",
+                errors=errors.jackknife_name if isinstance(errors, Clusters) else "HC1",
                 freedom=robust.freedom(errors),
                 covariance=covariance,
             )
@@ -168,30 +172,47 @@ def _least_squares(design: Design) -> _LeastSquares:
 
 
 def _covariance(solution: _LeastSquares, errors: Errors) -> tuple[FloatArray, list[str]]:
-    """Covariance of all estimates, and a remark where a variance is negative."""
-    grouped = isinstance(errors, Clusters)
-    used = identified(solution.full) if grouped else solution.plain
-    data, keep = rows(used), solution.keep
-    residual = left_through(data) - linear_predictor(data, np.nan_to_num(solution.estimate))
-    factor = robust.small_sample(
-        float(data.weight.sum()), robust.counted(used, keep, errors), errors
-    )
+    """Covariance of all estimates, and remarks on what has none."""
+    n_rows, k = float(solution.plain.weight.sum()), int(solution.keep.sum())
+    chosen = np.repeat(solution.keep[:, None], len(solution.plain.exits), axis=1)
+    if too_few_rows := too_few(k, n_rows):
+        none = np.full((chosen.sum(), chosen.sum()), np.nan)
+        return spread_out(none, chosen), too_few_rows
+    if not isinstance(errors, Clusters):
+        return spread_out(_of_rows(solution, robust.small_sample(n_rows, k)), chosen), []
+    covariance, alone = _of_clusters(solution, errors)
+    spread = spread_out(covariance, chosen)
+    negative = chosen & np.isnan(errors_of(spread, ways=robust.ways(errors)))
+    negative[solution.keep] &= ~alone[:, None]
+    labels = coefficient_labels(solution.plain)
+    told_alone = np.zeros_like(solution.keep)
+    told_alone[solution.keep] = alone
+    return spread, [
+        *by_one_cluster(solution.plain, told_alone),
+        *undefined(labels, negative.any(axis=1)),
+    ]
+
+
+def _of_rows(solution: _LeastSquares, factor: float) -> FloatArray:
+    """HC1, shape (kept * exit, kept * exit)."""
+    data, keep = rows(solution.plain), solution.keep
     m, k = data.n_exits, int(keep.sum())
-    filling = _meat(data, residual, errors).reshape(len(keep), m, len(keep), m)
+    filling = robust.meat_of_rows(data, _residual(solution, data)).reshape(len(keep), m, -1, m)
     covariance = np.empty((k, m, k, m))
     for a in range(m):
         for b in range(m):
             part = filling[:, a, :, b][np.ix_(keep, keep)]
             covariance[:, a, :, b] = robust.sandwich(solution.bread, part, factor)
-    chosen = np.repeat(keep[:, None], m, axis=1)
-    spread = spread_out(covariance.reshape(k * m, k * m), chosen)
-    if too_few_rows := too_few(robust.counted(used, keep, errors), float(data.weight.sum())):
-        return spread, too_few_rows
-    negative = keep & np.isnan(errors_of(spread, ways=robust.ways(errors))).any(axis=1)
-    return spread, undefined(coefficient_labels(used), negative)
+    return covariance.reshape(k * m, k * m)
 
 
-def _meat(data: Rows, residual: FloatArray, errors: Errors) -> FloatArray:
-    if not isinstance(errors, Clusters):
-        return robust.meat_of_rows(data, residual)
-    return robust.meat(errors, lambda code: robust.sums(data, residual, code))
+def _of_clusters(solution: _LeastSquares, clusters: Clusters) -> tuple[FloatArray, BoolArray]:
+    """CV3 of the coefficients kept, and which of them have none."""
+    data = rows(identified(solution.full))
+    matrix = columns(data)[:, solution.keep]
+    residual = _residual(solution, data)
+    return jackknife.covariance(jackknife.least_squares(matrix, residual, solution.bread), clusters)
+
+
+def _residual(solution: _LeastSquares, data: Rows) -> FloatArray:
+    return left_through(data) - linear_predictor(data, np.nan_to_num(solution.estimate))

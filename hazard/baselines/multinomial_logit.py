@@ -13,11 +13,12 @@ import scipy.linalg
 from scipy import sparse
 
 from hazard.arrays import BoolArray, FloatArray, IntArray
-from hazard.baselines import robust, separation
-from hazard.baselines.columns import independent_columns
+from hazard.baselines import jackknife, robust, separation
+from hazard.baselines.columns import independent_columns, inverse
 from hazard.baselines.fit import AT_INFINITY, BaselineFit, errors_of, spread_out
 from hazard.baselines.partial_likelihood import columns
 from hazard.baselines.remarks import (
+    by_one_cluster,
     coefficient_labels,
     named,
     not_identified,
@@ -30,8 +31,15 @@ from hazard.errors import ConvergenceError
 from hazard.inference.newton import Mode, Penalty, inverse_factor, newton
 from hazard.model.design import Design
 from hazard.model.equivalent import coefficient_counts, collapsed, identified
-from hazard.model.kernels import row_score
-from hazard.model.likelihood import Rows, information, linear_predictor, rows, value_and_gradient
+from hazard.model.kernels import curvatures, row_score
+from hazard.model.likelihood import (
+    Rows,
+    information,
+    linear_predictor,
+    rows,
+    table,
+    value_and_gradient,
+)
 from hazard.spec.links import LINKS
 
 Kind = Errors | Literal["information"]
@@ -48,8 +56,8 @@ def fit(design: Design, *, errors: Kind = "information") -> BaselineFit:
         Group terms become dummies relative to their largest level, and lag curves that vary by a
         group interactions.
     errors : {"information", "rows"} or Clusters
-        From the information, as published; from the sandwich of independent rows; or from that of
-        groups of rows (of :func:`hazard.baselines.robust.clusters`).
+        From the information, as published; from the sandwich of independent rows; or from leaving
+        out groups of rows (of :func:`hazard.baselines.robust.clusters`).
 
     Returns
     -------
@@ -76,9 +84,10 @@ def fit(design: Design, *, errors: Kind = "information") -> BaselineFit:
     Where the steps do not settle, a linear program finds the rows that are separated
     (:func:`hazard.baselines.separation.recession`), and the maximum is that of the others.
 
-    With the information H and scores s the sandwich is H^-1 (sum of s s') H^-1, by rows or by
-    groups of rows; no factor counts the coefficients (see
-    :func:`hazard.baselines.robust.small_sample`).
+    With the information H and scores s the sandwich of rows is H^-1 (sum of s s') H^-1; no factor
+    counts the coefficients (see :func:`hazard.baselines.robust.small_sample`). Errors of clusters
+    are those of the linearised cluster jackknife (:func:`hazard.baselines.jackknife.covariance`);
+    a coefficient that cannot be estimated without one of the clusters has none.
 
     References
     ----------
@@ -107,10 +116,14 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
     infinite = solution.separated | (solution.runaway != 0)
     fits = []
     for errors in kinds:
-        covariance = spread_out(_covariance(solution, errors), solution.free)
+        among_free, alone_among_free = _covariance(solution, errors)
+        covariance = spread_out(among_free, solution.free)
         covariance[infinite], covariance[:, :, infinite] = np.nan, np.nan  # infinite: no error
         error = errors_of(covariance, ways=robust.ways(errors))
-        negative = (solution.free & ~infinite & np.isnan(error)).any(axis=1)
+        alone = np.zeros_like(solution.free)
+        alone[solution.free] = alone_among_free
+        alone &= ~infinite
+        negative = solution.free & ~infinite & ~alone & np.isnan(error)
         fits.append(
             BaselineFit(
                 estimator="multinomial logit",
@@ -119,7 +132,11 @@ def fit_each(design: Design, kinds: Sequence[Kind]) -> list[BaselineFit]:
                 terms=labels,
                 estimate=_reported(solution),
                 standard_error=error,
-                remarks=(*remarks, *undefined(labels, negative)),
+                remarks=(
+                    *remarks,
+                    *by_one_cluster(solution.plain, alone.any(axis=1)),
+                    *undefined(labels, negative.any(axis=1)),
+                ),
                 errors=_named(errors),
                 freedom=np.inf if errors == "information" else robust.freedom(errors),
                 log_likelihood=solution.value,
@@ -321,25 +338,35 @@ def _direction(data: Rows, mode: Mode, free: BoolArray) -> FloatArray:
 
 
 # --- errors -------------------------------------------------------------------------------------
-def _covariance(solution: _Optimum, errors: Kind) -> FloatArray:
-    """Covariance of the free coefficients."""
-    inverse = inverse_factor(solution.cholesky)
-    bread = np.asarray(inverse.T @ inverse)
+def _covariance(solution: _Optimum, errors: Kind) -> tuple[FloatArray, BoolArray]:
+    """Covariance of the free coefficients, and which of them have none."""
+    if isinstance(errors, Clusters):
+        return jackknife.covariance(_equations(solution), errors)
+    factor_of_inverse = inverse_factor(solution.cholesky)
+    bread = np.asarray(factor_of_inverse.T @ factor_of_inverse)
+    none = np.zeros(len(bread), dtype=bool)
     if errors == "information":
-        return bread
-    grouped = isinstance(errors, Clusters)
-    data = rows(identified(solution.full) if grouped else solution.plain)
+        return bread, none
+    data = rows(solution.plain)
     score = _scores(data.link, linear_predictor(data, solution.beta), data.outcome)
     moves = solution.free.ravel()
-    filling = _meat(data, score, errors)[np.ix_(moves, moves)]
-    factor = robust.small_sample(float(data.weight.sum()), 1, errors)
-    return robust.sandwich(bread, filling, factor)
+    filling = robust.meat_of_rows(data, score)[np.ix_(moves, moves)]
+    factor = robust.small_sample(float(data.weight.sum()), 1)
+    return robust.sandwich(bread, filling, factor), none
 
 
-def _meat(data: Rows, score: FloatArray, errors: Errors) -> FloatArray:
-    if not isinstance(errors, Clusters):
-        return robust.meat_of_rows(data, score)
-    return robust.meat(errors, lambda code: robust.sums(data, score, code))
+def _equations(solution: _Optimum) -> jackknife.Equations:
+    """Scores of the rows and their derivatives, all at the same coefficients to the last digit."""
+    data, beta, free = rows(identified(solution.full)), solution.beta, solution.free.ravel()
+    score = _scores(data.link, linear_predictor(data, beta), data.outcome)
+    levels = table(data.blocks, beta)
+    pairs = curvatures(data.link, levels, data.index, data.outcome, data.weight)
+    first, second = np.triu_indices(data.n_exits)
+    weight = np.empty((len(pairs), data.n_exits, data.n_exits))
+    weight[:, first, second], weight[:, second, first] = pairs, pairs
+    whole = information(rows(solution.plain), beta).reshape(len(free), len(free))
+    bread = inverse(whole[np.ix_(free, free)])
+    return jackknife.Equations(columns(data), score[:, :, None], weight, free, bread)
 
 
 @compiled
@@ -354,7 +381,7 @@ def _scores(link: int, eta: FloatArray, outcome: npt.NDArray[np.int8]) -> FloatA
 
 def _named(errors: Kind) -> str:
     if isinstance(errors, Clusters):
-        return errors.name
+        return errors.jackknife_name
     return {"information": "from the information", "rows": "robust"}[errors]
 
 

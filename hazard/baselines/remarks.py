@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from hazard.arrays import BoolArray
@@ -62,3 +63,22 @@ def undefined(labels: pd.DataFrame, negative: BoolArray) -> list[str]:
     if not negative.any():
         return []
     return [f"Variance of two ways of clusters negative, no error: {named(labels, negative)}."]
+
+
+def by_one_cluster(design: Design, alone: BoolArray) -> list[str]:
+    """Remark that names the coefficients that cannot be estimated without one of the clusters.
+
+    The intercept and the dummies of groups, which are like that by construction where their levels
+    lie each in one cluster, are not named.
+
+    Parameters
+    ----------
+    design : Design
+    alone : ndarray of bool, shape (coefficient,)
+    """
+    kinds = [block.kind for block in design.blocks for _ in range(block.n_coefficients)]
+    reported = alone & ~np.isin(kinds, ["intercept", "group"])
+    if not reported.any():
+        return []
+    names = named(coefficient_labels(design), reported)
+    return [f"Not estimable without one of the clusters, no error: {names}."]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
@@ -40,8 +39,48 @@ class Clusters:
 
     @property
     def name(self) -> str:
-        """How the errors are called in a table."""
+        """How the errors of a sandwich are called in a table."""
         return f"clustered by {' and '.join(self.by)}"
+
+    @property
+    def effective(self) -> tuple[float, ...]:
+        """Number of equally large groups that would be as many, for each way.
+
+        Notes
+        -----
+        (sum of n)^2 / (sum of n^2) of group sizes n, Kish's effective size: the number of Carter,
+        Schnepel and Steigerwald [1]_ for a mean of independent rows. That of a regressor which
+        groups have to unequal extents can be smaller.
+
+        References
+        ----------
+        .. [1] Carter, Schnepel and Steigerwald (2017), Asymptotic behavior of a t-test robust to
+           cluster heterogeneity, Review of Economics and Statistics 99(4).
+
+        Examples
+        --------
+        Of sizes 2, 1 and 1 it is 16/6.
+
+        >>> [round(n, 2) for n in Clusters(("a",), (np.array([0, 0, 1, 2]),)).effective]
+        [2.67]
+        """
+        sizes = [np.bincount(code).astype(np.float64) for code in self.codes]
+        return tuple(float(size.sum() ** 2 / (size @ size)) for size in sizes)
+
+    @property
+    def jackknife_name(self) -> str:
+        """How the errors of the cluster jackknife are called in a table.
+
+        Examples
+        --------
+        >>> Clusters(("a",), (np.array([0, 0, 1, 2]),)).jackknife_name
+        'clustered by a (jackknife; 2.7 effective of 3)'
+        """
+        counts = [
+            f"{effective:,.1f} effective of {int(code.max()) + 1:,}"
+            for effective, code in zip(self.effective, self.codes, strict=True)
+        ]
+        return f"{self.name} ({'; '.join(['jackknife', *counts])})"
 
     def signed(self) -> list[tuple[int, IntArray]]:
         """Groups whose sums of scores make the meat, with their sign: V1 + V2 - V12.
@@ -225,78 +264,27 @@ def ways(errors: Any) -> int:
     return len(errors.codes) if isinstance(errors, Clusters) else 1
 
 
-def small_sample(n_rows: float, n_parameters: float, errors: Errors) -> float:
-    """Factor by which the sandwich is made wider in small samples.
+def small_sample(n_rows: float, n_parameters: float) -> float:
+    """Factor n / (n - k) by which the sandwich of independent rows is made wider in small samples.
 
     Parameters
     ----------
     n_rows : float
         Number of person-months n.
     n_parameters : float
-        Number of parameters k that count (see :func:`counted`); 1 after maximum likelihood.
-    errors : Errors
+        Number of parameters k; 1 after maximum likelihood.
 
     Notes
     -----
-    Independent rows: n / (n - k). Clusters: (n - 1) / (n - k) * G / (G - 1) with G groups, those of
-    the way with fewer where there are two. With k = 1 these are n / (n - 1) and G / (G - 1). They
-    are the factors of Stata's ``regress`` and ``mlogit``, and of ``fixest``. As many parameters as
-    rows leave nothing from which to estimate an error: NaN.
+    The factor of Stata's ``regress`` and ``mlogit``, and of ``fixest``. As many parameters as rows
+    leave nothing from which to estimate an error: NaN.
 
     Examples
     --------
-    >>> small_sample(10, 2, "rows")
+    >>> small_sample(10, 2)
     1.25
-    >>> small_sample(10, 1, Clusters(("a",), (np.array([0, 1, 2]),)))
-    1.5
     """
-    if n_rows <= n_parameters:
-        return np.nan
-    if not isinstance(errors, Clusters):
-        return n_rows / (n_rows - n_parameters)
-    groups = errors.n_groups
-    return (n_rows - 1) / (n_rows - n_parameters) * groups / (groups - 1)
-
-
-def counted(design: Design, keep: npt.NDArray[np.bool_], errors: Errors) -> int:
-    """Number of coefficients that count as parameters in the factor of :func:`small_sample`.
-
-    Parameters
-    ----------
-    design : Design
-        With a reference level per group, and one row per person-month.
-    keep : ndarray of bool, shape (coefficient,)
-        Coefficients that are estimated.
-    errors : Errors
-
-    Notes
-    -----
-    The effects of a group whose levels lie each in one cluster do not count: they grow with the
-    number of clusters, as in ``xtreg`` of Stata and in ``fixest``.
-    """
-    total = int(keep.sum())
-    if not isinstance(errors, Clusters):
-        return total
-    for b, block in enumerate(design.blocks):
-        if block.kind == "group" and nested(design.index[:, b], errors):
-            total -= int(keep[design.span(block.name)].sum())
-    return total
-
-
-def nested(level: AnyIntArray, clusters: Clusters) -> bool:
-    """Whether each level lies in one group, of one of the ways.
-
-    Examples
-    --------
-    >>> ways = Clusters(("a",), (np.array([0, 0, 1]),))
-    >>> nested(np.array([5, 7, 8]), ways), nested(np.array([5, 7, 7]), ways)
-    (True, False)
-    """
-    n_levels = len(np.unique(level))
-    return any(
-        len(np.unique(level.astype(np.int64) * (int(code.max()) + 1) + code)) == n_levels
-        for code in clusters.codes
-    )
+    return n_rows / (n_rows - n_parameters) if n_rows > n_parameters else np.nan
 
 
 def freedom(errors: Errors) -> float:

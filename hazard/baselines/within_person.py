@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from hazard.arrays import BoolArray, FloatArray, IntArray
-from hazard.baselines import robust
+from hazard.baselines import jackknife, robust
 from hazard.baselines.columns import independent, inverse
-from hazard.baselines.fit import BaselineFit, errors_of
+from hazard.baselines.fit import BaselineFit, errors_of, spread_out
 from hazard.baselines.linear_probability import UNIT, cross, left_through
-from hazard.baselines.remarks import coefficient_labels, named, undefined
+from hazard.baselines.partial_likelihood import columns
+from hazard.baselines.remarks import by_one_cluster, coefficient_labels, named, undefined
 from hazard.baselines.robust import Clusters
 from hazard.model.design import Design
 from hazard.model.equivalent import identified
@@ -42,8 +42,9 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
     Notes
     -----
     Least squares after the mean of the person is taken from the exit and from every regressor:
-    b = (X'MX)^-1 X'My with MX the rows less their person's mean. The effects of persons do not
-    count in the small-sample factor where each person lies in one cluster.
+    b = (X'MX)^-1 X'My with MX the rows less their person's mean. Errors are those of the cluster
+    jackknife (:func:`hazard.baselines.jackknife.covariance`) of MX: exact where each person lies in
+    one cluster; else the means of persons stay those of all their rows.
 
     An exit ends the history, so that it always falls in the last month. Compared with the earlier
     months of the same person, whatever rises with the time at risk then seems to cause it, and
@@ -77,14 +78,13 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
     within = _within(rows(plain), person.codes[0])
     labels = coefficient_labels(plain)
     estimate, residual, bread = _least_squares(within)
-    keep, n_exits = within.keep, len(plain.exits)
-    factor = _factor(within, plain, clusters)
-    covariance = np.full((len(keep), n_exits, len(keep), n_exits), np.nan)
-    for j in range(n_exits):
-        filling = robust.meat(clusters, partial(_scores, within, residual[:, [j]]))
-        exit_covariance = robust.sandwich(bread, filling[np.ix_(keep, keep)], factor)
-        covariance[np.ix_(keep, [j], keep, [j])] = exit_covariance[:, None, :, None]
+    keep = within.keep
+    equations = jackknife.least_squares(_demeaned(within)[:, keep], residual, bread)
+    among_kept, alone_among_kept = jackknife.covariance(equations, clusters)
+    covariance = spread_out(among_kept, np.repeat(keep[:, None], len(plain.exits), axis=1))
     error = errors_of(covariance, ways=robust.ways(clusters))
+    alone = np.zeros_like(keep)
+    alone[keep] = alone_among_kept
     unidentified = ~keep
     unidentified[0] = False  # the intercept is in the effects of the persons
     remarks = [f"The same in all months of a person, left out: {named(labels, unidentified)}."]
@@ -97,9 +97,10 @@ def fit(design: Design, person: Clusters, *, clusters: Clusters | None = None) -
         standard_error=error,
         remarks=(
             *(remarks if unidentified.any() else []),
-            *undefined(labels, keep & np.isnan(error).any(axis=1)),
+            *by_one_cluster(plain, alone),
+            *undefined(labels, keep & ~alone & np.isnan(error).any(axis=1)),
         ),
-        errors=clusters.name,
+        errors=clusters.jackknife_name,
         freedom=robust.freedom(clusters),
         covariance=covariance,
     )
@@ -144,17 +145,7 @@ def _means(within: _Within, values: FloatArray) -> FloatArray:
     return np.asarray(np.column_stack(columns) / within.length[:, None])
 
 
-def _scores(within: _Within, residual: FloatArray, code: IntArray) -> Any:
-    """Sum over the rows of each group of regressors less the person's mean times residuals."""
-    n_groups = int(code.max()) + 1
-    shared = sparse.coo_array(
-        (residual[:, 0], (code, within.code)), shape=(n_groups, len(within.length))
-    ).tocsr()
+def _demeaned(within: _Within) -> Any:
+    """Regressors less the mean of the person, sparse, shape (row, coefficient)."""
     means = sparse.diags_array(1 / within.length) @ within.sums
-    return (robust.sums(within.data, residual, code) - shared @ means).tocsr()
-
-
-def _factor(within: _Within, plain: Design, clusters: Clusters) -> float:
-    effects = 1 if robust.nested(within.code, clusters) else len(within.length)
-    parameters = robust.counted(plain, within.keep, clusters) + effects
-    return robust.small_sample(float(len(within.code)), parameters, clusters)
+    return (columns(within.data) - means.tocsr()[within.code]).tocsr()

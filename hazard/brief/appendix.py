@@ -80,7 +80,13 @@ def _errors(view: View) -> str:
     if clusters is None:
         return view.say("appendix.errors_rows")
     names = [view.language.name("term", name).lower() for name in clusters]
-    return view.say("appendix.errors_clusters", groups=", ".join(names))
+    related = view.say("appendix.errors_clusters", groups=", ".join(names))
+    texts = {str(text) for text in view.fit.estimates["errors"].dropna()}
+    counts = [view.language.effective_clusters(text) for text in sorted(texts)]
+    for found in filter(None, counts):
+        groups = [f"{name}: {count}" for name, count in zip(names, found, strict=True)]
+        return f"{related} {view.say('appendix.errors_jackknife', groups=', '.join(groups))}"
+    return related
 
 
 def _priors(view: View) -> list[Block]:

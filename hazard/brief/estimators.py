@@ -234,7 +234,7 @@ def _assumed(comparison: ComparisonFolder, language: Language) -> Section:
         rows = [
             (
                 language.name("comparison_estimator", str(row["estimator"])),
-                language.name("comparison_errors", str(row["errors"])),
+                language.errors(str(row["errors"])),
                 _sum_text(row, language),
             )
             for row in errors[errors["exit"] == name].to_dict("records")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from hazard.languages import Unit, Words
 from hazard.output import digits
 
 _FEWEST = 10
+_EFFECTIVE = re.compile(r"([\d,.]+) effective of ([\d,]+)")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,31 @@ class Language:
     def name(self, table: str, key: str) -> str:
         """Name in this language, or the key itself where the table has none."""
         return self.words[table].get(key, key)
+
+    def errors(self, text: str) -> str:
+        """What standard errors take as related, with the effective number of clusters, if any."""
+        name, _, _ = text.partition(" (")
+        counts = self.effective_clusters(text)
+        label = self.name("comparison_errors", name)
+        return f"{label} ({'; '.join(counts)})" if counts else label
+
+    def effective_clusters(self, text: str) -> list[str]:
+        """Effective number of clusters of all, way by way, from the text of a table.
+
+        Examples
+        --------
+        >>> text = "clustered by centre (jackknife; 14.1 effective of 1,264)"
+        >>> language("en").effective_clusters(text)
+        ['14.1 effective of 1,264']
+        """
+        return [
+            self.say(
+                "comparison.effective",
+                effective=digits.number(float(effective.replace(",", "")), -1, self.marks),
+                all=self.whole(float(n_clusters.replace(",", ""))),
+            )
+            for effective, n_clusters in _EFFECTIVE.findall(text)
+        ]
 
     def unit(self, name: str) -> Unit:
         """A unit of time; one that the catalogue does not know keeps its name."""

@@ -14,8 +14,10 @@ class BaselinesSpec(Record):
     """Errors of the linear probability model and of the multinomial logit.
 
     ``clusters`` names one or two columns of the panel, such as ["centre"], ["person"] or ["centre",
-    "nationality"]: rows of a group may be related. Without it the errors are those of independent
-    rows, as published: HC1 for the linear probability model, from the information for the logit.
+    "nationality"]: rows of a group may be related, and the errors are those of leaving out one
+    group after another (:mod:`hazard.baselines.jackknife`). Without it the errors are those of
+    independent rows, as published: HC1 for the linear probability model, from the information for
+    the logit.
     """
 
     clusters: Annotated[tuple[Name, ...], Field(min_length=1, max_length=2)] | None = None

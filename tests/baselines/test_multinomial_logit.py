@@ -14,7 +14,7 @@ from scipy import optimize
 
 from hazard import fitting
 from hazard import spec as specs
-from hazard.baselines import linear_probability, multinomial_logit, robust
+from hazard.baselines import linear_probability, multinomial_logit
 from hazard.baselines.fit import BaselineFit
 from hazard.model import design, equivalent
 from hazard.model.design import Design
@@ -92,45 +92,21 @@ def test_cause_specific_model_reference_statsmodels(n_exits: int, rng: np.random
 def test_sandwich_reference_statsmodels(n_exits: int, rng: np.random.Generator) -> None:
     """From the scores and the information of statsmodels, the factors taken out by hand."""
     spec = model(*REGRESSION, *GROUPS, exits=n_exits)
-    small = small_panel(spec, rng, persons=500)
-    made = build(small, spec)
-    by = robust.clusters(made, small.panel, ["person"])
+    made = build(small_panel(spec, rng, persons=500), spec)
     other = sm.MNLogit(made.outcome, dense(equivalent.identified(made)))
     best = other.fit(method="newton", maxiter=100, tol=1e-14, disp=False).params
     flat = np.asarray(best).ravel(order="F")
     score, bread = other.score_obs(flat), np.linalg.inv(-other.hessian(flat))
-    n, summed = len(score), pd.DataFrame(score).groupby(by.codes[0]).sum().to_numpy()
-    groups = len(summed)
-    expected = [
-        bread,
-        bread @ score.T @ score @ bread * (n / (n - 1)),
-        bread @ summed.T @ summed @ bread * (groups / (groups - 1)),
-    ]
-    found = multinomial_logit.fit_each(made, ["information", "rows", by])
+    n = len(score)
+    expected = [bread, bread @ score.T @ score @ bread * (n / (n - 1))]
+    found = multinomial_logit.fit_each(made, ["information", "rows"])
     for fit, covariance in zip(found, expected, strict=True):
         sd = np.sqrt(np.diag(covariance)).reshape(-1, n_exits, order="F")
         np.testing.assert_allclose(fit.standard_error, sd, rtol=1e-5)
-    assert [fit.errors for fit in found] == [
-        "from the information",
-        "robust",
-        "clustered by person",
-    ]
-    assert [fit.freedom for fit in found] == [np.inf, np.inf, groups - 1]
-    for one, two in ((0, 1), (1, 2)):  # negative control
-        ratio = found[one].standard_error / found[two].standard_error
-        assert np.abs(ratio - 1).max() > 1e-3
-
-
-@pytest.mark.parametrize("link", ["softmax", "cloglog"])
-def test_a_cluster_per_row_is_no_cluster(link: str, rng: np.random.Generator) -> None:
-    """Also where an exit is separated; the sums of scores and the cross-products are two ways."""
-    spec = model(SEX + NORMAL, VISIT + WALK, CENTRE + POOLED, exits=2, link=link)
-    small = without_exit(small_panel(spec, rng, persons=300), "assisted", "centre 2")
-    made = build(small, spec)
-    alone = robust.Clusters(("row",), (np.arange(len(made.row)),))
-    rows_, groups = multinomial_logit.fit_each(made, ["rows", alone])
-    np.testing.assert_allclose(groups.standard_error, rows_.standard_error, rtol=1e-9)
-    assert np.isfinite(rows_.standard_error).sum() == rows_.estimate.size - 1
+    assert [fit.errors for fit in found] == ["from the information", "robust"]
+    assert [fit.freedom for fit in found] == [np.inf, np.inf]
+    ratio = found[0].standard_error / found[1].standard_error  # negative control
+    assert np.abs(ratio - 1).max() > 1e-3
 
 
 # --- what the data cannot tell ------------------------------------------------------------------

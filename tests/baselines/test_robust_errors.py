@@ -46,10 +46,11 @@ def test_errors_are_those_asked_for(small: SmallPanel, spec: ModelSpec) -> None:
     assert set(plain.loc["linear probability", "errors"]) == {"HC1"}
     assert set(plain.loc["multinomial logit", "errors"]) == {"from the information"}
     assert set(plain["ci_kind"]) == {"normal"}
-    assert set(grouped["errors"]) == {"clustered by centre"}
     assert set(grouped["ci_kind"]) == {"t"}
     made = design.build(small.panel, small.histories, spec)
     groups = robust.clusters(made, small.panel, ["centre"])
+    assert set(grouped["errors"]) == {groups.jackknife_name}
+    assert groups.jackknife_name.startswith("clustered by centre (jackknife; ")
     for fit in (
         linear_probability.fit(made, errors=groups),
         multinomial_logit.fit(made, errors=groups),
@@ -69,7 +70,9 @@ def test_other_columns_can_be_asked_for(
     small: SmallPanel, spec: ModelSpec, by: tuple[str, ...]
 ) -> None:
     found = lags(small, with_clusters(spec, *by))
-    assert set(found["errors"]) == {f"clustered by {' and '.join(by)}"}
+    [name] = set(found["errors"])
+    assert name.startswith(f"clustered by {' and '.join(by)} (jackknife; ")
+    assert name.count(" effective of ") == len(by)
 
 
 def test_a_column_that_is_not_there(small: SmallPanel, spec: ModelSpec) -> None:

@@ -16,6 +16,7 @@ from contrast import contrast_with_white
 from hazard import brief, languages, spec
 from hazard.fitting import Fit
 from hazard.output import figures
+from hazard.spec import BaselinesSpec
 from pages import LANGUAGES, Tree, claims, numbers, rows_of
 from small_runs import gate_table, small_published, small_run
 
@@ -455,6 +456,25 @@ def test_a_run_without_draws_says_how_it_was_made(engine: str) -> None:
 def test_gate_of_evidence_has_the_banner(pages: dict[tuple[str, str], str]) -> None:
     assert "Not final." in pages["published failed", "en"].split("<h1>")[0]
     assert "Not final." not in pages["published", "en"]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.usefixtures("undrawn")
+def test_clusters_of_the_baselines_are_named_with_their_effective_number(lang: str) -> None:
+    run, baselines = small_run(), BaselinesSpec(clusters=("nationality",))
+    others = run.estimates["estimator"] == "multinomial logit"
+    assert others.any()
+    said = {}
+    for errors in (
+        "clustered by nationality",
+        "clustered by nationality (jackknife; 3.4 effective of 17)",
+    ):
+        told = run.estimates.assign(errors=run.estimates["errors"].mask(others, errors))
+        model = run.spec.model_copy(update={"baselines": baselines})
+        page = brief.html(replace(run, spec=model, estimates=told), lang)
+        said[errors] = numbers(Tree(page).said(), lang)
+    before, after = said.values()
+    assert after - before == numbers("3.4 17", "en")
 
 
 @pytest.mark.usefixtures("undrawn")

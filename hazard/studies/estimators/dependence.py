@@ -31,7 +31,8 @@ def table(design: Design, panel: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
         ``estimator``, ``errors``, ``term``, ``exit``, ``estimate``, ``sd``, ``lower``, ``upper``
         (95 percent) and ``unit``: percentage points of a monthly probability for straight lines,
         log-odds for the logit. Errors of independent rows, of persons, of each group of the model
-        and of the first two of them together; and the straight line with an effect per person.
+        and of the first two of them together, by the cluster jackknife; and the straight line with
+        an effect per person.
     """
     clusterings = _clusterings(design, panel, spec)
     straight = linear_probability.fit_each(design, ["rows", *clusterings])

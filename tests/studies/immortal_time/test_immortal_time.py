@@ -34,6 +34,7 @@ from hazard.studies.immortal_time.person_rows import ever_coded
 from hazard.studies.immortal_time.published import N_OTHERS, nationalities
 from hazard.studies.immortal_time.study import monthly_cells
 from hazard.studies.immortal_time.talks import EXITS
+from jackknife_refits import jackknife, refit_least_squares
 from pages import english, numbers
 
 QUESTION = Question("talk", "assisted", "nationality")
@@ -289,7 +290,7 @@ def test_landmark_needs_calendar_and_persons(four: pd.DataFrame) -> None:
 
 # --- both designs on one panel ------------------------------------------------------------------
 def test_least_squares_with_clusters_is_that_of_the_formula(rng: np.random.Generator) -> None:
-    """Reference: dense matrices, and the factor of Stata's regress with clusters."""
+    """Reference: dense matrices, and refits without each of the ten regions."""
     n, levels = 400, 8
     rows = pd.DataFrame({"person": np.arange(n), "month": 1, "entry": 0})
     rows["talk"] = (rng.random(n) < 0.3).astype(int)
@@ -303,12 +304,9 @@ def test_least_squares_with_clusters_is_that_of_the_formula(rng: np.random.Gener
     fit = immortal_time.ever_treated_fit(rows, MODEL, replace(QUESTION, cluster="region"))
 
     x = np.column_stack([rows["talk"], np.eye(levels)[code]])
-    bread = np.linalg.inv(x.T @ x)
-    beta = bread @ x.T @ left
-    scores = x * (left - x @ beta)[:, None]
-    summed = np.stack([scores[other == k].sum(axis=0) for k in range(10)])
-    factor = (n - 1) / (n - x.shape[1]) * 10 / 9
-    error = np.sqrt(factor * (bread @ summed.T @ summed @ bread)[0, 0])
+    beta = np.linalg.lstsq(x, left)[0]
+    variance, _ = jackknife(x, (other,), refit_least_squares(x, left))
+    error = np.sqrt(variance[0])
     own = fit.table().query("term == 'talk'").iloc[0]
     assert own["estimate"] == pytest.approx(beta[0], abs=1e-12)
     assert own["standard_error"] == pytest.approx(error, abs=1e-12)
