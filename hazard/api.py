@@ -197,9 +197,12 @@ class Fit(fitting.Fit):
 
         Raises
         ------
+        UsageError
+            If it is no panel.
         DesignError
             If the rows are others.
         """
+        _refuse_no_panel(panel)
         return Fit.from_fit(fitting.on_rows(self, panel))
 
     def summary(self, term: str | None = None) -> pd.DataFrame:
@@ -489,6 +492,13 @@ def _model(model: str | Path | ModelSpec) -> ModelSpec:
     return model if isinstance(model, ModelSpec) else load_model(model)
 
 
+def _refuse_no_panel(panel: object) -> None:
+    if not isinstance(panel, Panel):
+        raise UsageError(
+            f"panel must be what hz.panel(data, model) gives; got a {type(panel).__name__}."
+        )
+
+
 def _model_of(panel: Panel, model: str | Path | ModelSpec) -> ModelSpec:
     """The model, if the panel was made for one that says the same of rows and exposures.
 
@@ -498,10 +508,7 @@ def _model_of(panel: Panel, model: str | Path | ModelSpec) -> ModelSpec:
         If it was made for another model, or is no panel.
     """
     model_spec = _model(model)
-    if not isinstance(panel, Panel):
-        raise UsageError(
-            f"panel must be what hz.panel(data, model) gives; got a {type(panel).__name__}."
-        )
+    _refuse_no_panel(panel)
     lags = {name: values.sizes["lag"] for name, values in panel.histories.items()}
     missing = [
         term.name for term in model_spec.lagged if lags.get(term.name) != len(term.every_lag)

@@ -131,6 +131,8 @@ def test_a_model_is_changed_by_making_another() -> None:
         model.replace(questoin="What comes after a course?")
     with pytest.raises(SpecError, match=r"^term must be one of model 'jobs'.* 'course_own'\?$"):
         model.with_prior("course_won", prior)
+    with pytest.raises(SpecError, match="must be a mapping with family, scale and reason"):
+        model.with_prior("age", "normal")  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="scale must be at least 1e-09"):
         model.with_prior("course_own", {**prior, "scale": -1.0})
 
@@ -166,6 +168,7 @@ def test_frames_of_all_kinds_are_one_panel(
         ({"person": [1]}, r"^table must be a data frame in memory, .* got dict\.$"),
         (pd.DataFrame({"person": ["a", 1]}), "must hold values of one type each"),
         (pd.DataFrame({0: [1]}), "must have names that are text; got 1 that are not"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "must have different names; got a name twice"),
         ("no/such/file.csv", "table must exist"),
     ],
 )
@@ -324,6 +327,10 @@ def test_a_fit_comes_back_from_its_folder(fit: hz.Fit, panel: hz.Panel, tmp_path
     with pytest.raises(UsageError, match="must be given its rows, which no folder holds"):
         again.inference_data()
     assert again.on(panel).design.exits == ("job", "education")
+    with pytest.raises(UsageError, match=r"what hz.panel\(data, model\) gives; got a DataFrame"):
+        again.on(panel.frame)  # type: ignore[arg-type]
+    with pytest.raises(DesignError, match="panel must have the column 'house'"):
+        fit.inference_data("house")
     with pytest.raises(DesignError, match="must be those that run 'run' was made from"):
         again.on(hz.panel(job_seekers(np.random.default_rng(6)), "jobs"))
     with pytest.raises(UsageError, match="must not exist yet"):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import narwhals
+import narwhals.exceptions
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -98,7 +99,7 @@ def of_frame(frame: Any) -> pd.DataFrame:
     UsageError
         If it is no data frame.
     PanelError
-        If a column holds values of several types.
+        If a column holds values of several types, or two columns have one name.
 
     Examples
     --------
@@ -109,6 +110,10 @@ polars; got dict.
     """
     try:
         eager = narwhals.from_native(frame, eager_only=True)
+    except narwhals.exceptions.DuplicateError:
+        raise PanelError(
+            "columns of a table must have different names; got a name twice. Rename or drop one."
+        ) from None
     except TypeError:
         raise UsageError(
             "table must be a data frame in memory, such as one of pandas or polars; got "

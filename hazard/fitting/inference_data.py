@@ -13,6 +13,7 @@ from hazard.inference.thinning import thinned
 from hazard.model import correlations, naming, parameterisation
 from hazard.model.parameterisation import Coordinates
 from hazard.model.pymc_model import build_observed_model
+from hazard.model.terms.block import column
 from hazard.model.unit_likelihood import log_likelihood
 from hazard.model.units import units
 
@@ -45,12 +46,14 @@ def inference_data(fit: Fit, by: str = "person", *, seed: int = 0) -> xr.DataTre
     ------
     UsageError
         If the fit was read from a folder, and its rows were not given.
+    DesignError
+        If the panel has no such column.
     """
     design, rng = fit.design, np.random.default_rng(seed)
     design_rows = fit.design_rows
     coordinates = parameterisation.standard(design)
     beta = incidence.coefficients(fit.draws, design)
-    by_unit = log_likelihood(beta, design, units(design_rows[by])).rename(EXITS)
+    by_unit = log_likelihood(beta, design, units(column(design_rows, by))).rename(EXITS)
     row = {"row": np.arange(len(design_rows))}
     constant = {
         name: ("row", design_rows[name].astype(str).to_numpy())

@@ -255,6 +255,11 @@ class ModelSpec(Record):
             If there is no such term, or it cannot have this prior.
         """
         names = [existing.name for existing in self.term]
+        if not isinstance(prior, Record | Mapping):
+            raise SpecError(
+                f"prior of term {term!r} must be a mapping with family, scale and reason, as in a "
+                f"model file; got a {type(prior).__name__}."
+            )
         if term not in names:
             raise SpecError(
                 f"term must be one of model {self.name!r}, {names}; got {term!r}."
