@@ -382,7 +382,8 @@ def apart(
         One row per number that is in both: the key; ``apart``, ``apart_lower`` and ``apart_upper``,
         the approximate estimate and ends of the interval minus the sampled ones, in sampled
         standard deviations; ``apart_mcse``, the Monte Carlo error of the first; ``sd_ratio``, the
-        approximate standard deviation over the sampled one.
+        approximate standard deviation over the sampled one. Of a number that is the same in all
+        sampled draws, such as a bound at 0, only equal ones have a distance, 0.
 
     Examples
     --------
@@ -391,17 +392,20 @@ def apart(
     >>> second = first.assign(estimate=0.9, sd=0.4)
     >>> apart(first, second, ["exit"]).round(3).to_numpy().tolist()
     [['left', 0.25, 0.0, 0.0, 0.0, 1.25]]
+    >>> bound = first.assign(sd=0.0, lower=1.0, upper=1.0)
+    >>> apart(bound, bound, ["exit"])[["apart", "apart_lower"]].to_numpy().tolist()
+    [[0.0, 0.0]]
     """
     names = ["estimate", "sd", "lower", "upper", "mcse"]
     keyed = [_keyed(rows, key).join(rows[names].astype(float)) for rows in (approximate, sampled)]
     matched = keyed[0].merge(keyed[1], on=[*key], suffixes=("", "_sampled"), validate="one_to_one")
-    sampled_sd = matched["sd_sampled"]
+    sampled_sd = matched["sd_sampled"].where(matched["sd_sampled"] > 0)
     distances = matched[[*key]].copy()
     for name, column in (("estimate", "apart"), ("lower", "apart_lower"), ("upper", "apart_upper")):
-        distances[column] = (matched[name] - matched[f"{name}_sampled"]) / sampled_sd
-    distances["apart_mcse"] = (
-        matched["mcse"] ** 2 + matched["mcse_sampled"] ** 2
-    ) ** 0.5 / sampled_sd
+        difference = matched[name] - matched[f"{name}_sampled"]
+        distances[column] = (difference / sampled_sd).mask(difference == 0, 0.0)
+    errors = np.hypot(matched["mcse"], matched["mcse_sampled"])
+    distances["apart_mcse"] = errors / sampled_sd
     distances["sd_ratio"] = matched["sd"] / sampled_sd
     return distances
 

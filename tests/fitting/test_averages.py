@@ -19,7 +19,7 @@ from hazard.estimands import g_formula, incidence, interventions, marginal_effec
 from hazard.fitting import Fit
 from hazard.fitting.averages import AveragedEstimand, averages_of
 from hazard.fitting.costs import PersonRisks
-from hazard.fitting.g_formula import Risks, RisksAtEvents, risks_at_events
+from hazard.fitting.g_formula import WITHIN_NETWORK, Risks, RisksAtEvents, risks_at_events
 from hazard.fitting.g_formula_estimates import GFormulaAnswer, estimates_of
 from hazard.fitting.residents import has_own_event, mean_residents, residents_of_events
 from hazard.inference import laplace_draws, nuts
@@ -421,7 +421,10 @@ def test_worked_example_of_the_report() -> None:
     costs = {"month": {"value": 100.0, "year": 2015, "source": "an example only"}}
     wanted = GFormulaEstimand(kind="g_formula", term=TERM, horizon_months=6)
     spec = spec_of(horizon_months=6).model_copy(update={"costs": CostsSpec.model_validate(costs)})
-    support = {name: {"flagged": 0.0} for name in ARMS}
+    shares = [
+        f"{name}{ending}" for name in ("flagged", "unseen") for ending in ("", WITHIN_NETWORK)
+    ]
+    support = {name: dict.fromkeys(shares, 0.0) for name in ARMS}
     present = RisksAtEvents(risks, 20, PersonRisks(risks, 1.0))
     of = GFormulaAnswer(spec, wanted, Risks(risks, {}, support, {}), 20.0, present)
     told = pd.concat(estimates_of(of), ignore_index=True)
