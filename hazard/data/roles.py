@@ -67,7 +67,7 @@ def roles(spec: ModelSpec) -> Roles:
     return Roles(
         numbers=_new(numbers, assigned),
         days=_new([table.start, *times] if table.start else [], assigned),
-        labels=labels + _new(_of_table([*spec.only, *_clusters(spec)]), assigned),
+        labels=labels + _new(_of_table([*spec.only, *_related(spec)]), assigned),
         levels=tuple(levels),
         exits=tuple(exits),
         indicators=indicators,
@@ -77,9 +77,9 @@ def roles(spec: ModelSpec) -> Roles:
 
 
 def required(spec: ModelSpec) -> list[str]:
-    """Columns that must not be missing: of terms, of rows, of clusters, and of costs."""
+    """Columns that must not be missing: of terms, of rows, of related rows, and of costs."""
     names = [term.column for term in spec.term if isinstance(term, CovariateTerm)]
-    names += [*spec.group_columns, *spec.only, *_clusters(spec), *persons_of_costs(spec)]
+    names += [*spec.group_columns, *spec.only, *_related(spec), *persons_of_costs(spec)]
     return list(
         dict.fromkeys(name for name in [*names, *own_exposures(spec)] if _is_of_table(name))
     )
@@ -106,13 +106,15 @@ def persons_of_costs(spec: ModelSpec) -> list[str]:
 
 
 def by_calendar(spec: ModelSpec) -> bool:
-    """Whether a term is about calendar time, which is made from the column ``calendar``."""
+    """Whether a part of the model is about calendar time, made from the column ``calendar``."""
     terms = any(isinstance(term, CalendarTerm) for term in spec.term)
-    return terms or "calendar" in spec.group_columns
+    return terms or "calendar" in spec.group_columns or spec.dependence is not None
 
 
-def _clusters(spec: ModelSpec) -> tuple[str, ...]:
-    return spec.baselines.clusters or ()
+def _related(spec: ModelSpec) -> tuple[str, ...]:
+    """Columns by which rows may be related, of the baselines and of the hazard model."""
+    dependence = () if spec.dependence is None else spec.dependence.groups
+    return (*(spec.baselines.clusters or ()), *dependence)
 
 
 def _is_of_table(name: str) -> bool:

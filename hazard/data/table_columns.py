@@ -62,8 +62,8 @@ def absent(raw: pd.DataFrame, spec: ModelSpec) -> list[str]:
     if lacks_calendar:
         problems.append(
             f"table column {spec.table.calendar!r} must hold calendar months where a term is by "
-            f"{', '.join(PERIODS)}, which are made from it; got none. {CALENDAR} Give a column of "
-            "your own with one of these names another name."
+            f"{', '.join(PERIODS)}, which are made from it, or rows depend by period; got none. "
+            f"{CALENDAR} Give a column of your own with one of these names another name."
         )
     return problems
 

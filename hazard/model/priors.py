@@ -95,7 +95,7 @@ def describe(spec: ModelSpec) -> pd.DataFrame:
     --------
     >>> from hazard.spec import read
     >>> describe(read("oslo2016")).loc[0, "distribution"]
-    'Normal(-4, 2.5)'
+    'Normal(-5, 1.2)'
     """
     priors: list[tuple[str | None, str, Prior | InterceptPrior]] = [
         ("intercept", "intercept", spec.outcome.intercept),

@@ -581,9 +581,19 @@ def test_periods_are_made_from_the_calendar() -> None:
     with pytest.raises(
         PanelError,
         match=r"^table column 'calendar' must hold calendar months where a term is by year, "
-        r".* made from it; got none\. .*own with one of these names another name\.$",
+        r".* made from it, or rows .*; got none\. .*own with one of these names another name\.$",
     ):
         table.panel(by_month(year=2021), model(year))
+
+
+def test_rows_depend_by_columns_that_must_be_there() -> None:
+    dependent = model('[dependence]\ngroups = ["house"]\nperiods = 3\n')
+    with pytest.raises(PanelError, match="'calendar' must hold calendar months"):
+        table.panel(by_month(house=["A", "A", "B"]), dependent)
+    with pytest.raises(PanelError, match="'house' must exist once; got 0"):
+        table.panel(by_month(calendar=[420, 421, 425]), dependent)
+    panel = table.panel(by_month(house=["A", "A", "B"], calendar=[420, 421, 425]), dependent)
+    assert panel["house"].astype(str).tolist() == ["A", "A", "B"]
 
 
 # --- what is left out, and by what number a row is called ---------------------------------------

@@ -70,7 +70,8 @@ def small_panel(spec: ModelSpec, rng: np.random.Generator, *, persons: int = 80)
     panel = pd.DataFrame({"person": person, "month": month, "entry": np.int32(0)})
     panel["exit"] = pd.Categorical.from_codes(code, ["stay", *spec.outcome.exits])
     groups = _groups(spec)
-    if any(isinstance(term, CalendarTerm) for term in spec.term) or groups.keys() & set(PERIODS):
+    by_period = any(isinstance(term, CalendarTerm) for term in spec.term)
+    if by_period or groups.keys() & set(PERIODS) or spec.dependence is not None:
         panel["calendar"] = (rng.integers(420, 444, persons)[person] + month).astype(np.int32)
     for term in spec.term:
         if isinstance(term, CovariateTerm):
@@ -83,7 +84,8 @@ def small_panel(spec: ModelSpec, rng: np.random.Generator, *, persons: int = 80)
 
 def _groups(spec: ModelSpec) -> dict[str, list[str]]:
     """Six levels of every group, and of every group by which a lag curve varies."""
-    named: dict[str, list[str]] = {}
+    related = () if spec.dependence is None else spec.dependence.groups
+    named: dict[str, list[str]] = {name: [] for name in related}
     for term in spec.term:
         if term.kind == "group":
             named |= {part: named.get(part, []) for part in term.parts}

@@ -42,10 +42,12 @@ def small_rows(spec: ModelSpec, *, persons: int = 100, seed: int = 0) -> Panel:
     panel = pd.DataFrame({"person": person, "month": month.astype(np.int32)})
     panel["entry"] = entry[person].astype(np.int32)
     panel["exit"] = pd.Categorical(["stay"] * len(panel), ["stay", *spec.outcome.exits])
-    if any(isinstance(t, CalendarTerm) for t in spec.term) or "calendar" in spec.group_columns:
+    related = () if spec.dependence is None else spec.dependence.groups
+    by_period = any(isinstance(t, CalendarTerm) for t in spec.term) or bool(related)
+    if by_period or "calendar" in spec.group_columns:
         arrival = _FIRST_CALENDAR + rng.integers(0, 24, persons)
         panel["calendar"] = (arrival[person] + month).astype(np.int32)
-    for column in spec.group_columns:
+    for column in dict.fromkeys((*spec.group_columns, *related)):
         if column not in panel:
             panel[column] = _chosen(_levels(column, spec), persons, rng)[person]
     for term in spec.term:
