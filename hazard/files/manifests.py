@@ -84,6 +84,7 @@ class AnswerFacts(TypedDict):
     persons_per_path: NotRequired[float]
     residents_per_event: NotRequired[float | None]
     rows_at_events: NotRequired[int]
+    rows_followed: NotRequired[int]
     support: NotRequired[dict[str, dict[str, float]]]
 
 

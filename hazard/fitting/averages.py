@@ -149,12 +149,13 @@ def _g_formula(fit: Fit, estimand: GFormulaEstimand) -> AveragedEstimand:
 
 
 def _present(at_events: RisksAtEvents | None) -> dict[str, Any]:
-    """How many rows were present at events, and how many persons are in one of them."""
+    """How many rows were present at events and were followed, and the persons in one of them."""
     if at_events is None:
         return {}
     persons = at_events.person_risks
     of_persons = {} if persons is None else {"persons_per_path": persons.persons_per_path}
-    return {"rows_at_events": at_events.rows, **of_persons}
+    counts = {"rows_at_events": at_events.rows, "rows_followed": at_events.followed}
+    return {**counts, **of_persons}
 
 
 def _flat(everybody: xr.Dataset, by: Mapping[str, xr.Dataset]) -> xr.Dataset:

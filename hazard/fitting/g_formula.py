@@ -27,6 +27,7 @@ from hazard.predictive.levels import Grouping, groupings
 from hazard.spec import CENTRE_SIZE, SINCE_START, Arm, GFormulaEstimand, ModelSpec
 
 _BATCH = 2000  # paths: it bounds the memory
+_EVENT_PATHS = 5000  # rows present at events, evenly spaced, of which more would take minutes
 _SUPPORT_PATHS = 1000  # paths, evenly spaced, of which the support is looked up
 _SIZES = {"1-9": 1, "10-19": 10, "20-39": 20, "40 or more": 40}
 WITHIN_NETWORK = "_within_network"
@@ -67,12 +68,15 @@ class RisksAtEvents:
         As of :func:`hazard.estimands.g_formula.standardise`; a path is a row.
     rows : int
         Number of rows that were present.
+    followed : int
+        Number of them that are averaged over, evenly spaced.
     person_risks : PersonRisks or None
         The risks of persons that costs are counted from; None where the model file has no costs.
     """
 
     everybody: xr.Dataset
     rows: int
+    followed: int
     person_risks: PersonRisks | None
 
 
@@ -126,7 +130,8 @@ def risks(fit: Fit, estimand: GFormulaEstimand) -> Risks:
 def risks_at_events(fit: Fit, estimand: GFormulaEstimand) -> RisksAtEvents | None:
     """Mean risks over the rows around which the event of an estimand happened in their month.
 
-    Rows of those who had the event themselves are not among them.
+    Rows of those who had the event themselves are not among them. Of very many, 5,000 at most are
+    followed, evenly spaced in the order of the panel.
 
     Parameters
     ----------
@@ -153,9 +158,10 @@ def risks_at_events(fit: Fit, estimand: GFormulaEstimand) -> RisksAtEvents | Non
     if not len(rows):
         return None
     at_start = estimand.model_copy(update={"event_month": 1})
+    followed = rows[:: -(-len(rows) // _EVENT_PATHS)]
     paths = interventions.paths(
         fit.panel.frame,
-        rows,
+        followed,
         horizon=estimand.horizon_months,
         beyond=estimand.beyond,
         each="row",
@@ -168,7 +174,9 @@ def risks_at_events(fit: Fit, estimand: GFormulaEstimand) -> RisksAtEvents | Non
         branches=_branches(fit.spec, at_start),
     )
     persons = person_risks(fit.spec.costs, standardised)
-    return RisksAtEvents(standardised[g_formula.EVERYBODY], len(rows), persons)
+    return RisksAtEvents(
+        standardised[g_formula.EVERYBODY], len(rows), len(followed), person_risks=persons
+    )
 
 
 def _coefficients(fit: Fit, histories: PathEvents, estimand: GFormulaEstimand) -> xr.DataArray:

@@ -425,7 +425,7 @@ def test_worked_example_of_the_report() -> None:
         f"{name}{ending}" for name in ("flagged", "unseen") for ending in ("", WITHIN_NETWORK)
     ]
     support = {name: dict.fromkeys(shares, 0.0) for name in ARMS}
-    present = RisksAtEvents(risks, 20, PersonRisks(risks, 1.0))
+    present = RisksAtEvents(risks, 20, 20, PersonRisks(risks, 1.0))
     of = GFormulaAnswer(spec, wanted, Risks(risks, {}, support, {}), 20.0, present)
     told = pd.concat(estimates_of(of), ignore_index=True)
     extra = told[(told["quantity"] == "extra_exits_per_event") & (told["month"] == 6)]
