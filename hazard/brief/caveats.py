@@ -36,9 +36,7 @@ def _of_dependence(view: View) -> list[str]:
     """What intervals count where others act on a person, and what the same period cannot tell."""
     spec = view.fit.spec
     others = [term for term in spec.lagged if term.network != "own"]
-    if not others:
-        return []
-    keys = ["independent" if spec.dependence is None else "dependent"]
+    keys = ["dependent"] if view.fit.facts["sd_ratios"] else ["independent"] if others else []
     return keys + (["same_period"] if any(0 in term.every_lag for term in others) else [])
 
 
@@ -66,17 +64,14 @@ def _spread(view: View) -> dict[str, str]:
     if dependence is None:
         return {}
     ratios = [r for of_term in view.fit.facts["sd_ratios"].values() for r in of_term.values()]
-    low, high = (
-        digits.number(ratio, -1, language.marks)
-        for ratio in (min(ratios, default=1.0), max(ratios, default=1.0))
-    )
+    ends = [digits.number(end(ratios, default=1.0), -1, language.marks) for end in (min, max)]
+    between = f" {language.marks.to} ".join(dict.fromkeys(ends))
     names = [language.name("term", name).lower() for name in dependence.groups]
     either = names[0] if len(names) == 1 else view.say("caveat.either", one=names[0], two=names[1])
     return {
         "groups": either,
         "reach": language.whole(dependence.periods),
-        "low": low,
-        "high": high,
+        "ratio": between,
     }
 
 

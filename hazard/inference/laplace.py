@@ -105,9 +105,9 @@ class Laplace:
 
     @cached_property
     def widening(self) -> sandwich.Widening | None:
-        """What dependent rows do to the lag curves; None where none depend, or there are none."""
+        """What dependent rows do to the lag curves; None where none depend, or none can be moved."""
         rows = self.coordinates.original.dependence
-        if rows is None or not any(b.kind == "lagged" for b in self.coordinates.design.blocks):
+        if rows is None or not sandwich.lag_parameters(self.coordinates).parts:
             return None
         precision = self.coordinates.prior_precision(self.theta)
         return sandwich.widening(self.coordinates, self.mode, precision, rows)

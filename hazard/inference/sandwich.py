@@ -19,7 +19,7 @@ import xarray as xr
 from hazard.arrays import FloatArray, IntArray
 from hazard.compiled import compiled
 from hazard.inference.newton import Mode
-from hazard.model import likelihood
+from hazard.model import likelihood, naming
 from hazard.model.dependence import DependentRows
 from hazard.model.kernels import row_score
 from hazard.model.parameterisation import Coordinates
@@ -43,12 +43,15 @@ class LagParameters:
 
 
 def lag_parameters(coordinates: Coordinates) -> LagParameters:
-    """Where the lag curves of an approximation lie."""
+    """Where the lag curves of an approximation lie, but for those whose prior is not normal.
+
+    A linear map would take a curve that never rises, by its prior, to one that does.
+    """
     positions: list[IntArray] = []
     parts: list[tuple[str, int, slice]] = []
     n_exits, start = coordinates.n_exits, 0
     for block in coordinates.design.blocks:
-        if block.kind != "lagged":
+        if block.kind != "lagged" or block.name in coordinates.transformed:
             continue
         span = coordinates.design.span(block.name)
         size = (span.stop - span.start) // block.copies
@@ -182,34 +185,57 @@ class Widening:
     robust: FloatArray
     others: FloatArray
 
+    def targets(self) -> list[FloatArray]:
+        """Covariance of every curve and exit: the robust one, in no direction less than the other.
+
+        Few groups give too small a sum, of a single one that is followed for ever none at all.
+        """
+        return [
+            at_least(self.robust[part, part], self.covariance[part, part])
+            for _, _, part in self.parameters.parts
+        ]
+
     def maps(self) -> list[FloatArray]:
-        """For every curve and exit the linear map that gives draws the robust covariance.
+        """For every curve and exit the linear map that gives draws its covariance of the targets.
 
         Notes
         -----
-        The symmetric T with T V T = W, V the covariance of the draws and W the robust one: among
-        all maps that do so it moves the draws least.
+        The symmetric T with T V T = W, V the covariance of the approximation and W the target:
+        among all maps that do so it moves the draws least.
         """
-        return [
-            least_map(self.covariance[part, part], self.robust[part, part])
-            for _, _, part in self.parameters.parts
-        ]
+        parts = zip(self.parameters.parts, self.targets(), strict=True)
+        return [least_map(self.covariance[part, part], target) for (_, _, part), target in parts]
 
 
 def sd_ratios(coordinates: Coordinates, widened: Widening) -> dict[str, dict[str, float]]:
     """Sd of the sum of every lag curve, by that as if rows were independent, by term and exit."""
     out: dict[str, dict[str, float]] = {}
-    for name, exit_, part in widened.parameters.parts:
+    parts = zip(widened.parameters.parts, widened.targets(), strict=True)
+    for (name, exit_, part), target in parts:
         n = part.stop - part.start
-        total = coordinates.factors[name][:n, :n].sum(axis=0)
-        variances = [
-            total @ matrix[part, part] @ total for matrix in (widened.robust, widened.covariance)
-        ]
+        total = coordinates.factors[name][:, :n].sum(axis=0)
+        covariances = target, widened.covariance[part, part]
+        variances = [float(total @ covariance @ total) for covariance in covariances]
         of_term = out.setdefault(name, {})
         ratio = float(np.sqrt(variances[0] / variances[1]))
         exit_name = coordinates.design.exits[exit_]
         of_term[exit_name] = max(ratio, of_term.get(exit_name, 0.0))
     return out
+
+
+def at_least(covariance: FloatArray, least: FloatArray) -> FloatArray:
+    """A covariance whose variance in every direction is raised to that of another at least.
+
+    Examples
+    --------
+    >>> at_least(np.diag([1.0, 9.0]), np.diag([4.0, 4.0])).round(12)
+    array([[4., 0.],
+           [0., 9.]])
+    """
+    root, inverse_root = _roots(least)
+    values, vectors = np.linalg.eigh(inverse_root @ covariance @ inverse_root)
+    middle = (vectors * np.maximum(values, 1.0)) @ vectors.T
+    return np.asarray(root @ middle @ root)
 
 
 def least_map(covariance: FloatArray, target: FloatArray) -> FloatArray:
@@ -300,14 +326,15 @@ def moved(draws: xr.Dataset, coordinates: Coordinates, widened: Widening) -> xr.
     Returns
     -------
     Dataset
-        All other coefficients follow the lag curves by their regression on them.
+        All other coefficients follow the lag curves by their regression on them, but for curves
+        whose prior is not normal. Without the coordinates in which a sampler moved.
     """
     design = coordinates.design
     shape = (design.n_coefficients, coordinates.n_exits)
     positions = widened.parameters.positions
     deviation = np.zeros((*shape, draws.sizes["chain"] * draws.sizes["draw"]))
     for block in coordinates.original.blocks:
-        if block.kind == "lagged":
+        if block.kind == "lagged" and block.name not in coordinates.transformed:
             values = _by_level(draws, block)
             inverse = np.linalg.pinv(coordinates.factors[block.name])
             around_mean = values - values.mean(axis=-1, keepdims=True)
@@ -318,6 +345,8 @@ def moved(draws: xr.Dataset, coordinates: Coordinates, widened: Widening) -> xr.
         shift[part] = matrix @ curves[part] - curves[part]
     of_all = widened.others @ shift
     of_all[positions] = shift
+    for name in coordinates.transformed:
+        of_all.reshape(*shape, -1)[design.span(name)] = 0.0
     by_exit = of_all.reshape(*shape, -1)
     out = {}
     for block in coordinates.original.blocks:
@@ -330,7 +359,10 @@ def moved(draws: xr.Dataset, coordinates: Coordinates, widened: Widening) -> xr.
         sizes = [draws.sizes[dim] for dim in dims]
         labelled = xr.DataArray(new.reshape(sizes), dims=dims).transpose(*draws[name].dims)
         out[name] = draws[name].copy(data=labelled.values)
-    return draws.assign(out)
+    names = [block.name for block in design.blocks]
+    coordinate_names = {make(name) for name in names for make in (naming.standard, naming.scaled)}
+    kept = [name for name in draws if name not in coordinate_names]
+    return draws[kept].assign(out)  # the coordinates of a sampler are those of other draws
 
 
 def _variable(block: Block) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hazard.arrays import IntArray
+from hazard.errors import DesignError
 from hazard.model.terms.block import column
 from hazard.spec.dependence import DependenceSpec
 
@@ -66,7 +67,9 @@ def dependent_rows(rows: pd.DataFrame, spec: DependenceSpec) -> DependentRows:
     Raises
     ------
     DesignError
-        If a column is missing, or has missing values; ``calendar`` is one of them.
+        If a column is missing, or has missing values; ``calendar`` is one of them. If no column has
+        two groups; one that has a single group, as where a model is of one nationality, is left
+        out.
 
     Examples
     --------
@@ -75,8 +78,15 @@ def dependent_rows(rows: pd.DataFrame, spec: DependenceSpec) -> DependentRows:
     >>> dependent.codes[0].tolist(), dependent.period.tolist(), dependent.reach
     ([0, 1, 0], [420, 420, 421], 6)
     """
-    codes = tuple(
-        pd.factorize(column(rows, name).astype(str))[0].astype(np.int64) for name in spec.groups
-    )
     period = column(rows, "calendar").to_numpy(dtype=np.int64)
-    return DependentRows(spec.groups, codes, period, spec.periods)
+    codes = {
+        name: pd.factorize(column(rows, name).astype(str))[0].astype(np.int64)
+        for name in spec.groups
+    }
+    several = {name: code for name, code in codes.items() if code.max() > 0}
+    if not several:
+        raise DesignError(
+            f"a column of dependence, {' or '.join(map(repr, codes))}, must have two groups or "
+            "more; got 1. Name another column, or leave [dependence] out."
+        )
+    return DependentRows(tuple(several), tuple(several.values()), period, spec.periods)

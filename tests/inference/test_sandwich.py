@@ -212,6 +212,45 @@ def test_model_without_dependence_has_the_draws_of_before(rng: np.random.Generat
     assert other.sd_ratios["visit_centre"].keys() == {"assisted", "disappeared"}
 
 
+def test_no_direction_is_less_sure_of_than_independent_rows_are(rng: np.random.Generator) -> None:
+    """Few groups that are followed for long: their sums are near zero, and the spread stays.
+
+    Negative control: the robust covariance itself would be less than a quarter.
+    """
+    small, spec = example(rng)
+    around = approximated(small, spec)
+    n = len(around.coordinates.original.row)
+    widened = widening(around, DependentRows(("a",), (np.arange(n) % 2,), np.zeros(n, int), 0))
+    for (_, _, part), target in zip(widened.parameters.parts, widened.targets(), strict=True):
+        naive, robust = widened.covariance[part, part], widened.robust[part, part]
+        assert np.linalg.eigvalsh(target - naive).min() > -1e-10
+        assert np.linalg.eigvalsh(robust - naive).min() < 0
+    ratios = sandwich.sd_ratios(around.coordinates, widened)["visit_centre"]
+    assert min(ratios.values()) >= 1 - 1e-12
+
+
+def test_curve_whose_prior_is_not_normal_keeps_its_draws(rng: np.random.Generator) -> None:
+    monotone = VISIT + NORMAL.replace("normal", "monotone")
+    spec = model(BASELINE + WALK, SEX + NORMAL, monotone, exits=2)
+    around = approximated(small_panel(spec, rng, persons=150), spec)
+    draws = laplace_draws.draws(around, N, rng)
+    original = around.coordinates.original
+    dependent = replace(original, dependence=groups(rng, len(original.row), 4))
+    wide = replace(around, coordinates=replace(around.coordinates, original=dependent))
+    assert sandwich.lag_parameters(wide.coordinates).parts == ()
+    xr.testing.assert_identical(wide.as_wide_as_rows(draws), draws)
+
+
+def test_coordinates_of_a_sampler_are_not_those_of_moved_draws(rng: np.random.Generator) -> None:
+    small, spec = example(rng)
+    around = approximated(small, spec)
+    draws = laplace_draws.draws(around, N, rng)
+    sampled = draws.assign(z_visit_centre=draws["beta_visit_centre"])
+    widened = widening(around, groups(rng, len(around.coordinates.original.row), 4))
+    moved = sandwich.moved(sampled, around.coordinates, widened)
+    assert set(moved) == set(draws)
+
+
 # --- what a model may ask -----------------------------------------------------------------------
 def test_groups_must_differ_and_columns_be_there(rng: np.random.Generator) -> None:
     spec = model(BASELINE + WALK, VISIT + WALK)
@@ -222,5 +261,9 @@ def test_groups_must_differ_and_columns_be_there(rng: np.random.Generator) -> No
     frame = pd.DataFrame({"centre": ["A", "B"]})
     with pytest.raises(DesignError, match="'calendar'"):
         dependent_rows(frame, DependenceSpec(groups=("centre",)))
+    one = frame.assign(calendar=420, country="NO")
+    with pytest.raises(DesignError, match="'country', must have two groups or more; got 1"):
+        dependent_rows(one, DependenceSpec(groups=("country",)))
+    assert dependent_rows(one, DependenceSpec(groups=("country", "centre"))).by == ("centre",)
     with pytest.raises(DesignError, match="'region'"):
         dependent_rows(frame.assign(calendar=420), DependenceSpec(groups=("region",)))
