@@ -105,7 +105,7 @@ class Laplace:
 
     @cached_property
     def widening(self) -> sandwich.Widening | None:
-        """What dependent rows do to the lag curves; None where none depend, or none can be moved."""
+        """What dependent rows do to the lag curves; None where none depend or can be moved."""
         rows = self.coordinates.original.dependence
         if rows is None or not sandwich.lag_parameters(self.coordinates).parts:
             return None

@@ -246,7 +246,8 @@ def from_table(path: Path, spec: ModelSpec) -> Description:
     each other.
     """
     terms = tuple(_terms(_columns(path)))
-    rows = table.read(path, spec.model_copy(update={"term": terms, "estimand": ()}))
+    described = {"term": terms, "estimand": (), "dependence": None}
+    rows = table.read(path, spec.model_copy(update=described))
     lagged = [term for term in terms if isinstance(term, LaggedTerm)]
     return describe(rows, exposures.from_columns(rows, lagged), unit=spec.table.unit)
 
