@@ -36,7 +36,8 @@ def _of_dependence(view: View) -> list[str]:
     """What intervals count where others act on a person, and what the same period cannot tell."""
     spec = view.fit.spec
     others = [term for term in spec.lagged if term.network != "own"]
-    keys = ["dependent"] if view.fit.facts["sd_ratios"] else ["independent"] if others else []
+    moved = spec.dependence is not None and view.fit.facts["sd_ratios"]
+    keys = ["dependent"] if moved else ["independent"] if others else []
     return keys + (["same_period"] if any(0 in term.every_lag for term in others) else [])
 
 
