@@ -8,7 +8,7 @@ of row i and exit j is the sum over blocks b of ``(basis_b @ beta_b)[index[i, b]
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -58,7 +58,8 @@ class Design:
     left_out : dict of str to LeftOut
         Persons, panel rows and exits left out, by reason; every row counts for one reason only.
     dependence : DependentRows, or None
-        Which rows may depend on each other beyond what the terms say.
+        Which rows may depend on each other beyond what the terms say; of the rows that a design is
+        built from, and not of others that it is applied to.
     """
 
     exits: tuple[str, ...]
@@ -113,9 +114,14 @@ def build(panel: pd.DataFrame, histories: Histories, spec: ModelSpec) -> Design:
     ------
     DesignError
         If a column or a history of a term is missing or does not fit the panel, a row leaves
-        through an exit that the model does not have, or no row is left.
+        through an exit that the model does not have, no row is left, or rows depend by columns
+        that are not there or have one group.
     """
-    return _design(panel, histories, spec, {})
+    design = _design(panel, histories, spec, {})
+    if spec.dependence is None:
+        return design
+    dependence = dependent_rows(panel.iloc[design.row], spec.dependence)
+    return replace(design, dependence=dependence)
 
 
 def kept_rows(
@@ -224,7 +230,6 @@ def _design(
         weight=np.ones(len(rows)),
         row=row,
         left_out=left_out,
-        dependence=None if spec.dependence is None else dependent_rows(rows, spec.dependence),
     )
 
 
