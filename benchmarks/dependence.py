@@ -178,7 +178,7 @@ def intervals(made: World, spec: ModelSpec) -> Iterator[pd.DataFrame]:
     draws = laplace_draws.draws(around, DRAWS, np.random.default_rng(0))
     yield _table(draws, made, spec).assign(kind="independent")
     wide = replace(around, coordinates=replace(around.coordinates, original=built))
-    yield _table(wide.as_wide_as_rows(draws), made, spec).assign(kind="dependent")
+    yield _table(wide.adjusted(draws), made, spec).assign(kind="dependent")
 
 
 def _table(draws: xr.Dataset, made: World, spec: ModelSpec) -> pd.DataFrame:

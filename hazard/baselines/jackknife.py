@@ -15,6 +15,7 @@ from scipy import sparse
 from hazard.arrays import BoolArray, FloatArray, IntArray
 from hazard.baselines.robust import Clusters, sandwich
 from hazard.compiled import compiled
+from hazard.model.dependence import signed
 
 _LEVERAGE = 0.5  # the shares of a cluster summed: below 1 no direction can be its alone
 _ALONE = 1e-9  # a share that is 1 but for rounding, as in the choice of independent columns
@@ -118,7 +119,7 @@ def covariance(equations: Equations, clusters: Clusters) -> tuple[FloatArray, Bo
     p, m = len(equations.bread), equations.score.shape[2]
     alone = np.zeros(p, dtype=bool)
     filling = np.zeros((p * m, p * m))
-    for sign, code in clusters.signed():
+    for sign, code in signed(clusters.codes):
         scores, only_there = _adjusted_scores(equations, code)
         n_groups = scores.shape[0]
         filling += sign * (n_groups - 1) / n_groups * (scores.T @ scores).toarray()

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import scipy.linalg
 from scipy import sparse
@@ -26,17 +25,17 @@ from hazard.baselines.remarks import (
     undefined,
 )
 from hazard.baselines.robust import Clusters, Errors
-from hazard.compiled import compiled
 from hazard.errors import ConvergenceError
 from hazard.inference.newton import Mode, Penalty, inverse_factor, newton
 from hazard.model.design import Design
 from hazard.model.equivalent import coefficient_counts, collapsed, identified
-from hazard.model.kernels import curvatures, row_score
+from hazard.model.kernels import curvatures
 from hazard.model.likelihood import (
     Rows,
     information,
     linear_predictor,
     rows,
+    scores,
     table,
     value_and_gradient,
 )
@@ -348,7 +347,7 @@ def _covariance(solution: _Optimum, errors: Kind) -> tuple[FloatArray, BoolArray
     if errors == "information":
         return bread, none
     data = rows(solution.plain)
-    score = _scores(data.link, linear_predictor(data, solution.beta), data.outcome)
+    score = scores(data, solution.beta)
     moves = solution.free.ravel()
     filling = robust.meat_of_rows(data, score)[np.ix_(moves, moves)]
     factor = robust.small_sample(float(data.weight.sum()), 1)
@@ -358,7 +357,7 @@ def _covariance(solution: _Optimum, errors: Kind) -> tuple[FloatArray, BoolArray
 def _equations(solution: _Optimum) -> jackknife.Equations:
     """Scores of the rows and their derivatives, all at the same coefficients to the last digit."""
     data, beta, free = rows(identified(solution.full)), solution.beta, solution.free.ravel()
-    score = _scores(data.link, linear_predictor(data, beta), data.outcome)
+    score = scores(data, beta)
     levels = table(data.blocks, beta)
     pairs = curvatures(data.link, levels, data.index, data.outcome, data.weight)
     first, second = np.triu_indices(data.n_exits)
@@ -367,16 +366,6 @@ def _equations(solution: _Optimum) -> jackknife.Equations:
     whole = information(rows(solution.plain), beta).reshape(len(free), len(free))
     bread = inverse(whole[np.ix_(free, free)])
     return jackknife.Equations(columns(data), score[:, :, None], weight, free, bread)
-
-
-@compiled
-def _scores(link: int, eta: FloatArray, outcome: npt.NDArray[np.int8]) -> FloatArray:
-    """Derivative of the log-likelihood of every row in its linear predictors, (row, exit)."""
-    score = np.empty_like(eta)
-    probability = np.empty(eta.shape[1])
-    for i in range(eta.shape[0]):
-        row_score(link, eta[i], outcome[i], probability, score[i])
-    return score
 
 
 def _named(errors: Kind) -> str:

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from hazard.arrays import AnyIntArray, FloatArray, IntArray
 from hazard.errors import DesignError
+from hazard.model.dependence import signed
 from hazard.model.design import Design
 from hazard.model.likelihood import Rows, cross_product
 from hazard.model.terms.block import column
@@ -81,22 +82,6 @@ class Clusters:
             for effective, code in zip(self.effective, self.codes, strict=True)
         ]
         return f"{self.name} ({'; '.join(['jackknife', *counts])})"
-
-    def signed(self) -> list[tuple[int, IntArray]]:
-        """Groups whose sums of scores make the meat, with their sign: V1 + V2 - V12.
-
-        Examples
-        --------
-        >>> ways = Clusters(("a", "b"), (np.array([0, 0, 1]), np.array([0, 1, 1]))).signed()
-        >>> [(sign, code.tolist()) for sign, code in ways]
-        [(1, [0, 0, 1]), (1, [0, 1, 1]), (-1, [0, 1, 2])]
-        """
-        single = [(1, code) for code in self.codes]
-        if len(self.codes) == 1:
-            return single
-        left, right = self.codes
-        intersection = pd.factorize(left * (int(right.max()) + 1) + right)[0].astype(np.int64)
-        return [*single, (-1, intersection)]
 
 
 Errors = Clusters | Literal["rows"]
@@ -204,7 +189,7 @@ def meat(clusters: Clusters, summed: Callable[[IntArray], Any]) -> FloatArray:
        Business and Economic Statistics 29(2).
     """
     total = 0.0
-    for sign, code in clusters.signed():
+    for sign, code in signed(clusters.codes):
         scores = summed(code)
         total = total + sign * (scores.T @ scores).toarray()
     return np.asarray(total)

@@ -236,7 +236,7 @@ def _sampled(
     clock.start("sample")
     store = chain_store(draws_digest(approximation, settings))
     tree = nuts.sample(compiled, settings, lambda share: clock.report("sample", share), store=store)
-    posterior = approximation.as_wide_as_rows(tree["posterior"].to_dataset())
+    posterior = approximation.adjusted(tree["posterior"].to_dataset())
     return tree.assign(posterior=xr.DataTree(posterior))
 
 

@@ -104,26 +104,26 @@ class Laplace:
         return by_name
 
     @cached_property
-    def widening(self) -> sandwich.Widening | None:
+    def robust_covariance(self) -> sandwich.RobustCovariance | None:
         """What dependent rows do to the lag curves; None where none depend or can be moved."""
         rows = self.coordinates.original.dependence
         if rows is None or not sandwich.lag_parameters(self.coordinates).parts:
             return None
         precision = self.coordinates.prior_precision(self.theta)
-        return sandwich.widening(self.coordinates, self.mode, precision, rows)
+        return sandwich.robust_covariance(self.coordinates, self.mode, precision, rows)
 
-    def as_wide_as_rows(self, draws: xr.Dataset) -> xr.Dataset:
+    def adjusted(self, draws: xr.Dataset) -> xr.Dataset:
         """Draws with the spread that dependent rows have; as they are where none depend."""
-        if self.widening is None:
+        if self.robust_covariance is None:
             return draws
-        return sandwich.moved(draws, self.coordinates, self.widening)
+        return sandwich.adjusted(draws, self.coordinates, self.robust_covariance)
 
     @property
     def sd_ratios(self) -> dict[str, dict[str, float]]:
         """How much wider dependent rows make the sum of each lag curve, by term and exit."""
-        if self.widening is None:
+        if self.robust_covariance is None:
             return {}
-        return sandwich.sd_ratios(self.coordinates, self.widening)
+        return sandwich.sd_ratios(self.coordinates, self.robust_covariance)
 
     def shift(self, g: int, parameter: int) -> FloatArray:
         """Derivative of the mode in one parameter of one learned covariance.

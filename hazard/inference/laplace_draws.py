@@ -164,7 +164,7 @@ def draws(approximation: Laplace, n: int, rng: np.random.Generator) -> xr.Datase
         posterior[block.variable] = _labelled(
             beta, {**coords, "exit": list(coordinates.design.exits)}
         )
-    return approximation.as_wide_as_rows(xr.Dataset(posterior))
+    return approximation.adjusted(xr.Dataset(posterior))
 
 
 def mean_shift(approximation: Laplace, mapped: NormalMap) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Draws as wide as dependent rows say: the sandwich of the scores, summed by group and period.
+"""The open-faced sandwich: draws as wide as scores summed by group and period say.
 
 A likelihood that multiplies rows counts every row as news. Where families of a group move together
 for a reason that no term holds, or where two who apply in one month are exposures of each other,
@@ -20,8 +20,7 @@ from hazard.arrays import FloatArray, IntArray
 from hazard.compiled import compiled
 from hazard.inference.newton import Mode
 from hazard.model import likelihood, naming
-from hazard.model.dependence import DependentRows
-from hazard.model.kernels import row_score
+from hazard.model.dependence import DependentRows, signed
 from hazard.model.parameterisation import Coordinates
 from hazard.model.terms.block import Block
 
@@ -65,28 +64,6 @@ def lag_parameters(coordinates: Coordinates) -> LagParameters:
 
 
 @compiled
-def _scores(
-    link: int,
-    levels: FloatArray,
-    index: npt.NDArray[np.int32],
-    outcome: npt.NDArray[np.int8],
-    weight: FloatArray,
-) -> FloatArray:
-    n_exits = levels.shape[1]
-    eta, probability = np.empty(n_exits), np.empty(n_exits)
-    out = np.empty((index.shape[0], n_exits))
-    for i in range(index.shape[0]):
-        eta[:] = 0.0
-        for b in range(index.shape[1]):
-            for j in range(n_exits):
-                eta[j] += levels[index[i, b], j]
-        row_score(link, eta, outcome[i], probability, out[i])
-        for j in range(n_exits):
-            out[i, j] *= weight[i]
-    return out
-
-
-@compiled
 def _summed_effects(
     scores: FloatArray, effects: FloatArray, index: npt.NDArray[np.int32]
 ) -> FloatArray:
@@ -121,13 +98,12 @@ def influences(coordinates: Coordinates, mode: Mode, positions: IntArray) -> Flo
     n = len(positions)
     effects = columns.reshape(-1, coordinates.n_exits * n)
     table = likelihood.table(rows.blocks, effects).reshape(-1, coordinates.n_exits, n)
-    levels = likelihood.table(rows.blocks, mode.beta)
-    scores = _scores(rows.link, levels, rows.index, rows.outcome, rows.weight)
+    scores = likelihood.scores(rows, mode.beta) * rows.weight[:, None]
     return np.asarray(_summed_effects(scores, np.ascontiguousarray(table), rows.index))
 
 
 def summed_products(
-    values: FloatArray, group: IntArray, period: IntArray, reach: int
+    values: FloatArray, group: IntArray, period: IntArray, bandwidth: int
 ) -> FloatArray:
     """Sum over pairs of rows of a group of their products, by the distance of their periods.
 
@@ -135,12 +111,12 @@ def summed_products(
     ----------
     values : ndarray, shape (row, parameter)
     group, period : ndarray of int64, shape (row,)
-    reach : int
+    bandwidth : int
 
     Returns
     -------
     ndarray, shape (parameter, parameter)
-        sum of (1 - |t - s| / (reach + 1)) v_t v_s' over pairs at most ``reach`` apart.
+        sum of (1 - |t - s| / (bandwidth + 1)) v_t v_s' over pairs at most ``bandwidth`` apart.
 
     Examples
     --------
@@ -150,23 +126,23 @@ def summed_products(
     (25.0, 37.0)
     """
     start = int(period.min())
-    length = int(period.max()) - start + 1 + reach
+    length = int(period.max()) - start + 1 + bandwidth
     cell, label = pd.factorize(group * length + (period - start), sort=True)
     sums = np.zeros((len(label), values.shape[1]))
     np.add.at(sums, cell, values)
     total = sums.T @ sums
-    for distance in range(1, reach + 1):
+    for distance in range(1, bandwidth + 1):
         later = np.searchsorted(label, label + distance)
         later[later == len(label)] = 0
         pairs = label[later] == label + distance
         product = sums[pairs].T @ sums[later[pairs]]
-        total += (1 - distance / (reach + 1)) * (product + product.T)
+        total += (1 - distance / (bandwidth + 1)) * (product + product.T)
     return total
 
 
 # --- the spread that the sums have --------------------------------------------------------------
 @dataclass(frozen=True)
-class Widening:
+class RobustCovariance:
     """What dependent rows do to the spread of the lag curves.
 
     Attributes
@@ -191,7 +167,7 @@ class Widening:
         Few groups give too small a sum, of a single one that is followed for ever none at all.
         """
         return [
-            at_least(self.robust[part, part], self.covariance[part, part])
+            floored(self.robust[part, part], self.covariance[part, part])
             for _, _, part in self.parameters.parts
         ]
 
@@ -204,17 +180,17 @@ class Widening:
         among all maps that do so it moves the draws least.
         """
         parts = zip(self.parameters.parts, self.targets(), strict=True)
-        return [least_map(self.covariance[part, part], target) for (_, _, part), target in parts]
+        return [transport(self.covariance[part, part], target) for (_, _, part), target in parts]
 
 
-def sd_ratios(coordinates: Coordinates, widened: Widening) -> dict[str, dict[str, float]]:
+def sd_ratios(coordinates: Coordinates, spread: RobustCovariance) -> dict[str, dict[str, float]]:
     """Sd of the sum of every lag curve, by that as if rows were independent, by term and exit."""
     out: dict[str, dict[str, float]] = {}
-    parts = zip(widened.parameters.parts, widened.targets(), strict=True)
+    parts = zip(spread.parameters.parts, spread.targets(), strict=True)
     for (name, exit_, part), target in parts:
         n = part.stop - part.start
         total = coordinates.factors[name][:, :n].sum(axis=0)
-        covariances = target, widened.covariance[part, part]
+        covariances = target, spread.covariance[part, part]
         variances = [float(total @ covariance @ total) for covariance in covariances]
         of_term = out.setdefault(name, {})
         ratio = float(np.sqrt(variances[0] / variances[1]))
@@ -223,12 +199,12 @@ def sd_ratios(coordinates: Coordinates, widened: Widening) -> dict[str, dict[str
     return out
 
 
-def at_least(covariance: FloatArray, least: FloatArray) -> FloatArray:
+def floored(covariance: FloatArray, least: FloatArray) -> FloatArray:
     """A covariance whose variance in every direction is raised to that of another at least.
 
     Examples
     --------
-    >>> at_least(np.diag([1.0, 9.0]), np.diag([4.0, 4.0])).round(12)
+    >>> floored(np.diag([1.0, 9.0]), np.diag([4.0, 4.0])).round(12)
     array([[4., 0.],
            [0., 9.]])
     """
@@ -238,12 +214,12 @@ def at_least(covariance: FloatArray, least: FloatArray) -> FloatArray:
     return np.asarray(root @ middle @ root)
 
 
-def least_map(covariance: FloatArray, target: FloatArray) -> FloatArray:
+def transport(covariance: FloatArray, target: FloatArray) -> FloatArray:
     """Symmetric matrix T with T covariance T = target.
 
     Examples
     --------
-    >>> least_map(np.diag([1.0, 4.0]), np.diag([4.0, 4.0]))
+    >>> transport(np.diag([1.0, 4.0]), np.diag([4.0, 4.0]))
     array([[2., 0.],
            [0., 1.]])
     """
@@ -260,9 +236,9 @@ def _roots(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     return (vectors * root) @ vectors.T, (vectors * inverse) @ vectors.T
 
 
-def widening(
+def robust_covariance(
     coordinates: Coordinates, mode: Mode, precision: FloatArray, rows: DependentRows
-) -> Widening:
+) -> RobustCovariance:
     """Covariance of the lag curves where rows depend.
 
     Parameters
@@ -276,7 +252,7 @@ def widening(
 
     Returns
     -------
-    Widening
+    RobustCovariance
 
     Notes
     -----
@@ -301,18 +277,18 @@ def widening(
     covariance = columns[parameters.positions]
     by_row = influences(coordinates, mode, parameters.positions)
     sums = sum(
-        sign * summed_products(by_row, code, rows.period, rows.reach)
-        for sign, code in rows.signed()
+        sign * summed_products(by_row, code, rows.period, rows.bandwidth)
+        for sign, code in signed(rows.codes)
     )
     values, vectors = np.linalg.eigh(np.asarray(sums))
     score = (vectors * np.maximum(values, 0.0)) @ vectors.T
     by_exit = columns.reshape(*mode.beta.shape, -1)
     prior = np.einsum("kap,kab,kbq->pq", by_exit, precision, by_exit, optimize=True)
     others = np.linalg.solve(covariance, columns.T).T
-    return Widening(parameters, covariance, score + prior, others)
+    return RobustCovariance(parameters, covariance, score + prior, others)
 
 
-def moved(draws: xr.Dataset, coordinates: Coordinates, widened: Widening) -> xr.Dataset:
+def adjusted(draws: xr.Dataset, coordinates: Coordinates, spread: RobustCovariance) -> xr.Dataset:
     """Draws with the spread that dependent rows have, around the same mean.
 
     Parameters
@@ -320,7 +296,7 @@ def moved(draws: xr.Dataset, coordinates: Coordinates, widened: Widening) -> xr.
     draws : Dataset, dims (chain, draw, ...)
         Coefficients, as of :func:`hazard.inference.laplace_draws.draws` or sampled.
     coordinates : Coordinates
-    widened : Widening
+    spread : RobustCovariance
         Of the same model and rows.
 
     Returns
@@ -331,7 +307,7 @@ def moved(draws: xr.Dataset, coordinates: Coordinates, widened: Widening) -> xr.
     """
     design = coordinates.design
     shape = (design.n_coefficients, coordinates.n_exits)
-    positions = widened.parameters.positions
+    positions = spread.parameters.positions
     deviation = np.zeros((*shape, draws.sizes["chain"] * draws.sizes["draw"]))
     for block in coordinates.original.blocks:
         if block.kind == "lagged" and block.name not in coordinates.transformed:
@@ -341,9 +317,9 @@ def moved(draws: xr.Dataset, coordinates: Coordinates, widened: Widening) -> xr.
             deviation[design.span(block.name)] = np.einsum("ck,kjs->cjs", inverse, around_mean)
     curves = deviation.reshape(-1, deviation.shape[-1])[positions]
     shift = np.zeros_like(curves)
-    for (_, _, part), matrix in zip(widened.parameters.parts, widened.maps(), strict=True):
+    for (_, _, part), matrix in zip(spread.parameters.parts, spread.maps(), strict=True):
         shift[part] = matrix @ curves[part] - curves[part]
-    of_all = widened.others @ shift
+    of_all = spread.others @ shift
     of_all[positions] = shift
     for name in coordinates.transformed:
         of_all.reshape(*shape, -1)[design.span(name)] = 0.0

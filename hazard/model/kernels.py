@@ -177,6 +177,16 @@ def _general_kernel(link: int) -> Kernel:
 
 
 @compiled
+def row_scores(link: int, eta: FloatArray, outcome: npt.NDArray[np.int8]) -> FloatArray:
+    """What :func:`row_score` says of each row, (row, exit)."""
+    score = np.empty_like(eta)
+    probability = np.empty(eta.shape[1])
+    for i in range(eta.shape[0]):
+        row_score(link, eta[i], outcome[i], probability, score[i])
+    return score
+
+
+@compiled
 def row_curvature(
     link: int, eta: FloatArray, outcome: int, probability: FloatArray, out: FloatArray
 ) -> None:

@@ -17,7 +17,7 @@ from hazard.arrays import FloatArray
 from hazard.compiled import compiled
 from hazard.model.design import Design
 from hazard.model.equivalent import collapsed, merged
-from hazard.model.kernels import curvatures, kernel
+from hazard.model.kernels import curvatures, kernel, row_scores
 from hazard.model.terms.block import Block
 from hazard.spec.links import LINKS
 
@@ -204,6 +204,14 @@ def _summed(levels: FloatArray, index: npt.NDArray[np.int32]) -> FloatArray:
 def linear_predictor(data: Rows, beta: FloatArray) -> FloatArray:
     """Linear predictor of every row, shape (row, exit), from coefficients (coefficient, exit)."""
     return np.asarray(_summed(table(data.blocks, beta), data.index))
+
+
+def scores(data: Rows, beta: FloatArray) -> FloatArray:
+    """Derivative of the log-likelihood of every row in its linear predictors, (row, exit).
+
+    Without the weights of the rows.
+    """
+    return np.asarray(row_scores(data.link, linear_predictor(data, beta), data.outcome))
 
 
 def information(data: Rows, beta: FloatArray) -> FloatArray:

@@ -15,9 +15,9 @@ class DependenceSpec(Record):
 
     ``groups`` names one or two columns of the panel: rows of a group may depend in the same period
     of the calendar, and in periods at most ``periods`` apart, the less the farther. Without it
-    intervals are those of independent rows. With it the draws of the lag curves, and with them
-    everything that is computed from these, have the spread that the rows show
-    (:mod:`hazard.inference.sandwich`).
+    intervals are those of independent rows. With it the draws of every lag curve whose prior is
+    normal have the spread that the scores of the rows show, in no direction less than before, and
+    all other coefficients follow them by regression (:mod:`hazard.inference.sandwich`).
     """
 
     groups: Annotated[tuple[Name, ...], Field(min_length=1, max_length=2)]

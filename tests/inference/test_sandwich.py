@@ -44,27 +44,27 @@ def approximated(small: SmallPanel, spec: ModelSpec) -> Laplace:
     return laplace.fit(parameterisation.standard(built))
 
 
-def widening(around: Laplace, rows: DependentRows) -> sandwich.Widening:
+def robust_of(around: Laplace, rows: DependentRows) -> sandwich.RobustCovariance:
     precision = around.coordinates.prior_precision(around.theta)
-    return sandwich.widening(around.coordinates, around.mode, precision, rows)
+    return sandwich.robust_covariance(around.coordinates, around.mode, precision, rows)
 
 
-def groups(rng: np.random.Generator, n: int, reach: int) -> DependentRows:
+def groups(rng: np.random.Generator, n: int, bandwidth: int) -> DependentRows:
     codes = rng.integers(0, 6, n), rng.integers(0, 4, n)
-    return DependentRows(("a", "b"), codes, rng.integers(400, 420, n), reach)
+    return DependentRows(("a", "b"), codes, rng.integers(400, 420, n), bandwidth)
 
 
 # --- the pieces, by loops -----------------------------------------------------------------------
-@pytest.mark.parametrize("reach", [0, 3])
-def test_sums_of_products_by_a_loop_over_pairs(reach: int, rng: np.random.Generator) -> None:
-    values, rows = rng.standard_normal((60, 3)), groups(rng, 60, reach)
+@pytest.mark.parametrize("bandwidth", [0, 3])
+def test_sums_of_products_by_a_loop_over_pairs(bandwidth: int, rng: np.random.Generator) -> None:
+    values, rows = rng.standard_normal((60, 3)), groups(rng, 60, bandwidth)
     code, slow = rows.codes[0], np.zeros((3, 3))
     for i in range(60):
         for k in range(60):
             apart = abs(int(rows.period[i] - rows.period[k]))
-            if code[i] == code[k] and apart <= reach:
-                slow += (1 - apart / (reach + 1)) * np.outer(values[i], values[k])
-    found = sandwich.summed_products(values, code, rows.period, reach)
+            if code[i] == code[k] and apart <= bandwidth:
+                slow += (1 - apart / (bandwidth + 1)) * np.outer(values[i], values[k])
+    found = sandwich.summed_products(values, code, rows.period, bandwidth)
     np.testing.assert_allclose(found, slow, atol=1e-10)
 
 
@@ -108,7 +108,7 @@ def test_two_columns_are_counted_once_where_they_meet(rng: np.random.Generator) 
     twice = replace(rows, codes=(rows.codes[0], rows.codes[0]))
     once = replace(rows, codes=rows.codes[:1])
     np.testing.assert_allclose(
-        widening(around, twice).robust, widening(around, once).robust, atol=1e-12
+        robust_of(around, twice).robust, robust_of(around, once).robust, atol=1e-12
     )
 
 
@@ -124,8 +124,8 @@ def copied(small: SmallPanel, times: int) -> SmallPanel:
 def robust_sd(made: Laplace, code: IntArray) -> tuple[FloatArray, FloatArray]:
     """Standard deviations of the lag coordinates, as if rows were independent, and robust."""
     rows = DependentRows(("a",), (code,), np.zeros(len(code), dtype=np.int64), 0)
-    widened = widening(made, rows)
-    return np.sqrt(np.diag(widened.covariance)), np.sqrt(np.diag(widened.robust))
+    spread = robust_of(made, rows)
+    return np.sqrt(np.diag(spread.covariance)), np.sqrt(np.diag(spread.robust))
 
 
 def test_copies_of_rows_are_no_news(rng: np.random.Generator) -> None:
@@ -174,15 +174,15 @@ def test_moved_draws_have_the_robust_spread(rng: np.random.Generator) -> None:
     small, spec = example(rng, CENTRE + CORRELATED)
     around = approximated(small, spec)
     rows = groups(rng, len(around.coordinates.original.row), 4)
-    widened = widening(around, rows)
+    spread = robust_of(around, rows)
     before = laplace_draws.draws(around, N, rng)
-    after = sandwich.moved(before, around.coordinates, widened)
+    after = sandwich.adjusted(before, around.coordinates, spread)
     for name in before:
         np.testing.assert_allclose(after[name].mean(), before[name].mean(), atol=1e-9)
         assert after[name].dims == before[name].dims
     factor = around.coordinates.factors["visit_centre"]
     old, new = curve_draws(before), curve_draws(after)
-    for j, matrix in enumerate(widened.maps()):
+    for j, matrix in enumerate(spread.maps()):
         part = slice(j, None, 2)
         move = factor @ matrix @ np.linalg.inv(factor)
         np.testing.assert_allclose(
@@ -207,7 +207,7 @@ def test_model_without_dependence_has_the_draws_of_before(rng: np.random.Generat
     )
     assert np.abs(first["beta_visit_centre"] - second["beta_visit_centre"]).max() > 1e-3
     # without it, and with it taken away, nothing is moved
-    xr.testing.assert_identical(alike.as_wide_as_rows(first), first)
+    xr.testing.assert_identical(alike.adjusted(first), first)
     assert alike.sd_ratios == {}
     assert other.sd_ratios["visit_centre"].keys() == {"assisted", "disappeared"}
 
@@ -220,12 +220,15 @@ def test_no_direction_is_less_sure_of_than_independent_rows_are(rng: np.random.G
     small, spec = example(rng)
     around = approximated(small, spec)
     n = len(around.coordinates.original.row)
-    widened = widening(around, DependentRows(("a",), (np.arange(n) % 2,), np.zeros(n, int), 0))
-    for (_, _, part), target in zip(widened.parameters.parts, widened.targets(), strict=True):
-        naive, robust = widened.covariance[part, part], widened.robust[part, part]
+    spread = robust_of(around, DependentRows(("a",), (np.arange(n) % 2,), np.zeros(n, int), 0))
+    for (_, _, part), target in zip(spread.parameters.parts, spread.targets(), strict=True):
+        naive, robust = (
+            spread.covariance[part, part],
+            spread.robust[part, part],
+        )
         assert np.linalg.eigvalsh(target - naive).min() > -1e-10
         assert np.linalg.eigvalsh(robust - naive).min() < 0
-    ratios = sandwich.sd_ratios(around.coordinates, widened)["visit_centre"]
+    ratios = sandwich.sd_ratios(around.coordinates, spread)["visit_centre"]
     assert min(ratios.values()) >= 1 - 1e-12
 
 
@@ -238,7 +241,7 @@ def test_curve_whose_prior_is_not_normal_keeps_its_draws(rng: np.random.Generato
     dependent = replace(original, dependence=groups(rng, len(original.row), 4))
     wide = replace(around, coordinates=replace(around.coordinates, original=dependent))
     assert sandwich.lag_parameters(wide.coordinates).parts == ()
-    xr.testing.assert_identical(wide.as_wide_as_rows(draws), draws)
+    xr.testing.assert_identical(wide.adjusted(draws), draws)
 
 
 def test_coordinates_of_a_sampler_are_not_those_of_moved_draws(rng: np.random.Generator) -> None:
@@ -246,8 +249,8 @@ def test_coordinates_of_a_sampler_are_not_those_of_moved_draws(rng: np.random.Ge
     around = approximated(small, spec)
     draws = laplace_draws.draws(around, N, rng)
     sampled = draws.assign(z_visit_centre=draws["beta_visit_centre"])
-    widened = widening(around, groups(rng, len(around.coordinates.original.row), 4))
-    moved = sandwich.moved(sampled, around.coordinates, widened)
+    spread = robust_of(around, groups(rng, len(around.coordinates.original.row), 4))
+    moved = sandwich.adjusted(sampled, around.coordinates, spread)
     assert set(moved) == set(draws)
 
 
@@ -262,8 +265,8 @@ def test_groups_must_differ_and_columns_be_there(rng: np.random.Generator) -> No
     with pytest.raises(DesignError, match="'calendar'"):
         dependent_rows(frame, DependenceSpec(groups=("centre",)))
     one = frame.assign(calendar=420, country="NO")
-    with pytest.raises(DesignError, match="'country', must have two groups or more; got 1"):
-        dependent_rows(one, DependenceSpec(groups=("country",)))
-    assert dependent_rows(one, DependenceSpec(groups=("country", "centre"))).by == ("centre",)
+    for columns in (("country",), ("centre", "country")):
+        with pytest.raises(DesignError, match="'country' must have two groups or more"):
+            dependent_rows(one, DependenceSpec(groups=columns))
     with pytest.raises(DesignError, match="'region'"):
         dependent_rows(frame.assign(calendar=420), DependenceSpec(groups=("region",)))

@@ -51,7 +51,7 @@ class Sampler:
         else:
             compiled = self._compiled[shape] = nuts.compile_model(graph, laplace)
         tree = nuts.sample(compiled, settings)
-        posterior = laplace.as_wide_as_rows(tree["posterior"].to_dataset())
+        posterior = laplace.adjusted(tree["posterior"].to_dataset())
         return tree.assign(posterior=xr.DataTree(posterior))
 
 
